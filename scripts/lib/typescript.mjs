@@ -1,0 +1,53 @@
+// Compiles the TypeScript layer into `dist`, when a source has changed.
+//
+// The compiler writes to a folder aside; each file is then moved into place whole, and files without a source any
+// more are removed. A process that runs from `dist` meanwhile never sees half a file.
+
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { inRoot } from './root.mjs';
+import { run } from './run.mjs';
+import { say, Stop } from './say.mjs';
+import { hashOf, isStamped, stamp } from './stamp.mjs';
+
+const dist = inRoot('dist');
+const source = 'bindings/node/js/src';
+
+/** Runs `tsc` with the checkout's settings. */
+export const tsc = (args) => run(process.execPath, [inRoot('node_modules', 'typescript', 'bin', 'tsc'), ...args], { limitMs: 300_000 });
+
+const filesIn = (dir) =>
+  readdirSync(dir, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath ?? entry.path, entry.name).slice(dir.length + 1));
+
+/** Compiles if needed. */
+export async function buildTypeScript() {
+  const { devDependencies } = JSON.parse(readFileSync(inRoot('package.json'), 'utf8'));
+  const hash = hashOf([source, 'tsconfig.json'], JSON.stringify(devDependencies));
+  const built = existsSync(join(dist, 'index.js')) && existsSync(join(dist, 'index.mjs'));
+  if (built && isStamped('typescript', hash)) return;
+
+  say('setup: compiling TypeScript');
+  const aside = inRoot('target', 'setup', `dist-${process.pid}`);
+  rmSync(aside, { recursive: true, force: true });
+  try {
+    const { code, output } = await tsc(['--outDir', aside]);
+    if (code !== 0) throw new Stop(`the TypeScript sources do not compile:\n${output}`);
+    const made = filesIn(aside);
+    for (const file of made) {
+      mkdirSync(join(dist, file, '..'), { recursive: true });
+      // `target` can be on another disk than `dist`; a rename within `dist` is always whole.
+      const whole = join(dist, `${file}.${process.pid}`);
+      cpSync(join(aside, file), whole);
+      renameSync(whole, join(dist, file));
+    }
+    for (const file of filesIn(dist)) {
+      const own = /\.(js|mjs|d\.ts|d\.mts)$/.test(file) && !file.startsWith('native');
+      if (own && !made.includes(file)) rmSync(join(dist, file));
+    }
+  } finally {
+    rmSync(aside, { recursive: true, force: true });
+  }
+  stamp('typescript', hash);
+}
