@@ -1,0 +1,20 @@
+#![doc = include_str!("../README.md")]
+
+mod driver;
+mod futex;
+mod participants;
+mod spin;
+mod stats;
+mod sync;
+mod waiter;
+mod word;
+
+pub use driver::{Driver, Unparker, Woke};
+pub use participants::{Participants, cpus};
+pub use spin::{Spin, SpinRequest};
+pub use stats::{StageSnapshot, StageStats};
+pub use waiter::{Unpark, Waiter};
+pub use word::{
+    Claim, EPOCH_INDEX, NOTIFIED, PARKED_DRIVER, PARKED_FUTEX, RUNNING, SPINNING, STATE_INDEX,
+    State, WaitWord,
+};

@@ -1,0 +1,473 @@
+//! The waiter: the single owner of a wait word, and its way through the stages.
+//!
+//! A host calls, in this order and as often as it likes: [`take`](Waiter::take) and run what there
+//! is; [`spin`](Waiter::spin); then one of the two ways to sleep. On a thread of its own that is
+//! [`park_futex`](Waiter::park_futex), which is a whole sleep. Inside an event loop it is
+//! [`park_driver`](Waiter::park_driver) before the loop waits and [`unpark`](Waiter::unpark) after.
+//!
+//! Guaranteed: what was published before a waiter slept, or while it sleeps, wakes it. The argument
+//! is in the crate's README. Also guaranteed: a waiter counts exactly once among the
+//! [`Participants`] while it is neither parked nor has yielded its slot, and not at all otherwise.
+
+use std::ops::Deref;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::futex::{self, Wait};
+use crate::participants::Participants;
+use crate::spin::{Policy, Spin, SpinRequest};
+use crate::stats::StageStats;
+use crate::sync::{Ordering, fence, spin_loop};
+use crate::word::{NOTIFIED, PARKED_DRIVER, PARKED_FUTEX, RUNNING, SPINNING, WaitWord};
+
+/// The owner of a [`WaitWord`], which waits on it.
+///
+/// `W` is how the word is held: `Arc<WaitWord>`, `&'static WaitWord`, or anything else that derefs to
+/// the same word every time. A word has one waiter at a time; a second one would break its promises
+/// (though no memory). The waiter may move between threads, but only one uses it at a time.
+///
+/// # Examples
+///
+/// ```
+/// use std::{sync::Arc, time::Duration};
+/// use cenote_park::{Spin, SpinRequest, WaitWord, Waiter};
+///
+/// let word = Arc::new(WaitWord::new());
+/// let mut waiter = Waiter::new(Arc::clone(&word), Duration::from_micros(20));
+///
+/// let _nobody_sleeps = word.publish();
+/// if waiter.spin(&SpinRequest::default(), || false) != Spin::Hit {
+///     waiter.park_futex(None, || false);
+/// }
+/// assert!(waiter.take());
+/// assert!(!waiter.take());
+/// ```
+#[derive(Debug)]
+pub struct Waiter<W: Deref<Target = WaitWord>> {
+    word: W,
+    /// The epoch of the last `take`.
+    seen: u32,
+    /// A parked state is published: from `publish_parked` to `unpark`.
+    parked: bool,
+    /// Counts among the participants that are not parked.
+    counted: bool,
+    participants: &'static Participants,
+    policy: Policy,
+    /// A spin that was interrupted and may go on.
+    session: Option<Session>,
+    /// When the session began that missed and whose wait is not over: it is learned from then.
+    missed: Option<Instant>,
+    /// Polls between two looks at the clock, tuned to about a microsecond.
+    polls: u32,
+    stats: Arc<StageStats>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Session {
+    began: Instant,
+    /// Of the budget.
+    left: Duration,
+}
+
+/// What [`Waiter::unpark`] found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unpark {
+    /// The waiter had been parked. False where the re-check found work, or there was no park.
+    pub parked: bool,
+    /// A waker had claimed the sleep. Its wake call may still be on its way.
+    pub claimed: bool,
+}
+
+impl<W: Deref<Target = WaitWord>> Waiter<W> {
+    /// Takes possession of `word`, and joins the process's participants as a running one.
+    ///
+    /// `max_spin` bounds each spin; zero never spins; more than 1 s counts as 1 s. It is the longest
+    /// time that the wait itself keeps anything else on this thread from running, and what an idle
+    /// waiter burns at most before it sleeps.
+    ///
+    /// A word that was published to before it had a waiter has work: `take` returns true at first.
+    pub fn new(word: W, max_spin: Duration) -> Self {
+        Waiter::with_participants(word, max_spin, Participants::global())
+    }
+
+    /// Like [`new`](Self::new), with a count of participants of its own.
+    pub fn with_participants(
+        word: W,
+        max_spin: Duration,
+        participants: &'static Participants,
+    ) -> Self {
+        // A word used before may have been left in any state.
+        word.raw_state().store(RUNNING, Ordering::Relaxed);
+        participants.enter();
+        let policy = Policy::new(max_spin);
+        let stats = Arc::new(StageStats::default());
+        stats.budget_nanos.set_nanos(policy.budget());
+        Waiter {
+            word,
+            seen: 0,
+            parked: false,
+            counted: true,
+            participants,
+            policy,
+            session: None,
+            missed: None,
+            polls: 16,
+            stats,
+        }
+    }
+
+    /// The word this waits on.
+    pub fn word(&self) -> &WaitWord {
+        &self.word
+    }
+
+    /// The counters of the stages. Clone the `Arc` to read them from elsewhere.
+    pub fn stats(&self) -> &Arc<StageStats> {
+        &self.stats
+    }
+
+    /// Changes the bound of each spin, from the next one on.
+    pub fn set_max_spin(&mut self, max_spin: Duration) {
+        self.policy.set_max(max_spin);
+        self.session = None;
+        self.stats.budget_nanos.set_nanos(self.policy.budget());
+    }
+
+    /// Whether something was published since the last [`take`](Self::take).
+    pub fn has_work(&self) -> bool {
+        self.word.epoch() != self.seen
+    }
+
+    /// Whether something was published since the last `take`; if so, remembers that it was seen.
+    ///
+    /// True makes visible what was written before that publication. Look at the work *after* this:
+    /// what is published later moves the epoch again.
+    pub fn take(&mut self) -> bool {
+        // Acquires: pairs with the Release in `WaitWord::publish`.
+        let epoch = self.word.epoch();
+        if epoch == self.seen {
+            return false;
+        }
+        self.seen = epoch;
+        self.session = None;
+        if !self.parked {
+            self.wait_is_over(true);
+        }
+        true
+    }
+
+    /// Forgets a spin that was interrupted, without learning from it.
+    pub fn end_session(&mut self) {
+        self.session = None;
+    }
+
+    /// Stage 1: polls the epoch for as long as the policy, the participants and `request` allow.
+    ///
+    /// The time is bounded by the clock, looked at about every microsecond. `interrupted` is the
+    /// host's look at what else may need the thread; true ends the spin, but keeps the rest of its
+    /// budget for the next call. It is called about every `request.check_every`, for the first time
+    /// after that long.
+    ///
+    /// Returns at once, whatever the policy says, if there is work. Un-parks first if need be.
+    pub fn spin(&mut self, request: &SpinRequest, interrupted: impl FnMut() -> bool) -> Spin {
+        if self.parked {
+            self.unpark();
+        }
+        if self.has_work() {
+            if self.session.take().is_some() {
+                self.learn_hit();
+            }
+            return Spin::Hit;
+        }
+        self.wait_is_over(false);
+        let session = match self.session.take() {
+            Some(session) => session,
+            None => {
+                let budget = if self.participants.may_spin() {
+                    self.policy.plan(request.expected)
+                } else {
+                    None
+                };
+                let Some(left) = budget else {
+                    self.stats.spin_skips.add(1);
+                    return Spin::Skipped;
+                };
+                self.stats.spins.add(1);
+                Session {
+                    began: clock::now(),
+                    left,
+                }
+            }
+        };
+        self.spin_session(session, request, interrupted)
+    }
+
+    fn spin_session(
+        &mut self,
+        session: Session,
+        request: &SpinRequest,
+        interrupted: impl FnMut() -> bool,
+    ) -> Spin {
+        // Relaxed, here and below: to a waker SPINNING and RUNNING are the same.
+        self.word.raw_state().store(SPINNING, Ordering::Relaxed);
+        let (end, spent) = self.poll(session, request, interrupted);
+        self.word.raw_state().store(RUNNING, Ordering::Relaxed);
+        self.stats.spin_nanos.add_nanos(spent);
+        match end {
+            End::Hit => {
+                self.learn_hit();
+                Spin::Hit
+            }
+            End::Interrupted => {
+                self.session = Some(Session {
+                    left: session.left.saturating_sub(spent),
+                    ..session
+                });
+                Spin::Interrupted
+            }
+            End::Missed => {
+                self.stats.spin_misses.add(1);
+                self.missed = Some(session.began);
+                Spin::Missed
+            }
+            End::Yielded => {
+                self.counted = false;
+                self.stats.spin_yields.add(1);
+                Spin::Missed
+            }
+            End::Due => {
+                self.stats.spin_dues.add(1);
+                Spin::Missed
+            }
+        }
+    }
+
+    /// The loop of a spin: how it ended and how long it took.
+    #[cfg(not(loom))]
+    fn poll(
+        &mut self,
+        session: Session,
+        request: &SpinRequest,
+        mut interrupted: impl FnMut() -> bool,
+    ) -> (End, Duration) {
+        let entered = clock::now();
+        let mut looked = entered;
+        let mut checked = entered;
+        loop {
+            for _ in 0..self.polls {
+                if self.has_work() {
+                    return (End::Hit, looked - entered);
+                }
+                spin_loop();
+            }
+            let now = clock::now();
+            self.tune_polls(now - looked);
+            looked = now;
+            let spent = now - entered;
+            if self.participants.is_crowded() && self.participants.yield_slot() {
+                return (End::Yielded, spent);
+            }
+            if spent >= session.left {
+                return (End::Missed, spent);
+            }
+            if request.until.is_some_and(|until| now >= until) {
+                return (End::Due, spent);
+            }
+            if now - checked >= request.check_every {
+                if interrupted() {
+                    return (End::Interrupted, spent);
+                }
+                checked = now;
+                // The host's look is no part of the polls' time.
+                looked = clock::now();
+            }
+        }
+    }
+
+    /// The model's loop: without a clock, every step once.
+    #[cfg(loom)]
+    fn poll(
+        &mut self,
+        _session: Session,
+        _request: &SpinRequest,
+        mut interrupted: impl FnMut() -> bool,
+    ) -> (End, Duration) {
+        let end = if self.has_work() {
+            End::Hit
+        } else if self.participants.is_crowded() && self.participants.yield_slot() {
+            End::Yielded
+        } else if interrupted() {
+            End::Interrupted
+        } else {
+            spin_loop();
+            End::Missed
+        };
+        (end, Duration::ZERO)
+    }
+
+    /// Keeps the looks at the clock about a microsecond apart: a pause takes 10 to 140 cycles.
+    #[cfg(not(loom))]
+    fn tune_polls(&mut self, took: Duration) {
+        if took < Duration::from_nanos(700) {
+            self.polls = (self.polls * 2).min(256);
+        } else if took > Duration::from_nanos(1400) {
+            self.polls = (self.polls / 2).max(1);
+        }
+    }
+
+    /// Stage 3, first half: publishes that this waiter sleeps in its event loop, and looks once more.
+    ///
+    /// True: the host has to let its event loop wait now, and call [`unpark`](Self::unpark) when that
+    /// returns. False: there is work; nothing is published any more.
+    ///
+    /// `recheck` has to look at *every* source other than the epoch that a waker may fill before it
+    /// calls [`WaitWord::claim`] or `publish`: the host's own inbox, due timers, a stop flag.
+    #[must_use = "false means that the event loop must not wait"]
+    pub fn park_driver(&mut self, recheck: impl FnOnce() -> bool) -> bool {
+        if self.publish_parked(PARKED_DRIVER, recheck).is_some() {
+            return false;
+        }
+        self.stats.parks_driver.add(1);
+        true
+    }
+
+    /// Stage 3, second half: the event loop's wait has returned, for whatever reason. Harmless when
+    /// not parked.
+    pub fn unpark(&mut self) -> Unpark {
+        if !self.parked {
+            return Unpark {
+                parked: false,
+                claimed: false,
+            };
+        }
+        self.parked = false;
+        let claimed = self.retake_state();
+        let work = claimed || self.has_work();
+        self.wait_is_over(work);
+        Unpark {
+            parked: true,
+            claimed,
+        }
+    }
+
+    /// Stage 2, whole: sleeps on the futex until somebody claims this waiter or `deadline` passes.
+    ///
+    /// Only for hosts of which nothing else needs the thread meanwhile. `recheck` is as for
+    /// [`park_driver`](Self::park_driver), and is called again after each wake that came for no
+    /// reason; true ends the sleep. A claim that comes as late as the deadline is still consumed.
+    pub fn park_futex(
+        &mut self,
+        deadline: Option<Instant>,
+        mut recheck: impl FnMut() -> bool,
+    ) -> Unpark {
+        if let Some(unpark) = self.publish_parked(PARKED_FUTEX, &mut recheck) {
+            return unpark;
+        }
+        self.stats.parks_futex.add(1);
+        loop {
+            let wait = futex::wait(self.word.raw_state(), PARKED_FUTEX, deadline);
+            // Relaxed: only whether it was claimed; `unpark` acquires.
+            let state = self.word.raw_state().load(Ordering::Relaxed);
+            if state != PARKED_FUTEX || wait == Wait::TimedOut || recheck() {
+                return self.unpark();
+            }
+        }
+    }
+
+    /// Publishes a parked state and re-checks every source. `None`: parked. Otherwise there was work,
+    /// the state is RUNNING again, and a claim that came meanwhile is consumed.
+    fn publish_parked(&mut self, state: u32, recheck: impl FnOnce() -> bool) -> Option<Unpark> {
+        if self.parked {
+            self.unpark();
+        }
+        self.word.raw_state().store(state, Ordering::Relaxed);
+        // Pairs with the fence in `WaitWord::claim` (in JavaScript: with the SeqCst operations of
+        // `Atomics`). Either the waker's read sees the state above, or the looks below see its work.
+        fence(Ordering::SeqCst);
+        let epoch_moved = self.has_work();
+        if epoch_moved || recheck() {
+            let claimed = self.retake_state();
+            self.stats.retracts.add(1);
+            self.wait_is_over(epoch_moved || claimed);
+            return Some(Unpark {
+                parked: false,
+                claimed,
+            });
+        }
+        self.parked = true;
+        if self.counted {
+            self.counted = false;
+            self.participants.leave();
+        }
+        None
+    }
+
+    /// Ends a parked state; says whether it had been claimed.
+    fn retake_state(&self) -> bool {
+        // A swap: after it no waker can claim this sleep, and a claim before it is seen here.
+        // Acquire: pairs with the Release of the claim, to see what the claim was made for.
+        let claimed = self.word.raw_state().swap(RUNNING, Ordering::Acquire) == NOTIFIED;
+        if claimed {
+            self.stats.wakes.add(1);
+        }
+        claimed
+    }
+
+    /// This thread runs again: it counts, and a missed spin's wait has its length.
+    fn wait_is_over(&mut self, work: bool) {
+        if !self.counted {
+            self.counted = true;
+            self.participants.enter();
+        }
+        if let Some(began) = self.missed.take() {
+            let wait = work.then(|| clock::since(began));
+            self.policy.miss(wait);
+            self.stats.budget_nanos.set_nanos(self.policy.budget());
+        }
+    }
+
+    fn learn_hit(&mut self) {
+        self.policy.hit();
+        self.stats.spin_hits.add(1);
+        self.stats.budget_nanos.set_nanos(self.policy.budget());
+    }
+}
+
+impl<W: Deref<Target = WaitWord>> Drop for Waiter<W> {
+    /// Leaves the participants; wakers find the word awake from now on.
+    fn drop(&mut self) {
+        self.word.raw_state().store(RUNNING, Ordering::Relaxed);
+        if self.counted {
+            self.participants.leave();
+        }
+    }
+}
+
+/// How the loop of a spin ended.
+enum End {
+    Hit,
+    #[cfg_attr(loom, allow(dead_code))]
+    Due,
+    Interrupted,
+    Missed,
+    Yielded,
+}
+
+/// The clock; in the model it stands still, so that executions can be repeated.
+mod clock {
+    use std::time::{Duration, Instant};
+
+    #[cfg(loom)]
+    static START: std::sync::OnceLock<Instant> = std::sync::OnceLock::new();
+
+    pub(super) fn now() -> Instant {
+        #[cfg(loom)]
+        return *START.get_or_init(Instant::now);
+        #[cfg(not(loom))]
+        Instant::now()
+    }
+
+    pub(super) fn since(then: Instant) -> Duration {
+        now().saturating_duration_since(then)
+    }
+}
