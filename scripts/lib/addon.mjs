@@ -24,7 +24,13 @@ export function binariesIn(dir) {
 function rustFlags(compiler) {
   const cargoHome = process.env.CARGO_HOME ?? join(homedir(), '.cargo');
   const own = (process.env.RUSTFLAGS ?? '').split(/\s+/).filter(Boolean);
-  const flags = [...own, `--remap-path-prefix=${root}=.`, `--remap-path-prefix=${cargoHome}=cargo`];
+  const flags = [
+    ...own,
+    `--remap-path-prefix=${root}=.`,
+    `--remap-path-prefix=${cargoHome}=cargo`,
+    // Line tables are four fifths of the file; the function names stay, for profilers.
+    '-Cstrip=debuginfo',
+  ];
   // A shared library cannot be linked into a static musl.
   if (/^host: .*-musl/m.test(compiler)) flags.push('-Ctarget-feature=-crt-static');
   // This variable, unlike RUSTFLAGS, lets a path contain a space.

@@ -1,0 +1,63 @@
+// `npm test`: sets the checkout up, then runs every test suite, one after the other, to the last one.
+//
+// Usage: node scripts/test.mjs [SUITE...]      (no names: all of them)
+//
+// A suite fails if its runner fails, if it outlives its limit, or if it ran no test at all. The closing lines give
+// each runner's own counts, and last of all their sum. The exit code is 1 if any suite failed.
+
+import { prepare } from './lib/prepare.mjs';
+import { run } from './lib/run.mjs';
+import { main, say, seconds, Stop } from './lib/say.mjs';
+import { suites } from './lib/suites.mjs';
+
+async function runSuite(suite) {
+  say(`\n=== ${suite.name} ===`);
+  const { code, signal, output, timedOut, ms } = await run(suite.command, suite.args, {
+    env: suite.env,
+    limitMs: suite.limitMs,
+    show: true,
+  });
+  const counts = suite.counts(output);
+  let fault;
+  if (timedOut) fault = `hung: ended after its limit of ${seconds(suite.limitMs)}; the last lines above say where`;
+  else if (code !== 0) fault = code === null ? `ended by ${signal}` : `exit code ${code}`;
+  else if (counts === undefined || counts.passed + counts.failed === 0) fault = 'ran no tests';
+  else if (counts.failed > 0) fault = 'has failed tests';
+  say(`=== ${suite.name}: ${fault ?? 'ok'} (${seconds(ms)}) ===`);
+  return { name: suite.name, counts: counts ?? { passed: 0, failed: 0, skipped: 0 }, fault, ms };
+}
+
+function report(results) {
+  const width = Math.max(...results.map(({ name }) => name.length));
+  const lines = ['', 'summary'];
+  for (const { name, counts, fault, ms } of results) {
+    const skipped = counts.skipped > 0 ? `, ${counts.skipped} skipped` : '';
+    const numbers = `${counts.passed} passed, ${counts.failed} failed${skipped}`;
+    lines.push(`  ${name.padEnd(width)}  ${numbers} (${seconds(ms)})${fault === undefined ? '' : ` -- ${fault}`}`);
+  }
+  const failed = results.filter(({ fault }) => fault !== undefined);
+  lines.push(failed.length === 0 ? 'all suites passed' : `failed suites: ${failed.map(({ name }) => name).join(', ')}`);
+  // A suite that broke without a failed test to show for it still is a failure in the sum.
+  const sum = results.map(({ counts, fault }) => ({
+    passed: counts.passed,
+    failed: fault === undefined ? 0 : Math.max(1, counts.failed),
+  }));
+  const total = (key) => sum.reduce((all, one) => all + one[key], 0);
+  lines.push(`${total('passed')} passed, ${total('failed')} failed`);
+  process.stdout.write(`${lines.join('\n')}\n`);
+  return failed.length === 0;
+}
+
+await main(async () => {
+  const wanted = process.argv.slice(2);
+  const unknown = wanted.filter((name) => !suites.some((suite) => suite.name === name));
+  if (unknown.length > 0) {
+    throw new Stop(`no such suite: ${unknown.join(', ')}. There are: ${suites.map(({ name }) => name).join(', ')}`);
+  }
+  await prepare();
+  const results = [];
+  for (const suite of suites) {
+    if (wanted.length === 0 || wanted.includes(suite.name)) results.push(await runSuite(suite));
+  }
+  if (!report(results)) process.exitCode = 1;
+});

@@ -1,0 +1,91 @@
+// The house rules that a machine can check, over every file of the checkout and over what is built for publishing.
+
+import assert from 'node:assert/strict';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import { root } from './fixture.mjs';
+
+const read = (...path) => readFileSync(join(root, ...path), 'utf8');
+
+// What .gitignore names, plus what no editor or tool of ours owns.
+const notOurs = new Set([...read('.gitignore').matchAll(/^\/(.+)\/$/gm)].map((match) => match[1]).concat('.git'));
+
+function* files(dir = '') {
+  for (const entry of readdirSync(join(root, dir), { withFileTypes: true })) {
+    const path = dir === '' ? entry.name : `${dir}/${entry.name}`;
+    if (notOurs.has(path) || entry.name === 'node_modules') continue;
+    if (entry.isDirectory()) yield* files(path);
+    else if (entry.isFile()) yield path;
+  }
+}
+
+const tracked = [...files()];
+
+describe('house rules', () => {
+  it('finds the files it is about', () => {
+    for (const path of ['package.json', 'crates/park/src/lib.rs', 'bindings/node/js/src/index.ts']) {
+      assert.ok(tracked.includes(path), path);
+    }
+  });
+
+  it('every source file says in its first line what it is', () => {
+    for (const path of tracked) {
+      if (path.endsWith('.rs')) assert.match(read(path), /^\/\/! \S/, path);
+      if (/\.[cm]?[jt]s$/.test(path)) assert.match(read(path), /^(#!.*\n)?('use strict';\n+)?(\/\/ \S|\/\*)/, path);
+    }
+  });
+
+  it('one version everywhere', () => {
+    const { version } = JSON.parse(read('package.json'));
+    const cargo = read('Cargo.toml');
+    assert.equal(/^version = "(.+)"$/m.exec(cargo)[1], version, 'Cargo.toml, [workspace.package]');
+    for (const match of cargo.matchAll(/^(cenote[\w-]*) = .*version = "([^"]+)"/gm)) {
+      assert.equal(match[2], version, `Cargo.toml, ${match[1]}`);
+    }
+    assert.equal(JSON.parse(read('package-lock.json')).version, version, 'package-lock.json');
+    assert.equal(/^## \[([^\]]+)\]/m.exec(read('CHANGELOG.md'))[1], version, 'CHANGELOG.md, newest heading');
+  });
+
+  it('the pinned tools are pinned exactly', () => {
+    const { dependencies, devDependencies } = JSON.parse(read('package.json'));
+    assert.equal(dependencies, undefined, 'the package itself needs nothing');
+    for (const [name, range] of Object.entries(devDependencies)) assert.match(range, /^\d+\.\d+\.\d+$/, name);
+  });
+
+  it('no published declaration says any', () => {
+    const declarations = readdirSync(join(root, 'dist'), { recursive: true }).filter(
+      (name) => /\.d\.m?ts$/.test(name) && !name.startsWith('native'),
+    );
+    assert.ok(declarations.includes('index.d.ts') && declarations.includes('index.d.mts'));
+    for (const name of declarations) {
+      const code = read('dist', name).replace(/\/\*[^]*?\*\/|\/\/.*$/gm, '');
+      assert.doesNotMatch(code, /\bany\b/, name);
+    }
+  });
+
+  it('no file names a path of somebody’s machine, or a registry', () => {
+    // Put together here, so that this file does not contain what it looks for.
+    const slash = '/';
+    const traces = [
+      new RegExp(`(^|[\\s"'\`(=])${slash}(root|home|Users|work)${slash}\\w`, 'm'),
+      new RegExp(`${'C:'}\\\\\\\\?Users`),
+      new RegExp(['registry', 'npmjs', 'org'].join('\\.')),
+    ];
+    for (const path of tracked) {
+      const content = read(path);
+      for (const trace of traces) assert.doesNotMatch(content, trace, path);
+    }
+  });
+
+  it('a lock file says what, not from where', () => {
+    for (const path of tracked.filter((name) => name.endsWith('package-lock.json'))) {
+      assert.doesNotMatch(read(path), /"resolved"/, path);
+    }
+  });
+
+  it('both licences that package.json names are there', () => {
+    assert.equal(JSON.parse(read('package.json')).license, 'MIT OR Apache-2.0');
+    assert.ok(existsSync(join(root, 'LICENSE-MIT')) && existsSync(join(root, 'LICENSE-APACHE')));
+  });
+});
