@@ -145,3 +145,6 @@ impl Policy {
         FLOOR.min(self.max)
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests;

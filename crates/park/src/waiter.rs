@@ -58,6 +58,7 @@ pub struct Waiter<W: Deref<Target = WaitWord>> {
     /// When the session began that missed and whose wait is not over: it is learned from then.
     missed: Option<Instant>,
     /// Polls between two looks at the clock, tuned to about a microsecond.
+    #[cfg_attr(loom, allow(dead_code, reason = "the model has no clock"))]
     polls: u32,
     stats: Arc<StageStats>,
 }
@@ -173,13 +174,14 @@ impl<W: Deref<Target = WaitWord>> Waiter<W> {
         if self.parked {
             self.unpark();
         }
-        if self.has_work() {
+        let work = self.has_work();
+        self.wait_is_over(work);
+        if work {
             if self.session.take().is_some() {
                 self.learn_hit();
             }
             return Spin::Hit;
         }
-        self.wait_is_over(false);
         let session = match self.session.take() {
             Some(session) => session,
             None => {
@@ -405,7 +407,7 @@ impl<W: Deref<Target = WaitWord>> Waiter<W> {
     /// Ends a parked state; says whether it had been claimed.
     fn retake_state(&self) -> bool {
         // A swap: after it no waker can claim this sleep, and a claim before it is seen here.
-        // Acquire: pairs with the Release of the claim, to see what the claim was made for.
+        // Acquire: pairs with the fence in `WaitWord::claim`, to see what the claim was made for.
         let claimed = self.word.raw_state().swap(RUNNING, Ordering::Acquire) == NOTIFIED;
         if claimed {
             self.stats.wakes.add(1);
@@ -436,6 +438,12 @@ impl<W: Deref<Target = WaitWord>> Waiter<W> {
 impl<W: Deref<Target = WaitWord>> Drop for Waiter<W> {
     /// Leaves the participants; wakers find the word awake from now on.
     fn drop(&mut self) {
+        // Once the model checker has found a fault its world is gone; touching it would abort the
+        // process and hide the report.
+        #[cfg(loom)]
+        if std::thread::panicking() {
+            return;
+        }
         self.word.raw_state().store(RUNNING, Ordering::Relaxed);
         if self.counted {
             self.participants.leave();

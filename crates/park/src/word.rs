@@ -165,12 +165,13 @@ impl WaitWord {
                 PARKED_DRIVER => Claim::Driver,
                 _ => return Claim::Awake,
             };
-            // Release: pairs with the Acquire swap in `Waiter::unpark`, so that a waiter that finds
-            // itself claimed also sees what it was claimed for. A failure reads the value anew.
+            // Relaxed: the fence above has released what was written before it. It pairs with the
+            // Acquire swap in `Waiter::retake_state`, so that a waiter that finds itself claimed also
+            // sees what it was claimed for. A failure reads the value anew.
             match self.state.compare_exchange_weak(
                 state,
                 NOTIFIED,
-                Ordering::Release,
+                Ordering::Relaxed,
                 Ordering::Relaxed,
             ) {
                 Ok(_) => return claim,

@@ -1,0 +1,165 @@
+//! Properties of the policy, for any `max_spin` and any history.
+
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::{FLOOR, FULL_TRY_EVERY, LIMIT, Policy};
+
+const MAX: Duration = Duration::from_micros(50);
+
+#[derive(Clone, Debug)]
+enum Event {
+    Plan(Option<Duration>),
+    Hit,
+    Miss(Option<Duration>),
+    SetMax(Duration),
+}
+
+fn duration() -> impl Strategy<Value = Duration> {
+    prop_oneof![
+        Just(Duration::ZERO),
+        (0..200_000u64).prop_map(Duration::from_nanos),
+        Just(Duration::MAX),
+    ]
+}
+
+fn event() -> impl Strategy<Value = Event> {
+    prop_oneof![
+        4 => proptest::option::of(duration()).prop_map(Event::Plan),
+        4 => Just(Event::Hit),
+        4 => proptest::option::of(duration()).prop_map(Event::Miss),
+        1 => duration().prop_map(Event::SetMax),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn budget_stays_between_the_floor_and_max_spin(
+        mut max in duration(),
+        events in proptest::collection::vec(event(), 0..200),
+    ) {
+        let mut policy = Policy::new(max);
+        for event in events {
+            match event {
+                Event::Plan(expected) => {
+                    let plan = policy.plan(expected);
+                    if let Some(budget) = plan {
+                        prop_assert!(!max.is_zero(), "0 never spins");
+                        prop_assert!(budget <= max);
+                        prop_assert!(expected.is_none_or(|expected| expected <= budget));
+                    }
+                }
+                Event::Hit => policy.hit(),
+                Event::Miss(wait) => policy.miss(wait),
+                Event::SetMax(new) => {
+                    policy.set_max(new);
+                    max = new;
+                }
+            }
+            let max = max.min(LIMIT);
+            prop_assert!(policy.budget() <= max);
+            prop_assert!(policy.budget() >= FLOOR.min(max));
+        }
+    }
+
+    #[test]
+    fn hit_never_narrows_and_miss_without_work_never_widens(
+        max in duration(),
+        hits in proptest::collection::vec(any::<bool>(), 0..200),
+    ) {
+        let mut policy = Policy::new(max);
+        for hit in hits {
+            let before = policy.budget();
+            if hit {
+                policy.hit();
+                prop_assert!(policy.budget() >= before);
+            } else {
+                policy.miss(None);
+                prop_assert!(policy.budget() <= before);
+            }
+        }
+    }
+
+    #[test]
+    fn wait_that_max_spin_covers_is_tried_in_full_within_32_waits(
+        expected in proptest::option::of((0..=50_000u64).prop_map(Duration::from_nanos)),
+        misses in 0..1000usize,
+    ) {
+        let mut policy = Policy::new(MAX);
+        for _ in 0..misses {
+            policy.plan(None);
+            policy.miss(None);
+        }
+        let full = (0..FULL_TRY_EVERY).any(|_| {
+            let plan = policy.plan(expected);
+            if plan.is_some() {
+                policy.miss(None);
+            }
+            plan == Some(MAX)
+        });
+        prop_assert!(full);
+    }
+}
+
+fn narrowed() -> Policy {
+    let mut policy = Policy::new(MAX);
+    for _ in 0..20 {
+        policy.miss(None);
+    }
+    assert_eq!(policy.budget(), FLOOR);
+    policy
+}
+
+#[test]
+fn first_wait_gets_all_of_max_spin() {
+    assert_eq!(Policy::new(MAX).plan(None), Some(MAX));
+}
+
+#[test]
+fn hits_widen_a_narrow_budget_back_to_max_spin() {
+    let mut policy = narrowed();
+    policy.hit();
+    assert_eq!(policy.budget(), Duration::from_nanos(13_000));
+    for _ in 0..10 {
+        policy.hit();
+    }
+    assert_eq!(policy.budget(), MAX);
+}
+
+#[test]
+fn near_miss_doubles_the_budget() {
+    let mut policy = narrowed();
+    policy.miss(Some(Duration::from_micros(99)));
+    assert_eq!(policy.budget(), FLOOR * 2);
+}
+
+#[test]
+fn miss_whose_wait_was_longer_than_twice_max_spin_narrows() {
+    let mut policy = Policy::new(MAX);
+    policy.miss(Some(MAX * 2));
+    assert_eq!(policy.budget(), MAX * 7 / 8);
+}
+
+#[test]
+fn wait_expected_to_outlast_the_budget_is_skipped() {
+    let mut policy = narrowed();
+    assert_eq!(policy.plan(Some(FLOOR + Duration::from_nanos(1))), None);
+    assert_eq!(policy.plan(Some(FLOOR)), Some(FLOOR));
+}
+
+#[test]
+fn wait_expected_to_outlast_max_spin_is_always_skipped() {
+    let mut policy = Policy::new(MAX);
+    for _ in 0..4 * FULL_TRY_EVERY {
+        assert_eq!(policy.plan(Some(MAX * 2)), None);
+    }
+}
+
+#[test]
+fn raising_max_spin_from_zero_starts_anew() {
+    let mut policy = Policy::new(Duration::ZERO);
+    assert_eq!(policy.plan(None), None);
+    policy.set_max(MAX);
+    assert_eq!(policy.plan(None), Some(MAX));
+}
