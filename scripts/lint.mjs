@@ -18,8 +18,17 @@ const checks = [
   ['prettier', ...prettier('--check')],
   ['tsc', process.execPath, [module('typescript', 'bin', 'tsc'), '--noEmit']],
   ['clippy', 'cargo', ['clippy', '--workspace', '--all-targets', '--', '-D', 'warnings']],
-  ['clippy, all features', 'cargo', ['clippy', '--workspace', '--all-targets', '--all-features', '--', '-D', 'warnings']],
-  ['cargo doc', 'cargo', ['doc', '--workspace', '--no-deps', '--document-private-items'], { RUSTDOCFLAGS: '-D warnings' }],
+  [
+    'clippy, all features',
+    'cargo',
+    ['clippy', '--workspace', '--all-targets', '--all-features', '--', '-D', 'warnings'],
+  ],
+  [
+    'cargo doc',
+    'cargo',
+    ['doc', '--workspace', '--no-deps', '--document-private-items'],
+    { RUSTDOCFLAGS: '-D warnings' },
+  ],
 ];
 
 const fixes = [

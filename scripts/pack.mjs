@@ -62,7 +62,9 @@ function stageRoot(manifest, platformDirs) {
   const dir = join(stage, 'cenote');
   const { scripts, devDependencies, overrides, napi, ...published } = manifest;
   published.optionalDependencies = Object.fromEntries(
-    platformDirs.map((platformDir) => readJson(join(platformDir, 'package.json'))).map(({ name, version }) => [name, version]),
+    platformDirs
+      .map((platformDir) => readJson(join(platformDir, 'package.json')))
+      .map(({ name, version }) => [name, version]),
   );
   cpSync(inRoot('dist'), join(dir, 'dist'), { recursive: true });
   for (const file of ['README.md', 'CHANGELOG.md', ...licences]) {
@@ -73,7 +75,9 @@ function stageRoot(manifest, platformDirs) {
 }
 
 async function pack(dir) {
-  const { code, output } = await npm(['pack', '--pack-destination', out, '--ignore-scripts', '--loglevel=error'], { cwd: dir });
+  const { code, output } = await npm(['pack', '--pack-destination', out, '--ignore-scripts', '--loglevel=error'], {
+    cwd: dir,
+  });
   if (code !== 0) throw new Stop(`\`npm pack\` failed in ${dir}:\n${output}`);
   say(`pack: ${relative(root, join(out, output.trim().split('\n').at(-1)))}`);
 }
@@ -83,7 +87,8 @@ await main(async () => {
   if (option === '--refuse-publish') {
     throw new Stop('publish the tarballs that `npm run pack` leaves in out/: only they name the platform packages.');
   }
-  if (option !== undefined && (option !== '--binaries' || dir === undefined)) throw new Stop('usage: npm run pack -- [--binaries DIR]');
+  if (option !== undefined && (option !== '--binaries' || dir === undefined))
+    throw new Stop('usage: npm run pack -- [--binaries DIR]');
   await prepare();
   rmSync(stage, { recursive: true, force: true });
   mkdirSync(stage, { recursive: true });

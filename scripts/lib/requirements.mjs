@@ -19,7 +19,9 @@ export function requireNode() {
   const { engines } = JSON.parse(readFileSync(inRoot('package.json'), 'utf8'));
   const floor = engines.node.replace('>=', '').trim();
   if (older(process.versions.node, floor)) {
-    throw new Stop(`Node.js ${floor} or newer is needed, this is ${process.versions.node}. Install it from nodejs.org.`);
+    throw new Stop(
+      `Node.js ${floor} or newer is needed, this is ${process.versions.node}. Install it from nodejs.org.`,
+    );
   }
 }
 
@@ -39,6 +41,7 @@ export async function requireRust() {
   if (compiler.code !== 0 || version === undefined) {
     throw new Stop(`\`rustc -vV\` failed:\n${compiler.output}\n${advice}`);
   }
-  if (older(version, floor)) throw new Stop(`This is Rust ${version}. ${advice} (\`rustup update\` brings the newest.)`);
+  if (older(version, floor))
+    throw new Stop(`This is Rust ${version}. ${advice} (\`rustup update\` brings the newest.)`);
   return compiler.output;
 }

@@ -1,7 +1,7 @@
 // Runs one command, under a watchdog.
 //
-// Guarantees: a command that outlives its limit is ended with everything it started, and says so; a signal to
-// the script ends the command as well; nothing waits for input.
+// Guarantees: a command that outlives its limit is ended with everything it started; a signal to the script ends the
+// command as well; nothing that it leaves running outlives it; nothing waits for input.
 //
 // On POSIX the command leads a process group of its own, so that one kill reaches its descendants too.
 
@@ -51,12 +51,15 @@ export function run(command, args, { env = {}, cwd = root, limitMs, show = false
     collect(child.stderr, process.stderr);
 
     let timedOut = false;
+    let lastResort;
     const watchdog =
       limitMs === undefined
         ? undefined
         : setTimeout(() => {
             timedOut = true;
-            killTree(child, 'SIGKILL');
+            // Asked first, a test runner says what it was running.
+            child.kill('SIGINT');
+            lastResort = setTimeout(() => killTree(child, 'SIGKILL'), 5_000);
           }, limitMs);
 
     const forward = (signal) => {
@@ -68,6 +71,7 @@ export function run(command, args, { env = {}, cwd = root, limitMs, show = false
 
     const settled = () => {
       clearTimeout(watchdog);
+      clearTimeout(lastResort);
       process.off('SIGINT', forward);
       process.off('SIGTERM', forward);
     };

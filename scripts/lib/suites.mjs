@@ -35,7 +35,7 @@ export const nodeTestArgs = (files) => ['--test', '--test-reporter=spec', `--tes
 const cargo = (name, args, { limit, env = {} }) => ({
   name,
   command: 'cargo',
-  args: ['test', ...args],
+  args: ['test', '--no-fail-fast', ...args],
   env: { ...noTuning, ...env },
   limitMs: limit,
   counts: cargoCounts,

@@ -14,7 +14,8 @@ const dist = inRoot('dist');
 const source = 'bindings/node/js/src';
 
 /** Runs `tsc` with the checkout's settings. */
-export const tsc = (args) => run(process.execPath, [inRoot('node_modules', 'typescript', 'bin', 'tsc'), ...args], { limitMs: 300_000 });
+export const tsc = (args) =>
+  run(process.execPath, [inRoot('node_modules', 'typescript', 'bin', 'tsc'), ...args], { limitMs: 300_000 });
 
 const filesIn = (dir) =>
   readdirSync(dir, { recursive: true, withFileTypes: true })

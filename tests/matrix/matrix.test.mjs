@@ -12,7 +12,10 @@ import { installRuntimes, nodes, others } from './runtimes.mjs';
 before(installRuntimes);
 
 async function smoke({ command, args = [] }) {
-  const result = await run(command, [...args, inRoot('tests', 'matrix', 'smoke.mjs')], { env: noTuning, limitMs: 60_000 });
+  const result = await run(command, [...args, inRoot('tests', 'matrix', 'smoke.mjs')], {
+    env: noTuning,
+    limitMs: 60_000,
+  });
   assert.ok(!result.timedOut, `hung:\n${result.output}`);
   assert.equal(result.code, 0, result.output);
   const { warnings, ...happened } = JSON.parse(result.output.split('\n').find((line) => line.startsWith('{')));

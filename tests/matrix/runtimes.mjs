@@ -13,10 +13,15 @@ const binary = (...path) => join(folder, 'node_modules', ...path);
 
 /** Whether the pinned packages are for this machine: they carry binaries for Linux on x64 with glibc. */
 export const supported =
-  process.platform === 'linux' && process.arch === 'x64' && Boolean(process.report.getReport().header.glibcVersionRuntime);
+  process.platform === 'linux' &&
+  process.arch === 'x64' &&
+  Boolean(process.report.getReport().header.glibcVersionRuntime);
 
 /** Runtimes with libuv, which run the Node tests. */
-export const nodes = [22, 24, 26].map((major) => ({ name: `Node ${major}`, command: binary(`node-${major}`, 'bin', 'node') }));
+export const nodes = [22, 24, 26].map((major) => ({
+  name: `Node ${major}`,
+  command: binary(`node-${major}`, 'bin', 'node'),
+}));
 
 /** Runtimes without libuv, which run the smoke test on the portable waiter. */
 export const others = [
@@ -27,6 +32,7 @@ export const others = [
 /** Installs the runtimes, unless they are installed already. */
 export async function installRuntimes() {
   mkdirSync(folder, { recursive: true });
-  for (const file of ['package.json', 'package-lock.json']) copyFileSync(inRoot('tests', 'matrix', file), join(folder, file));
+  for (const file of ['package.json', 'package-lock.json'])
+    copyFileSync(inRoot('tests', 'matrix', file), join(folder, file));
   await installLocked(folder, 'Node 22, 24 and 26, Bun and Deno for the matrix');
 }

@@ -8,7 +8,11 @@ const warnings = [];
 process.on('warning', (warning) => warnings.push(warning.code ?? warning.message));
 
 const { Pool } = createRequire(import.meta.url)('../..');
-const pool = new Pool({ filename: fileURLToPath(new URL('./smoke-task.cjs', import.meta.url)), minThreads: 2, maxThreads: 2 });
+const pool = new Pool({
+  filename: fileURLToPath(new URL('./smoke-task.cjs', import.meta.url)),
+  minThreads: 2,
+  maxThreads: 2,
+});
 
 const doubled = await Promise.all(Array.from({ length: 100 }, (_, n) => pool.run({ double: n })));
 const error = await pool.run({ fail: 'on purpose' }).then(

@@ -96,9 +96,13 @@ describe('an install of the packed tarballs', () => {
   });
 
   it('gives types to a CommonJS and to an ESM consumer', async () => {
-    const use = "const pool: Pool = new Pool({ filename: 'task.cjs', maxThreads: 2 });\nexport const done: Promise<unknown> = pool.run(1);\n";
+    const use =
+      "const pool: Pool = new Pool({ filename: 'task.cjs', maxThreads: 2 });\nexport const done: Promise<unknown> = pool.run(1);\n";
     app.write('consumer.cts', `import { Pool } from 'cenote';\n${use}`);
-    app.write('consumer.mts', `import Default, { Pool } from 'cenote';\nexport const same: typeof Pool = Default;\n${use}`);
+    app.write(
+      'consumer.mts',
+      `import Default, { Pool } from 'cenote';\nexport const same: typeof Pool = Default;\n${use}`,
+    );
     // Without these two a declaration that resolved to nothing would pass as `any`.
     app.write('wrong.cts', "import { Pool } from 'cenote';\nnew Pool(1);\n");
     app.write('wrong.mts', "import { Pool } from 'cenote';\nnew Pool(1);\n");
@@ -117,7 +121,9 @@ describe('an install of the packed tarballs', () => {
 
   it('names exactly the platform packages it was packed with, in its own version', () => {
     const manifest = JSON.parse(readFileSync(join(packageDir('cenote'), 'package.json'), 'utf8'));
-    const packed = tarballs.map((file) => file.split(/[\\/]/).at(-1)).filter((name) => name !== `cenote-${manifest.version}.tgz`);
+    const packed = tarballs
+      .map((file) => file.split(/[\\/]/).at(-1))
+      .filter((name) => name !== `cenote-${manifest.version}.tgz`);
     const named = Object.entries(manifest.optionalDependencies).map(([name, version]) => `${name}-${version}.tgz`);
     assert.ok(named.length > 0);
     assert.deepEqual(named.sort(), packed.sort());
@@ -145,7 +151,10 @@ describe('an install of the packed tarballs', () => {
     for (const name of platformPackages()) {
       const dir = packageDir(name);
       for (const file of filesUnder(dir)) {
-        assert.match(file.slice(dir.length + 1), /^(package\.json|README\.md|LICENSE-(MIT|APACHE)|cenote\.[\w-]+\.node)$/);
+        assert.match(
+          file.slice(dir.length + 1),
+          /^(package\.json|README\.md|LICENSE-(MIT|APACHE)|cenote\.[\w-]+\.node)$/,
+        );
       }
     }
     assert.ok(filesUnder(own).some((file) => file.endsWith('README.md')));
