@@ -75,6 +75,7 @@ export const suites = [
   node('node-no-spin', 'tests/node', { limit: minutes(6), env: { CENOTE_MAX_SPIN_US: '0' } }),
   node('node-portable', 'tests/node', { limit: minutes(6), env: { CENOTE_FORCE_PORTABLE: '1' } }),
   node('examples', 'examples', { limit: minutes(4) }),
+  node('benches', 'benches/node', { limit: minutes(4) }),
   node('packaging', 'tests/packaging', { limit: minutes(5) }),
   ...(matrixSupported ? [node('matrix', 'tests/matrix', { limit: minutes(10) })] : []),
 ];

@@ -8,13 +8,17 @@ import { root } from './fixture.mjs';
 
 const read = (...path) => readFileSync(join(root, ...path), 'utf8');
 
-// What .gitignore names, plus what no editor or tool of ours owns.
-const notOurs = new Set([...read('.gitignore').matchAll(/^\/(.+)\/$/gm)].map((match) => match[1]).concat('.git'));
+// The folders that a .gitignore names, and git's own.
+const ignored = new Set(['.git']);
 
 function* files(dir = '') {
+  const inDir = (name) => (dir === '' ? name : `${dir}/${name}`);
+  if (existsSync(join(root, dir, '.gitignore'))) {
+    for (const [, name] of read(dir, '.gitignore').matchAll(/^\/(.+)\/$/gm)) ignored.add(inDir(name));
+  }
   for (const entry of readdirSync(join(root, dir), { withFileTypes: true })) {
-    const path = dir === '' ? entry.name : `${dir}/${entry.name}`;
-    if (notOurs.has(path) || entry.name === 'node_modules') continue;
+    const path = inDir(entry.name);
+    if (ignored.has(path)) continue;
     if (entry.isDirectory()) yield* files(path);
     else if (entry.isFile()) yield path;
   }
