@@ -1,5 +1,6 @@
 //! Model: two producers meet one sleeper. Each sleep is claimed, and woken, exactly once.
 #![cfg(loom)]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod model;
 

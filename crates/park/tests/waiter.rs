@@ -1,5 +1,6 @@
 //! One waiter, step by step: what each call returns, leaves in the word, counts and keeps.
 #![cfg(not(loom))]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};

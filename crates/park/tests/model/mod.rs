@@ -1,6 +1,7 @@
 //! What the models share: the checker's bounds, and an event loop that can be rung.
 
 #![allow(dead_code, reason = "every model uses a part of it")]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::sync::Arc;
 
