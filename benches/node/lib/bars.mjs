@@ -81,22 +81,27 @@ function measuredText({ measured, value, other, figure, worst }, unit) {
 function verdictText({ measured, met, missedBy }) {
   if (!measured) return 'not measured';
   if (met) return 'met';
-  return missedBy === Infinity ? 'missed' : `missed by ${formatNumber(missedBy * 100)} %`;
+  if (missedBy === Infinity) return 'missed';
+  return missedBy > 1
+    ? `missed, ${formatNumber(1 + missedBy)} × the limit`
+    : `missed by ${formatNumber(missedBy * 100)} %`;
 }
 
-/** The table of bars; `metricsOf(scenario)` gives the metrics by the scenario's name. */
-export function barsTable(medians, peers, metricsOf) {
-  const rows = bars.map((bar) => {
-    const verdict = judge(bar, medians, peers);
-    const { label, unit } = metricsOf(bar.scenario)[bar.metric];
-    return [
-      `${bar.scenario} ${label}`,
-      bar.pool ?? 'cenote',
-      wantedText(bar, verdict, unit),
-      measuredText(verdict, unit),
-      verdictText(verdict),
-    ];
-  });
+/** The table of the bars of `ran`, scenarios' names; `metricsOf(scenario)` gives the metrics by the scenario's name. */
+export function barsTable(medians, ran, { peers, metricsOf }) {
+  const rows = bars
+    .filter(({ scenario }) => ran.includes(scenario))
+    .map((bar) => {
+      const verdict = judge(bar, medians, peers);
+      const { label, unit } = metricsOf(bar.scenario)[bar.metric];
+      return [
+        `${bar.scenario} ${label}`,
+        bar.pool ?? 'cenote',
+        wantedText(bar, verdict, unit),
+        measuredText(verdict, unit),
+        verdictText(verdict),
+      ];
+    });
   return {
     title: 'Bars',
     head: ['figure', 'pool', 'bar', 'measured', 'verdict'],

@@ -16,13 +16,16 @@ function remarks({ cells, skipped }) {
   const lines = skipped.map(({ pool, reason }) => `${pool} was skipped: ${reason}`);
   for (const { scenario, pool, round, outcome, message } of cells) {
     if (outcome === 'ok') continue;
-    lines.push(`${pool} ${kOutcomes[outcome]} in ${scenario}, round ${round}${message ? `: ${message.split('\n')[0]}` : ''}`);
+    lines.push(
+      `${pool} ${kOutcomes[outcome]} in ${scenario}, round ${round}${message ? `: ${message.split('\n')[0]}` : ''}`,
+    );
   }
   for (const pool of new Set(cells.map((cell) => cell.pool))) {
     const own = cells.filter((cell) => cell.pool === pool);
     const hung = own.filter((cell) => cell.destroyHung).length;
     if (hung > 0) lines.push(`${pool}: destroy() did not return in ${hung} of ${own.length} runs (process killed)`);
-    for (const output of new Set(own.flatMap((cell) => cell.output ?? []))) lines.push(`${pool} printed: ${output.trim()}`);
+    for (const output of new Set(own.flatMap((cell) => cell.output ?? [])))
+      lines.push(`${pool} printed: ${output.trim()}`);
   }
   return lines;
 }
@@ -37,24 +40,29 @@ const versions = (results) =>
     .map(([name, version]) => `${name} ${version}`)
     .join(', ');
 
-/** The whole report as plain text. */
-export function textReport(results, { peers, metricsOf }) {
+const scenariosOf = ({ cells }) => cells.map(({ scenario }) => scenario);
+
+/**
+ * The whole report as plain text.
+ * @param context { peers, metricsOf }: names of the pools that are not cenote, and a scenario's metrics by its name
+ */
+export function textReport(results, context) {
   const parts = [
     ...groupTables(results).map(renderText),
-    renderText(barsTable(results.medians, peers, metricsOf)),
+    renderText(barsTable(results.medians, scenariosOf(results), context)),
     ...remarks(results),
     `2 workers. ${rounds(results)}\n${versions(results)}\n${machineLine(results.machine)}`,
   ];
   return parts.join('\n\n');
 }
 
-/** The comparison to quote: one table, the bars, and where it was measured. */
-export function markdownReport(results, { peers, metricsOf }) {
+/** The comparison to quote: one table, the bars, and where it was measured. `context` as above. */
+export function markdownReport(results, context) {
   return [
     renderMarkdown(overviewTable(results)),
-    `2 workers. ${rounds({ ...results }).replace('; smallest to largest in brackets', '')} ${versions(results)}. ` +
+    `2 workers. ${rounds(results).replace('; smallest to largest in brackets', '')} ${versions(results)}. ` +
       `${machineLine(results.machine)}. To repeat: \`npm run bench\`.`,
-    renderMarkdown(barsTable(results.medians, peers, metricsOf)),
+    renderMarkdown(barsTable(results.medians, scenariosOf(results), context)),
     '',
   ].join('\n\n');
 }

@@ -41,7 +41,7 @@ export function randomSource(seed) {
 export function poissonTimes(perSecond, ms, random) {
   const due = [];
   const mean = 1000 / perSecond;
-  for (let at = 0; ; ) {
+  for (let at = 0; ;) {
     at += -Math.log(1 - random()) * mean;
     if (at >= ms) return due;
     due.push(at);

@@ -10,6 +10,7 @@ export function summarise(cells) {
     const byMetric = ((collected[scenario] ??= {})[pool] ??= {});
     for (const [metric, value] of Object.entries(figures)) (byMetric[metric] ??= []).push(value);
   }
-  const mapValues = (object, map) => Object.fromEntries(Object.entries(object).map(([key, value]) => [key, map(value)]));
+  const mapValues = (object, map) =>
+    Object.fromEntries(Object.entries(object).map(([key, value]) => [key, map(value)]));
   return mapValues(collected, (byPool) => mapValues(byPool, (byMetric) => mapValues(byMetric, summary)));
 }

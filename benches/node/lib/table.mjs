@@ -4,7 +4,7 @@
 /** Three significant digits or so: 1,234 · 123 · 12.3 · 1.23; whole numbers as they are; Infinity is "never". */
 export function formatNumber(value) {
   if (value === Infinity) return 'never';
-  const digits = value >= 100 || Number.isInteger(value) ? 0 : value >= 10 ? 1 : 2;
+  const digits = value >= 99.95 || Number.isInteger(value) ? 0 : value >= 9.995 ? 1 : 2;
   return value.toLocaleString('en-US', { minimumFractionDigits: digits, maximumFractionDigits: digits });
 }
 

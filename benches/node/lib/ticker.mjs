@@ -11,7 +11,7 @@ const never = new Int32Array(new SharedArrayBuffer(4));
 const start = monotonicMs() + kHeadStartMs;
 parentPort.postMessage({ start });
 
-for (let next = 0; next < due.length; ) {
+for (let next = 0; next < due.length;) {
   let now = monotonicMs() - start;
   if (due[next] > now) {
     Atomics.wait(never, 0, 0, due[next] - now);

@@ -13,6 +13,6 @@ export default {
   metrics: { perSecond: { label: 'rate', unit: 'tasks/s' } },
   async run({ run, scale }) {
     await echo(run, 64, 600 * scale);
-    return { perSecond: await echo(run, 64, 1500 * scale) };
+    return { perSecond: await echo(run, 64, 1200 * scale) };
   },
 };

@@ -33,7 +33,7 @@ export default {
       make: (_slot, id) => make(id),
       verify: (result, _slot, id) => verify(result, id),
     });
-    const dueMs = poissonTimes(kPerSecond, kUncountedMs + 2500 * scale, randomSource(round));
+    const dueMs = poissonTimes(kPerSecond, kUncountedMs + 2200 * scale, randomSource(round));
     const { latencies, lags } = await openLoop({ run, dueMs, make, verify });
     const counted = (samples) => samples.filter((_, id) => dueMs[id] >= kUncountedMs);
     return {

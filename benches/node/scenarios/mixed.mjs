@@ -35,7 +35,7 @@ export default {
       verify: (result, _slot, id) => verify(result, id),
     });
     const random = randomSource(round);
-    const dueMs = poissonTimes(kPerSecond, kUncountedMs + 4000 * scale, random);
+    const dueMs = poissonTimes(kPerSecond, kUncountedMs + 3500 * scale, random);
     const isLong = dueMs.map(() => random() < kLongShare);
     const { latencies } = await openLoop({
       run,

@@ -20,7 +20,7 @@ export default {
     await echo(run, 64, 300 * scale);
     await echo(run, 1, 500 * scale);
     const samples = [];
-    const end = performance.now() + 1500 * scale;
+    const end = performance.now() + 1200 * scale;
     for (let id = 0, now = performance.now(); now < end; id++) {
       const result = await run(make(0, id));
       const after = performance.now();

@@ -39,7 +39,7 @@ export default {
     await trickle(run, 500 * scale);
     let samples;
     const cpu = await cpuMsPerSecond(async () => {
-      samples = await trickle(run, 3000 * scale);
+      samples = await trickle(run, 2500 * scale);
     });
     return { p50: percentile(samples, 50), cpu };
   },

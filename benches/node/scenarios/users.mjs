@@ -33,6 +33,6 @@ export default {
       },
     };
     await closedLoop({ ...load, ms: 500 * scale });
-    return { perSecond: await closedLoop({ ...load, ms: 1500 * scale }) };
+    return { perSecond: await closedLoop({ ...load, ms: 1200 * scale }) };
   },
 };

@@ -1,0 +1,117 @@
+// What is shown: aligned tables, honest gaps, and a results file that can be read back.
+
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { parseOptions, UsageError } from '../lib/options.mjs';
+import { markdownReport, textReport } from '../lib/report.mjs';
+import { readResults, writeResults } from '../lib/results.mjs';
+import { formatNumber, renderMarkdown, renderText } from '../lib/table.mjs';
+import { pools } from '../pools.mjs';
+import { scenarios } from '../scenarios/index.mjs';
+
+const figure = (value) => ({ median: value, min: value, max: value });
+const cell = (pool, outcome, more) => ({ scenario: 'c64', pool, round: 1, outcome, destroyHung: false, ...more });
+
+const results = {
+  machine: { cpu: 'a CPU', cpus: 2, node: 'v20.0.0', system: 'Linux', date: '2000-01-01', tuning: [] },
+  versions: { piscina: '5.3.2' },
+  rounds: 1,
+  quick: false,
+  pools: ['cenote', 'piscina', 'poolifier', 'workerpool'],
+  skipped: [{ pool: 'tinypool', reason: 'not installed' }],
+  medians: { c64: { cenote: { perSecond: figure(600_000) }, piscina: { perSecond: figure(40_000) } } },
+  cells: [
+    cell('cenote', 'ok'),
+    cell('piscina', 'ok', { destroyHung: true }),
+    cell('poolifier', 'hung'),
+    cell('workerpool', 'invalid', { message: 'got 1, not 2\n  at a place' }),
+  ],
+};
+const context = {
+  peers: ['piscina', 'poolifier', 'workerpool'],
+  metricsOf: (scenario) => scenarios.find(({ name }) => name === scenario).metrics,
+};
+
+test('numbers are short, never is a word', () => {
+  assert.deepEqual([123_456, 99.96, 12.34, 1.234, 16, Infinity].map(formatNumber), [
+    '123,456',
+    '100',
+    '12.3',
+    '1.23',
+    '16',
+    'never',
+  ]);
+});
+
+test('columns of text are aligned', () => {
+  const text = renderText({
+    title: 'T',
+    head: ['', 'wide head'],
+    rows: [
+      ['a', '1'],
+      ['long', '22'],
+    ],
+  });
+  assert.deepEqual(text.split('\n').slice(2), [
+    '      wide head',
+    '────  ─────────',
+    'a             1',
+    'long         22',
+  ]);
+});
+
+test('a bar in a Markdown cell does not end the cell', () => {
+  assert.match(renderMarkdown({ title: '', head: ['h'], rows: [['a|b']] }), /a\\\|b/);
+});
+
+test('the report names what was skipped, hung or wrong, and judges only what ran', () => {
+  const text = textReport(results, context);
+  assert.match(text, /^cenote +600$/m);
+  assert.match(text, /^poolifier +hung$/m);
+  assert.match(text, /^workerpool +invalid$/m);
+  assert.match(text, /tinypool was skipped: not installed/);
+  assert.match(text, /piscina: destroy\(\) did not return in 1 of 1 runs/);
+  assert.match(text, /workerpool gave a wrong result in c64, round 1: got 1, not 2$/m);
+  assert.match(text, /c64 rate .* ≥ 12 × piscina .* 15 × \(600,000 : 40,000 tasks\/s\) +met/);
+  assert.doesNotMatch(text, /burst/);
+  assert.match(text, /a CPU · 2 CPUs · Node v20.0.0/);
+});
+
+test('the Markdown report has a column per pool', () => {
+  assert.match(markdownReport(results, context), /\| +\| cenote \| piscina \| poolifier \| workerpool \|/);
+});
+
+test('results survive the file, infinite ones too', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'bench-'));
+  try {
+    const file = join(folder, 'new', 'results.json');
+    writeResults(file, { figures: { timer: Infinity, rate: 1.5 } });
+    assert.deepEqual(readResults(file), { figures: { timer: Infinity, rate: 1.5 } });
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+test('options choose scenarios, pools and rounds', () => {
+  const options = parseOptions(['--scenario', 'seq,c64', '--pool', 'piscina', '--rounds', '2'], { scenarios, pools });
+  assert.deepEqual(
+    options.scenarios.map(({ name }) => name),
+    ['seq', 'c64'],
+  );
+  assert.deepEqual(
+    options.pools.map(({ name }) => name),
+    ['piscina'],
+  );
+  assert.equal(options.rounds, 2);
+  assert.equal(parseOptions([], { scenarios, pools }).rounds, 3);
+  assert.equal(parseOptions(['--quick'], { scenarios, pools }).rounds, 1);
+});
+
+test('a command line that cannot be followed is refused', () => {
+  for (const args of [['--scenario', 'nope'], ['--pool', ''], ['--rounds', '0'], ['--rounds', '1.5'], ['--what']]) {
+    assert.throws(() => parseOptions(args, { scenarios, pools }), UsageError, args.join(' '));
+  }
+});
