@@ -94,7 +94,7 @@ describe('walk', () => {
   });
 });
 
-describe('task', () => {
+describe('task', { timeout: 60_000 }, () => {
   const records = [];
   let server;
   before(async () => {
@@ -186,7 +186,7 @@ test('collector_counts_late_and_repeated_records', async () => {
   }
 });
 
-describe('program', () => {
+describe('program', { timeout: 120_000 }, () => {
   test('wrong_path_is_one_line_and_exit_code_1', async () => {
     const file = path.join(folder('wrong', { file: '' }), 'file');
     for (const [wrong, reason] of [
