@@ -3,6 +3,7 @@
 mod driver;
 mod futex;
 mod participants;
+mod poll;
 mod spin;
 mod stats;
 mod sync;

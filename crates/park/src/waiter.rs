@@ -15,9 +15,10 @@ use std::time::{Duration, Instant};
 
 use crate::futex::{self, Wait};
 use crate::participants::Participants;
+use crate::poll::{End, Poller};
 use crate::spin::{Policy, Spin, SpinRequest};
 use crate::stats::StageStats;
-use crate::sync::{Ordering, fence, spin_loop};
+use crate::sync::{Ordering, clock, fence};
 use crate::word::{NOTIFIED, PARKED_DRIVER, PARKED_FUTEX, RUNNING, SPINNING, WaitWord};
 
 /// The owner of a [`WaitWord`], which waits on it.
@@ -57,9 +58,7 @@ pub struct Waiter<W: Deref<Target = WaitWord>> {
     session: Option<Session>,
     /// When the session began that missed and whose wait is not over: it is learned from then.
     missed: Option<Instant>,
-    /// Polls between two looks at the clock, tuned to about a microsecond.
-    #[cfg_attr(loom, allow(dead_code, reason = "the model has no clock"))]
-    polls: u32,
+    poller: Poller,
     stats: Arc<StageStats>,
 }
 
@@ -112,7 +111,7 @@ impl<W: Deref<Target = WaitWord>> Waiter<W> {
             policy,
             session: None,
             missed: None,
-            polls: 16,
+            poller: Poller::new(),
             stats,
         }
     }
@@ -212,7 +211,14 @@ impl<W: Deref<Target = WaitWord>> Waiter<W> {
     ) -> Spin {
         // Relaxed, here and below: to a waker SPINNING and RUNNING are the same.
         self.word.raw_state().store(SPINNING, Ordering::Relaxed);
-        let (end, spent) = self.poll(session, request, interrupted);
+        let (word, seen) = (&self.word, self.seen);
+        let (end, spent) = self.poller.poll(
+            session.left,
+            request,
+            self.participants,
+            || word.epoch() != seen,
+            interrupted,
+        );
         self.word.raw_state().store(RUNNING, Ordering::Relaxed);
         self.stats.spin_nanos.add_nanos(spent);
         match end {
@@ -241,79 +247,6 @@ impl<W: Deref<Target = WaitWord>> Waiter<W> {
                 self.stats.spin_dues.add(1);
                 Spin::Missed
             }
-        }
-    }
-
-    /// The loop of a spin: how it ended and how long it took.
-    #[cfg(not(loom))]
-    fn poll(
-        &mut self,
-        session: Session,
-        request: &SpinRequest,
-        mut interrupted: impl FnMut() -> bool,
-    ) -> (End, Duration) {
-        let entered = clock::now();
-        let mut looked = entered;
-        let mut checked = entered;
-        loop {
-            for _ in 0..self.polls {
-                if self.has_work() {
-                    return (End::Hit, looked - entered);
-                }
-                spin_loop();
-            }
-            let now = clock::now();
-            self.tune_polls(now - looked);
-            looked = now;
-            let spent = now - entered;
-            if self.participants.is_crowded() && self.participants.yield_slot() {
-                return (End::Yielded, spent);
-            }
-            if spent >= session.left {
-                return (End::Missed, spent);
-            }
-            if request.until.is_some_and(|until| now >= until) {
-                return (End::Due, spent);
-            }
-            if now - checked >= request.check_every {
-                if interrupted() {
-                    return (End::Interrupted, spent);
-                }
-                checked = now;
-                // The host's look is no part of the polls' time.
-                looked = clock::now();
-            }
-        }
-    }
-
-    /// The model's loop: without a clock, every step once.
-    #[cfg(loom)]
-    fn poll(
-        &mut self,
-        _session: Session,
-        _request: &SpinRequest,
-        mut interrupted: impl FnMut() -> bool,
-    ) -> (End, Duration) {
-        let end = if self.has_work() {
-            End::Hit
-        } else if self.participants.is_crowded() && self.participants.yield_slot() {
-            End::Yielded
-        } else if interrupted() {
-            End::Interrupted
-        } else {
-            spin_loop();
-            End::Missed
-        };
-        (end, Duration::ZERO)
-    }
-
-    /// Keeps the looks at the clock about a microsecond apart: a pause takes 10 to 140 cycles.
-    #[cfg(not(loom))]
-    fn tune_polls(&mut self, took: Duration) {
-        if took < Duration::from_nanos(700) {
-            self.polls = (self.polls * 2).min(256);
-        } else if took > Duration::from_nanos(1400) {
-            self.polls = (self.polls / 2).max(1);
         }
     }
 
@@ -448,34 +381,5 @@ impl<W: Deref<Target = WaitWord>> Drop for Waiter<W> {
         if self.counted {
             self.participants.leave();
         }
-    }
-}
-
-/// How the loop of a spin ended.
-enum End {
-    Hit,
-    #[cfg_attr(loom, allow(dead_code))]
-    Due,
-    Interrupted,
-    Missed,
-    Yielded,
-}
-
-/// The clock; in the model it stands still, so that executions can be repeated.
-mod clock {
-    use std::time::{Duration, Instant};
-
-    #[cfg(loom)]
-    static START: std::sync::OnceLock<Instant> = std::sync::OnceLock::new();
-
-    pub(super) fn now() -> Instant {
-        #[cfg(loom)]
-        return *START.get_or_init(Instant::now);
-        #[cfg(not(loom))]
-        Instant::now()
-    }
-
-    pub(super) fn since(then: Instant) -> Duration {
-        now().saturating_duration_since(then)
     }
 }

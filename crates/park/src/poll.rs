@@ -1,0 +1,128 @@
+//! The loop of a spin: polls for work with a pause instruction, bounded by the clock.
+//!
+//! A pause takes 10 to 140 cycles, depending on the processor, so a count bounds nothing. The clock
+//! is looked at about every microsecond; how many polls that is, the loop learns as it goes.
+
+use std::time::Duration;
+#[cfg(not(loom))]
+use std::time::Instant;
+
+use crate::participants::Participants;
+use crate::spin::SpinRequest;
+#[cfg(not(loom))]
+use crate::sync::clock;
+use crate::sync::spin_loop;
+
+/// How the loop ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// There is work.
+    Hit,
+    /// The time is used up.
+    Missed,
+    /// `SpinRequest::until` came.
+    #[cfg_attr(loom, allow(dead_code, reason = "the model has no clock"))]
+    Due,
+    /// The host has work of its own.
+    Interrupted,
+    /// Too many participants are awake, and this one's slot is given up: it no longer counts.
+    Yielded,
+}
+
+/// The loop, and what it learned about this machine's pause.
+#[derive(Debug)]
+pub(crate) struct Poller {
+    /// Polls between two looks at the clock.
+    #[cfg_attr(loom, allow(dead_code, reason = "the model has no clock"))]
+    polls: u32,
+}
+
+impl Poller {
+    /// Starts with a guess that is about a microsecond where a pause is long.
+    pub(crate) fn new() -> Self {
+        Poller { polls: 16 }
+    }
+
+    /// Polls `has_work` for `left`, or as `request`, the host or the participants end it. Returns how it
+    /// ended and how long it took; of a hit, up to the last look at the clock.
+    #[cfg(not(loom))]
+    pub(crate) fn poll(
+        &mut self,
+        left: Duration,
+        request: &SpinRequest,
+        participants: &Participants,
+        has_work: impl Fn() -> bool,
+        mut interrupted: impl FnMut() -> bool,
+    ) -> (End, Duration) {
+        let entered = clock::now();
+        let mut looked = entered;
+        let mut checked = entered;
+        loop {
+            for _ in 0..self.polls {
+                if has_work() {
+                    return (End::Hit, looked - entered);
+                }
+                spin_loop();
+            }
+            let now = clock::now();
+            self.tune(now - looked);
+            looked = now;
+            let spent = now - entered;
+            if participants.is_crowded() && participants.yield_slot() {
+                return (End::Yielded, spent);
+            }
+            if spent >= left {
+                return (End::Missed, spent);
+            }
+            if is_due(request, now) {
+                return (End::Due, spent);
+            }
+            if now - checked >= request.check_every {
+                if interrupted() {
+                    return (End::Interrupted, spent);
+                }
+                checked = now;
+                // The host's look is no part of the polls' time.
+                looked = clock::now();
+            }
+        }
+    }
+
+    /// The model's loop: without a clock, every step once.
+    #[cfg(loom)]
+    pub(crate) fn poll(
+        &mut self,
+        _left: Duration,
+        _request: &SpinRequest,
+        participants: &Participants,
+        has_work: impl Fn() -> bool,
+        mut interrupted: impl FnMut() -> bool,
+    ) -> (End, Duration) {
+        let end = if has_work() {
+            End::Hit
+        } else if participants.is_crowded() && participants.yield_slot() {
+            End::Yielded
+        } else if interrupted() {
+            End::Interrupted
+        } else {
+            spin_loop();
+            End::Missed
+        };
+        (end, Duration::ZERO)
+    }
+
+    /// Told how long the last polls took, brings the next ones closer to a microsecond.
+    #[cfg(not(loom))]
+    fn tune(&mut self, took: Duration) {
+        if took < Duration::from_nanos(700) {
+            self.polls = (self.polls * 2).min(256);
+        } else if took > Duration::from_nanos(1400) {
+            self.polls = (self.polls / 2).max(1);
+        }
+    }
+}
+
+#[cfg(not(loom))]
+fn is_due(request: &SpinRequest, now: Instant) -> bool {
+    request.until.is_some_and(|until| now >= until)
+}
