@@ -139,7 +139,7 @@ describe('task', { timeout: 60_000 }, () => {
   });
 
   test('large_file_is_streamed_to_the_same_digest', async () => {
-    const content = Buffer.alloc(17 * 1024 * 1024, 'cenote ');
+    const content = Buffer.alloc(3 * 1024 * 1024, 'cenote ');
     const root = folder('large', { file: content });
     const delivered = once(server, 'record');
     const pending = run(2, path.join(root, 'file'));

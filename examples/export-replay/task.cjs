@@ -6,9 +6,10 @@
  * the pool about that POST; this is the code of a service whose author trusted
  * the event loop. The same module runs on every pool, unchanged.
  *
- * A file of at most 16 MiB is read and compressed synchronously, as CPU-bound
- * handlers mostly do; a larger one is streamed, so that memory stays bounded. A
- * file that cannot be read is a result (`skipped`), not an error: errors are
+ * A file of at most 1 MiB is read and compressed synchronously, as CPU-bound
+ * handlers mostly do. A larger one is streamed: memory stays bounded, and no single
+ * task blocks its event loop for so long (tens of milliseconds at most) that its own
+ * load, and not the pool, would make exports late. A file that cannot be read is a result (`skipped`), not an error: errors are
  * left for what the pool itself gets wrong.
  */
 'use strict';
@@ -22,7 +23,7 @@ const zlib = require('node:zlib');
 const { clock } = require('./clock.cjs');
 const { leaveBehind } = require('./exporter.cjs');
 
-const kStreamAboveBytes = 16 * 1024 * 1024;
+const kStreamAboveBytes = 1024 * 1024;
 const kWarmUpBytes = 256 * 1024;
 
 // O_NONBLOCK: a FIFO put in the place of the file must not hang the worker.
