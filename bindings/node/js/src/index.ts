@@ -1,0 +1,8 @@
+// The package's public face. What is not exported here is not public.
+
+export { Pool, type PoolEvents, type RunOptions } from './pool.js';
+export type { OptionSource, PoolOptions, ResolvedOptions } from './options.js';
+export type { BackgroundCounts, PoolStats, TaskCounts, WaitStages, WorkerStats } from './stats.js';
+export type { LatencySummaries, LatencySummary } from './latencies.js';
+export { AbortError, CenoteError, type CenoteErrorCode } from './errors.js';
+export type { Handler, TaskContext } from './task-context.js';

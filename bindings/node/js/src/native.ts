@@ -1,0 +1,70 @@
+// The addon, loaded once a thread, or the reason why it is not used.
+//
+// The addon needs a runtime whose libuv it may enter. Bun and Deno export stubs of it, Electron
+// runs its loop in a way that skips the wait, and an install may lack the binary: in each of these
+// cases the portable waiter takes over (see loop.ts), and this file says why.
+
+import { isMainThread } from 'node:worker_threads';
+
+/** The addon's functions. A station is one loop's place in the wait protocol. */
+export interface NativeBinding {
+  openLoop(
+    words: Int32Array,
+    drain: () => void,
+    maxSpinUs: number,
+    turnBudgetUs: number,
+    referenced: boolean,
+  ): number;
+  closeLoop(station: number): void;
+  configureLoop(station: number, maxSpinUs: number, turnBudgetUs: number): void;
+  referenceLoop(station: number): void;
+  ring(station: number): void;
+  openStations(): number;
+}
+
+type Loaded = { readonly binding: NativeBinding } | { readonly binding: null; readonly reason: string };
+
+let loaded: Loaded | undefined;
+
+/** The addon, or null where this runtime cannot carry it. */
+export function loadNative(): NativeBinding | null {
+  loaded ??= load();
+  return loaded.binding;
+}
+
+/** Why {@link loadNative} gives null. */
+export function whyPortable(): string {
+  loaded ??= load();
+  return loaded.binding === null ? loaded.reason : '';
+}
+
+function load(): Loaded {
+  const versions: Readonly<Record<string, string | undefined>> = process.versions;
+  if (process.env['CENOTE_FORCE_PORTABLE'] === '1') return { binding: null, reason: 'CENOTE_FORCE_PORTABLE is 1' };
+  for (const runtime of ['bun', 'deno', 'electron']) {
+    if (versions[runtime] !== undefined) return { binding: null, reason: `${runtime} does not let an addon enter its event loop` };
+  }
+  try {
+    // eslint-disable-next-line @typescript-eslint/no-require-imports
+    return { binding: require('./native/binding.js') as NativeBinding };
+  } catch (error) {
+    return { binding: null, reason: `the native addon did not load (${firstLine(error)})` };
+  }
+}
+
+function firstLine(error: unknown): string {
+  return String(error instanceof Error ? error.message : error).split('\n', 1)[0] ?? '';
+}
+
+let warned = false;
+
+/** Warns, once a thread and only where pools are made, that the portable waiter is in use. */
+export function warnPortable(reason: string): void {
+  if (warned) return;
+  warned = true;
+  const where = isMainThread ? '' : ' in this worker thread';
+  process.emitWarning(
+    `The portable waiter is in use${where}: ${reason}. Every promise holds, but a hop costs tens of microseconds.`,
+    { code: 'CENOTE_PORTABLE_WAIT' },
+  );
+}

@@ -1,0 +1,192 @@
+// The pool as its users see it: checks what they pass, hands tasks to the dispatcher, reports.
+//
+// A pool that is dropped without `close()` does not leak: nothing here is referenced by the parts
+// that the threads keep alive, so it can be collected, and its threads are closed then.
+
+import { EventEmitter } from 'node:events';
+import type { Transferable, Worker } from 'node:worker_threads';
+import { Dispatcher, type DispatcherListener } from './dispatcher.js';
+import { AbortError, invalidType } from './errors.js';
+import { HandlerTable } from './handlers.js';
+import { loadNative, warnPortable, whyPortable } from './native.js';
+import { checkName, resolveOptions, toFileUrl, type PoolOptions, type ResolvedOptions } from './options.js';
+import { takeStats, type PoolStats } from './stats.js';
+import { Task } from './task.js';
+
+/** What one call of {@link Pool.run} may say. */
+export interface RunOptions {
+  /** The file with the handler, instead of the pool's. */
+  readonly filename?: string | URL;
+  /** The export that handles the task, instead of the pool's. */
+  readonly name?: string;
+  /** What is moved instead of copied, as for `postMessage`. */
+  readonly transferList?: readonly Transferable[];
+  /** Aborts the task: one that waits never runs; for one that runs, its worker is terminated. */
+  readonly signal?: AbortSignal;
+}
+
+/** The events of a {@link Pool}, and what their listeners receive. */
+export interface PoolEvents {
+  /** Background work that was registered with `waitUntil` rejected. The worker goes on. */
+  backgroundError: [error: unknown, threadId: number];
+  /** A worker ended without being told to. Its started tasks were rejected, and it is replaced. */
+  workerLost: [error: unknown, exitCode: number, threadId: number];
+}
+
+const collected = new FinalizationRegistry<Dispatcher>((dispatcher) => void dispatcher.close());
+
+/**
+ * A pool of worker threads.
+ *
+ * ```js
+ * const { Pool } = require('cenote');
+ * const pool = new Pool({ filename: require.resolve('./worker.js') });
+ * const result = await pool.run({ n: 42 });
+ * await pool.close();
+ * ```
+ */
+export class Pool<Payload = unknown, Result = unknown> extends EventEmitter<PoolEvents> {
+  readonly #dispatcher: Dispatcher;
+  readonly #handlers: HandlerTable;
+  /** The options in force, and in `options.sources` where each came from. */
+  readonly options: ResolvedOptions;
+
+  /**
+   * Starts `minThreads` threads. They do not keep the process alive while no task is outstanding.
+   *
+   * @throws TypeError (`ERR_INVALID_ARG_TYPE`) and RangeError (`ERR_OUT_OF_RANGE`), naming the
+   * option; and what `new Worker` throws for `workerData`, `env`, `execArgv` or `resourceLimits`.
+   */
+  constructor(options: PoolOptions = {}) {
+    super();
+    const resolved = resolveOptions(options);
+    this.options = resolved;
+    this.#handlers = new HandlerTable(resolved.filename, resolved.name);
+    const portable = loadNative() === null;
+    if (portable) warnPortable(whyPortable());
+    this.#dispatcher = new Dispatcher(
+      {
+        minThreads: resolved.minThreads,
+        maxThreads: resolved.maxThreads,
+        concurrency: resolved.concurrentTasksPerWorker,
+        idleTimeoutMs: resolved.idleTimeout,
+        maxQueue: resolved.maxQueue,
+        prefetchWindowMs: resolved.prefetchWindowUs / 1000,
+        spec: {
+          workerOptions: workerOptions(resolved),
+          concurrency: resolved.concurrentTasksPerWorker,
+          maxSpinUs: resolved.maxSpinUs,
+          turnBudgetUs: resolved.turnBudgetUs,
+          portable,
+          preload: this.#handlers.preload,
+        },
+      },
+      listenFor(new WeakRef<EventEmitter<PoolEvents>>(this)),
+    );
+    collected.register(this, this.#dispatcher, this);
+  }
+
+  /**
+   * Runs a task: `task` is cloned to a worker, whose handler is called with it and a context.
+   *
+   * @returns what the handler returned, cloned. Rejects with what the handler threw; with a
+   * `CenoteError` if the pool could not run it; with an `AbortError` if its signal was aborted; with
+   * a `DataCloneError` if task or result cannot be cloned; with a TypeError if the call is wrong.
+   */
+  run<P = Payload, R = Result>(task: P, options?: RunOptions): Promise<R> {
+    return new Promise<unknown>((resolve, reject) => {
+      if (options === undefined) {
+        this.#dispatcher.submit(new Task(this.#handlers.resolve(undefined, undefined), task, null, false, resolve, reject));
+      } else {
+        this.#runWith(task, options, resolve, reject);
+      }
+    }) as Promise<R>;
+  }
+
+  #runWith(payload: unknown, options: RunOptions, resolve: (value: unknown) => void, reject: (error: unknown) => void): void {
+    if (typeof options !== 'object' || options === null) throw invalidType('options', 'an object', options);
+    const { filename, name, transferList, signal } = options;
+    const handler = this.#handlers.resolve(
+      filename === undefined ? undefined : toFileUrl(filename, 'options.filename'),
+      name === undefined ? undefined : checkName(name, 'options.name'),
+    );
+    if (transferList !== undefined && !Array.isArray(transferList)) {
+      throw invalidType('options.transferList', 'an array', transferList);
+    }
+    const moved = transferList === undefined || transferList.length === 0 ? null : transferList;
+    if (signal !== undefined && !isAbortSignal(signal)) throw invalidType('options.signal', 'an AbortSignal', signal);
+    if (signal?.aborted === true) throw new AbortError(signal.reason);
+    const task = new Task(handler, payload, moved, signal !== undefined, resolve, reject);
+    if (this.#dispatcher.submit(task) && signal !== undefined) {
+      const dispatcher = this.#dispatcher;
+      const onAbort = (): void => dispatcher.abort(task, signal.reason);
+      signal.addEventListener('abort', onAbort, { once: true });
+      task.forget = () => signal.removeEventListener('abort', onAbort);
+    }
+  }
+
+  /**
+   * Takes no more tasks, and resolves when every accepted task has settled, the background work
+   * that was registered with `waitUntil` is done, and the threads have ended.
+   */
+  close(): Promise<void> {
+    return this.#dispatcher.close();
+  }
+
+  /**
+   * Rejects every accepted task (`ERR_CENOTE_POOL_DESTROYED`), terminates the threads at once, and
+   * resolves when they have ended.
+   */
+  destroy(): Promise<void> {
+    return this.#dispatcher.destroy();
+  }
+
+  /** `await using pool = new Pool(…)` closes it at the end of the block. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /** The threads that have not ended. */
+  get threads(): Worker[] {
+    return Array.from(this.#dispatcher.crew.all, ({ worker }) => worker);
+  }
+
+  /** Accepted tasks that no worker has been given yet. */
+  get queueSize(): number {
+    return this.#dispatcher.queueSize;
+  }
+
+  /** Tasks that settled with a value. */
+  get completed(): number {
+    return this.#dispatcher.outcomes.completed;
+  }
+
+  /** A snapshot of every counter and histogram. Costs some tens of µs for each worker. */
+  stats(): PoolStats {
+    return takeStats(this.#dispatcher);
+  }
+}
+
+/** Holds the pool weakly: its threads must not keep it alive. */
+function listenFor(pool: WeakRef<EventEmitter<PoolEvents>>): DispatcherListener {
+  return {
+    onBackgroundError: (error, threadId) => void pool.deref()?.emit('backgroundError', error, threadId),
+    onWorkerLost: (error, exitCode, threadId) => void pool.deref()?.emit('workerLost', error, exitCode, threadId),
+  };
+}
+
+function workerOptions(options: ResolvedOptions): ConstructorParameters<typeof Worker>[1] & object {
+  const { workerData, env, argv, execArgv, resourceLimits } = options;
+  return {
+    name: 'cenote',
+    workerData,
+    ...(env === undefined ? {} : { env }),
+    ...(argv === undefined ? {} : { argv: [...argv] }),
+    ...(execArgv === undefined ? {} : { execArgv: [...execArgv] }),
+    ...(resourceLimits === undefined ? {} : { resourceLimits }),
+  };
+}
+
+function isAbortSignal(value: unknown): value is AbortSignal {
+  return typeof value === 'object' && value !== null && 'aborted' in value && 'addEventListener' in value;
+}

@@ -1,0 +1,415 @@
+// Runs tasks in a worker: claims them, calls their handlers, posts results.
+//
+// Guarantees: a task runs only if its claim succeeded, so one that the owner took back never does;
+// at most `concurrency` are begun and unsettled; after `turnBudget` of tasks in a row, synchronous
+// or not, the loop gets a turn (P1); results are posted in batches, and none waits for longer than
+// kFlushMs while tasks run; a result that cannot be cloned fails alone.
+//
+// The clock is read once a task: its end is the start of the next.
+
+import { receiveMessageOnPort, type MessagePort } from 'node:worker_threads';
+import { describe } from './errors.js';
+import { HandlerNotFound, loadHandler } from './handler-loader.js';
+import { thisLoop, wake, type LoopAddress, type LoopSource } from './loop.js';
+import {
+  clockOrigin,
+  kRefused,
+  kReturned,
+  kTaskBatchHeader,
+  kThrew,
+  type HandlerMessage,
+  type Init,
+  type ResultBatch,
+  type TaskBatch,
+  type ToOwner,
+  type ToWorker,
+  type WireError,
+} from './messages.js';
+import { isPromiseLike, WorkerTaskContext, type BackgroundRegistry, type Handler } from './task-context.js';
+import {
+  kBackgroundActive,
+  kBackgroundRejected,
+  kBackgroundSettled,
+  kClaim,
+  kResults,
+  kTimingRun,
+  kTimings,
+  kTimingStart,
+  kTimingWake,
+} from './words.js';
+
+/** The longest that a result waits for others while tasks run, in ms. */
+const kFlushMs = 0.05;
+
+export class Runner implements LoopSource, BackgroundRegistry {
+  readonly maxSpinUs: number;
+  readonly turnBudgetUs: number;
+  readonly #port: MessagePort;
+  readonly #words: Int32Array;
+  readonly #timings: Float64Array;
+  readonly #owner: LoopAddress;
+  readonly #portable: boolean;
+  readonly #concurrency: number;
+  readonly #context = new WorkerTaskContext(this);
+  readonly #handlers: (Handler | Promise<Handler>)[] = [];
+  /** What to add to this thread's clock to get the owner's. */
+  readonly #clockShift: number;
+  readonly #turnBudgetMs: number;
+  /** Task batches that were received; the first is being worked on. */
+  readonly #batches: TaskBatch[] = [];
+  #cursor = kTaskBatchHeader;
+  #results: ResultBatch = [];
+  #running = 0;
+  /** The clock when it was last read, when results were last posted, and when the turn is over. */
+  #now = 0;
+  #flushedAt = 0;
+  #turnEndsAt = 0;
+  #wakeMs = 0;
+  #pumping = false;
+  #flushScheduled = false;
+  #turnScheduled = false;
+  #background = 0;
+  #closing = false;
+  #retiring = false;
+
+  constructor(init: Init) {
+    this.maxSpinUs = init.maxSpinUs;
+    this.turnBudgetUs = init.turnBudgetUs;
+    this.#turnBudgetMs = init.turnBudgetUs / 1000;
+    this.#port = init.port;
+    this.#words = init.words;
+    this.#timings = init.timings;
+    this.#owner = init.owner;
+    this.#portable = init.portable;
+    this.#concurrency = init.concurrency;
+    this.#clockShift = clockOrigin() - init.ownerOrigin;
+  }
+
+  /** Loads the pool's handler, if there is one, and begins to take tasks. */
+  async start(preload: HandlerMessage | null): Promise<void> {
+    if (preload !== null) {
+      this.#define(preload);
+      // A failure is kept: it is the answer to every task that names this handler.
+      await Promise.resolve(this.#handlers[preload.index]).catch(() => {});
+    }
+    thisLoop.attach(this);
+    if (this.#portable) this.#port.on('message', (message: ToWorker) => this.#onPortMessage(message));
+    else thisLoop.hold();
+    process.on('exit', () => this.#flush());
+    this.#send({ type: 'ready', address: thisLoop.address });
+    // What came before this line moved no epoch that this loop would notice.
+    thisLoop.again();
+  }
+
+  // LoopSource
+
+  expectedUs(): number {
+    return 0;
+  }
+
+  drain(): void {
+    this.#now = performance.now();
+    this.#turnEndsAt = this.#now + thisLoop.turnLeftMs;
+    this.#pump();
+    this.#flush();
+    // The end of a drain is when the next task is likely: this lets the loop spin for it.
+    thisLoop.expect();
+  }
+
+  // Receiving
+
+  #onPortMessage(message: ToWorker): void {
+    this.#accept(message);
+    this.#now = performance.now();
+    this.#pump();
+    this.#flush();
+  }
+
+  #accept(message: ToWorker): void {
+    if (Array.isArray(message)) {
+      this.#batches.push(message);
+      return;
+    }
+    switch (message.type) {
+      case 'handler':
+        this.#define(message);
+        return;
+      case 'close':
+        this.#closing = true;
+        this.#closeIfDone();
+        return;
+      case 'retire':
+        this.#retire();
+        return;
+    }
+  }
+
+  /** Makes the next entry current: from the batches that are here, else from the port. */
+  #advance(): boolean {
+    for (;;) {
+      const batch = this.#batches[0];
+      if (batch !== undefined) {
+        if (this.#cursor < batch.length) return true;
+        this.#batches.shift();
+        this.#cursor = kTaskBatchHeader;
+        continue;
+      }
+      if (this.#portable) return false;
+      const received = receiveMessageOnPort(this.#port) as { message: ToWorker } | undefined;
+      if (received === undefined) return false;
+      this.#accept(received.message);
+      const next: TaskBatch | undefined = this.#batches[0];
+      if (next !== undefined) this.#noteWake(next);
+    }
+  }
+
+  #noteWake(batch: TaskBatch): void {
+    const postedAt = batch[1] as number;
+    if (postedAt > 0) this.#wakeMs = Math.max(Number.MIN_VALUE, this.#now + this.#clockShift - postedAt);
+  }
+
+  #define({ index, url, exportName }: HandlerMessage): void {
+    const loading = loadHandler(url, exportName);
+    this.#handlers[index] = loading;
+    // The rejection is answered task by task; unheard it would end the worker.
+    loading.then(
+      (handler) => {
+        this.#handlers[index] = handler;
+      },
+      () => {},
+    );
+  }
+
+  // Running
+
+  /** Runs tasks until there are none, the worker is full, or the turn is over. */
+  #pump(): void {
+    if (this.#pumping) return;
+    this.#pumping = true;
+    while (this.#running < this.#concurrency && this.#advance()) {
+      if (this.#now >= this.#turnEndsAt && !this.#takeTurn()) break;
+      const batch = this.#batches[0]!;
+      const at = this.#cursor;
+      this.#cursor = at + 3;
+      if (!this.#claim(batch[0] as number)) continue;
+      const payload = batch[at + 2];
+      // The array may live on for a while; the payload need not.
+      batch[at + 2] = undefined;
+      this.#begin(batch[at] as number, batch[at + 1] as number, payload);
+      if (this.#now - this.#flushedAt >= kFlushMs) this.#flush();
+    }
+    this.#pumping = false;
+  }
+
+  /** The turn is over and there is work: `true` if it goes on all the same. */
+  #takeTurn(): boolean {
+    if (this.#turnScheduled) return false;
+    if (!this.#portable) {
+      thisLoop.again();
+      return false;
+    }
+    // A port event says nothing of turns. The first after a while begins one, and an immediate,
+    // which runs behind timers and I/O, begins the next.
+    this.#turnScheduled = true;
+    const fresh = this.#turnEndsAt === 0;
+    this.#turnEndsAt = this.#now + this.#turnBudgetMs;
+    setImmediate(() => {
+      this.#turnScheduled = false;
+      this.#turnEndsAt = 0;
+      this.#now = performance.now();
+      this.#pump();
+      this.#flush();
+    });
+    return fresh;
+  }
+
+  /** Claims the next task, unless it was posted in a generation that has been revoked. */
+  #claim(generation: number): boolean {
+    const words = this.#words;
+    for (;;) {
+      const word = Atomics.load(words, kClaim);
+      if (word >>> 16 !== generation) return false;
+      const next = (word & ~0xffff) | ((word + 1) & 0xffff);
+      if (Atomics.compareExchange(words, kClaim, word, next) === word) return true;
+    }
+  }
+
+  #begin(slot: number, index: number, payload: unknown): void {
+    const at = slot * kTimings;
+    this.#timings[at + kTimingStart] = this.#now + this.#clockShift;
+    this.#timings[at + kTimingWake] = this.#wakeMs;
+    this.#wakeMs = 0;
+    const handler = this.#handlers[index];
+    if (typeof handler !== 'function') {
+      this.#beginUnloaded(slot, handler, payload);
+      return;
+    }
+    const startedAt = this.#now;
+    let value: unknown;
+    try {
+      value = handler(payload, this.#context);
+    } catch (error) {
+      this.#now = performance.now();
+      this.#finish(slot, kThrew, error, startedAt);
+      return;
+    }
+    this.#now = performance.now();
+    if (isPromiseLike(value)) this.#await(slot, value, startedAt);
+    else this.#finish(slot, kReturned, value, startedAt);
+  }
+
+  #await(slot: number, value: PromiseLike<unknown>, startedAt: number): void {
+    this.#running++;
+    // Through Promise.resolve, so that a `then` that throws or answers twice settles once.
+    Promise.resolve(value).then(
+      (result) => this.#settle(slot, kReturned, result, startedAt),
+      (error: unknown) => this.#settle(slot, kThrew, error, startedAt),
+    );
+  }
+
+  #beginUnloaded(slot: number, loading: Promise<Handler> | undefined, payload: unknown): void {
+    this.#running++;
+    const refuse = (error: unknown): void => {
+      const startedAt = performance.now();
+      if (error instanceof HandlerNotFound) {
+        const refusal: WireError = { code: error.code, message: error.message };
+        this.#settle(slot, kRefused, refusal, startedAt);
+      } else {
+        this.#settle(slot, kThrew, error, startedAt);
+      }
+    };
+    Promise.resolve(loading).then((handler) => {
+      if (handler === undefined) throw new Error('A task came before its handler');
+      this.#running--;
+      this.#now = performance.now();
+      const at = slot * kTimings;
+      // Loading is part of the wait, not of the handler's run time.
+      this.#timings[at + kTimingStart] = this.#now + this.#clockShift;
+      const startedAt = this.#now;
+      let value: unknown;
+      try {
+        value = handler(payload, this.#context);
+      } catch (error) {
+        this.#running++;
+        this.#settle(slot, kThrew, error, startedAt);
+        return;
+      }
+      if (isPromiseLike(value)) {
+        this.#await(slot, value, startedAt);
+      } else {
+        this.#running++;
+        this.#settle(slot, kReturned, value, startedAt);
+      }
+    }, refuse);
+  }
+
+  /** An asynchronous task is done: post its result, and begin what waits for its place. */
+  #settle(slot: number, code: number, value: unknown, startedAt: number): void {
+    this.#running--;
+    this.#now = performance.now();
+    this.#finish(slot, code, value, startedAt);
+    this.#pump();
+    this.#flushSoon();
+  }
+
+  #finish(slot: number, code: number, value: unknown, startedAt: number): void {
+    this.#timings[slot * kTimings + kTimingRun] = this.#now - startedAt;
+    this.#results.push(slot, code, value);
+  }
+
+  // Answering
+
+  /** Posts the results that there are. */
+  #flush(): void {
+    const results = this.#results;
+    if (results.length === 0) return;
+    this.#results = [];
+    try {
+      this.#port.postMessage(results);
+    } catch {
+      // One of them cannot be cloned, and nothing was sent: each alone finds out which.
+      for (let i = 0; i < results.length; i += 3) this.#postAlone(results.slice(i, i + 3));
+    }
+    this.#posted();
+    this.#now = performance.now();
+    this.#flushedAt = this.#now;
+  }
+
+  /** Posts after all that settles now has settled: a tick runs behind the microtasks. */
+  #flushSoon(): void {
+    if (this.#flushScheduled || this.#results.length === 0) return;
+    this.#flushScheduled = true;
+    process.nextTick(() => {
+      this.#flushScheduled = false;
+      this.#flush();
+      thisLoop.expect();
+    });
+  }
+
+  #postAlone(result: ResultBatch): void {
+    try {
+      this.#port.postMessage(result);
+    } catch (error) {
+      // A result fails with what the clone said; a thrown value has no such answer of its own.
+      const answer = result[1] === kReturned ? [kThrew, error] : [kRefused, uncloneable('The handler threw', result[2])];
+      this.#port.postMessage([result[0], ...answer]);
+    }
+  }
+
+  #send(message: ToOwner): void {
+    this.#port.postMessage(message);
+    this.#posted();
+  }
+
+  #posted(): void {
+    if (this.#portable) return;
+    Atomics.add(this.#words, kResults, 1);
+    wake(this.#owner);
+  }
+
+  // BackgroundRegistry
+
+  began(): void {
+    Atomics.store(this.#words, kBackgroundActive, ++this.#background);
+  }
+
+  ended(): void {
+    Atomics.add(this.#words, kBackgroundSettled, 1);
+    Atomics.store(this.#words, kBackgroundActive, --this.#background);
+    this.#closeIfDone();
+  }
+
+  failed(error: unknown): void {
+    Atomics.add(this.#words, kBackgroundRejected, 1);
+    try {
+      this.#send({ type: 'backgroundError', error });
+    } catch {
+      const { message } = uncloneable('Background work rejected with', error);
+      this.#send({ type: 'backgroundError', error: new Error(message) });
+    }
+    this.ended();
+  }
+
+  // Ending
+
+  #closeIfDone(): void {
+    if (!this.#closing || this.#background > 0) return;
+    this.#closing = false;
+    this.#send({ type: 'closed' });
+  }
+
+  /** Lets go of the loop, so that the thread ends when nothing else of it is alive. */
+  #retire(): void {
+    if (this.#retiring) return;
+    this.#retiring = true;
+    if (this.#portable) this.#port.unref();
+    else thisLoop.release();
+  }
+}
+
+function uncloneable(what: string, value: unknown): WireError {
+  return {
+    code: 'ERR_CENOTE_UNCLONEABLE_ERROR',
+    message: `${what} a value that cannot be cloned: ${describe(value)}`,
+  };
+}

@@ -1,0 +1,103 @@
+// A pool's statistics: a snapshot of every counter and histogram, in total and for each worker.
+
+import type { Dispatcher } from './dispatcher.js';
+import type { LatencySummaries } from './latencies.js';
+import { thisLoop, type StageCounts } from './loop.js';
+import { addStages, noStages, Tally } from './tally.js';
+import type { WorkerHandle } from './worker-handle.js';
+
+/** Tasks by outcome, since the pool was made. */
+export interface TaskCounts {
+  /** Taken into the pool. */
+  readonly accepted: number;
+  /** Refused because the queue was full; not among the accepted. */
+  readonly refused: number;
+  /** Settled with a value. */
+  readonly completed: number;
+  /** The handler threw or rejected, could not be loaded, or task or result could not be cloned. */
+  readonly failed: number;
+  /** Its signal was aborted. */
+  readonly aborted: number;
+  /** Its worker ended, or none could be started. */
+  readonly lost: number;
+  /** The pool was destroyed. */
+  readonly cancelled: number;
+  /** Accepted and not yet given to a worker. */
+  readonly queued: number;
+  /** Given to a worker and not settled. */
+  readonly inFlight: number;
+}
+
+/** Background work that handlers registered with `waitUntil`. */
+export interface BackgroundCounts {
+  readonly active: number;
+  /** Ended well. */
+  readonly completed: number;
+  /** Rejected; each was a `backgroundError` event. */
+  readonly failed: number;
+}
+
+/** How often a loop went through each stage of the wait; all 0 under the portable waiter. */
+export type WaitStages = Readonly<StageCounts>;
+
+/** One worker thread that is alive. */
+export interface WorkerStats extends LatencySummaries {
+  readonly threadId: number;
+  readonly state: 'booting' | 'ready' | 'leaving';
+  readonly tasks: { readonly completed: number; readonly failed: number; readonly inFlight: number };
+  readonly background: BackgroundCounts;
+  readonly stages: WaitStages;
+}
+
+/** A snapshot of a pool. Times are in milliseconds. The totals include workers that have ended. */
+export interface PoolStats extends LatencySummaries {
+  readonly threads: number;
+  readonly tasks: TaskCounts;
+  readonly background: BackgroundCounts;
+  /** The wait of all workers together. */
+  readonly stages: WaitStages;
+  /** The wait of the thread that owns the pool, shared with its other pools. */
+  readonly ownerStages: WaitStages;
+  readonly workers: readonly WorkerStats[];
+}
+
+export function takeStats(dispatcher: Dispatcher): PoolStats {
+  const { ended, outcomes, crew, accepted, refused, queueSize, unsettled } = dispatcher;
+  const total = new Tally();
+  total.latencies.add(ended.latencies);
+  addStages(total.stages, ended.stages);
+  total.backgroundSettled = ended.backgroundSettled;
+  total.backgroundRejected = ended.backgroundRejected;
+  let active = 0;
+  const workers: WorkerStats[] = [];
+  for (const worker of crew.all) {
+    total.add(worker);
+    active += worker.backgroundActive;
+    workers.push(workerStats(worker));
+  }
+  return {
+    threads: crew.all.size,
+    tasks: { accepted, refused, ...outcomes, queued: queueSize, inFlight: unsettled - queueSize },
+    ...total.latencies.summarize(),
+    background: background(active, total.backgroundSettled, total.backgroundRejected),
+    stages: total.stages,
+    ownerStages: thisLoop.stages,
+    workers,
+  };
+}
+
+function workerStats(worker: WorkerHandle): WorkerStats {
+  const { threadId, state, completed, failed, inFlight } = worker;
+  return {
+    threadId,
+    state: state === 'exited' ? 'leaving' : state,
+    tasks: { completed, failed, inFlight },
+    ...worker.latencies.summarize(),
+    background: background(worker.backgroundActive, worker.backgroundSettled, worker.backgroundRejected),
+    stages: worker.stages ?? noStages(),
+  };
+}
+
+function background(active: number, settled: number, rejected: number): BackgroundCounts {
+  return { active, completed: settled - rejected, failed: rejected };
+}

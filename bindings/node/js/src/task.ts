@@ -1,0 +1,94 @@
+// A task on the caller's side, and the queue that tasks wait in.
+//
+// The queue is a list through the tasks themselves: adding at either end and removing from the
+// middle (an aborted task) take constant time, and what was removed leaves nothing behind.
+
+import type { Transferable } from 'node:worker_threads';
+import type { Handler } from './handlers.js';
+
+/** Why a task settled, for the counters. */
+export type Outcome = 'completed' | 'failed' | 'aborted' | 'lost' | 'cancelled';
+
+/** Where a posted task is. */
+export interface TaskHolder {
+  revoke(evenTransferred: boolean): Task[];
+  terminate(): void;
+}
+
+export class Task {
+  previous: Task | null = null;
+  next: Task | null = null;
+  /** Its place in the worker's table while it is posted, else -1. */
+  slot = -1;
+  /** Its place in the order in which the worker claims, modulo 2^16. */
+  order = 0;
+  /** What it was expected to take when it was posted, in ms. */
+  expectedMs = 0;
+  settled = false;
+  /** The worker that it was given to. */
+  holder: TaskHolder | null = null;
+  readonly acceptedAt = performance.now();
+  /** Undoes the listening on the task's signal. */
+  forget: (() => void) | null = null;
+
+  constructor(
+    readonly handler: Handler,
+    readonly payload: unknown,
+    readonly transferList: readonly Transferable[] | null,
+    /** Has a signal: the worker may have to be terminated for it, so it shares one with no other. */
+    readonly abortable: boolean,
+    readonly resolve: (value: unknown) => void,
+    readonly reject: (error: unknown) => void,
+  ) {}
+}
+
+export class TaskQueue {
+  #first: Task | null = null;
+  #last: Task | null = null;
+  #length = 0;
+
+  get length(): number {
+    return this.#length;
+  }
+
+  peek(): Task | null {
+    return this.#first;
+  }
+
+  push(task: Task): void {
+    task.previous = this.#last;
+    if (this.#last === null) this.#first = task;
+    else this.#last.next = task;
+    this.#last = task;
+    this.#length++;
+  }
+
+  shift(): Task | null {
+    const task = this.#first;
+    if (task !== null) this.remove(task);
+    return task;
+  }
+
+  /** Puts tasks back in front, in their order. */
+  unshift(tasks: readonly Task[]): void {
+    for (let i = tasks.length - 1; i >= 0; i--) {
+      const task = tasks[i]!;
+      task.next = this.#first;
+      if (this.#first === null) this.#last = task;
+      else this.#first.previous = task;
+      this.#first = task;
+      this.#length++;
+    }
+  }
+
+  /** Removes a task that is in the queue. */
+  remove(task: Task): void {
+    if (task.previous === null) this.#first = task.next;
+    else task.previous.next = task.next;
+    if (task.next === null) this.#last = task.previous;
+    else task.next.previous = task.previous;
+    task.previous = null;
+    task.next = null;
+    this.#length--;
+  }
+}

@@ -1,0 +1,440 @@
+// One worker thread, as the pool's thread sees it: the thread, its port, the tasks posted to it.
+//
+// A posted task has a slot (where its result and timings arrive) and an order (where it stands in
+// the sequence in which the worker claims). The claim word says how many tasks the worker has
+// claimed, in which generation: that divides the posted tasks into *started* and *unclaimed*, also
+// after the worker died. `revoke` takes the unclaimed ones back by raising the generation in one
+// compare-and-swap; the worker skips entries of an older generation.
+
+import { join } from 'node:path';
+import { MessageChannel, receiveMessageOnPort, Worker, type MessagePort, type WorkerOptions } from 'node:worker_threads';
+import type { Handler } from './handlers.js';
+import { readStages, thisLoop, wake, type LoopAddress, type StageCounts } from './loop.js';
+import {
+  clockOrigin,
+  kReturned,
+  type HandlerMessage,
+  type Init,
+  type ResultBatch,
+  type TaskBatch,
+  type ToOwner,
+  type ToWorker,
+} from './messages.js';
+import { Latencies } from './latencies.js';
+import type { Task, TaskHolder } from './task.js';
+import {
+  createChannelMemory,
+  kBackgroundActive,
+  kBackgroundRejected,
+  kBackgroundSettled,
+  kClaim,
+  kPrefetchMax,
+  kResults,
+  kTimingRun,
+  kTimings,
+  kTimingStart,
+  kTimingWake,
+} from './words.js';
+
+export interface WorkerSpec {
+  readonly workerOptions: WorkerOptions;
+  readonly concurrency: number;
+  readonly maxSpinUs: number;
+  readonly turnBudgetUs: number;
+  readonly portable: boolean;
+  readonly preload: Handler | null;
+}
+
+/** What a worker reports to the pool. None of these may throw. */
+export interface WorkerEvents {
+  onReady(worker: WorkerHandle): void;
+  /** A posted task's result; the task is out of the worker's table. */
+  onResult(task: Task, code: number, value: unknown): void;
+  /** Called once after each run of results that came by a port event. */
+  onPortDrained(): void;
+  onBackgroundError(worker: WorkerHandle, error: unknown): void;
+  /** The worker's registered background work is done; it was asked to close. */
+  onClosed(worker: WorkerHandle): void;
+  /** `expected`: it was told to end. */
+  onExit(worker: WorkerHandle, exitCode: number, expected: boolean): void;
+  /** A task whose payload cannot be cloned or transferred; it is out of the worker's table. */
+  onUnpostable(task: Task, error: unknown): void;
+}
+
+/** What a worker held when it ended. */
+export interface Held {
+  readonly started: Task[];
+  readonly unclaimed: Task[];
+}
+
+const kOrderMask = 0xffff;
+
+export class WorkerHandle implements TaskHolder {
+  readonly worker: Worker;
+  readonly latencies = new Latencies();
+  readonly #port: MessagePort;
+  readonly #words: Int32Array;
+  readonly #timings: Float64Array;
+  readonly #events: WorkerEvents;
+  readonly #slots: (Task | undefined)[];
+  readonly #freeSlots: number[] = [];
+  readonly #knownHandlers = new Set<number>();
+  #address: LoopAddress | null = null;
+  #pending: Task[] = [];
+  #seenResults = 0;
+  #generation = 0;
+  /** The order that the next posted task gets. */
+  #nextOrder = 0;
+  /** Posted unclaimed tasks whose payload went with the message, so that they cannot be dealt again. */
+  #transferred = 0;
+
+  /** `threadId` outlives the thread here; Node's own turns -1. */
+  readonly threadId: number;
+  state: 'booting' | 'ready' | 'leaving' | 'exited' = 'booting';
+  /** Tasks that are posted, or about to be, and not settled. */
+  inFlight = 0;
+  /** What they are expected to take together, in ms. */
+  expectedMs = 0;
+  /** Runs a task that may share the worker with no other. */
+  exclusive = false;
+  /** May hold more than it can start at once: false from a revoke until its next result. */
+  mayPrefetch = true;
+  /** Counts up over the pool: who was used last is warmest. */
+  lastUsed = 0;
+  idleSince = performance.now();
+  readonly startedAt = performance.now();
+  /** Why it ended, where an uncaught exception said so. */
+  error: unknown = undefined;
+  /** Tasks settled with a value, and with an error that the handler threw. */
+  completed = 0;
+  failed = 0;
+  #progressClaimed = -1;
+  #progressAt = 0;
+
+  constructor(spec: WorkerSpec, events: WorkerEvents) {
+    const slots = spec.concurrency + kPrefetchMax;
+    const memory = createChannelMemory(slots);
+    this.#words = memory.words;
+    this.#timings = memory.timings;
+    this.#events = events;
+    this.#slots = new Array<Task | undefined>(slots).fill(undefined);
+    for (let slot = slots - 1; slot >= 0; slot--) this.#freeSlots.push(slot);
+
+    this.worker = new Worker(join(__dirname, 'worker.js'), spec.workerOptions);
+    this.threadId = this.worker.threadId;
+    // An idle pool does not hold the process; the loop is held while tasks are outstanding.
+    this.worker.unref();
+    const { port1, port2 } = new MessageChannel();
+    this.#port = port1;
+    const init: Init = {
+      type: 'cenote:init',
+      port: port2,
+      ...memory,
+      owner: thisLoop.address,
+      ownerOrigin: clockOrigin(),
+      concurrency: spec.concurrency,
+      maxSpinUs: spec.maxSpinUs,
+      turnBudgetUs: spec.turnBudgetUs,
+      portable: spec.portable,
+      preload: spec.preload === null ? null : this.#define(spec.preload),
+    };
+    this.worker.postMessage(init, [port2]);
+    if (spec.portable) {
+      this.#port.on('message', (message: ToOwner) => {
+        this.#onMessage(message);
+        events.onPortDrained();
+      });
+      this.#port.unref();
+    }
+    this.worker.on('error', (error: unknown) => {
+      this.error = error;
+    });
+    this.worker.on('exit', (exitCode: number) => {
+      this.receive();
+      const expected = this.state === 'leaving';
+      this.state = 'exited';
+      this.#port.close();
+      events.onExit(this, exitCode, expected);
+    });
+  }
+
+  /** Unclaimed tasks: posted, and not begun. */
+  get unclaimed(): number {
+    return (this.#nextOrder - Atomics.load(this.#words, kClaim)) & kOrderMask;
+  }
+
+  get backgroundActive(): number {
+    return Atomics.load(this.#words, kBackgroundActive);
+  }
+
+  get backgroundSettled(): number {
+    return Atomics.load(this.#words, kBackgroundSettled);
+  }
+
+  get backgroundRejected(): number {
+    return Atomics.load(this.#words, kBackgroundRejected);
+  }
+
+  get stages(): StageCounts | null {
+    return this.#address === null ? null : readStages(this.#address.words);
+  }
+
+  /** Takes a task to be posted by the next {@link post}. */
+  add(task: Task): void {
+    this.inFlight++;
+    task.expectedMs = task.handler.averageMs;
+    this.expectedMs += task.expectedMs;
+    this.#pending.push(task);
+  }
+
+  get hasPending(): boolean {
+    return this.#pending.length > 0;
+  }
+
+  /** Posts what was added: one message, but for tasks with a transfer list, which go alone. */
+  post(): void {
+    const tasks = this.#pending;
+    this.#pending = [];
+    const postedAt = tasks.length === this.inFlight ? performance.now() : 0;
+    let from = 0;
+    for (let i = 0; i <= tasks.length; i++) {
+      const task = tasks[i];
+      if (task !== undefined && task.transferList === null) continue;
+      if (i > from) this.#postTogether(tasks.slice(from, i), postedAt);
+      if (task !== undefined) this.#postAlone(task, postedAt);
+      from = i + 1;
+    }
+    if (this.#address !== null) wake(this.#address);
+  }
+
+  #postTogether(tasks: Task[], postedAt: number): void {
+    if (tasks.length === 1) {
+      this.#postAlone(tasks[0]!, postedAt);
+      return;
+    }
+    const batch: TaskBatch = [this.#generation, postedAt];
+    for (const task of tasks) this.#write(batch, task);
+    try {
+      this.#port.postMessage(batch);
+    } catch {
+      // One of them cannot be cloned, and nothing was sent: each alone finds out which.
+      for (const task of tasks) this.#vacate(task);
+      for (const task of tasks) this.#postAlone(task, postedAt);
+      return;
+    }
+    for (const task of tasks) this.#posted(task);
+  }
+
+  #postAlone(task: Task, postedAt: number): void {
+    const batch: TaskBatch = [this.#generation, postedAt];
+    this.#write(batch, task);
+    try {
+      if (task.transferList === null) this.#port.postMessage(batch);
+      else this.#port.postMessage(batch, task.transferList);
+    } catch (error) {
+      this.#remove(task);
+      this.#events.onUnpostable(task, error);
+      return;
+    }
+    this.#posted(task);
+    if (task.transferList !== null) this.#transferred++;
+  }
+
+  #write(batch: TaskBatch, task: Task): void {
+    const { handler } = task;
+    if (!this.#knownHandlers.has(handler.index)) this.#send(this.#define(handler));
+    // A worker is never given more tasks than it has slots, so there is always one left.
+    const slot = this.#freeSlots.pop()!;
+    task.slot = slot;
+    this.#slots[slot] = task;
+    batch.push(slot, handler.index, task.payload);
+  }
+
+  #posted(task: Task): void {
+    task.order = this.#nextOrder;
+    this.#nextOrder = (this.#nextOrder + 1) & kOrderMask;
+  }
+
+  #define(handler: Handler): HandlerMessage {
+    this.#knownHandlers.add(handler.index);
+    return { type: 'handler', index: handler.index, url: handler.url, exportName: handler.exportName };
+  }
+
+  #send(message: ToWorker): void {
+    this.#port.postMessage(message);
+  }
+
+  /** Asks for the end of registered background work, answered by `onClosed`. */
+  askToClose(): void {
+    this.#tell({ type: 'close' });
+  }
+
+  /** Lets the worker end by itself, as soon as nothing of its own runs any more. */
+  askToRetire(): void {
+    this.#tell({ type: 'retire' });
+  }
+
+  #tell(message: ToWorker): void {
+    this.state = 'leaving';
+    this.#send(message);
+    if (this.#address !== null) wake(this.#address);
+  }
+
+  /** Ends the thread at once, whatever it runs. `exit` follows. */
+  terminate(): void {
+    this.state = 'leaving';
+    void this.worker.terminate();
+  }
+
+  /** Drains the results that the worker says it posted. Cheap when there are none. */
+  poll(): void {
+    const results = Atomics.load(this.#words, kResults);
+    if (results === this.#seenResults) return;
+    this.#seenResults = results;
+    this.receive();
+  }
+
+  /** Drains everything in the port. */
+  receive(): void {
+    let received: { message: ToOwner } | undefined;
+    while ((received = receiveMessageOnPort(this.#port) as typeof received) !== undefined) {
+      this.#onMessage(received.message);
+    }
+  }
+
+  #onMessage(message: ToOwner): void {
+    if (Array.isArray(message)) {
+      this.#onResults(message);
+      return;
+    }
+    switch (message.type) {
+      case 'ready':
+        this.#address = message.address;
+        if (this.state === 'booting') {
+          this.state = 'ready';
+          this.idleSince = performance.now();
+        }
+        this.#events.onReady(this);
+        return;
+      case 'backgroundError':
+        this.#events.onBackgroundError(this, message.error);
+        return;
+      case 'closed':
+        this.#events.onClosed(this);
+        return;
+    }
+  }
+
+  #onResults(results: ResultBatch): void {
+    for (let i = 0; i < results.length; i += 3) {
+      const slot = results[i] as number;
+      const task = this.#slots[slot];
+      if (task === undefined) continue;
+      const code = results[i + 1] as number;
+      this.#measure(task, slot);
+      this.#remove(task);
+      if (task.transferList !== null) this.#transferred--;
+      if (code === kReturned) this.completed++;
+      else this.failed++;
+      this.#events.onResult(task, code, results[i + 2]);
+    }
+    this.mayPrefetch = true;
+    if (this.inFlight === 0) {
+      this.exclusive = false;
+      // Sums of floating-point numbers drift; an empty worker is where they start anew.
+      this.expectedMs = 0;
+      this.idleSince = performance.now();
+    }
+  }
+
+  #measure(task: Task, slot: number): void {
+    const timings = this.#timings;
+    const at = slot * kTimings;
+    const runMs = timings[at + kTimingRun]!;
+    task.handler.measure(runMs);
+    this.latencies.record(timings[at + kTimingStart]! - task.acceptedAt, runMs, timings[at + kTimingWake]!);
+  }
+
+  /** Frees the slot only: the task stays counted. */
+  #vacate(task: Task): void {
+    if (task.slot < 0) return;
+    this.#slots[task.slot] = undefined;
+    this.#freeSlots.push(task.slot);
+    task.slot = -1;
+  }
+
+  #remove(task: Task): void {
+    this.#vacate(task);
+    this.inFlight--;
+    this.expectedMs -= task.expectedMs;
+  }
+
+  #isUnclaimed(task: Task, claimed: number): boolean {
+    // Fewer than 2^15 tasks are ever in flight, so the distance tells before from after.
+    return ((task.order - claimed) & kOrderMask) < 0x8000;
+  }
+
+  /**
+   * Takes back every task that the worker has not claimed, in order. A worker that was revoked
+   * from gets no prefetch until it shows a result, so that entries of old generations stay few.
+   * One that holds a task with a transfer list is left alone, because that payload is gone and
+   * cannot be dealt again, unless `evenTransferred` says that it need not be.
+   */
+  revoke(evenTransferred = false): Task[] {
+    if (this.#transferred > 0 && !evenTransferred) return [];
+    const words = this.#words;
+    for (;;) {
+      const word = Atomics.load(words, kClaim);
+      const claimed = word & kOrderMask;
+      if (((this.#nextOrder - claimed) & kOrderMask) === 0) return [];
+      const generation = ((word >>> 16) + 1) & 0xffff;
+      if (Atomics.compareExchange(words, kClaim, word, (generation << 16) | claimed) !== word) continue;
+      this.#generation = generation;
+      this.#nextOrder = claimed;
+      this.mayPrefetch = false;
+      const tasks = this.#held(claimed).unclaimed;
+      for (const task of tasks) {
+        this.#remove(task);
+        if (task.transferList !== null) this.#transferred--;
+      }
+      return tasks;
+    }
+  }
+
+  /** Whether it holds a task that cannot be taken back: nothing is put behind it. */
+  get holdsTransferred(): boolean {
+    return this.#transferred > 0;
+  }
+
+  /** Empties the table of a worker that ended. */
+  abandon(): Held {
+    const held = this.#held(Atomics.load(this.#words, kClaim) & kOrderMask);
+    for (const task of held.started) this.#remove(task);
+    for (const task of held.unclaimed) this.#remove(task);
+    held.unclaimed.push(...this.#pending);
+    this.inFlight -= this.#pending.length;
+    this.#pending = [];
+    return held;
+  }
+
+  #held(claimed: number): Held {
+    const started: Task[] = [];
+    const unclaimed: Task[] = [];
+    for (const task of this.#slots) {
+      if (task !== undefined) (this.#isUnclaimed(task, claimed) ? unclaimed : started).push(task);
+    }
+    unclaimed.sort((a, b) => ((a.order - claimed) & kOrderMask) - ((b.order - claimed) & kOrderMask));
+    return { started, unclaimed };
+  }
+
+  /** Whether it holds unclaimed tasks and has claimed none for `ms`. */
+  isStuck(now: number, ms: number): boolean {
+    const claimed = Atomics.load(this.#words, kClaim) & kOrderMask;
+    if (claimed !== this.#progressClaimed) {
+      this.#progressClaimed = claimed;
+      this.#progressAt = now;
+      return false;
+    }
+    return claimed !== this.#nextOrder && now - this.#progressAt > ms;
+  }
+}

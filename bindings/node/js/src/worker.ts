@@ -1,0 +1,23 @@
+// What a worker thread of a pool runs first.
+//
+// The first message on the worker's own channel says all it needs; it was posted before the thread
+// ran. From then on the channel, and `workerData`, belong to the user's code alone.
+
+import { parentPort, receiveMessageOnPort } from 'node:worker_threads';
+import type { Init } from './messages.js';
+import { Runner } from './runner.js';
+
+function begin(init: Init): void {
+  // A rejection here is an uncaught exception: the owner sees a worker that failed to start.
+  void new Runner(init).start(init.preload);
+}
+
+function main(): void {
+  const port = parentPort;
+  if (port === null) throw new Error('This file is the entry of a worker thread; it cannot run by itself');
+  const first = receiveMessageOnPort(port) as { message: Init } | undefined;
+  if (first !== undefined) begin(first.message);
+  else port.once('message', begin);
+}
+
+main();
