@@ -115,7 +115,7 @@ describe('an install of the packed tarballs', () => {
       ]);
     await tsc('consumer.cts', 'consumer.mts');
     for (const file of ['wrong.cts', 'wrong.mts']) {
-      await assert.rejects(tsc(file), (error) => /error TS2345/.test(error.stdout));
+      await assert.rejects(tsc(file), (error) => error.stdout.includes(`${file}(2,`));
     }
   });
 
