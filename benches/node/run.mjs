@@ -24,6 +24,7 @@ const peers = pools.filter((pool) => pool.peer).map((pool) => pool.name);
 const metricsOf = (scenario) => scenarios.find(({ name }) => name === scenario).metrics;
 
 async function measure(options) {
+  const machine = describeMachine();
   const available = [];
   const skipped = [];
   const versions = {};
@@ -52,7 +53,7 @@ async function measure(options) {
 
   const medians = summarise(cells);
   return {
-    machine: describeMachine(),
+    machine,
     versions,
     rounds: options.rounds,
     quick: options.quick,

@@ -1,7 +1,7 @@
 // The report of a run: tables, bars, what went wrong, the machine; as plain text and as Markdown.
 
 import { barsTable } from './bars.mjs';
-import { machineLine } from './machine.mjs';
+import { machineLine, wasBusy } from './machine.mjs';
 import { renderMarkdown, renderText } from './table.mjs';
 import { groupTables, overviewTable } from './tables.mjs';
 
@@ -12,7 +12,7 @@ const kOutcomes = {
 };
 
 /** Lines on all that was skipped, failed, hung or was printed by a pool; the stacks are in the JSON file. */
-function remarks({ cells, skipped }) {
+function remarks({ cells, skipped, machine }) {
   const lines = skipped.map(({ pool, reason }) => `${pool} was skipped: ${reason}`);
   for (const { scenario, pool, round, outcome, message } of cells) {
     if (outcome === 'ok') continue;
@@ -26,6 +26,9 @@ function remarks({ cells, skipped }) {
     if (hung > 0) lines.push(`${pool}: destroy() did not return in ${hung} of ${own.length} runs (process killed)`);
     for (const output of new Set(own.flatMap((cell) => cell.output ?? [])))
       lines.push(`${pool} printed: ${output.trim()}`);
+  }
+  if (wasBusy(machine)) {
+    lines.push(`The machine was busy before the run (load average ${machine.load.toFixed(1)}): compare with care.`);
   }
   return lines;
 }

@@ -16,7 +16,7 @@ const figure = (value) => ({ median: value, min: value, max: value });
 const cell = (pool, outcome, more) => ({ scenario: 'c64', pool, round: 1, outcome, destroyHung: false, ...more });
 
 const results = {
-  machine: { cpu: 'a CPU', cpus: 2, node: 'v20.0.0', system: 'Linux', date: '2000-01-01', tuning: [] },
+  machine: { cpu: 'a CPU', cpus: 2, node: 'v20.0.0', system: 'Linux', load: 0.1, date: '2000-01-01', tuning: [] },
   versions: { piscina: '5.3.2' },
   rounds: 1,
   quick: false,
@@ -78,6 +78,12 @@ test('the report names what was skipped, hung or wrong, and judges only what ran
   assert.match(text, /c64 rate .* ≥ 12 × piscina .* 15 × \(600,000 : 40,000 tasks\/s\) +met/);
   assert.doesNotMatch(text, /burst/);
   assert.match(text, /a CPU · 2 CPUs · Node v20.0.0/);
+});
+
+test('a machine that was busy before the run is pointed out', () => {
+  const busy = { ...results, machine: { ...results.machine, load: 3.21 } };
+  assert.match(textReport(busy, context), /busy before the run \(load average 3\.2\)/);
+  assert.doesNotMatch(textReport(results, context), /busy/);
 });
 
 test('the Markdown report has a column per pool', () => {
