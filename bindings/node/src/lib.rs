@@ -47,6 +47,12 @@ fn micros(us: u32) -> Duration {
     Duration::from_micros(us.into())
 }
 
+/// Whether the host has a libuv that can carry the wait. Without it [`open_loop`] fails.
+#[napi]
+pub fn available() -> bool {
+    uv::uv().is_some()
+}
+
 /// Opens a station on this thread's loop and returns the number to ring it by.
 ///
 /// `words` is an `Int32Array` of 64 over a `SharedArrayBuffer`, `drain` is called without

@@ -119,7 +119,6 @@ export class Crew {
     // The coldest go first.
     idle.sort((a, b) => a.idleSince - b.idleSince);
     for (const worker of idle.slice(0, Math.max(0, this.ready.length - minThreads))) {
-      this.dismiss(worker);
       worker.askToRetire();
       setTimeout(() => {
         if (this.all.has(worker)) worker.terminate();

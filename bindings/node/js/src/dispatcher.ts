@@ -41,6 +41,8 @@ export interface DispatcherListener {
 const kStuckMs = 1;
 /** At most so many tasks go to one worker before the others are looked at. */
 const kShareMax = 32;
+/** After so many workers died holding it, an unbegun task is taken to be what kills them. */
+const kDeathsMax = 3;
 /** Under a tenth of a microsecond a measured run time is the clock's grain. */
 const kLeastAverageMs = 1e-4;
 
@@ -327,6 +329,10 @@ export class Dispatcher implements LoopSource, WorkerEvents {
     if (this.state === 'closing' && this.unsettled === 0) worker.askToClose();
   }
 
+  onLeaving(worker: WorkerHandle): void {
+    this.crew.dismiss(worker);
+  }
+
   onResult(task: Task, code: number, value: unknown): void {
     if (code === kReturned) {
       if (this.#settle(task, 'completed')) task.resolve(value);
@@ -363,8 +369,8 @@ export class Dispatcher implements LoopSource, WorkerEvents {
     const again: Task[] = [];
     for (const task of held.unclaimed) {
       if (task.settled) continue;
-      if (task.transferList === null) again.push(task);
-      else if (this.#settle(task, 'lost')) task.reject(lost('before the task began, with the data that was transferred'));
+      if (task.transferList === null && ++task.deaths < kDeathsMax) again.push(task);
+      else if (this.#settle(task, 'lost')) task.reject(lost('before the task began, and it cannot be given to another'));
     }
     this.#requeue(again);
     const gaveUp = this.crew.remove(worker, !expected);

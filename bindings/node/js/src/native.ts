@@ -8,6 +8,8 @@ import { isMainThread } from 'node:worker_threads';
 
 /** The addon's functions. A station is one loop's place in the wait protocol. */
 export interface NativeBinding {
+  /** Whether the host has a libuv that can carry the wait. */
+  available(): boolean;
   openLoop(
     words: Int32Array,
     drain: () => void,
@@ -46,7 +48,9 @@ function load(): Loaded {
   }
   try {
     // eslint-disable-next-line @typescript-eslint/no-require-imports
-    return { binding: require('./native/binding.js') as NativeBinding };
+    const binding = require('./native/binding.js') as NativeBinding;
+    if (binding.available()) return { binding };
+    return { binding: null, reason: 'this runtime exports no libuv that can carry the wait' };
   } catch (error) {
     return { binding: null, reason: `the native addon did not load (${firstLine(error)})` };
   }

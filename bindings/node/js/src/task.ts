@@ -25,6 +25,8 @@ export class Task {
   /** What it was expected to take when it was posted, in ms. */
   expectedMs = 0;
   settled = false;
+  /** Workers that ended while it was posted to them and not begun. */
+  deaths = 0;
   /** The worker that it was given to. */
   holder: TaskHolder | null = null;
   readonly acceptedAt = performance.now();

@@ -50,6 +50,8 @@ export interface WorkerEvents {
   onReady(worker: WorkerHandle): void;
   /** A posted task's result; the task is out of the worker's table. */
   onResult(task: Task, code: number, value: unknown): void;
+  /** It takes no more tasks: it was told to end. */
+  onLeaving(worker: WorkerHandle): void;
   /** Called once after each run of results that came by a port event. */
   onPortDrained(): void;
   onBackgroundError(worker: WorkerHandle, error: unknown): void;
@@ -275,15 +277,20 @@ export class WorkerHandle implements TaskHolder {
   }
 
   #tell(message: ToWorker): void {
-    this.state = 'leaving';
+    this.#leave();
     this.#send(message);
     if (this.#address !== null) wake(this.#address);
   }
 
   /** Ends the thread at once, whatever it runs. `exit` follows. */
   terminate(): void {
-    this.state = 'leaving';
+    this.#leave();
     void this.worker.terminate();
+  }
+
+  #leave(): void {
+    this.state = 'leaving';
+    this.#events.onLeaving(this);
   }
 
   /** Drains the results that the worker says it posted. Cheap when there are none. */
@@ -297,7 +304,17 @@ export class WorkerHandle implements TaskHolder {
   /** Drains everything in the port. */
   receive(): void {
     let received: { message: ToOwner } | undefined;
-    while ((received = receiveMessageOnPort(this.#port) as typeof received) !== undefined) {
+    for (;;) {
+      try {
+        received = receiveMessageOnPort(this.#port) as typeof received;
+      } catch (error) {
+        // A message that cannot be read held results of unknown tasks. They settle as lost, with
+        // the worker: it is the only end that is known to be true of all of them.
+        this.error ??= error;
+        this.worker.terminate().catch(() => {});
+        return;
+      }
+      if (received === undefined) return;
       this.#onMessage(received.message);
     }
   }
@@ -339,12 +356,6 @@ export class WorkerHandle implements TaskHolder {
       this.#events.onResult(task, code, results[i + 2]);
     }
     this.mayPrefetch = true;
-    if (this.inFlight === 0) {
-      this.exclusive = false;
-      // Sums of floating-point numbers drift; an empty worker is where they start anew.
-      this.expectedMs = 0;
-      this.idleSince = performance.now();
-    }
   }
 
   #measure(task: Task, slot: number): void {
@@ -365,8 +376,12 @@ export class WorkerHandle implements TaskHolder {
 
   #remove(task: Task): void {
     this.#vacate(task);
-    this.inFlight--;
     this.expectedMs -= task.expectedMs;
+    if (--this.inFlight > 0) return;
+    this.exclusive = false;
+    // Sums of floating-point numbers drift; an empty worker is where they start anew.
+    this.expectedMs = 0;
+    this.idleSince = performance.now();
   }
 
   #isUnclaimed(task: Task, claimed: number): boolean {
@@ -411,8 +426,8 @@ export class WorkerHandle implements TaskHolder {
     const held = this.#held(Atomics.load(this.#words, kClaim) & kOrderMask);
     for (const task of held.started) this.#remove(task);
     for (const task of held.unclaimed) this.#remove(task);
+    for (const task of this.#pending) this.#remove(task);
     held.unclaimed.push(...this.#pending);
-    this.inFlight -= this.#pending.length;
     this.#pending = [];
     return held;
   }
