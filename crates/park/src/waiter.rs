@@ -371,12 +371,6 @@ impl<W: Deref<Target = WaitWord>> Waiter<W> {
 impl<W: Deref<Target = WaitWord>> Drop for Waiter<W> {
     /// Leaves the participants; wakers find the word awake from now on.
     fn drop(&mut self) {
-        // Once the model checker has found a fault its world is gone; touching it would abort the
-        // process and hide the report.
-        #[cfg(loom)]
-        if std::thread::panicking() {
-            return;
-        }
         self.word.raw_state().store(RUNNING, Ordering::Relaxed);
         if self.counted {
             self.participants.leave();

@@ -152,6 +152,7 @@ fn spurious_wakes_run_the_recheck_and_go_back_to_sleep() {
         });
         // The first re-check is the one before sleep; each further one follows a wake for no reason.
         while rechecks.load(Ordering::SeqCst) < 10 {
+            assert!(!sleeper.is_finished(), "nobody woke it for a reason");
             word.wake_futex();
             thread::yield_now();
         }
@@ -166,10 +167,11 @@ fn spurious_wakes_run_the_recheck_and_go_back_to_sleep() {
 fn recheck_that_turns_true_after_a_spurious_wake_ends_the_sleep() {
     let word = WaitWord::new();
     let rechecks = AtomicUsize::new(0);
+    let hang = Instant::now() + Duration::from_secs(20);
     let unpark = thread::scope(|scope| {
         let sleeper = scope.spawn(|| {
             Waiter::with_participants(&word, MAX, participants(2))
-                .park_futex(None, || rechecks.fetch_add(1, Ordering::SeqCst) == 1)
+                .park_futex(Some(hang), || rechecks.fetch_add(1, Ordering::SeqCst) == 1)
         });
         while !sleeper.is_finished() {
             word.wake_futex();
@@ -178,6 +180,7 @@ fn recheck_that_turns_true_after_a_spurious_wake_ends_the_sleep() {
         sleeper.join().unwrap()
     });
     assert_eq!((unpark.parked, unpark.claimed), (true, false));
+    assert_eq!(rechecks.load(Ordering::SeqCst), 2);
 }
 
 #[test]
