@@ -10,21 +10,31 @@ import { run } from './lib/run.mjs';
 import { main, say, seconds, Stop } from './lib/say.mjs';
 import { suites } from './lib/suites.mjs';
 
+const none = { passed: 0, failed: 0, skipped: 0 };
+
 async function runSuite(suite) {
   say(`\n=== ${suite.name} ===`);
-  const { code, signal, output, timedOut, ms } = await run(suite.command, suite.args, {
+  let args;
+  try {
+    args = suite.args();
+  } catch (error) {
+    if (!(error instanceof Stop)) throw error;
+    say(`=== ${suite.name}: ${error.message} ===`);
+    return { name: suite.name, counts: none, fault: error.message, ms: 0 };
+  }
+  const { code, signal, output, timedOut, ms } = await run(suite.command, args, {
     env: suite.env,
     limitMs: suite.limitMs,
     show: true,
   });
-  const counts = suite.counts(output);
+  const counts = suite.counts(output) ?? none;
   let fault;
   if (timedOut) fault = `hung: ended after its limit of ${seconds(suite.limitMs)}; the last lines above say where`;
   else if (code !== 0) fault = code === null ? `ended by ${signal}` : `exit code ${code}`;
-  else if (counts === undefined || counts.passed + counts.failed === 0) fault = 'ran no tests';
+  else if (counts.passed + counts.failed === 0) fault = 'ran no tests';
   else if (counts.failed > 0) fault = 'has failed tests';
   say(`=== ${suite.name}: ${fault ?? 'ok'} (${seconds(ms)}) ===`);
-  return { name: suite.name, counts: counts ?? { passed: 0, failed: 0, skipped: 0 }, fault, ms };
+  return { name: suite.name, counts, fault, ms };
 }
 
 function report(results) {

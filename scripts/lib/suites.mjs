@@ -1,4 +1,5 @@
 // The test suites of `npm test`: for each its name, its command, and how long it may take at most.
+// `args` is a function: it throws a `Stop` if there is nothing to run.
 //
 // The limits are watchdogs against a hang, several times what a suite needs on 2 cores from a cold cache.
 
@@ -7,6 +8,7 @@ import { join } from 'node:path';
 import { supported as matrixSupported } from '../../tests/matrix/runtimes.mjs';
 import { cargoCounts, nodeCounts } from './counts.mjs';
 import { inRoot, root } from './root.mjs';
+import { Stop } from './say.mjs';
 
 const minutes = (n) => n * 60_000;
 
@@ -30,12 +32,16 @@ export function testFiles(folder) {
 }
 
 /** The arguments of one `node --test` run. A file that hangs fails by itself, with its name, before the suite's limit. */
-export const nodeTestArgs = (files) => ['--test', '--test-reporter=spec', `--test-timeout=${minutes(2)}`, ...files];
+export function nodeTestArgs(files) {
+  // Without files Node would look for tests by itself, and take `scripts/test.mjs` for one.
+  if (files.length === 0) throw new Stop('there are no *.test.mjs files to run');
+  return ['--test', '--test-reporter=spec', `--test-timeout=${minutes(3)}`, ...files];
+}
 
 const cargo = (name, args, { limit, env = {} }) => ({
   name,
   command: 'cargo',
-  args: ['test', '--no-fail-fast', ...args],
+  args: () => ['test', '--no-fail-fast', ...args],
   env: { ...noTuning, ...env },
   limitMs: limit,
   counts: cargoCounts,
@@ -44,7 +50,7 @@ const cargo = (name, args, { limit, env = {} }) => ({
 const node = (name, folder, { limit, env = {} }) => ({
   name,
   command: process.execPath,
-  args: nodeTestArgs(testFiles(folder)),
+  args: () => nodeTestArgs(testFiles(folder)),
   env: { ...noTuning, ...env },
   limitMs: limit,
   counts: nodeCounts,
