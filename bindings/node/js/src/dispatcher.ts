@@ -19,7 +19,7 @@
 import { Crew, type CrewLimits } from './crew.js';
 import { AbortError, CenoteError } from './errors.js';
 import { thisLoop, type LoopSource } from './loop.js';
-import { kRefused, kReturned, type WireError } from './messages.js';
+import { fromWire, kRefused, kReturned, type WireError } from './messages.js';
 import { Tally } from './tally.js';
 import { TaskQueue, type Outcome, type Task } from './task.js';
 import type { WorkerEvents, WorkerHandle, WorkerSpec } from './worker-handle.js';
@@ -337,7 +337,7 @@ export class Dispatcher implements LoopSource, WorkerEvents {
     if (code === kReturned) {
       if (this.#settle(task, 'completed')) task.resolve(value);
     } else if (this.#settle(task, 'failed')) {
-      task.reject(code === kRefused ? fromWire(value as WireError) : value);
+      task.reject(code === kRefused ? refusal(value as WireError) : fromWire(code, value));
     }
   }
 
@@ -432,7 +432,7 @@ export class Dispatcher implements LoopSource, WorkerEvents {
   }
 }
 
-function fromWire(error: WireError): CenoteError {
+function refusal(error: WireError): CenoteError {
   return new CenoteError(error.code, error.message);
 }
 

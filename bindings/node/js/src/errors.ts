@@ -63,6 +63,12 @@ export function outOfRange(name: string, expected: string, actual: unknown): Ran
 
 /** A value as an error message shows it: on one line, of bounded length. */
 export function describe(value: unknown): string {
-  const text = inspect(value, { depth: 0, breakLength: Infinity, maxStringLength: 80 });
+  let text;
+  try {
+    text = inspect(value, { depth: 0, breakLength: Infinity, maxStringLength: 80 });
+  } catch {
+    // It runs code of the value's own: a getter, a proxy, an inspection method.
+    return `a value of type ${typeof value} that cannot be shown`;
+  }
   return text.length > 160 ? `${text.slice(0, 160)}…` : text;
 }

@@ -28,7 +28,8 @@ export async function loadHandler(url: string, exportName: string): Promise<Hand
   );
 }
 
+/** Only its own: what every function inherits, such as `call`, is no export. */
 function memberOf(value: unknown, name: string): unknown {
   if (value === null || (typeof value !== 'object' && typeof value !== 'function')) return undefined;
-  return (value as Record<string, unknown>)[name];
+  return Object.hasOwn(value, name) ? (value as Record<string, unknown>)[name] : undefined;
 }

@@ -21,6 +21,34 @@ export const kThrew = 1;
 /** The pool's own error: `value` is a {@link WireError}. */
 export const kRefused = 2;
 
+/** The handler threw a DOMException: `value` is a {@link WireDomException}, since not every Node clones one. */
+export const kThrewDom = 3;
+
+export interface WireDomException {
+  readonly message: string;
+  readonly name: string;
+  readonly stack: string | undefined;
+}
+
+/** A thrown value as it crosses: its code, and what is posted. */
+export function toWire(error: unknown): [code: number, value: unknown] {
+  if (!(error instanceof DOMException)) return [kThrew, error];
+  const { message, name, stack } = error;
+  return [kThrewDom, { message, name, stack } satisfies WireDomException];
+}
+
+/** The other half of {@link toWire}. */
+export function fromWire(code: number, value: unknown): unknown {
+  if (code !== kThrewDom) return value;
+  const { message, name, stack } = value as WireDomException;
+  return Object.defineProperty(new DOMException(message, name), 'stack', {
+    value: stack,
+    writable: true,
+    configurable: true,
+    enumerable: false,
+  });
+}
+
 export interface WireError {
   readonly code: CenoteErrorCode;
   readonly message: string;
@@ -60,7 +88,7 @@ export type ToWorker =
 export type ToOwner =
   | ResultBatch
   | { readonly type: 'ready'; readonly address: LoopAddress }
-  | { readonly type: 'backgroundError'; readonly error: unknown }
+  | { readonly type: 'backgroundError'; readonly code: number; readonly value: unknown }
   | { readonly type: 'closed' };
 
 /** The monotonic clock at 0 of this thread's `performance.now()`, in ms: threads share the former. */

@@ -4,7 +4,7 @@
 // that the threads keep alive, so it can be collected, and its threads are closed then.
 
 import { EventEmitter } from 'node:events';
-import type { Transferable, Worker } from 'node:worker_threads';
+import type { Transferable, Worker, WorkerOptions } from 'node:worker_threads';
 import { Dispatcher, type DispatcherListener } from './dispatcher.js';
 import { AbortError, invalidType } from './errors.js';
 import { HandlerTable } from './handlers.js';
@@ -105,7 +105,8 @@ export class Pool<Payload = unknown, Result = unknown> extends EventEmitter<Pool
 
   #runWith(payload: unknown, options: RunOptions, resolve: (value: unknown) => void, reject: (error: unknown) => void): void {
     if (typeof options !== 'object' || options === null) throw invalidType('options', 'an object', options);
-    const { filename, name, transferList, signal } = options;
+    // A null prototype: what somebody put on Object.prototype is no option.
+    const { filename, name, transferList, signal } = Object.assign(Object.create(null) as RunOptions, options);
     const handler = this.#handlers.resolve(
       filename === undefined ? undefined : toFileUrl(filename, 'options.filename'),
       name === undefined ? undefined : checkName(name, 'options.name'),
@@ -175,9 +176,9 @@ function listenFor(pool: WeakRef<EventEmitter<PoolEvents>>): DispatcherListener 
   };
 }
 
-function workerOptions(options: ResolvedOptions): ConstructorParameters<typeof Worker>[1] & object {
+function workerOptions(options: ResolvedOptions): WorkerOptions {
   const { workerData, env, argv, execArgv, resourceLimits } = options;
-  return {
+  const passed: WorkerOptions = {
     name: 'cenote',
     workerData,
     ...(env === undefined ? {} : { env }),
@@ -185,6 +186,8 @@ function workerOptions(options: ResolvedOptions): ConstructorParameters<typeof W
     ...(execArgv === undefined ? {} : { execArgv: [...execArgv] }),
     ...(resourceLimits === undefined ? {} : { resourceLimits }),
   };
+  // A null prototype: `new Worker` would read what somebody put on Object.prototype.
+  return Object.assign(Object.create(null) as WorkerOptions, passed);
 }
 
 function isAbortSignal(value: unknown): value is AbortSignal {

@@ -17,6 +17,7 @@ import {
   kReturned,
   kTaskBatchHeader,
   kThrew,
+  toWire,
   type HandlerMessage,
   type Init,
   type ResultBatch,
@@ -314,7 +315,8 @@ export class Runner implements LoopSource, BackgroundRegistry {
 
   #finish(slot: number, code: number, value: unknown, startedAt: number): void {
     this.#timings[slot * kTimings + kTimingRun] = this.#now - startedAt;
-    this.#results.push(slot, code, value);
+    if (code === kThrew) this.#results.push(slot, ...toWire(value));
+    else this.#results.push(slot, code, value);
   }
 
   // Answering
@@ -350,9 +352,11 @@ export class Runner implements LoopSource, BackgroundRegistry {
     try {
       this.#port.postMessage(result);
     } catch (error) {
-      // A result fails with what the clone said; a thrown value has no such answer of its own.
-      const answer = result[1] === kReturned ? [kThrew, error] : [kRefused, uncloneable('The handler threw', result[2])];
-      this.#port.postMessage([result[0], ...answer]);
+      const [slot, code, value] = result;
+      // A result fails with what the clone said, or with what a getter threw, and that may be anything.
+      if (code === kReturned) this.#postAlone([slot, ...toWire(error)]);
+      // A thrown value has no such answer of its own.
+      else this.#port.postMessage([slot, kRefused, uncloneable('The handler threw', value)]);
     }
   }
 
@@ -382,10 +386,11 @@ export class Runner implements LoopSource, BackgroundRegistry {
   failed(error: unknown): void {
     Atomics.add(this.#words, kBackgroundRejected, 1);
     try {
-      this.#send({ type: 'backgroundError', error });
+      const [code, value] = toWire(error);
+      this.#send({ type: 'backgroundError', code, value });
     } catch {
       const { message } = uncloneable('Background work rejected with', error);
-      this.#send({ type: 'backgroundError', error: new Error(message) });
+      this.#send({ type: 'backgroundError', code: kThrew, value: new Error(message) });
     }
     this.ended();
   }

@@ -12,6 +12,7 @@ import type { Handler } from './handlers.js';
 import { readStages, thisLoop, wake, type LoopAddress, type StageCounts } from './loop.js';
 import {
   clockOrigin,
+  fromWire,
   kReturned,
   type HandlerMessage,
   type Init,
@@ -334,7 +335,7 @@ export class WorkerHandle implements TaskHolder {
         this.#events.onReady(this);
         return;
       case 'backgroundError':
-        this.#events.onBackgroundError(this, message.error);
+        this.#events.onBackgroundError(this, fromWire(message.code, message.value));
         return;
       case 'closed':
         this.#events.onClosed(this);
