@@ -46,7 +46,7 @@ export async function buildAddon(compiler) {
   const flags = rustFlags(compiler);
   const { version, napi, devDependencies } = JSON.parse(readFileSync(inRoot('package.json'), 'utf8'));
   const hash = hashOf(
-    ['Cargo.toml', ...crates, ...addon],
+    ['Cargo.toml', 'Cargo.lock', ...crates, ...addon],
     JSON.stringify([compiler, flags, version, napi, devDependencies['@napi-rs/cli']]),
   );
   const built = existsSync(join(nativeDir, 'binding.js')) && binariesIn(nativeDir).length > 0;

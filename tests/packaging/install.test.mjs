@@ -36,6 +36,12 @@ const useIt = `
   console.log(JSON.stringify(result));
 `;
 
+const mainCjs = `
+  const { Pool } = require('cenote');
+  const FILENAME = require('node:path').join(__dirname, 'task.cjs');
+  (async () => { ${useIt} })();
+`;
+
 describe('an install of the packed tarballs', () => {
   it('has no cargo to fall back on', async () => {
     const look = "require('child_process').spawnSync('cargo', ['--version']).error?.code ?? 'found'";
@@ -45,12 +51,7 @@ describe('an install of the packed tarballs', () => {
 
   it("runs a task from require('cenote')", async () => {
     app.write('task.cjs', 'module.exports = ({ n }) => ({ n: n + 1 });\n');
-    app.write(
-      'main.cjs',
-      `const { Pool } = require('cenote');
-       const FILENAME = require('node:path').join(__dirname, 'task.cjs');
-       (async () => { ${useIt} })();`,
-    );
+    app.write('main.cjs', mainCjs);
     const { stdout, stderr } = await app.node('main.cjs');
     assert.deepEqual(JSON.parse(stdout), { n: 21 });
     assert.equal(stderr, '', 'no warning: the addon of the platform package was found');
@@ -167,6 +168,22 @@ describe('an install of the packed tarballs', () => {
         const content = readFileSync(file);
         for (const trace of traces) assert.equal(content.indexOf(`${trace}/`), -1, `${file} contains ${trace}`);
       }
+    }
+  });
+});
+
+describe('an install on a platform that has no binary', () => {
+  it('works on the portable waiter, and says so once', async () => {
+    // Without its tarball the platform package cannot be had, as on a platform that none was packed for.
+    const bare = await install(tarballs.filter((file) => !platformPackages().some((name) => file.includes(`${name}-`))));
+    try {
+      bare.write('task.cjs', 'module.exports = ({ n }) => ({ n: n + 1 });\n');
+      bare.write('main.cjs', mainCjs);
+      const { stdout, stderr } = await bare.node('main.cjs');
+      assert.deepEqual(JSON.parse(stdout), { n: 21 });
+      assert.equal(stderr.match(/CENOTE_PORTABLE_WAIT/g)?.length, 1, stderr);
+    } finally {
+      bare.remove();
     }
   });
 });
