@@ -343,6 +343,8 @@ export class Dispatcher implements LoopSource, WorkerEvents {
 
   onUnpostable(task: Task, error: unknown): void {
     if (this.#settle(task, 'failed')) task.reject(error);
+    // No result will come of it that would deal the next one to its place.
+    this.#scheduleFlush();
   }
 
   onBackgroundError(worker: WorkerHandle, error: unknown): void {
