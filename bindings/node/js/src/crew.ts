@@ -1,9 +1,9 @@
 // The worker threads of a pool: how many there are, how they start, fail to start, and end.
 //
 // Guarantees: never more than `maxThreads` that take tasks; at least `minThreads` while the pool is
-// open; threads that cannot start are not tried for ever (after kStartAttempts in a row the waiting
-// tasks are told, and the next task starts anew); an idle thread above the minimum is asked to end
-// by itself, so that what a task left running on it is finished first.
+// open and threads can start at all; those that cannot are not tried for ever (after kStartAttempts
+// in a row the waiting tasks are told, and only the next task starts anew); an idle thread above the
+// minimum is asked to end by itself, so that what a task left running on it is finished first.
 
 import { WorkerHandle, type WorkerEvents, type WorkerSpec } from './worker-handle.js';
 
@@ -14,9 +14,19 @@ export interface CrewLimits {
   readonly idleTimeoutMs: number;
 }
 
+/** How a thread ended. */
+export interface Ended {
+  /** It was told to. */
+  readonly expected: boolean;
+  /** Tasks that it had begun and not settled. */
+  readonly begun: number;
+  /** Tasks that it had been given and not begun. */
+  readonly waiting: number;
+}
+
 /** Starts in a row that may fail before the waiting tasks are rejected. */
 const kStartAttempts = 3;
-/** A thread that lived so long has started, whatever ended it. */
+/** A thread that was ready and idle for so long has started, whatever ended it. */
 const kProvenMs = 1_000;
 /** While other threads serve, how long to wait after that many failures before the next try. */
 const kCoolDownMs = 1_000;
@@ -32,6 +42,8 @@ export class Crew {
   readonly #spec: WorkerSpec;
   readonly #events: WorkerEvents;
   #failedStarts = 0;
+  /** Starts failed as often as they may: threads are only started for tasks. */
+  #gaveUp = false;
   #notBefore = 0;
   #idleTimer: NodeJS.Timeout | undefined;
   readonly #whenEmpty: (() => void)[] = [];
@@ -50,7 +62,9 @@ export class Crew {
 
   /** Starts threads up to the minimum, and further for tasks that wait for a place. */
   ensure(waiting: number): void {
-    if (this.#notBefore > 0 && performance.now() < this.#notBefore) return;
+    if (this.#gaveUp && waiting === 0) return;
+    // Only while others serve: nothing but this would start a thread for tasks that have none.
+    if (this.ready.length > 0 && performance.now() < this.#notBefore) return;
     const booting = this.#booting;
     const serving = this.ready.length + booting;
     const { minThreads, maxThreads, concurrency } = this.#limits;
@@ -72,16 +86,20 @@ export class Crew {
   }
 
   /**
-   * A thread ended. One that `failed` before it had settled a task is a failed start; `true` says
-   * that starts failed kStartAttempts times in a row and that no thread is there to serve.
+   * A thread ended. It is a failed start if it was not told to end, and had neither begun nor settled
+   * a task, and was not ready and idle for a while: each start that counts as none leaves fewer
+   * tasks, so that they all settle. `true` says that starts failed kStartAttempts times in a row
+   * and that no thread is there to serve.
    */
-  remove(worker: WorkerHandle, failed: boolean): boolean {
+  remove(worker: WorkerHandle, { expected, begun, waiting }: Ended): boolean {
     this.dismiss(worker);
     this.all.delete(worker);
     if (this.all.size === 0) for (const done of this.#whenEmpty.splice(0)) done();
-    const settled = worker.completed + worker.failed > 0;
-    if (!failed || settled || performance.now() - worker.startedAt > kProvenMs) {
+    const worked = begun > 0 || worker.completed + worker.failed > 0;
+    const idled = worker.wasReady && waiting === 0 && performance.now() - worker.startedAt > kProvenMs;
+    if (expected || worked || idled) {
       this.#failedStarts = 0;
+      this.#gaveUp = false;
       return false;
     }
     this.#failedStarts++;
@@ -91,6 +109,7 @@ export class Crew {
       return false;
     }
     this.#failedStarts = 0;
+    this.#gaveUp = true;
     return true;
   }
 

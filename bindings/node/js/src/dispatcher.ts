@@ -371,11 +371,13 @@ export class Dispatcher implements LoopSource, WorkerEvents {
     const again: Task[] = [];
     for (const task of held.unclaimed) {
       if (task.settled) continue;
-      if (task.transferList === null && ++task.deaths < kDeathsMax) again.push(task);
+      // With a task begun, that one is what the worker died of.
+      if (held.started.length === 0) task.deaths++;
+      if (task.transferList === null && task.deaths < kDeathsMax) again.push(task);
       else if (this.#settle(task, 'lost')) task.reject(lost('before the task began, and it cannot be given to another'));
     }
     this.#requeue(again);
-    const gaveUp = this.crew.remove(worker, !expected);
+    const gaveUp = this.crew.remove(worker, { expected, begun: held.started.length, waiting: held.unclaimed.length });
     if (!expected) {
       queueMicrotask(() => this.#listener.onWorkerLost(error, exitCode, threadId));
       if (gaveUp) this.#rejectQueue(error ?? new Error(`The worker thread ended: ${reason}`));

@@ -178,6 +178,11 @@ export class WorkerHandle implements TaskHolder {
     return Atomics.load(this.#words, kBackgroundRejected);
   }
 
+  /** Whether it has ever been ready for tasks. */
+  get wasReady(): boolean {
+    return this.#address !== null;
+  }
+
   get stages(): StageCounts | null {
     return this.#address === null ? null : readStages(this.#address.words);
   }
