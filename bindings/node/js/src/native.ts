@@ -24,6 +24,9 @@ export interface NativeBinding {
   openStations(): number;
 }
 
+/** The environment variable that forces the portable waiter when it is 1. */
+export const kForcePortable = 'CENOTE_FORCE_PORTABLE';
+
 type Loaded = { readonly binding: NativeBinding } | { readonly binding: null; readonly reason: string };
 
 let loaded: Loaded | undefined;
@@ -42,7 +45,7 @@ export function whyPortable(): string {
 
 function load(): Loaded {
   const versions: Readonly<Record<string, string | undefined>> = process.versions;
-  if (process.env['CENOTE_FORCE_PORTABLE'] === '1') return { binding: null, reason: 'CENOTE_FORCE_PORTABLE is 1' };
+  if (process.env[kForcePortable] === '1') return { binding: null, reason: `${kForcePortable} is 1` };
   for (const runtime of ['bun', 'deno', 'electron']) {
     if (versions[runtime] !== undefined) return { binding: null, reason: `${runtime} does not let an addon enter its event loop` };
   }

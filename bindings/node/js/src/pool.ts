@@ -8,7 +8,7 @@ import type { Transferable, Worker, WorkerOptions } from 'node:worker_threads';
 import { Dispatcher, type DispatcherListener } from './dispatcher.js';
 import { AbortError, invalidType } from './errors.js';
 import { HandlerTable } from './handlers.js';
-import { loadNative, warnPortable, whyPortable } from './native.js';
+import { kForcePortable, loadNative, warnPortable, whyPortable } from './native.js';
 import { checkName, resolveOptions, toFileUrl, type PoolOptions, type ResolvedOptions } from './options.js';
 import { takeStats, type PoolStats } from './stats.js';
 import { Task } from './task.js';
@@ -62,8 +62,8 @@ export class Pool<Payload = unknown, Result = unknown> extends EventEmitter<Pool
     const resolved = resolveOptions(options);
     this.options = resolved;
     this.#handlers = new HandlerTable(resolved.filename, resolved.name);
-    const portable = loadNative() === null;
-    if (portable) warnPortable(whyPortable());
+    const portable = whyPoolIsPortable(resolved);
+    if (portable !== '') warnPortable(portable);
     this.#dispatcher = new Dispatcher(
       {
         minThreads: resolved.minThreads,
@@ -77,7 +77,7 @@ export class Pool<Payload = unknown, Result = unknown> extends EventEmitter<Pool
           concurrency: resolved.concurrentTasksPerWorker,
           maxSpinUs: resolved.maxSpinUs,
           turnBudgetUs: resolved.turnBudgetUs,
-          portable,
+          portable: portable !== '',
           preload: this.#handlers.preload,
         },
       },
@@ -166,6 +166,14 @@ export class Pool<Payload = unknown, Result = unknown> extends EventEmitter<Pool
   stats(): PoolStats {
     return takeStats(this.#dispatcher);
   }
+}
+
+/** Why this pool uses the portable waiter; empty if it does not. Both of its sides use the same. */
+function whyPoolIsPortable({ execArgv, env }: ResolvedOptions): string {
+  if (loadNative() === null) return whyPortable();
+  if (execArgv?.includes('--no-addons') === true) return 'options.execArgv has --no-addons';
+  const forced = typeof env === 'object' && env[kForcePortable] === '1';
+  return forced ? `${kForcePortable} is 1 in options.env` : '';
 }
 
 /** Holds the pool weakly: its threads must not keep it alive. */

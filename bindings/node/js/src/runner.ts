@@ -26,6 +26,7 @@ import {
   type ToWorker,
   type WireError,
 } from './messages.js';
+import { loadNative, whyPortable } from './native.js';
 import { isPromiseLike, WorkerTaskContext, type BackgroundRegistry, type Handler } from './task-context.js';
 import {
   kBackgroundActive,
@@ -93,9 +94,14 @@ export class Runner implements LoopSource, BackgroundRegistry {
       // A failure is kept: it is the answer to every task that names this handler.
       await Promise.resolve(this.#handlers[preload.index]).catch(() => {});
     }
-    thisLoop.attach(this);
-    if (this.#portable) this.#port.on('message', (message: ToWorker) => this.#onPortMessage(message));
-    else thisLoop.hold();
+    if (this.#portable) {
+      this.#port.on('message', (message: ToWorker) => this.#onPortMessage(message));
+    } else {
+      // The owner rings, and only an addon hears it: without one this worker must not seem ready.
+      if (loadNative() === null) throw new Error(`A worker of a native pool needs the addon: ${whyPortable()}`);
+      thisLoop.attach(this);
+      thisLoop.hold();
+    }
     process.on('exit', () => this.#flush());
     this.#send({ type: 'ready', address: thisLoop.address });
     // What came before this line moved no epoch that this loop would notice.
