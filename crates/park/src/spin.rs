@@ -3,8 +3,9 @@
 //! A hit widens the budget, a miss narrows it, between a floor and `max_spin`. Two things keep it from
 //! getting stuck at the floor when spinning would pay:
 //!
-//! - A *near miss*: the spin missed, but the whole wait turned out shorter than twice `max_spin`. It
-//!   doubles the budget. Without it, two sides that answer each other never find back: each wake of a
+//! - A *near miss*: the spin missed, but one of `max_spin` would have hit. Where it is known when the
+//!   work came, the budget grows to cover that; where only the end of the sleep is known, a whole
+//!   wait shorter than twice `max_spin` doubles it. Without it, two sides that answer each other never find back: each wake of a
 //!   parked thread costs more (40 to 80 µs on a virtual machine) than the floor, so each side misses
 //!   because the other one parks.
 //! - A *full try*: every 32nd wait in a row without a hit gets the whole of `max_spin`.
@@ -71,6 +72,17 @@ pub enum Spin {
     Skipped,
 }
 
+/// How long a wait took whose spin missed, from the start of the spin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wait {
+    /// Until work was published: a spin of that length would have hit.
+    UntilWork(Duration),
+    /// Until work was found after the sleep. When it came is not known; the wake's own time is in it.
+    UntilAwake(Duration),
+    /// Something else ended the wait.
+    NoWork,
+}
+
 /// The budget's state machine: every step is told what happened, none looks at a clock.
 #[derive(Clone, Debug)]
 pub(crate) struct Policy {
@@ -131,12 +143,14 @@ impl Policy {
         self.budget = (self.budget * 5 / 4 + WIDEN).min(self.max);
     }
 
-    /// The budget ended without work. `wait` is how long the whole wait took, from the start of the
-    /// spin, if work ended it.
-    pub(crate) fn miss(&mut self, wait: Option<Duration>) {
+    /// The budget ended without work.
+    pub(crate) fn miss(&mut self, wait: Wait) {
         self.streak = self.streak.wrapping_add(1);
         self.budget = match wait {
-            Some(wait) if wait < self.max * 2 => (self.budget * 2).min(self.max),
+            Wait::UntilWork(wait) if wait < self.max => {
+                (wait * 5 / 4 + WIDEN).clamp(self.budget, self.max)
+            }
+            Wait::UntilAwake(wait) if wait < self.max * 2 => (self.budget * 2).min(self.max),
             _ => (self.budget * 7 / 8).max(self.floor()),
         };
     }

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use crate::futex::{self, Wait};
 use crate::participants::Participants;
 use crate::poll::{End, Poller};
-use crate::spin::{Policy, Spin, SpinRequest};
+use crate::spin::{Policy, Spin, SpinRequest, Wait as Missed};
 use crate::stats::StageStats;
 use crate::sync::{Ordering, clock, fence};
 use crate::word::{NOTIFIED, PARKED_DRIVER, PARKED_FUTEX, RUNNING, SPINNING, WaitWord};
@@ -269,6 +269,13 @@ impl<W: Deref<Target = WaitWord>> Waiter<W> {
     /// Stage 3, second half: the event loop's wait has returned, for whatever reason. Harmless when
     /// not parked.
     pub fn unpark(&mut self) -> Unpark {
+        self.unpark_rung(None)
+    }
+
+    /// Like [`unpark`](Self::unpark), for a host whose ring notes when it was made. From `rung_at` the
+    /// policy learns how long the spin would have had to last, which the end of the sleep hides: a
+    /// wake takes its own time.
+    pub fn unpark_rung(&mut self, rung_at: Option<Instant>) -> Unpark {
         if !self.parked {
             return Unpark {
                 parked: false,
@@ -278,7 +285,7 @@ impl<W: Deref<Target = WaitWord>> Waiter<W> {
         self.parked = false;
         let claimed = self.retake_state();
         let work = claimed || self.has_work();
-        self.wait_is_over(work);
+        self.wait_was_over_at(rung_at.filter(|_| claimed), work);
         Unpark {
             parked: true,
             claimed,
@@ -350,13 +357,21 @@ impl<W: Deref<Target = WaitWord>> Waiter<W> {
 
     /// This thread runs again: it counts, and a missed spin's wait has its length.
     fn wait_is_over(&mut self, work: bool) {
+        self.wait_was_over_at(None, work);
+    }
+
+    /// Like `wait_is_over`; `published` is when the work came, where that is known.
+    fn wait_was_over_at(&mut self, published: Option<Instant>, work: bool) {
         if !self.counted {
             self.counted = true;
             self.participants.enter();
         }
         if let Some(began) = self.missed.take() {
-            let wait = work.then(|| clock::since(began));
-            self.policy.miss(wait);
+            self.policy.miss(match published {
+                Some(at) => Missed::UntilWork(at.saturating_duration_since(began)),
+                None if work => Missed::UntilAwake(clock::since(began)),
+                None => Missed::NoWork,
+            });
             self.stats.budget_nanos.set_nanos(self.policy.budget());
         }
     }

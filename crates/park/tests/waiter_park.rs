@@ -143,16 +143,17 @@ fn park_futex_ends_at_its_deadline_and_not_before() {
 fn spurious_wakes_run_the_recheck_and_go_back_to_sleep() {
     let word = WaitWord::new();
     let rechecks = AtomicUsize::new(0);
+    let hang = Instant::now() + Duration::from_secs(20);
     let unpark = thread::scope(|scope| {
         let sleeper = scope.spawn(|| {
-            Waiter::with_participants(&word, MAX, participants(2)).park_futex(None, || {
+            Waiter::with_participants(&word, MAX, participants(2)).park_futex(Some(hang), || {
                 rechecks.fetch_add(1, Ordering::SeqCst);
                 false
             })
         });
         // The first re-check is the one before sleep; each further one follows a wake for no reason.
         while rechecks.load(Ordering::SeqCst) < 10 {
-            assert!(!sleeper.is_finished(), "nobody woke it for a reason");
+            assert!(!sleeper.is_finished(), "it sleeps on, and re-checks");
             word.wake_futex();
             thread::yield_now();
         }
