@@ -16,7 +16,7 @@ async function runSuite(suite) {
   say(`\n=== ${suite.name} ===`);
   let args;
   try {
-    args = suite.args();
+    args = await suite.args();
   } catch (error) {
     if (!(error instanceof Stop)) throw error;
     say(`=== ${suite.name}: ${error.message} ===`);

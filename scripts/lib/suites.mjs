@@ -1,11 +1,11 @@
 // The test suites of `npm test`: for each its name, its command, and how long it may take at most.
-// `args` is a function: it throws a `Stop` if there is nothing to run.
+// `args` is a function, which may be slow: it throws a `Stop` if there is nothing to run.
 //
 // The limits are watchdogs against a hang, several times what a suite needs on 2 cores from a cold cache.
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { supported as matrixSupported } from '../../tests/matrix/runtimes.mjs';
+import { installRuntimes, nodes, supported } from '../../tests/matrix/runtimes.mjs';
 import { cargoCounts, nodeCounts } from './counts.mjs';
 import { inRoot, root } from './root.mjs';
 import { Stop } from './say.mjs';
@@ -47,14 +47,25 @@ const cargo = (name, args, { limit, env = {} }) => ({
   counts: cargoCounts,
 });
 
-const node = (name, folder, { limit, env = {} }) => ({
+const node = (name, folder, { limit, env = {}, command = process.execPath, ready = () => {} }) => ({
   name,
-  command: process.execPath,
-  args: () => nodeTestArgs(testFiles(folder)),
+  command,
+  args: async () => {
+    await ready();
+    return nodeTestArgs(testFiles(folder));
+  },
   env: { ...noTuning, ...env },
   limitMs: limit,
   counts: nodeCounts,
 });
+
+// The behaviour of the pool on the pinned newer Nodes, and one smoke test on every pinned runtime.
+const matrix = [
+  node('matrix', 'tests/matrix', { limit: minutes(5) }),
+  ...nodes.map(({ major, command }) =>
+    node(`node-${major}`, 'tests/node', { limit: minutes(6), command, ready: installRuntimes }),
+  ),
+];
 
 const loomEnv = {
   RUSTFLAGS: `${process.env.RUSTFLAGS ?? ''} --cfg loom`.trim(),
@@ -83,5 +94,5 @@ export const suites = [
   node('examples', 'examples', { limit: minutes(4) }),
   node('benches', 'benches/node', { limit: minutes(4) }),
   node('packaging', 'tests/packaging', { limit: minutes(5) }),
-  ...(matrixSupported ? [node('matrix', 'tests/matrix', { limit: minutes(10) })] : []),
+  ...(supported ? matrix : []),
 ];

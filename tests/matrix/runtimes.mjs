@@ -17,13 +17,14 @@ export const supported =
   process.arch === 'x64' &&
   Boolean(process.report.getReport().header.glibcVersionRuntime);
 
-/** Runtimes with libuv, which run the Node tests. */
+/** Runtimes with libuv, which run the Node tests too. */
 export const nodes = [22, 24, 26].map((major) => ({
   name: `Node ${major}`,
+  major,
   command: binary(`node-${major}`, 'bin', 'node'),
 }));
 
-/** Runtimes without libuv, which run the smoke test on the portable waiter. */
+/** Runtimes without libuv, which wait portably. */
 export const others = [
   { name: 'Bun', command: binary('bun', 'bin', 'bun'), args: ['run'] },
   { name: 'Deno', command: binary('deno', 'deno'), args: ['run', '--quiet', '--no-prompt', '--allow-all'] },
