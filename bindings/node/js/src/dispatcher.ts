@@ -154,7 +154,12 @@ export class Dispatcher implements LoopSource, WorkerEvents {
     if (ready.length === 0) return;
     this.#dealToIdle();
     if (this.#options.concurrency > 1) this.#dealToOpen();
-    if (this.#queue.length > 0 && this.#options.prefetchWindowMs > 0) this.#prefetch();
+    if (this.#queue.length > 0 && this.#options.prefetchWindowMs > 0) {
+      // What is posted ahead waits for no thread, yet may end up behind a long task, with no worker
+      // idle that would take it over. So that there is one soon, the crew grows, by one at a time.
+      if (this.crew.all.size < this.#options.maxThreads) this.#ensureThreads(1);
+      this.#prefetch();
+    }
     for (const worker of ready) if (worker.hasPending) worker.post();
   }
 
@@ -265,9 +270,9 @@ export class Dispatcher implements LoopSource, WorkerEvents {
     this.#scheduleFlush();
   }
 
-  #ensureThreads(): void {
+  #ensureThreads(waiting = this.#queue.length): void {
     try {
-      this.crew.ensure(this.#queue.length);
+      this.crew.ensure(waiting);
     } catch (error) {
       // The system refused a thread. Those that run go on; with none, nobody would come.
       if (this.crew.all.size === 0) this.#rejectQueue(error);

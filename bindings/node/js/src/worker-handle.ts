@@ -398,22 +398,22 @@ export class WorkerHandle implements TaskHolder {
   /**
    * Takes back every task that the worker has not claimed, in order. A worker that was revoked
    * from gets no prefetch until it shows a result, so that entries of old generations stay few.
-   * One that holds a task with a transfer list is left alone, because that payload is gone and
-   * cannot be dealt again, unless `evenTransferred` says that it need not be.
+   * If one of them has a transfer list none is taken, because that payload is gone and cannot be
+   * dealt again, unless `evenTransferred` says that it need not be.
    */
   revoke(evenTransferred = false): Task[] {
-    if (this.#transferred > 0 && !evenTransferred) return [];
     const words = this.#words;
     for (;;) {
       const word = Atomics.load(words, kClaim);
       const claimed = word & kOrderMask;
       if (((this.#nextOrder - claimed) & kOrderMask) === 0) return [];
+      const tasks = this.#held(claimed).unclaimed;
+      if (!evenTransferred && this.#transferred > 0 && tasks.some((task) => task.transferList !== null)) return [];
       const generation = ((word >>> 16) + 1) & 0xffff;
       if (Atomics.compareExchange(words, kClaim, word, (generation << 16) | claimed) !== word) continue;
       this.#generation = generation;
       this.#nextOrder = claimed;
       this.mayPrefetch = false;
-      const tasks = this.#held(claimed).unclaimed;
       for (const task of tasks) {
         this.#remove(task);
         if (task.transferList !== null) this.#transferred--;
