@@ -8,6 +8,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Instant;
 
 use cenote_park::Driver;
 use parking_lot::{Mutex, RwLock};
@@ -17,6 +18,8 @@ use crate::uv::{UvHandle, uv};
 /// The async handle of one loop, or `None` once it began to close.
 pub(crate) struct Ringer {
     handle: Mutex<Option<AsyncHandle>>,
+    /// When it was last rung by another thread.
+    rung_at: Mutex<Option<Instant>>,
 }
 
 struct AsyncHandle(*mut UvHandle);
@@ -32,12 +35,20 @@ impl Ringer {
     pub(crate) unsafe fn new(handle: *mut UvHandle) -> Self {
         Self {
             handle: Mutex::new(Some(AsyncHandle(handle))),
+            rung_at: Mutex::new(None),
         }
     }
 
     /// Ends all ringing. When this returns no thread is in, or will enter, `uv_async_send`.
     pub(crate) fn silence(&self) {
         self.handle.lock().take();
+    }
+}
+
+impl Ringer {
+    /// When the ring came that ended the last sleep; `None` if none came since the last call.
+    pub(crate) fn take_rung_at(&self) -> Option<Instant> {
+        self.rung_at.lock().take()
     }
 }
 
@@ -76,6 +87,8 @@ pub(crate) fn ring(number: u32) {
     // The table's lock is let go before the ring: a closing loop waits for its own ring only.
     let ringer = table().read().get(&number).cloned();
     if let Some(ringer) = ringer {
+        // Before the ring: the loop reads it when it is awake.
+        *ringer.rung_at.lock() = Some(Instant::now());
         ringer.ring();
     }
 }

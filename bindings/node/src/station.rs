@@ -508,7 +508,7 @@ unsafe extern "C" fn on_check(handle: *mut UvHandle) {
         && let Some(waiter) = station.waiter.borrow_mut().as_mut()
     {
         // What came is drained in prepare, which follows at once: timers that are due go first.
-        waiter.unpark();
+        waiter.unpark_rung(station.ringer.take_rung_at());
     }
 }
 

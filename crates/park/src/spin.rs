@@ -74,7 +74,7 @@ pub enum Spin {
 
 /// How long a wait took whose spin missed, from the start of the spin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Wait {
+pub(crate) enum MissedWait {
     /// Until work was published: a spin of that length would have hit.
     UntilWork(Duration),
     /// Until work was found after the sleep. When it came is not known; the wake's own time is in it.
@@ -144,13 +144,13 @@ impl Policy {
     }
 
     /// The budget ended without work.
-    pub(crate) fn miss(&mut self, wait: Wait) {
+    pub(crate) fn miss(&mut self, wait: MissedWait) {
         self.streak = self.streak.wrapping_add(1);
         self.budget = match wait {
-            Wait::UntilWork(wait) if wait < self.max => {
+            MissedWait::UntilWork(wait) if wait < self.max => {
                 (wait * 5 / 4 + WIDEN).clamp(self.budget, self.max)
             }
-            Wait::UntilAwake(wait) if wait < self.max * 2 => (self.budget * 2).min(self.max),
+            MissedWait::UntilAwake(wait) if wait < self.max * 2 => (self.budget * 2).min(self.max),
             _ => (self.budget * 7 / 8).max(self.floor()),
         };
     }

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use crate::futex::{self, Wait};
 use crate::participants::Participants;
 use crate::poll::{End, Poller};
-use crate::spin::{Policy, Spin, SpinRequest, Wait as Missed};
+use crate::spin::{MissedWait, Policy, Spin, SpinRequest};
 use crate::stats::StageStats;
 use crate::sync::{Ordering, clock, fence};
 use crate::word::{NOTIFIED, PARKED_DRIVER, PARKED_FUTEX, RUNNING, SPINNING, WaitWord};
@@ -368,9 +368,9 @@ impl<W: Deref<Target = WaitWord>> Waiter<W> {
         }
         if let Some(began) = self.missed.take() {
             self.policy.miss(match published {
-                Some(at) => Missed::UntilWork(at.saturating_duration_since(began)),
-                None if work => Missed::UntilAwake(clock::since(began)),
-                None => Missed::NoWork,
+                Some(at) => MissedWait::UntilWork(at.saturating_duration_since(began)),
+                None if work => MissedWait::UntilAwake(clock::since(began)),
+                None => MissedWait::NoWork,
             });
             self.stats.budget_nanos.set_nanos(self.policy.budget());
         }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use super::{FLOOR, FULL_TRY_EVERY, LIMIT, Policy};
+use super::{FLOOR, FULL_TRY_EVERY, LIMIT, MissedWait, Policy};
 
 const MAX: Duration = Duration::from_micros(50);
 
@@ -12,7 +12,7 @@ const MAX: Duration = Duration::from_micros(50);
 enum Event {
     Plan(Option<Duration>),
     Hit,
-    Miss(Option<Duration>),
+    Miss(MissedWait),
     SetMax(Duration),
 }
 
@@ -24,11 +24,19 @@ fn duration() -> impl Strategy<Value = Duration> {
     ]
 }
 
+fn missed_wait() -> impl Strategy<Value = MissedWait> {
+    prop_oneof![
+        duration().prop_map(MissedWait::UntilWork),
+        duration().prop_map(MissedWait::UntilAwake),
+        Just(MissedWait::NoWork),
+    ]
+}
+
 fn event() -> impl Strategy<Value = Event> {
     prop_oneof![
         4 => proptest::option::of(duration()).prop_map(Event::Plan),
         4 => Just(Event::Hit),
-        4 => proptest::option::of(duration()).prop_map(Event::Miss),
+        4 => missed_wait().prop_map(Event::Miss),
         1 => duration().prop_map(Event::SetMax),
     ]
 }
@@ -75,7 +83,7 @@ proptest! {
                 policy.hit();
                 prop_assert!(policy.budget() >= before);
             } else {
-                policy.miss(None);
+                policy.miss(MissedWait::NoWork);
                 prop_assert!(policy.budget() <= before);
             }
         }
@@ -89,12 +97,12 @@ proptest! {
         let mut policy = Policy::new(MAX);
         for _ in 0..misses {
             policy.plan(None);
-            policy.miss(None);
+            policy.miss(MissedWait::NoWork);
         }
         let full = (0..FULL_TRY_EVERY).any(|_| {
             let plan = policy.plan(expected);
             if plan.is_some() {
-                policy.miss(None);
+                policy.miss(MissedWait::NoWork);
             }
             plan == Some(MAX)
         });
@@ -105,7 +113,7 @@ proptest! {
 fn narrowed() -> Policy {
     let mut policy = Policy::new(MAX);
     for _ in 0..20 {
-        policy.miss(None);
+        policy.miss(MissedWait::NoWork);
     }
     assert_eq!(policy.budget(), FLOOR);
     policy
@@ -128,17 +136,30 @@ fn hits_widen_a_narrow_budget_back_to_max_spin() {
 }
 
 #[test]
-fn near_miss_doubles_the_budget() {
+fn near_miss_of_unknown_length_doubles_the_budget() {
     let mut policy = narrowed();
-    policy.miss(Some(Duration::from_micros(99)));
+    policy.miss(MissedWait::UntilAwake(Duration::from_micros(99)));
     assert_eq!(policy.budget(), FLOOR * 2);
 }
 
 #[test]
-fn miss_whose_wait_was_longer_than_twice_max_spin_narrows() {
-    let mut policy = Policy::new(MAX);
-    policy.miss(Some(MAX * 2));
-    assert_eq!(policy.budget(), MAX * 7 / 8);
+fn near_miss_of_known_length_widens_the_budget_to_cover_it() {
+    let mut policy = narrowed();
+    policy.miss(MissedWait::UntilWork(Duration::from_micros(38)));
+    assert_eq!(policy.plan(None), Some(Duration::from_micros(48)));
+}
+
+#[test]
+fn miss_that_max_spin_would_not_have_made_a_hit_narrows() {
+    for wait in [
+        MissedWait::UntilWork(MAX),
+        MissedWait::UntilAwake(MAX * 2),
+        MissedWait::NoWork,
+    ] {
+        let mut policy = Policy::new(MAX);
+        policy.miss(wait);
+        assert_eq!(policy.budget(), MAX * 7 / 8);
+    }
 }
 
 #[test]
