@@ -44,7 +44,7 @@ export async function buildTypeScript() {
       renameSync(whole, join(dist, file));
     }
     for (const file of filesIn(dist)) {
-      const own = /\.(js|mjs|d\.ts|d\.mts)$/.test(file) && !file.startsWith('native');
+      const own = /\.(js|mjs|d\.ts|d\.mts)$/.test(file) && !file.startsWith(join('native', '/'));
       if (own && !made.includes(file)) rmSync(join(dist, file));
     }
   } finally {
