@@ -15,21 +15,23 @@ export class HandlerNotFound extends Error {
 
 export async function loadHandler(url: string, exportName: string): Promise<Handler> {
   const module = (await import(url)) as Record<string, unknown>;
-  for (const value of [module[exportName], memberOf(module['default'], exportName)]) {
+  const inner = asRecord(module['default']);
+  // Only its own: what every function inherits, such as `call`, is no export.
+  const candidates = [module[exportName], Object.hasOwn(inner, exportName) ? inner[exportName] : undefined];
+  for (const value of candidates) {
     const found = isPromiseLike(value) ? await value : value;
     if (typeof found === 'function') return found as Handler;
   }
   const file = fileURLToPath(url);
-  const names = Object.keys(module).join(', ') || 'nothing';
+  const names = [...new Set([...Object.keys(module), ...Object.keys(inner)])].join(', ') || 'nothing';
   throw new HandlerNotFound(
-    module[exportName] === undefined
+    candidates.every((value) => value === undefined)
       ? `${file} has no export "${exportName}" (it exports ${names})`
-      : `The export "${exportName}" of ${file} is not a function, nor a promise of one`,
+      : `The export "${exportName}" of ${file} is not a function, nor a promise of one (it exports ${names})`,
   );
 }
 
-/** Only its own: what every function inherits, such as `call`, is no export. */
-function memberOf(value: unknown, name: string): unknown {
-  if (value === null || (typeof value !== 'object' && typeof value !== 'function')) return undefined;
-  return Object.hasOwn(value, name) ? (value as Record<string, unknown>)[name] : undefined;
+function asRecord(value: unknown): Record<string, unknown> {
+  const hasMembers = (typeof value === 'object' && value !== null) || typeof value === 'function';
+  return hasMembers ? (value as Record<string, unknown>) : {};
 }
