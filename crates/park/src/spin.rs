@@ -5,10 +5,15 @@
 //!
 //! - A *near miss*: the spin missed, but one of `max_spin` would have hit. Where it is known when the
 //!   work came, the budget grows to cover that; where only the end of the sleep is known, a whole
-//!   wait shorter than twice `max_spin` doubles it. Without it, two sides that answer each other never find back: each wake of a
-//!   parked thread costs more (40 to 80 µs on a virtual machine) than the floor, so each side misses
-//!   because the other one parks.
+//!   wait shorter than twice `max_spin` doubles it. Without it, two sides that answer each other
+//!   never find back: each wake of a parked thread costs more (40 to 80 µs on a virtual machine) than
+//!   the floor, so each side misses because the other one parks.
 //! - A *full try*: every 32nd wait in a row without a hit gets the whole of `max_spin`.
+//!
+//! And one thing keeps it from getting stuck at the top when spinning cannot pay: near misses at the
+//! top are *vain*, since there is nothing left to double. After four of them in a row near misses
+//! narrow too, until the next full try. That is how it looks when both sides share one CPU (because
+//! other processes keep the rest busy): each spin then holds up the very answer it waits for.
 
 use std::time::{Duration, Instant};
 
@@ -16,6 +21,8 @@ use std::time::{Duration, Instant};
 const FLOOR: Duration = Duration::from_micros(10);
 /// Added on a hit, so that a small budget grows too.
 const WIDEN: Duration = Duration::from_nanos(500);
+/// So many near misses in a row at `max_spin` may double the budget again.
+const VAIN: u32 = 4;
 /// One wait in so many without a hit spins for `max_spin`.
 const FULL_TRY_EVERY: u32 = 32;
 
@@ -90,6 +97,8 @@ pub(crate) struct Policy {
     budget: Duration,
     /// Waits in a row without a hit, as far as spinning could have hit.
     streak: u32,
+    /// Near misses at the whole of `max`, since the last hit or full try.
+    vain: u32,
 }
 
 impl Policy {
@@ -100,6 +109,7 @@ impl Policy {
             max,
             budget: max,
             streak: 0,
+            vain: 0,
         }
     }
 
@@ -123,8 +133,11 @@ impl Policy {
         if self.max.is_zero() {
             return None;
         }
-        let full_try = self.streak % FULL_TRY_EVERY == FULL_TRY_EVERY - 1;
-        let budget = if full_try { self.max } else { self.budget };
+        let budget = if self.is_full_try() {
+            self.max
+        } else {
+            self.budget
+        };
         match expected {
             Some(expected) if expected > budget => {
                 // A wait the largest budget would cover counts, so that its full try comes.
@@ -140,19 +153,33 @@ impl Policy {
     /// Work came while spinning.
     pub(crate) fn hit(&mut self) {
         self.streak = 0;
+        self.vain = 0;
         self.budget = (self.budget * 5 / 4 + WIDEN).min(self.max);
     }
 
     /// The budget ended without work.
     pub(crate) fn miss(&mut self, wait: MissedWait) {
+        let near = matches!(wait, MissedWait::UntilAwake(wait) if wait < self.max * 2);
+        if self.is_full_try() {
+            self.vain = 0;
+        } else if near && self.budget == self.max {
+            self.vain = self.vain.saturating_add(1);
+        }
         self.streak = self.streak.wrapping_add(1);
         self.budget = match wait {
             MissedWait::UntilWork(wait) if wait < self.max => {
                 (wait * 5 / 4 + WIDEN).clamp(self.budget, self.max)
             }
-            MissedWait::UntilAwake(wait) if wait < self.max * 2 => (self.budget * 2).min(self.max),
+            MissedWait::UntilAwake(_) if near && self.vain < VAIN => {
+                (self.budget * 2).min(self.max)
+            }
             _ => (self.budget * 7 / 8).max(self.floor()),
         };
+    }
+
+    /// Whether the wait that is planned, or has just missed, is one of those that try all of `max`.
+    fn is_full_try(&self) -> bool {
+        self.streak % FULL_TRY_EVERY == FULL_TRY_EVERY - 1
     }
 
     fn floor(&self) -> Duration {

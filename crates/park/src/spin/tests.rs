@@ -150,6 +150,34 @@ fn near_miss_of_known_length_widens_the_budget_to_cover_it() {
 }
 
 #[test]
+fn near_misses_at_max_spin_stop_widening_but_are_tried_again() {
+    let mut policy = Policy::new(MAX);
+    let near = MissedWait::UntilAwake(MAX * 3 / 2);
+    let mut spun = Duration::ZERO;
+    let mut budgets = Vec::new();
+    for _ in 0..10 * FULL_TRY_EVERY {
+        let budget = policy.plan(None).expect("the wait is not expected to last");
+        budgets.push(budget);
+        spun += budget;
+        policy.miss(near);
+    }
+    assert!(spun < MAX * 10 * FULL_TRY_EVERY / 2, "{spun:?}");
+    for waits in budgets.chunks(FULL_TRY_EVERY as usize) {
+        assert!(waits.contains(&FLOOR), "it narrows all the way");
+        assert!(waits.contains(&MAX), "and starts over");
+    }
+    policy.hit();
+    while policy.budget() < MAX {
+        let before = policy.budget();
+        policy.miss(near);
+        assert!(
+            policy.budget() > before,
+            "after a hit near misses widen again"
+        );
+    }
+}
+
+#[test]
 fn miss_that_max_spin_would_not_have_made_a_hit_narrows() {
     for wait in [
         MissedWait::UntilWork(MAX),
