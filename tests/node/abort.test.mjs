@@ -56,26 +56,29 @@ behaviour('a task that is aborted while it is queued never runs, and those aroun
   assert.equal(pool.stats().tasks.aborted, 4);
 });
 
-behaviour('a task that is aborted while it is posted and not begun never runs; the others of its worker do', async (t) => {
-  const pool = poolFor(t, { minThreads: 1, maxThreads: 1, prefetchWindowUs: 1_000_000 });
-  const words = sharedWords();
-  // Measured, so that tasks are posted ahead.
-  for (let n = 0; n < 5; n++) await pool.run({ words, at: 7 }, { name: 'count' });
-  const [worker] = pool.threads;
-  const busy = blocker(pool);
-  const controller = new AbortController();
-  const before = [0, 1].map((at) => pool.run({ words, at }, { name: 'count' }));
-  const aborted = pool.run({ words, at: 2 }, { name: 'count', signal: controller.signal });
-  const after = [3, 4].map((at) => pool.run({ words, at }, { name: 'count' }));
-  await busy.started;
-  await until('all are posted', () => pool.queueSize === 0 && pool.stats().tasks.inFlight === 6);
-  controller.abort();
-  await assert.rejects(aborted, { name: 'AbortError' });
-  busy.release();
-  await Promise.all([...before, ...after, busy.done]);
-  assert.deepEqual([...words.subarray(0, 5)], [1, 1, 0, 1, 1]);
-  assert.deepEqual(pool.threads, [worker], 'nothing ran that had to be terminated');
-});
+behaviour(
+  'a task that is aborted while it is posted and not begun never runs; the others of its worker do',
+  async (t) => {
+    const pool = poolFor(t, { minThreads: 1, maxThreads: 1, prefetchWindowUs: 1_000_000 });
+    const words = sharedWords();
+    // Measured, so that tasks are posted ahead.
+    for (let n = 0; n < 5; n++) await pool.run({ words, at: 7 }, { name: 'count' });
+    const [worker] = pool.threads;
+    const busy = blocker(pool);
+    const controller = new AbortController();
+    const before = [0, 1].map((at) => pool.run({ words, at }, { name: 'count' }));
+    const aborted = pool.run({ words, at: 2 }, { name: 'count', signal: controller.signal });
+    const after = [3, 4].map((at) => pool.run({ words, at }, { name: 'count' }));
+    await busy.started;
+    await until('all are posted', () => pool.queueSize === 0 && pool.stats().tasks.inFlight === 6);
+    controller.abort();
+    await assert.rejects(aborted, { name: 'AbortError' });
+    busy.release();
+    await Promise.all([...before, ...after, busy.done]);
+    assert.deepEqual([...words.subarray(0, 5)], [1, 1, 0, 1, 1]);
+    assert.deepEqual(pool.threads, [worker], 'nothing ran that had to be terminated');
+  },
+);
 
 behaviour('a task that is aborted while it computes is interrupted; its worker is replaced', async (t) => {
   const pool = poolFor(t, { minThreads: 2, maxThreads: 2 });

@@ -46,7 +46,10 @@ behaviour('a task whose getter throws rejects with what it threw', async (t) => 
     },
   };
   const settled = await Promise.allSettled([pool.run(1), pool.run(bad), pool.run(2)]);
-  assert.deepEqual(settled.map(({ value }) => value), [1, undefined, 2]);
+  assert.deepEqual(
+    settled.map(({ value }) => value),
+    [1, undefined, 2],
+  );
   assert.equal(settled[1].reason.message, 'from the getter');
 });
 
@@ -61,7 +64,10 @@ behaviour('a getter of a task that uses the pool while it is cloned does no harm
   };
   const results = await Promise.all([pool.run(0), pool.run(task), pool.run(1)]);
   assert.deepEqual(results, [0, { value: 'got' }, 1]);
-  assert.deepEqual(await Promise.all(more), more.map((_, n) => n));
+  assert.deepEqual(
+    await Promise.all(more),
+    more.map((_, n) => n),
+  );
 });
 
 behaviour('a getter of a task that aborts that very task settles it once', async (t) => {
@@ -94,7 +100,10 @@ for (const name of ['returnFunction', 'returnSymbol']) {
     const pool = poolFor(t, { minThreads: 1, maxThreads: 1 });
     const threadId = await pool.run(0, { name: 'threadId' });
     const settled = await Promise.allSettled([pool.run(1), pool.run(0, { name }), pool.run(2)]);
-    assert.deepEqual(settled.map(({ value }) => value), [1, undefined, 2]);
+    assert.deepEqual(
+      settled.map(({ value }) => value),
+      [1, undefined, 2],
+    );
     const { reason } = settled[1];
     assert.ok(reason instanceof DOMException, `${reason}`);
     assert.equal(reason.name, 'DataCloneError');

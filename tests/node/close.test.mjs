@@ -18,7 +18,10 @@ behaviour('close() waits for what runs and what is queued, on several workers', 
   await busy[0].done;
   assert.equal(over, false);
   busy[1].release();
-  assert.deepEqual(await Promise.all(queued), Array.from({ length: 50 }, (_, n) => n));
+  assert.deepEqual(
+    await Promise.all(queued),
+    Array.from({ length: 50 }, (_, n) => n),
+  );
   await closing;
   assert.deepEqual(pool.threads, []);
   assert.equal(pool.completed, 52);
@@ -29,7 +32,10 @@ behaviour('close() waits for asynchronous tasks', async (t) => {
   const runs = Array.from({ length: 20 }, (_, n) => pool.run({ ms: 5, value: n }, { name: 'pause' }));
   await pool.close();
   assert.equal(pool.completed, 20);
-  assert.deepEqual(await Promise.all(runs), Array.from({ length: 20 }, (_, n) => n));
+  assert.deepEqual(
+    await Promise.all(runs),
+    Array.from({ length: 20 }, (_, n) => n),
+  );
 });
 
 behaviour('close() of a pool whose threads are still starting resolves', async (t) => {
@@ -134,7 +140,10 @@ behaviour('close() may be called where a result is handled', async (t) => {
   const pool = poolFor(t, { minThreads: 2, maxThreads: 2 });
   const others = Array.from({ length: 20 }, (_, n) => pool.run(n));
   await pool.run('first').then(() => pool.close());
-  assert.deepEqual(await Promise.all(others), Array.from({ length: 20 }, (_, n) => n));
+  assert.deepEqual(
+    await Promise.all(others),
+    Array.from({ length: 20 }, (_, n) => n),
+  );
   assert.deepEqual(pool.threads, []);
 });
 

@@ -60,18 +60,21 @@ behaviour('while all workers are busy and more may be started, tasks do not wait
   await long.done;
 });
 
-behaviour('while the only worker of two that is ready is in a long task, tasks that come later do not wait', async (t) => {
-  const pool = poolFor(t, { minThreads: 1, maxThreads: 2 });
-  await readyWorkers(pool, 1);
-  for (let n = 0; n < 10; n++) await pool.run({ words: sharedWords() }, { name: 'count' });
-  const long = blocker(pool);
-  await long.started;
-  assert.equal(pool.threads.length, 1);
-  const words = sharedWords();
-  for (let n = 0; n < 5; n++) await Promise.all(shorts(pool, words, 1));
-  long.release();
-  await long.done;
-});
+behaviour(
+  'while the only worker of two that is ready is in a long task, tasks that come later do not wait',
+  async (t) => {
+    const pool = poolFor(t, { minThreads: 1, maxThreads: 2 });
+    await readyWorkers(pool, 1);
+    for (let n = 0; n < 10; n++) await pool.run({ words: sharedWords() }, { name: 'count' });
+    const long = blocker(pool);
+    await long.started;
+    assert.equal(pool.threads.length, 1);
+    const words = sharedWords();
+    for (let n = 0; n < 5; n++) await Promise.all(shorts(pool, words, 1));
+    long.release();
+    await long.done;
+  },
+);
 
 behaviour('a task that is taken back runs once', async (t) => {
   const pool = poolFor(t, { minThreads: 2, maxThreads: 2, prefetchWindowUs: 1_000_000 });

@@ -44,7 +44,19 @@ for (const [variable, option, value, { least, most }] of variables) {
   });
 
   behaviour(`${variable}: what cannot be used is refused by the variable's name`, (t) => {
-    for (const text of ['many', '1.5', '-1', ' ', '1e3', '0x10', 'NaN', 'Infinity', '3 ', String(most + 1), String(least - 1)]) {
+    for (const text of [
+      'many',
+      '1.5',
+      '-1',
+      ' ',
+      '1e3',
+      '0x10',
+      'NaN',
+      'Infinity',
+      '3 ',
+      String(most + 1),
+      String(least - 1),
+    ]) {
       setVariable(t, variable, text);
       assert.throws(() => new Pool({ filename: fixture('tasks.cjs') }), {
         name: 'RangeError',

@@ -6,7 +6,15 @@ import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { Pool } from 'cenote';
-import { behaviour, fixture, nodeVersion, poolFor, readyWorkers, runProgram, sharedWords } from './support/behaviour.mjs';
+import {
+  behaviour,
+  fixture,
+  nodeVersion,
+  poolFor,
+  readyWorkers,
+  runProgram,
+  sharedWords,
+} from './support/behaviour.mjs';
 
 const handlers = (name) => fixture(`handlers/${name}`);
 
@@ -79,7 +87,10 @@ behaviour('tasks of different handlers in one tick each get theirs', async (t) =
   const choices = forms.map(([file, name, label]) => [{ filename: handlers(file), name: name ?? 'default' }, label]);
   for (let round = 0; round < 3; round++) {
     const results = await Promise.all(choices.map(([options], n) => pool.run(n, options)));
-    assert.deepEqual(results, choices.map(([, label], n) => [label, n]));
+    assert.deepEqual(
+      results,
+      choices.map(([, label], n) => [label, n]),
+    );
   }
 });
 
@@ -111,24 +122,27 @@ behaviour('a pool whose own file does not exist rejects every task with that', a
 });
 
 for (const file of ['throws.cjs', 'throws.mjs']) {
-  behaviour(`a module that throws is evaluated once a worker, and rejects every task with what it threw: ${file}`, async (t) => {
-    const workerData = sharedWords();
-    const pool = new Pool({ filename: handlers(file), workerData, minThreads: 2, maxThreads: 2 });
-    t.after(() => pool.destroy());
-    const expected = { name: 'RangeError', message: 'this module cannot be' };
-    // As the first tasks of the pool, and again later, by each name.
-    for (const { reason } of await Promise.allSettled(Array.from({ length: 20 }, (_, n) => pool.run(n)))) {
-      assert.equal(reason?.message, expected.message);
-    }
-    await readyWorkers(pool, 2);
-    for (const name of ['default', 'other', 'another']) await assert.rejects(pool.run(0, { name }), expected);
-    for (const { reason } of await Promise.allSettled(Array.from({ length: 20 }, (_, n) => pool.run(n)))) {
-      assert.equal(reason?.message, expected.message);
-    }
-    assert.equal(workerData[0], 2);
-    assert.equal(pool.threads.length, 2);
-    assert.equal(pool.stats().tasks.failed, 43);
-  });
+  behaviour(
+    `a module that throws is evaluated once a worker, and rejects every task with what it threw: ${file}`,
+    async (t) => {
+      const workerData = sharedWords();
+      const pool = new Pool({ filename: handlers(file), workerData, minThreads: 2, maxThreads: 2 });
+      t.after(() => pool.destroy());
+      const expected = { name: 'RangeError', message: 'this module cannot be' };
+      // As the first tasks of the pool, and again later, by each name.
+      for (const { reason } of await Promise.allSettled(Array.from({ length: 20 }, (_, n) => pool.run(n)))) {
+        assert.equal(reason?.message, expected.message);
+      }
+      await readyWorkers(pool, 2);
+      for (const name of ['default', 'other', 'another']) await assert.rejects(pool.run(0, { name }), expected);
+      for (const { reason } of await Promise.allSettled(Array.from({ length: 20 }, (_, n) => pool.run(n)))) {
+        assert.equal(reason?.message, expected.message);
+      }
+      assert.equal(workerData[0], 2);
+      assert.equal(pool.threads.length, 2);
+      assert.equal(pool.stats().tasks.failed, 43);
+    },
+  );
 }
 
 behaviour('a module is evaluated once a worker, however many of its exports are used', async (t) => {
@@ -137,7 +151,9 @@ behaviour('a module is evaluated once a worker, however many of its exports are 
   const pool = new Pool({ filename, workerData, minThreads: 2, maxThreads: 2 });
   t.after(() => pool.destroy());
   await readyWorkers(pool, 2);
-  await Promise.all(Array.from({ length: 40 }, (_, n) => pool.run(n, { name: n % 2 === 0 ? 'other' : 'default', filename })));
+  await Promise.all(
+    Array.from({ length: 40 }, (_, n) => pool.run(n, { name: n % 2 === 0 ? 'other' : 'default', filename })),
+  );
   assert.equal(workerData[0], 2);
 });
 
@@ -180,9 +196,15 @@ behaviour('an export that is no function says so', async (t) => {
   const pool = poolFor(t, { minThreads: 1, maxThreads: 1 });
   const filename = handlers('module.mjs');
   await assert.rejects(pool.run(0, { filename, name: 'number' }), notFound('"number"', filename, 'not a function'));
-  await assert.rejects(pool.run(0, { filename, name: 'promisedNumber' }), notFound('"promisedNumber"', 'not a function'));
+  await assert.rejects(
+    pool.run(0, { filename, name: 'promisedNumber' }),
+    notFound('"promisedNumber"', 'not a function'),
+  );
   await assert.rejects(pool.run(0, { name: 'notAFunction' }), notFound('"notAFunction"', 'not a function'));
-  await assert.rejects(pool.run(0, { filename, name: 'rejected' }), { name: 'RangeError', message: 'no handler today' });
+  await assert.rejects(pool.run(0, { filename, name: 'rejected' }), {
+    name: 'RangeError',
+    message: 'no handler today',
+  });
 });
 
 behaviour('a relative path starts at the working directory when the pool is made, or run() is called', async (t) => {

@@ -38,7 +38,8 @@ const refusesRange = (t, options, option) => refuses(t, options, 'RangeError', '
 
 for (const [option, { least, most }] of Object.entries(numbers)) {
   behaviour(`${option}: what is no number is refused`, (t) => {
-    for (const value of ['1', null, true, {}, [1], 1n, () => 1, Symbol('1')]) refusesType(t, { filename, [option]: value }, option);
+    for (const value of ['1', null, true, {}, [1], 1n, () => 1, Symbol('1')])
+      refusesType(t, { filename, [option]: value }, option);
   });
 
   behaviour(`${option}: NaN, fractions, and numbers out of range are refused`, (t) => {
@@ -78,7 +79,14 @@ for (const [option, values] of Object.entries(wrongTypes)) {
 }
 
 behaviour('filename: what names no file is refused', (t) => {
-  for (const value of ['', 'https://example.com/a.js', 'data:text/javascript,1', 'node:fs', new URL('https://example.com/a'), 'a\0b']) {
+  for (const value of [
+    '',
+    'https://example.com/a.js',
+    'data:text/javascript,1',
+    'node:fs',
+    new URL('https://example.com/a'),
+    'a\0b',
+  ]) {
     refusesRange(t, { filename: value }, 'filename');
   }
   refusesRange(t, { filename, name: '' }, 'name');
@@ -98,7 +106,10 @@ behaviour('an option that does not exist is refused by its name', (t) => {
 });
 
 behaviour('an option that is undefined is left out', (t) => {
-  const pool = poolFor(t, Object.fromEntries([...Object.keys(numbers), ...Object.keys(wrongTypes).slice(1)].map((name) => [name, undefined])));
+  const pool = poolFor(
+    t,
+    Object.fromEntries([...Object.keys(numbers), ...Object.keys(wrongTypes).slice(1)].map((name) => [name, undefined])),
+  );
   assert.equal(pool.options.concurrentTasksPerWorker, 1);
   assert.equal(pool.options.name, 'default');
   assert.equal(pool.options.sources.concurrentTasksPerWorker, 'default');
@@ -120,7 +131,12 @@ behaviour('pool.options says what is in force and where it came from, and cannot
   assert.equal(options.sources.prefetchWindowUs, 'default');
   assert.equal(options.sources.filename, 'option');
   assert.equal(options.sources.workerData, 'default');
-  assert.deepEqual(Object.keys(options.sources).sort(), Object.keys(options).filter((name) => name !== 'sources').sort());
+  assert.deepEqual(
+    Object.keys(options.sources).sort(),
+    Object.keys(options)
+      .filter((name) => name !== 'sources')
+      .sort(),
+  );
   assert.throws(() => Object.assign(options, { maxQueue: 8 }), TypeError);
   assert.throws(() => Object.assign(options.sources, { maxQueue: 'default' }), TypeError);
 });
@@ -171,7 +187,10 @@ behaviour('wrong options of run() reject, and are named', async (t) => {
     await assert.rejects(run, { name, code, message: new RegExp(`\\b${label}\\b`) });
   }
   assert.equal(pool.stats().tasks.accepted, 0);
-  assert.equal(await pool.run(1, { filename: undefined, name: undefined, transferList: undefined, signal: undefined }), 1);
+  assert.equal(
+    await pool.run(1, { filename: undefined, name: undefined, transferList: undefined, signal: undefined }),
+    1,
+  );
 });
 
 behaviour('what is on Object.prototype is no option, of the pool, of run() or of the threads', async (t) => {

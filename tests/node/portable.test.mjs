@@ -47,16 +47,25 @@ behaviour('a process that allows no addons uses the portable waiter, and says wh
   assert.equal(code, 0, stderr);
   const { results, warnings } = JSON.parse(stdout);
   assert.deepEqual(results, ['ran', 'ran']);
-  assert.deepEqual(warnings.map(({ code }) => code), ['CENOTE_PORTABLE_WAIT']);
+  assert.deepEqual(
+    warnings.map(({ code }) => code),
+    ['CENOTE_PORTABLE_WAIT'],
+  );
 });
 
-const workersWithoutAddon = { 'execArgv: --no-addons': { execArgv: ['--no-addons'] }, 'env: CENOTE_FORCE_PORTABLE': { env: { CENOTE_FORCE_PORTABLE: '1' } } };
+const workersWithoutAddon = {
+  'execArgv: --no-addons': { execArgv: ['--no-addons'] },
+  'env: CENOTE_FORCE_PORTABLE': { env: { CENOTE_FORCE_PORTABLE: '1' } },
+};
 
 for (const [label, options] of Object.entries(workersWithoutAddon)) {
   behaviour(`workers that may not load the addon make their pool portable, and it says so: ${label}`, async () => {
     const { results, warnings } = await outcome(options, { CENOTE_FORCE_PORTABLE: undefined });
     assert.deepEqual(results, ['ran', 'ran']);
-    assert.deepEqual(warnings.map(({ code }) => code), ['CENOTE_PORTABLE_WAIT']);
+    assert.deepEqual(
+      warnings.map(({ code }) => code),
+      ['CENOTE_PORTABLE_WAIT'],
+    );
     assert.match(warnings[0].message, new RegExp(label.split(': ')[1]));
   });
 }

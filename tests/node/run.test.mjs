@@ -21,7 +21,10 @@ const cloneable = {
   object: { a: 1, nested: { b: undefined } },
   date: new Date(86_400_000),
   regexp: /a(b)/giu,
-  map: new Map([['k', { v: 1 }], [1, 2]]),
+  map: new Map([
+    ['k', { v: 1 }],
+    [1, 2],
+  ]),
   set: new Set(['a', 1, null]),
   error: new TypeError('as a value'),
   Float64Array: new Float64Array([1.5, -2.5]),
@@ -66,7 +69,10 @@ behaviour('one worker starts tasks in the order of run()', async (t) => {
   for (let round = 0; round < 3; round++) {
     Atomics.store(words, 0, 0);
     const order = await Promise.all(Array.from({ length: 500 }, () => pool.run({ words }, { name: 'count' })));
-    assert.deepEqual(order, Array.from({ length: 500 }, (_, n) => n));
+    assert.deepEqual(
+      order,
+      Array.from({ length: 500 }, (_, n) => n),
+    );
   }
 });
 
@@ -80,7 +86,10 @@ behaviour('one worker starts tasks in order, whatever their handlers and however
     if (n % 3 === 0) void pool.run(n);
     if (n % 50 === 0) await new Promise((resolve) => setImmediate(resolve));
   }
-  assert.deepEqual(await Promise.all(runs), Array.from({ length: 200 }, (_, n) => n));
+  assert.deepEqual(
+    await Promise.all(runs),
+    Array.from({ length: 200 }, (_, n) => n),
+  );
 });
 
 for (const concurrentTasksPerWorker of [1, 3]) {
@@ -172,10 +181,16 @@ behaviour('many pools work side by side in one process', async (t) => {
   await Promise.all(
     pools.flatMap((pool, at) => Array.from({ length: 50 }, () => pool.run({ words, at }, { name: 'count' }))),
   );
-  assert.deepEqual([...words], pools.map(() => 50));
+  assert.deepEqual(
+    [...words],
+    pools.map(() => 50),
+  );
   // One that ends takes nothing with it.
   await pools[0].close();
-  assert.deepEqual(await Promise.all(pools.slice(1).map((pool) => pool.run('still here'))), Array(7).fill('still here'));
+  assert.deepEqual(
+    await Promise.all(pools.slice(1).map((pool) => pool.run('still here'))),
+    Array(7).fill('still here'),
+  );
 });
 
 behaviour('a long synchronous wait of the caller loses nothing', async (t) => {
@@ -185,7 +200,10 @@ behaviour('a long synchronous wait of the caller loses nothing', async (t) => {
   const runs = Array.from({ length: 16 }, () => pool.run({ words }, { name: 'count' }));
   await Promise.resolve();
   Atomics.wait(words, 7, 0, 50);
-  assert.deepEqual((await Promise.all(runs)).sort((a, b) => a - b), Array.from({ length: 16 }, (_, n) => n));
+  assert.deepEqual(
+    (await Promise.all(runs)).sort((a, b) => a - b),
+    Array.from({ length: 16 }, (_, n) => n),
+  );
 });
 
 behaviour('an AsyncLocalStorage store is there again after await pool.run()', async (t) => {

@@ -83,12 +83,21 @@ behaviour('each task that ran is in the histograms, and they are in order', asyn
   for (const name of ['queueWait', 'runTime', 'wakeLatency']) {
     assertSane(stats[name], name);
     for (const worker of stats.workers) assertSane(worker[name], `${name} of a worker`);
-    assert.equal(stats[name].count, stats.workers.reduce((sum, worker) => sum + worker[name].count, 0));
+    assert.equal(
+      stats[name].count,
+      stats.workers.reduce((sum, worker) => sum + worker[name].count, 0),
+    );
   }
   assert.ok(stats.runTime.max >= 0.9);
-  assert.equal(stats.workers.reduce((sum, { tasks }) => sum + tasks.completed + tasks.failed, 0), settled);
+  assert.equal(
+    stats.workers.reduce((sum, { tasks }) => sum + tasks.completed + tasks.failed, 0),
+    settled,
+  );
   assert.equal(stats.threads, 2);
-  assert.deepEqual(new Set(stats.workers.map(({ threadId }) => threadId)), new Set(pool.threads.map(({ threadId }) => threadId)));
+  assert.deepEqual(
+    new Set(stats.workers.map(({ threadId }) => threadId)),
+    new Set(pool.threads.map(({ threadId }) => threadId)),
+  );
 });
 
 behaviour('the wake latency of a task for an idle worker is measured', async (t) => {
@@ -100,7 +109,7 @@ behaviour('the wake latency of a task for an idle worker is measured', async (t)
   assertSane(wakeLatency, 'wakeLatency');
 });
 
-behaviour('the queue wait of a task behind another is that one\'s run time', async (t) => {
+behaviour("the queue wait of a task behind another is that one's run time", async (t) => {
   const pool = poolFor(t, { minThreads: 1, maxThreads: 1 });
   await pool.run(0);
   await Promise.all([pool.run(50, { name: 'busy' }), pool.run(0, { name: 'busy' })]);
@@ -109,7 +118,7 @@ behaviour('the queue wait of a task behind another is that one\'s run time', asy
   assert.ok(runTime.max >= 45, `ran ${runTime.max} ms`);
 });
 
-behaviour('an asynchronous task\'s run time lasts until its promise settles', async (t) => {
+behaviour("an asynchronous task's run time lasts until its promise settles", async (t) => {
   const pool = poolFor(t, { minThreads: 1, maxThreads: 1 });
   await pool.run({ ms: 30 }, { name: 'pause' });
   assert.ok(pool.stats().runTime.max >= 25);
@@ -134,21 +143,24 @@ behaviour('the totals keep what ended workers did', async (t) => {
   if (!portable) assert.ok(stats.stages.parks > 0);
 });
 
-behaviour(portable ? 'the portable waiter counts no stages' : 'parks and wakes of the workers are counted', async (t) => {
-  const pool = poolFor(t, { minThreads: 1, maxThreads: 1 });
-  await readyWorkers(pool, 1);
-  for (let n = 0; n < 5; n++) {
-    await pool.run(n);
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-  const { stages, ownerStages, workers } = pool.stats();
-  assert.deepEqual(Object.keys(stages).sort(), [...kStages].sort());
-  assert.deepEqual(workers[0].stages, stages);
-  if (portable) {
-    for (const counts of [stages, ownerStages]) assert.deepEqual(new Set(Object.values(counts)), new Set([0]));
-  } else {
-    assert.ok(stages.parks > 0 && ownerStages.parks > 0);
-    assert.ok(stages.wakes > 0 && stages.wakes <= stages.parks + 1);
-    assert.ok(stages.spinHits + stages.spinMisses <= stages.spins);
-  }
-});
+behaviour(
+  portable ? 'the portable waiter counts no stages' : 'parks and wakes of the workers are counted',
+  async (t) => {
+    const pool = poolFor(t, { minThreads: 1, maxThreads: 1 });
+    await readyWorkers(pool, 1);
+    for (let n = 0; n < 5; n++) {
+      await pool.run(n);
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    const { stages, ownerStages, workers } = pool.stats();
+    assert.deepEqual(Object.keys(stages).sort(), [...kStages].sort());
+    assert.deepEqual(workers[0].stages, stages);
+    if (portable) {
+      for (const counts of [stages, ownerStages]) assert.deepEqual(new Set(Object.values(counts)), new Set([0]));
+    } else {
+      assert.ok(stages.parks > 0 && ownerStages.parks > 0);
+      assert.ok(stages.wakes > 0 && stages.wakes <= stages.parks + 1);
+      assert.ok(stages.spinHits + stages.spinMisses <= stages.spins);
+    }
+  },
+);

@@ -56,7 +56,8 @@ behaviour('resourceLimits are in force in the workers', async (t) => {
 });
 
 behaviour('workerData that cannot be cloned throws where the pool is made', () => {
-  const make = () => new Pool({ filename: fixture('tasks.cjs'), workerData: { callback() {} }, minThreads: 2, maxThreads: 2 });
+  const make = () =>
+    new Pool({ filename: fixture('tasks.cjs'), workerData: { callback() {} }, minThreads: 2, maxThreads: 2 });
   assert.throws(make, (error) => error instanceof DOMException && error.name === 'DataCloneError');
 });
 

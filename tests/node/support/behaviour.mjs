@@ -69,7 +69,10 @@ export function blocker(pool, options) {
 
 /** Waits until so many workers are ready. */
 export function readyWorkers(pool, count) {
-  return until(`${count} ready workers`, () => pool.stats().workers.filter(({ state }) => state === 'ready').length === count);
+  return until(
+    `${count} ready workers`,
+    () => pool.stats().workers.filter(({ state }) => state === 'ready').length === count,
+  );
 }
 
 /** Runs an ES module's text in a process of its own. */

@@ -88,12 +88,13 @@ export class Pool<Payload = unknown, Result = unknown> extends EventEmitter<Pool
 
   /**
    * Runs a task: `task` is cloned to a worker, whose handler is called with it and a context.
+   * A call for another handler than the pool's may say its types: `run<Payload, Result>(…)`.
    *
    * @returns what the handler returned, cloned. Rejects with what the handler threw; with a
    * `CenoteError` if the pool could not run it; with an `AbortError` if its signal was aborted; with
    * a `DataCloneError` if task or result cannot be cloned; with a TypeError if the call is wrong.
    */
-  run<P = Payload, R = Result>(task: P, options?: RunOptions): Promise<R> {
+  run<P = Payload, R = Result>(task: NoInfer<P>, options?: RunOptions): Promise<R> {
     return new Promise<unknown>((resolve, reject) => {
       if (options === undefined) {
         this.#dispatcher.submit(new Task(this.#handlers.resolve(undefined, undefined), task, null, false, resolve, reject));

@@ -1,0 +1,40 @@
+// The package as it is imported: the same names by `import` and `require`, and types that hold under `strict`.
+
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import * as esm from 'cenote';
+import { behaviour } from './support/behaviour.mjs';
+
+const require = createRequire(import.meta.url);
+const path = (name) => fileURLToPath(new URL(name, import.meta.url));
+
+behaviour('import and require give the same names, and the same classes', () => {
+  const cjs = require('cenote');
+  const names = ['AbortError', 'CenoteError', 'Pool'];
+  assert.deepEqual(Object.keys(cjs).sort(), names);
+  assert.deepEqual(Object.keys(esm).sort(), [...names, 'default']);
+  for (const name of names) assert.equal(esm[name], cjs[name]);
+  assert.equal(esm.default, cjs.Pool);
+});
+
+behaviour('the checkout itself can be required, and its internals cannot', () => {
+  assert.equal(require(path('../..')).Pool, esm.Pool);
+  assert.throws(() => require('cenote/dist/dispatcher.js'), { code: 'ERR_PACKAGE_PATH_NOT_EXPORTED' });
+  assert.equal(require('cenote/package.json').name, 'cenote');
+});
+
+behaviour(
+  'the declarations compile under strict, from ES modules and from CommonJS, and refuse what is wrong',
+  async () => {
+    const tsc = path('../../node_modules/typescript/bin/tsc');
+    const { stdout } = await promisify(execFile)(process.execPath, [
+      tsc,
+      '--project',
+      path('types/tsconfig.json'),
+    ]).catch((error) => assert.fail(`${error.stdout}${error.stderr}`));
+    assert.equal(stdout, '');
+  },
+);

@@ -1,0 +1,132 @@
+// What a TypeScript ES module may write, and what the compiler must refuse. Compiled, never run.
+
+import DefaultPool, {
+  AbortError,
+  CenoteError,
+  Pool,
+  type BackgroundCounts,
+  type CenoteErrorCode,
+  type Handler,
+  type LatencySummaries,
+  type LatencySummary,
+  type OptionSource,
+  type PoolEvents,
+  type PoolOptions,
+  type PoolStats,
+  type ResolvedOptions,
+  type RunOptions,
+  type TaskContext,
+  type TaskCounts,
+  type WaitStages,
+  type WorkerStats,
+} from 'cenote';
+import type { Worker } from 'node:worker_threads';
+
+/** Compiles only if both types are the same, and neither is `any`. */
+type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
+function holds<T extends true>(): T | undefined {
+  return undefined;
+}
+
+holds<Same<typeof DefaultPool, typeof Pool>>();
+
+interface Job {
+  readonly n: number;
+}
+
+const options: PoolOptions = {
+  filename: new URL('./worker.js', import.meta.url),
+  name: 'default',
+  minThreads: 1,
+  maxThreads: 2,
+  idleTimeout: Infinity,
+  maxQueue: 10,
+  concurrentTasksPerWorker: 1,
+  workerData: { any: ['thing'] },
+  env: { A: '1' },
+  argv: ['a'],
+  execArgv: ['--no-warnings'],
+  resourceLimits: { stackSizeMb: 4 },
+  maxSpinUs: 0,
+  turnBudgetUs: 1_000,
+  prefetchWindowUs: 0,
+};
+
+export async function use(signal: AbortSignal, port: MessagePort): Promise<void> {
+  const untyped = new Pool();
+  holds<Same<Awaited<ReturnType<typeof untyped.run>>, unknown>>();
+
+  await using pool = new Pool<Job, string>(options);
+  const result = await pool.run({ n: 1 });
+  holds<Same<typeof result, string>>();
+  // @ts-expect-error: the pool's tasks are jobs
+  await pool.run({ m: 1 });
+
+  const other = await pool.run<string[], number>(['a'], { filename: 'b.js', name: 'c', signal });
+  holds<Same<typeof other, number>>();
+  await pool.run({ n: 2 }, { transferList: [new ArrayBuffer(8)] });
+  // @ts-expect-error: no such option of a call
+  await pool.run({ n: 2 }, { timeout: 1 });
+  // @ts-expect-error: a signal is an AbortSignal
+  await pool.run({ n: 2 }, { signal: 'abort' });
+  // @ts-expect-error: no such option of a pool
+  new Pool({ threads: 1 });
+  // @ts-expect-error: a number
+  new Pool({ maxThreads: '1' });
+  // @ts-expect-error: what is in force cannot be changed
+  pool.options.maxQueue = 1;
+
+  holds<Same<typeof pool.options, ResolvedOptions>>();
+  holds<Same<typeof pool.options.sources.maxQueue, OptionSource>>();
+  holds<Same<typeof pool.threads, Worker[]>>();
+  holds<Same<typeof pool.queueSize, number>>();
+  holds<Same<typeof pool.completed, number>>();
+
+  pool.on('backgroundError', (error, threadId) => {
+    holds<Same<typeof error, unknown>>();
+    holds<Same<typeof threadId, number>>();
+  });
+  pool.on('workerLost', (error, exitCode, threadId) => {
+    holds<Same<typeof error, unknown>>();
+    holds<Same<typeof exitCode, number>>();
+    holds<Same<typeof threadId, number>>();
+  });
+
+  const stats: PoolStats = pool.stats();
+  const wait: LatencySummary = stats.queueWait;
+  const tasks: TaskCounts = stats.tasks;
+  const background: BackgroundCounts = stats.background;
+  const stages: WaitStages = stats.stages;
+  const workers: readonly WorkerStats[] = stats.workers;
+  const summaries: LatencySummaries = stats;
+  holds<Same<typeof wait.p999, number>>();
+  holds<Same<typeof tasks.completed, number>>();
+  void [background, stages, workers, summaries, port];
+
+  const runOptions: RunOptions = { signal };
+  const events: (keyof PoolEvents)[] = ['backgroundError', 'workerLost'];
+  void [runOptions, events];
+
+  const closed: Promise<void> = pool.close();
+  const destroyed: Promise<void> = pool.destroy();
+  await Promise.all([closed, destroyed]);
+}
+
+export function explain(error: unknown): string {
+  if (error instanceof CenoteError) {
+    holds<Same<typeof error.code, CenoteErrorCode>>();
+    // @ts-expect-error: no such code
+    if (error.code === 'ERR_CENOTE_NO_SUCH_CODE') return 'never';
+    return error.code;
+  }
+  if (error instanceof AbortError) return error.code satisfies 'ABORT_ERR';
+  return 'other';
+}
+
+const handler: Handler<Job, string> = async ({ n }, context: TaskContext) => {
+  context.waitUntil(Promise.resolve());
+  // @ts-expect-error: only a promise can be waited for
+  context.waitUntil(1);
+  return String(n);
+};
+export default handler;
