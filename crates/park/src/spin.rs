@@ -1,28 +1,30 @@
 //! How long to spin: the adaptive budget, without a clock.
 //!
-//! A hit widens the budget, a miss narrows it, between a floor and `max_spin`. Two things keep it from
-//! getting stuck at the floor when spinning would pay:
+//! A hit widens the budget, a miss narrows it, between 0 and `max_spin`, where it starts. What is
+//! learned from each wait:
 //!
-//! - A *near miss*: the spin missed, but one of `max_spin` would have hit. Where it is known when the
-//!   work came, the budget grows to cover that; where only the end of the sleep is known, a whole
-//!   wait shorter than twice `max_spin` doubles it. Without it, two sides that answer each other
-//!   never find back: each wake of a parked thread costs more (40 to 80 µs on a virtual machine) than
-//!   the floor, so each side misses because the other one parks.
-//! - A *full try*: every 32nd wait in a row without a hit gets the whole of `max_spin`.
-//!
-//! And one thing keeps it from getting stuck at the top when spinning cannot pay: near misses at the
-//! top are *vain*, since there is nothing left to double. After four of them in a row near misses
-//! narrow too, until the next full try. That is how it looks when both sides share one CPU (because
-//! other processes keep the rest busy): each spin then holds up the very answer it waits for.
+//! - A *near miss*, a wait that a spin of `max_spin` would have covered, widens the budget to cover it.
+//!   Without it, two sides that answer each other never find back to spinning: each wake of a parked
+//!   thread costs more than a narrow budget, so each side misses because the other one parks. A wait
+//!   is learned from whether or not it began with a spin.
+//! - A spin that was long enough by what the wait before it showed, and missed as nearly again, is
+//!   *refuted*: it held up the very answer it waited for. That is how it looks when both threads
+//!   share a CPU, because other processes keep the rest busy. After two of them there is a *pause*:
+//!   the next waits do not spin at all, 32 at first, twice as many each time until a hit.
+//! - Every 32nd wait in a row without a hit, outside of a pause, is a *full try* of `max_spin`.
 
 use std::time::{Duration, Instant};
 
-/// The narrowest budget, unless `max_spin` is less.
-const FLOOR: Duration = Duration::from_micros(10);
+/// A budget below this is 0: it would cover little more than the look at the clock.
+const LEAST: Duration = Duration::from_micros(2);
 /// Added on a hit, so that a small budget grows too.
 const WIDEN: Duration = Duration::from_nanos(500);
-/// So many near misses in a row at `max_spin` may double the budget again.
-const VAIN: u32 = 4;
+/// So many spins in a row may be near misses before they count as refuted.
+const REFUTED: u32 = 2;
+/// The waits of the first pause.
+const PAUSE: u32 = 32;
+/// A pause is at most 2 to this times the first.
+const LONGEST_PAUSE: u32 = 5;
 /// One wait in so many without a hit spins for `max_spin`.
 const FULL_TRY_EVERY: u32 = 32;
 
@@ -79,7 +81,7 @@ pub enum Spin {
     Skipped,
 }
 
-/// How long a wait took whose spin missed, from the start of the spin.
+/// How long a wait took that no spin covered, from its start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum MissedWait {
     /// Until work was published: a spin of that length would have hit.
@@ -90,15 +92,30 @@ pub(crate) enum MissedWait {
     NoWork,
 }
 
+/// What to do with a wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Plan {
+    /// Spin for so long.
+    Spin(Duration),
+    /// Do not spin, but tell [`Policy::miss`] how the wait went.
+    Rest,
+    /// Do not spin; there is nothing to learn either.
+    Never,
+}
+
 /// The budget's state machine: every step is told what happened, none looks at a clock.
 #[derive(Clone, Debug)]
 pub(crate) struct Policy {
     max: Duration,
     budget: Duration,
-    /// Waits in a row without a hit, as far as spinning could have hit.
+    /// Waits in a row without a hit.
     streak: u32,
-    /// Near misses at the whole of `max`, since the last hit or full try.
-    vain: u32,
+    /// Spins since the last hit, or pause, that were near misses.
+    near_misses: u32,
+    /// Waits that are left of a pause.
+    pause: u32,
+    /// Pauses since the last hit.
+    pauses: u32,
 }
 
 impl Policy {
@@ -109,7 +126,9 @@ impl Policy {
             max,
             budget: max,
             streak: 0,
-            vain: 0,
+            near_misses: 0,
+            pause: 0,
+            pauses: 0,
         }
     }
 
@@ -124,66 +143,66 @@ impl Policy {
             *self = Policy::new(max);
         } else {
             self.max = max.min(LIMIT);
-            self.budget = self.budget.clamp(self.floor(), self.max);
+            self.budget = self.budget.min(self.max);
         }
     }
 
-    /// How long the next session may spin; `None` says not at all.
-    pub(crate) fn plan(&mut self, expected: Option<Duration>) -> Option<Duration> {
-        if self.max.is_zero() {
-            return None;
+    /// What to do with a wait that is expected to last so long, if that is known.
+    pub(crate) fn plan(&self, expected: Option<Duration>) -> Plan {
+        if self.max.is_zero() || expected.is_some_and(|expected| expected > self.max) {
+            return Plan::Never;
         }
-        let budget = if self.is_full_try() {
-            self.max
-        } else {
-            self.budget
-        };
-        match expected {
-            Some(expected) if expected > budget => {
-                // A wait the largest budget would cover counts, so that its full try comes.
-                if expected <= self.max {
-                    self.streak = self.streak.wrapping_add(1);
-                }
-                None
-            }
-            _ => Some(budget),
+        if self.pause > 0 {
+            return Plan::Rest;
         }
+        if self.streak % FULL_TRY_EVERY == FULL_TRY_EVERY - 1 {
+            return Plan::Spin(self.max);
+        }
+        if self.budget.is_zero() || expected.is_some_and(|expected| expected > self.budget) {
+            return Plan::Rest;
+        }
+        Plan::Spin(self.budget)
     }
 
     /// Work came while spinning.
     pub(crate) fn hit(&mut self) {
         self.streak = 0;
-        self.vain = 0;
+        self.near_misses = 0;
+        self.pauses = 0;
         self.budget = (self.budget * 5 / 4 + WIDEN).min(self.max);
     }
 
-    /// The budget ended without work.
-    pub(crate) fn miss(&mut self, wait: MissedWait) {
-        let near = matches!(wait, MissedWait::UntilAwake(wait) if wait < self.max * 2);
-        if self.is_full_try() {
-            self.vain = 0;
-        } else if near && self.budget == self.max {
-            self.vain = self.vain.saturating_add(1);
-        }
+    /// A wait is over that no spin covered; `spun` says whether one was tried.
+    pub(crate) fn miss(&mut self, spun: bool, wait: MissedWait) {
         self.streak = self.streak.wrapping_add(1);
-        self.budget = match wait {
-            MissedWait::UntilWork(wait) if wait < self.max => {
-                (wait * 5 / 4 + WIDEN).clamp(self.budget, self.max)
+        if self.pause > 0 {
+            self.pause -= 1;
+            return;
+        }
+        let near = match wait {
+            MissedWait::UntilWork(wait) if wait < self.max => wait,
+            MissedWait::UntilAwake(wait) if wait < self.max * 2 => wait.min(self.max),
+            _ => {
+                let narrower = self.budget * 7 / 8;
+                self.budget = if narrower < LEAST {
+                    Duration::ZERO
+                } else {
+                    narrower
+                };
+                return;
             }
-            MissedWait::UntilAwake(_) if near && self.vain < VAIN => {
-                (self.budget * 2).min(self.max)
-            }
-            _ => (self.budget * 7 / 8).max(self.floor()),
         };
-    }
-
-    /// Whether the wait that is planned, or has just missed, is one of those that try all of `max`.
-    fn is_full_try(&self) -> bool {
-        self.streak % FULL_TRY_EVERY == FULL_TRY_EVERY - 1
-    }
-
-    fn floor(&self) -> Duration {
-        FLOOR.min(self.max)
+        if spun {
+            self.near_misses += 1;
+        }
+        if self.near_misses < REFUTED {
+            self.budget = (near * 5 / 4 + WIDEN).clamp(self.budget, self.max);
+            return;
+        }
+        self.near_misses = 0;
+        self.budget = Duration::ZERO;
+        self.pause = PAUSE << self.pauses;
+        self.pauses = (self.pauses + 1).min(LONGEST_PAUSE);
     }
 }
 

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use crate::futex::{self, Wait};
 use crate::participants::Participants;
 use crate::poll::{End, Poller};
-use crate::spin::{MissedWait, Policy, Spin, SpinRequest};
+use crate::spin::{MissedWait, Plan, Policy, Spin, SpinRequest};
 use crate::stats::StageStats;
 use crate::sync::{Ordering, clock, fence};
 use crate::word::{NOTIFIED, PARKED_DRIVER, PARKED_FUTEX, RUNNING, SPINNING, WaitWord};
@@ -56,10 +56,17 @@ pub struct Waiter<W: Deref<Target = WaitWord>> {
     policy: Policy,
     /// A spin that was interrupted and may go on.
     session: Option<Session>,
-    /// When the session began that missed and whose wait is not over: it is learned from then.
-    missed: Option<Instant>,
+    /// A wait that no spin covered and that is not over: it is learned from then.
+    missed: Option<Missed>,
     poller: Poller,
     stats: Arc<StageStats>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Missed {
+    began: Instant,
+    /// It began with a spin.
+    spun: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -184,12 +191,18 @@ impl<W: Deref<Target = WaitWord>> Waiter<W> {
         let session = match self.session.take() {
             Some(session) => session,
             None => {
-                let budget = if self.participants.may_spin() {
+                let plan = if self.participants.may_spin() {
                     self.policy.plan(request.expected)
                 } else {
-                    None
+                    Plan::Never
                 };
-                let Some(left) = budget else {
+                let Plan::Spin(left) = plan else {
+                    if plan == Plan::Rest {
+                        self.missed = Some(Missed {
+                            began: clock::now(),
+                            spun: false,
+                        });
+                    }
                     self.stats.spin_skips.add(1);
                     return Spin::Skipped;
                 };
@@ -235,7 +248,10 @@ impl<W: Deref<Target = WaitWord>> Waiter<W> {
             }
             End::Missed => {
                 self.stats.spin_misses.add(1);
-                self.missed = Some(session.began);
+                self.missed = Some(Missed {
+                    began: session.began,
+                    spun: true,
+                });
                 Spin::Missed
             }
             End::Yielded => {
@@ -366,12 +382,13 @@ impl<W: Deref<Target = WaitWord>> Waiter<W> {
             self.counted = true;
             self.participants.enter();
         }
-        if let Some(began) = self.missed.take() {
-            self.policy.miss(match published {
+        if let Some(Missed { began, spun }) = self.missed.take() {
+            let wait = match published {
                 Some(at) => MissedWait::UntilWork(at.saturating_duration_since(began)),
                 None if work => MissedWait::UntilAwake(clock::since(began)),
                 None => MissedWait::NoWork,
-            });
+            };
+            self.policy.miss(spun, wait);
             self.stats.budget_nanos.set_nanos(self.policy.budget());
         }
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use super::{FLOOR, FULL_TRY_EVERY, LIMIT, MissedWait, Policy};
+use super::{FULL_TRY_EVERY, LIMIT, MissedWait, PAUSE, Plan, Policy};
 
 const MAX: Duration = Duration::from_micros(50);
 
@@ -12,7 +12,7 @@ const MAX: Duration = Duration::from_micros(50);
 enum Event {
     Plan(Option<Duration>),
     Hit,
-    Miss(MissedWait),
+    Miss(bool, MissedWait),
     SetMax(Duration),
 }
 
@@ -36,14 +36,14 @@ fn event() -> impl Strategy<Value = Event> {
     prop_oneof![
         4 => proptest::option::of(duration()).prop_map(Event::Plan),
         4 => Just(Event::Hit),
-        4 => missed_wait().prop_map(Event::Miss),
+        4 => (any::<bool>(), missed_wait()).prop_map(|(spun, wait)| Event::Miss(spun, wait)),
         1 => duration().prop_map(Event::SetMax),
     ]
 }
 
 proptest! {
     #[test]
-    fn budget_stays_between_the_floor_and_max_spin(
+    fn budget_and_plans_stay_within_max_spin(
         mut max in duration(),
         events in proptest::collection::vec(event(), 0..200),
     ) {
@@ -51,15 +51,14 @@ proptest! {
         for event in events {
             match event {
                 Event::Plan(expected) => {
-                    let plan = policy.plan(expected);
-                    if let Some(budget) = plan {
+                    if let Plan::Spin(budget) = policy.plan(expected) {
                         prop_assert!(!max.is_zero(), "0 never spins");
                         prop_assert!(budget <= max);
                         prop_assert!(expected.is_none_or(|expected| expected <= budget));
                     }
                 }
                 Event::Hit => policy.hit(),
-                Event::Miss(wait) => policy.miss(wait),
+                Event::Miss(spun, wait) => policy.miss(spun, wait),
                 Event::SetMax(new) => {
                     policy.set_max(new);
                     max = new;
@@ -67,7 +66,6 @@ proptest! {
             }
             let max = max.min(LIMIT);
             prop_assert!(policy.budget() <= max);
-            prop_assert!(policy.budget() >= FLOOR.min(max));
         }
     }
 
@@ -83,132 +81,135 @@ proptest! {
                 policy.hit();
                 prop_assert!(policy.budget() >= before);
             } else {
-                policy.miss(MissedWait::NoWork);
+                policy.miss(true, MissedWait::NoWork);
                 prop_assert!(policy.budget() <= before);
             }
         }
     }
 
     #[test]
-    fn wait_that_max_spin_covers_is_tried_in_full_within_32_waits(
+    fn without_a_pause_one_wait_in_32_tries_all_of_max_spin(
         expected in proptest::option::of((0..=50_000u64).prop_map(Duration::from_nanos)),
         misses in 0..1000usize,
     ) {
         let mut policy = Policy::new(MAX);
         for _ in 0..misses {
-            policy.plan(None);
-            policy.miss(MissedWait::NoWork);
+            policy.miss(true, MissedWait::NoWork);
         }
         let full = (0..FULL_TRY_EVERY).any(|_| {
             let plan = policy.plan(expected);
-            if plan.is_some() {
-                policy.miss(MissedWait::NoWork);
-            }
-            plan == Some(MAX)
+            policy.miss(plan != Plan::Rest, MissedWait::NoWork);
+            plan == Plan::Spin(MAX)
         });
         prop_assert!(full);
     }
 }
 
+/// A policy that long waits have taught not to spin.
 fn narrowed() -> Policy {
     let mut policy = Policy::new(MAX);
-    for _ in 0..20 {
-        policy.miss(MissedWait::NoWork);
+    for _ in 0..40 {
+        policy.miss(true, MissedWait::NoWork);
     }
-    assert_eq!(policy.budget(), FLOOR);
+    assert_eq!(policy.budget(), Duration::ZERO);
     policy
+}
+
+fn us(us: u64) -> Duration {
+    Duration::from_micros(us)
 }
 
 #[test]
 fn first_wait_gets_all_of_max_spin() {
-    assert_eq!(Policy::new(MAX).plan(None), Some(MAX));
+    assert_eq!(Policy::new(MAX).plan(None), Plan::Spin(MAX));
 }
 
 #[test]
 fn hits_widen_a_narrow_budget_back_to_max_spin() {
     let mut policy = narrowed();
-    policy.hit();
-    assert_eq!(policy.budget(), Duration::from_nanos(13_000));
-    for _ in 0..10 {
+    for _ in 0..20 {
         policy.hit();
     }
     assert_eq!(policy.budget(), MAX);
 }
 
 #[test]
-fn near_miss_of_unknown_length_doubles_the_budget() {
+fn near_miss_without_a_spin_makes_the_next_wait_spin_for_it() {
     let mut policy = narrowed();
-    policy.miss(MissedWait::UntilAwake(Duration::from_micros(99)));
-    assert_eq!(policy.budget(), FLOOR * 2);
+    assert_eq!(policy.plan(Some(us(1))), Plan::Rest);
+    policy.miss(false, MissedWait::UntilWork(us(4)));
+    assert_eq!(
+        policy.plan(Some(us(1))),
+        Plan::Spin(Duration::from_nanos(5_500))
+    );
 }
 
 #[test]
-fn near_miss_of_known_length_widens_the_budget_to_cover_it() {
+fn near_miss_of_a_spin_widens_the_budget_to_cover_it() {
     let mut policy = narrowed();
-    policy.miss(MissedWait::UntilWork(Duration::from_micros(38)));
-    assert_eq!(policy.plan(None), Some(Duration::from_micros(48)));
+    policy.miss(true, MissedWait::UntilWork(us(36)));
+    assert_eq!(policy.budget(), Duration::from_nanos(45_500));
+    policy.miss(false, MissedWait::UntilAwake(us(99)));
+    assert_eq!(policy.budget(), MAX);
 }
 
 #[test]
-fn near_misses_at_max_spin_stop_widening_but_are_tried_again() {
-    let mut policy = Policy::new(MAX);
-    let near = MissedWait::UntilAwake(MAX * 3 / 2);
-    let mut spun = Duration::ZERO;
-    let mut budgets = Vec::new();
-    for _ in 0..10 * FULL_TRY_EVERY {
-        let budget = policy.plan(None).expect("the wait is not expected to last");
-        budgets.push(budget);
-        spun += budget;
-        policy.miss(near);
-    }
-    assert!(spun < MAX * 10 * FULL_TRY_EVERY / 2, "{spun:?}");
-    for waits in budgets.chunks(FULL_TRY_EVERY as usize) {
-        assert!(waits.contains(&FLOOR), "it narrows all the way");
-        assert!(waits.contains(&MAX), "and starts over");
-    }
-    policy.hit();
-    while policy.budget() < MAX {
-        let before = policy.budget();
-        policy.miss(near);
-        assert!(
-            policy.budget() > before,
-            "after a hit near misses widen again"
-        );
-    }
-}
-
-#[test]
-fn miss_that_max_spin_would_not_have_made_a_hit_narrows() {
+fn miss_that_max_spin_would_not_have_covered_narrows() {
     for wait in [
         MissedWait::UntilWork(MAX),
         MissedWait::UntilAwake(MAX * 2),
         MissedWait::NoWork,
     ] {
         let mut policy = Policy::new(MAX);
-        policy.miss(wait);
+        policy.miss(true, wait);
         assert_eq!(policy.budget(), MAX * 7 / 8);
     }
 }
 
+/// Both threads on one CPU: the answer comes 10 µs after the spin gave way, however long it was.
 #[test]
-fn wait_expected_to_outlast_the_budget_is_skipped() {
-    let mut policy = narrowed();
-    assert_eq!(policy.plan(Some(FLOOR + Duration::from_nanos(1))), None);
-    assert_eq!(policy.plan(Some(FLOOR)), Some(FLOOR));
+fn spins_that_hold_up_their_own_answer_end_in_ever_longer_pauses() {
+    let mut policy = Policy::new(MAX);
+    let mut spun = Duration::ZERO;
+    let waits = 4_000;
+    for _ in 0..waits {
+        let spin = match policy.plan(None) {
+            Plan::Spin(budget) => budget,
+            Plan::Rest | Plan::Never => Duration::ZERO,
+        };
+        spun += spin;
+        policy.miss(!spin.is_zero(), MissedWait::UntilWork(spin + us(10)));
+    }
+    assert!(spun < us(1_000), "{spun:?} in {waits} waits");
+    // The CPU is free again: the first try after the pause hits, and what follows spins at once.
+    let tries = (0..=PAUSE << 5).take_while(|_| {
+        let resting = policy.plan(None) == Plan::Rest;
+        policy.miss(false, MissedWait::UntilWork(us(10)));
+        resting
+    });
+    assert!(tries.count() <= (PAUSE << 5) as usize + 1);
+    policy.hit();
+    assert!(matches!(policy.plan(None), Plan::Spin(_)));
 }
 
 #[test]
-fn wait_expected_to_outlast_max_spin_is_always_skipped() {
-    let mut policy = Policy::new(MAX);
-    for _ in 0..4 * FULL_TRY_EVERY {
-        assert_eq!(policy.plan(Some(MAX * 2)), None);
-    }
+fn wait_expected_to_outlast_the_budget_rests() {
+    let mut policy = narrowed();
+    policy.miss(false, MissedWait::UntilWork(us(8)));
+    let budget = policy.budget();
+    assert_eq!(policy.plan(Some(budget + us(1))), Plan::Rest);
+    assert_eq!(policy.plan(Some(budget)), Plan::Spin(budget));
+}
+
+#[test]
+fn wait_expected_to_outlast_max_spin_is_never_spun_for() {
+    assert_eq!(Policy::new(MAX).plan(Some(MAX * 2)), Plan::Never);
 }
 
 #[test]
 fn raising_max_spin_from_zero_starts_anew() {
     let mut policy = Policy::new(Duration::ZERO);
-    assert_eq!(policy.plan(None), None);
+    assert_eq!(policy.plan(None), Plan::Never);
     policy.set_max(MAX);
-    assert_eq!(policy.plan(None), Some(MAX));
+    assert_eq!(policy.plan(None), Plan::Spin(MAX));
 }
