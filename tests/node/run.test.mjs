@@ -104,6 +104,7 @@ for (const concurrentTasksPerWorker of [1, 3]) {
 
 behaviour('asynchronous tasks of several workers run side by side, each within its limit', async (t) => {
   const pool = poolFor(t, { minThreads: 2, maxThreads: 2, concurrentTasksPerWorker: 4 });
+  await readyWorkers(pool, 2);
   const words = sharedWords();
   const ids = await Promise.all(Array.from({ length: 80 }, () => pool.run({ words, ms: 3 }, { name: 'overlap' })));
   assert.ok(words[1] <= 8, `${words[1]} ran at once`);

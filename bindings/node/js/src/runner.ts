@@ -8,6 +8,7 @@
 // The clock is read once a task: its end is the start of the next.
 
 import { receiveMessageOnPort, type MessagePort } from 'node:worker_threads';
+import { BatchGuard } from './batch-guard.js';
 import { describe } from './errors.js';
 import { HandlerNotFound, loadHandler } from './handler-loader.js';
 import { thisLoop, wake, type LoopAddress, type LoopSource } from './loop.js';
@@ -53,6 +54,7 @@ export class Runner implements LoopSource, BackgroundRegistry {
   readonly #portable: boolean;
   readonly #concurrency: number;
   readonly #context = new WorkerTaskContext(this);
+  readonly #guard = new BatchGuard();
   readonly #handlers: (Handler | Promise<Handler>)[] = [];
   /** What to add to this thread's clock to get the owner's. */
   readonly #clockShift: number;
@@ -126,8 +128,9 @@ export class Runner implements LoopSource, BackgroundRegistry {
   // Receiving
 
   #onPortMessage(message: ToWorker): void {
-    this.#accept(message);
     this.#now = performance.now();
+    if (Array.isArray(message)) this.#noteWake(message);
+    this.#accept(message);
     this.#pump();
     this.#flush();
   }
@@ -327,20 +330,38 @@ export class Runner implements LoopSource, BackgroundRegistry {
 
   // Answering
 
-  /** Posts the results that there are. */
+  /** Posts the results that there are, in as few messages as may be. */
   #flush(): void {
     const results = this.#results;
     if (results.length === 0) return;
     this.#results = [];
+    if (results.length === 3) this.#postAlone(results);
+    else this.#postGuarded(results);
+    this.#posted();
+    this.#now = performance.now();
+    this.#flushedAt = this.#now;
+  }
+
+  #postGuarded(results: ResultBatch): void {
+    this.#guard.reset();
+    let from = 0;
+    for (let i = 0; i < results.length; i += 3) {
+      if (this.#guard.admits(results[i + 2])) continue;
+      if (i > from) this.#postTogether(results.slice(from, i));
+      this.#postAlone(results.slice(i, i + 3));
+      this.#guard.reset();
+      from = i + 3;
+    }
+    if (from < results.length) this.#postTogether(from === 0 ? results : results.slice(from));
+  }
+
+  #postTogether(results: ResultBatch): void {
     try {
       this.#port.postMessage(results);
     } catch {
       // One of them cannot be cloned, and nothing was sent: each alone finds out which.
       for (let i = 0; i < results.length; i += 3) this.#postAlone(results.slice(i, i + 3));
     }
-    this.#posted();
-    this.#now = performance.now();
-    this.#flushedAt = this.#now;
   }
 
   /** Posts after all that settles now has settled: a tick runs behind the microtasks. */

@@ -8,6 +8,7 @@
 
 import { join } from 'node:path';
 import { MessageChannel, receiveMessageOnPort, Worker, type MessagePort, type WorkerOptions } from 'node:worker_threads';
+import { BatchGuard } from './batch-guard.js';
 import type { Handler } from './handlers.js';
 import { readStages, thisLoop, wake, type LoopAddress, type StageCounts } from './loop.js';
 import {
@@ -71,6 +72,7 @@ export interface Held {
 }
 
 const kOrderMask = 0xffff;
+const guard = new BatchGuard();
 
 export class WorkerHandle implements TaskHolder {
   readonly worker: Worker;
@@ -88,7 +90,7 @@ export class WorkerHandle implements TaskHolder {
   #generation = 0;
   /** The order that the next posted task gets. */
   #nextOrder = 0;
-  /** Posted unclaimed tasks whose payload went with the message, so that they cannot be dealt again. */
+  /** Its tasks whose payload goes with the message, so that they cannot be dealt again once they are posted. */
   #transferred = 0;
 
   /** `threadId` outlives the thread here; Node's own turns -1. */
@@ -192,6 +194,7 @@ export class WorkerHandle implements TaskHolder {
     this.inFlight++;
     task.expectedMs = task.handler.averageMs;
     this.expectedMs += task.expectedMs;
+    if (task.transferList !== null) this.#transferred++;
     this.#pending.push(task);
   }
 
@@ -199,19 +202,29 @@ export class WorkerHandle implements TaskHolder {
     return this.#pending.length > 0;
   }
 
-  /** Posts what was added: one message, but for tasks with a transfer list, which go alone. */
+  /** Posts what was added, in order, in as few messages as may be. */
   post(): void {
     const tasks = this.#pending;
     this.#pending = [];
-    const postedAt = tasks.length === this.inFlight ? performance.now() : 0;
-    let from = 0;
-    for (let i = 0; i <= tasks.length; i++) {
-      const task = tasks[i];
-      if (task !== undefined && task.transferList === null) continue;
-      if (i > from) this.#postTogether(tasks.slice(from, i), postedAt);
-      if (task !== undefined) this.#postAlone(task, postedAt);
-      from = i + 1;
+    // Of an idle worker: from it the worker tells how long its wake took.
+    let postedAt = tasks.length === this.inFlight ? performance.now() : 0;
+    guard.reset();
+    let together: Task[] = [];
+    for (const task of tasks) {
+      if (task.transferList === null && (tasks.length === 1 || guard.admits(task.payload))) {
+        together.push(task);
+        continue;
+      }
+      if (together.length > 0) {
+        this.#postTogether(together, postedAt);
+        together = [];
+        postedAt = 0;
+      }
+      this.#postAlone(task, postedAt);
+      postedAt = 0;
+      guard.reset();
     }
+    if (together.length > 0) this.#postTogether(together, postedAt);
     if (this.#address !== null) wake(this.#address);
   }
 
@@ -245,7 +258,6 @@ export class WorkerHandle implements TaskHolder {
       return;
     }
     this.#posted(task);
-    if (task.transferList !== null) this.#transferred++;
   }
 
   #write(batch: TaskBatch, task: Task): void {
@@ -356,7 +368,6 @@ export class WorkerHandle implements TaskHolder {
       const code = results[i + 1] as number;
       this.#measure(task, slot);
       this.#remove(task);
-      if (task.transferList !== null) this.#transferred--;
       if (code === kReturned) this.completed++;
       else this.failed++;
       this.#events.onResult(task, code, results[i + 2]);
@@ -383,6 +394,7 @@ export class WorkerHandle implements TaskHolder {
   #remove(task: Task): void {
     this.#vacate(task);
     this.expectedMs -= task.expectedMs;
+    if (task.transferList !== null) this.#transferred--;
     if (--this.inFlight > 0) return;
     this.exclusive = false;
     // Sums of floating-point numbers drift; an empty worker is where they start anew.
@@ -414,10 +426,7 @@ export class WorkerHandle implements TaskHolder {
       this.#generation = generation;
       this.#nextOrder = claimed;
       this.mayPrefetch = false;
-      for (const task of tasks) {
-        this.#remove(task);
-        if (task.transferList !== null) this.#transferred--;
-      }
+      for (const task of tasks) this.#remove(task);
       return tasks;
     }
   }
@@ -448,7 +457,7 @@ export class WorkerHandle implements TaskHolder {
     return { started, unclaimed };
   }
 
-  /** Whether it holds unclaimed tasks and has claimed none for `ms`. */
+  /** Whether it holds unclaimed tasks and has claimed none for `ms`; says so once in every `ms`. */
   isStuck(now: number, ms: number): boolean {
     const claimed = Atomics.load(this.#words, kClaim) & kOrderMask;
     if (claimed !== this.#progressClaimed) {
@@ -456,6 +465,10 @@ export class WorkerHandle implements TaskHolder {
       this.#progressAt = now;
       return false;
     }
-    return claimed !== this.#nextOrder && now - this.#progressAt > ms;
+    if (claimed === this.#nextOrder || now - this.#progressAt <= ms) return false;
+    // From now on it has as long again: what is taken back may be all but dealt to it anew, and
+    // then this is what keeps the two from following each other for ever.
+    this.#progressAt = now;
+    return true;
   }
 }
