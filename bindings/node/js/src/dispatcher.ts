@@ -193,7 +193,7 @@ export class Dispatcher implements LoopSource, WorkerEvents {
       let emptiest: WorkerHandle | null = null;
       for (const worker of this.crew.ready) {
         if (worker.exclusive || worker.inFlight >= this.#options.concurrency) continue;
-        if (emptiest === null || worker.inFlight < emptiest.inFlight) emptiest = worker;
+        if (emptiest === null || isBetter(worker, emptiest)) emptiest = worker;
       }
       if (emptiest === null) return;
       this.#give(emptiest);
@@ -439,6 +439,12 @@ export class Dispatcher implements LoopSource, WorkerEvents {
     this.state = 'closed';
     thisLoop.detach(this);
   }
+}
+
+/** Which of two workers gets to a task sooner: one that was revoked from was stuck a moment ago. */
+function isBetter(worker: WorkerHandle, than: WorkerHandle): boolean {
+  if (worker.mayPrefetch !== than.mayPrefetch) return worker.mayPrefetch;
+  return worker.inFlight < than.inFlight;
 }
 
 function refusal(error: WireError): CenoteError {
