@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import http from 'node:http';
 import { Pool } from 'cenote';
-import { behaviour, fixture, sharedWords, until } from './support/behaviour.mjs';
+import { behaviour, fixture, runProgram, sharedWords, until } from './support/behaviour.mjs';
 
 const kLateMs = 500;
 /** For so long the load goes on at most: a starved timer never fires in it. */
@@ -130,3 +130,44 @@ behaviour('background work goes on while the owner is blocked', async (t) => {
   assert.deepEqual(await Promise.all(tasks), new Array(16).fill(1));
   await until('all are counted', () => pool.completed === 17);
 });
+
+for (const concurrency of [1, 4]) {
+  behaviour(
+    `the owner's loop turns while every worker is blocked and holds tasks, ${concurrency} at once`,
+    async () => {
+      // In a process of its own: an owner that never gets out of its microtasks cannot time out.
+      const { code, stdout, stderr } = await runProgram(`
+      import { Pool } from 'cenote';
+      const pool = new Pool({
+        filename: ${JSON.stringify(fixture('chaos/tasks.cjs'))},
+        minThreads: 2,
+        maxThreads: 2,
+        concurrentTasksPerWorker: ${concurrency},
+      });
+      const turn = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+      // Measured to be short, so that tasks are posted behind those that block.
+      for (let i = 0; i < 100; i++) await pool.run(i, { name: 'echo' });
+      while (pool.stats().workers.some(({ state }) => state !== 'ready')) await turn(1);
+      const words = [0, 1].map(() => new Int32Array(new SharedArrayBuffer(32)));
+      const blocked = words.map((words) => pool.run({ words }, { name: 'block' }));
+      while (words.some((words) => Atomics.load(words, 0) === 0)) await turn(1);
+      const waiting = [];
+      for (let i = 0; i < 20; i++) {
+        waiting.push(pool.run(i, { name: 'echo' }));
+        // Longer than a worker may claim nothing before its tasks are taken back.
+        await turn(3);
+      }
+      console.log('turns');
+      for (const word of words) {
+        Atomics.store(word, 1, 1);
+        Atomics.notify(word, 1);
+      }
+      await Promise.all(blocked);
+      console.log((await Promise.all(waiting)).join());
+      await pool.close();
+    `);
+      assert.equal(stdout, `turns\n${[...new Array(20).keys()].join()}\n`, stderr);
+      assert.equal(code, 0);
+    },
+  );
+}
