@@ -132,7 +132,10 @@ fn words_data(env: sys::napi_env, words: sys::napi_value) -> Result<*mut c_void>
     fits.then_some(data).ok_or_else(|| {
         Error::new(
             Status::InvalidArg,
-            format!("words must be an Int32Array of {} aligned to 8 bytes", words::LEN),
+            format!(
+                "words must be an Int32Array of {} aligned to 8 bytes",
+                words::LEN
+            ),
         )
     })
 }

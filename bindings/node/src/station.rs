@@ -468,7 +468,10 @@ impl Readiness {
             tv_sec: 0,
             tv_nsec: 0,
         };
-        match poll(&mut [PollFd::from_borrowed_fd(descriptor, PollFlags::IN)], Some(&now)) {
+        match poll(
+            &mut [PollFd::from_borrowed_fd(descriptor, PollFlags::IN)],
+            Some(&now),
+        ) {
             Ok(0) => Self::Quiet,
             Ok(_) => Self::Ready,
             // An interrupted look says nothing; the loop's own poll will tell.

@@ -73,7 +73,8 @@ impl Words {
     }
 
     pub(crate) fn set_referenced(&self, referenced: bool) {
-        self.word(REFERENCED).store(referenced.into(), Ordering::Relaxed);
+        self.word(REFERENCED)
+            .store(referenced.into(), Ordering::Relaxed);
     }
 
     pub(crate) fn set_turn_left_us(&self, us: i32) {

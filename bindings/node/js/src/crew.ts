@@ -123,11 +123,14 @@ export class Crew {
   watchIdle(): void {
     const { idleTimeoutMs, minThreads } = this.#limits;
     if (this.#idleTimer !== undefined || idleTimeoutMs === Infinity || this.ready.length <= minThreads) return;
-    this.#idleTimer = setTimeout(() => {
-      this.#idleTimer = undefined;
-      this.#retireIdle();
-      this.watchIdle();
-    }, Math.max(1, idleTimeoutMs));
+    this.#idleTimer = setTimeout(
+      () => {
+        this.#idleTimer = undefined;
+        this.#retireIdle();
+        this.watchIdle();
+      },
+      Math.max(1, idleTimeoutMs),
+    );
     this.#idleTimer.unref();
   }
 

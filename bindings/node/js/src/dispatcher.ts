@@ -379,7 +379,8 @@ export class Dispatcher implements LoopSource, WorkerEvents {
       // With a task begun, that one is what the worker died of.
       if (held.started.length === 0) task.deaths++;
       if (task.transferList === null && task.deaths < kDeathsMax) again.push(task);
-      else if (this.#settle(task, 'lost')) task.reject(lost('before the task began, and it cannot be given to another'));
+      else if (this.#settle(task, 'lost'))
+        task.reject(lost('before the task began, and it cannot be given to another'));
     }
     this.#requeue(again);
     const gaveUp = this.crew.remove(worker, { expected, begun: held.started.length, waiting: held.unclaimed.length });
@@ -419,7 +420,8 @@ export class Dispatcher implements LoopSource, WorkerEvents {
     this.state = 'closed';
     this.crew.stopWatching();
     thisLoop.hold();
-    const error = (): CenoteError => new CenoteError('ERR_CENOTE_POOL_DESTROYED', 'The pool was destroyed before the task was done');
+    const error = (): CenoteError =>
+      new CenoteError('ERR_CENOTE_POOL_DESTROYED', 'The pool was destroyed before the task was done');
     for (let task = this.#queue.shift(); task !== null; task = this.#queue.shift()) {
       if (this.#settle(task, 'cancelled')) task.reject(error());
     }

@@ -48,10 +48,7 @@ export class HandlerTable {
     if (url === undefined && name === undefined && this.#default !== null) return this.#default;
     const file = url ?? this.#defaultUrl;
     if (file === null) {
-      throw new CenoteError(
-        'ERR_CENOTE_NO_FILENAME',
-        'No file to run: pass "filename" to new Pool() or to run()',
-      );
+      throw new CenoteError('ERR_CENOTE_NO_FILENAME', 'No file to run: pass "filename" to new Pool() or to run()');
     }
     return this.#find(file, name ?? this.#defaultName);
   }

@@ -10,13 +10,7 @@ import { isMainThread } from 'node:worker_threads';
 export interface NativeBinding {
   /** Whether the host has a libuv that can carry the wait. */
   available(): boolean;
-  openLoop(
-    words: Int32Array,
-    drain: () => void,
-    maxSpinUs: number,
-    turnBudgetUs: number,
-    referenced: boolean,
-  ): number;
+  openLoop(words: Int32Array, drain: () => void, maxSpinUs: number, turnBudgetUs: number, referenced: boolean): number;
   closeLoop(station: number): void;
   configureLoop(station: number, maxSpinUs: number, turnBudgetUs: number): void;
   referenceLoop(station: number): void;
@@ -47,7 +41,8 @@ function load(): Loaded {
   const versions: Readonly<Record<string, string | undefined>> = process.versions;
   if (process.env[kForcePortable] === '1') return { binding: null, reason: `${kForcePortable} is 1` };
   for (const runtime of ['bun', 'deno', 'electron']) {
-    if (versions[runtime] !== undefined) return { binding: null, reason: `${runtime} does not let an addon enter its event loop` };
+    if (versions[runtime] !== undefined)
+      return { binding: null, reason: `${runtime} does not let an addon enter its event loop` };
   }
   try {
     // eslint-disable-next-line @typescript-eslint/no-require-imports

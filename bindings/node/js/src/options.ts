@@ -128,7 +128,11 @@ export function resolveOptions(input: unknown): ResolvedOptions {
   }
   for (const name of Object.keys(given)) {
     if (!kNames.includes(name as keyof PoolOptions)) {
-      throw invalidType(`options.${name}`, `left out: there is no such option (there are ${kNames.join(', ')})`, given[name]);
+      throw invalidType(
+        `options.${name}`,
+        `left out: there is no such option (there are ${kNames.join(', ')})`,
+        given[name],
+      );
     }
   }
   const sources = Object.fromEntries(
@@ -232,7 +236,7 @@ export function toFileUrl(value: unknown, label: string): string {
     return url.href;
   }
   if (typeof value !== 'string') throw invalidType(label, 'a path, a file: string or a URL', value);
-  if (value === '' || /^[a-z][a-z\d+.-]+:/i.test(value) && !/^[a-z]:[\\/]/i.test(value)) {
+  if (value === '' || (/^[a-z][a-z\d+.-]+:/i.test(value) && !/^[a-z]:[\\/]/i.test(value))) {
     throw outOfRange(label, `a path, a file: string or a URL`, value);
   }
   if (value.includes('\0')) throw outOfRange(label, 'a path without null bytes', describe(value));

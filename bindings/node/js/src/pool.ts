@@ -97,14 +97,21 @@ export class Pool<Payload = unknown, Result = unknown> extends EventEmitter<Pool
   run<P = Payload, R = Result>(task: NoInfer<P>, options?: RunOptions): Promise<R> {
     return new Promise<unknown>((resolve, reject) => {
       if (options === undefined) {
-        this.#dispatcher.submit(new Task(this.#handlers.resolve(undefined, undefined), task, null, false, resolve, reject));
+        this.#dispatcher.submit(
+          new Task(this.#handlers.resolve(undefined, undefined), task, null, false, resolve, reject),
+        );
       } else {
         this.#runWith(task, options, resolve, reject);
       }
     }) as Promise<R>;
   }
 
-  #runWith(payload: unknown, options: RunOptions, resolve: (value: unknown) => void, reject: (error: unknown) => void): void {
+  #runWith(
+    payload: unknown,
+    options: RunOptions,
+    resolve: (value: unknown) => void,
+    reject: (error: unknown) => void,
+  ): void {
     if (typeof options !== 'object' || options === null) throw invalidType('options', 'an object', options);
     // A null prototype: what somebody put on Object.prototype is no option.
     const { filename, name, transferList, signal } = Object.assign(Object.create(null) as RunOptions, options);

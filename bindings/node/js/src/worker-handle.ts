@@ -7,7 +7,13 @@
 // compare-and-swap; the worker skips entries of an older generation.
 
 import { join } from 'node:path';
-import { MessageChannel, receiveMessageOnPort, Worker, type MessagePort, type WorkerOptions } from 'node:worker_threads';
+import {
+  MessageChannel,
+  receiveMessageOnPort,
+  Worker,
+  type MessagePort,
+  type WorkerOptions,
+} from 'node:worker_threads';
 import { BatchGuard } from './batch-guard.js';
 import type { Handler } from './handlers.js';
 import { readStages, thisLoop, wake, type LoopAddress, type StageCounts } from './loop.js';

@@ -3,7 +3,7 @@
 // The first message on the worker's own channel says all it needs; it was posted before the thread
 // ran. From then on the channel, and `workerData`, belong to the user's code alone.
 
-import { parentPort, receiveMessageOnPort } from 'node:worker_threads';
+import { MessagePort, parentPort, receiveMessageOnPort } from 'node:worker_threads';
 import type { Init } from './messages.js';
 import { Runner } from './runner.js';
 
@@ -15,7 +15,8 @@ function begin(init: Init): void {
 function main(): void {
   const port = parentPort;
   if (port === null) throw new Error('This file is the entry of a worker thread; it cannot run by itself');
-  const first = receiveMessageOnPort(port) as { message: Init } | undefined;
+  // Deno's parentPort is of a class of its own, which only speaks in events.
+  const first = port instanceof MessagePort ? (receiveMessageOnPort(port) as { message: Init } | undefined) : undefined;
   if (first !== undefined) begin(first.message);
   else port.once('message', begin);
 }
