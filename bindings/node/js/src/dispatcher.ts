@@ -128,7 +128,9 @@ export class Dispatcher implements LoopSource, WorkerEvents {
     } else {
       // Unless it has been claimed, it comes back with the others and is left out.
       const back = holder.revoke(task.transferList !== null);
-      if (!back.includes(task)) holder.terminate();
+      // Of the claimed ones only the last still runs: those before it have ended, and their results
+      // are on their way. (Several run at once only without a signal.)
+      if (holder.claimedLast(task)) holder.terminate();
       this.#requeue(back.filter((other) => other !== task));
     }
     if (this.#settle(task, 'aborted')) task.reject(new AbortError(reason));

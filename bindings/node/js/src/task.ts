@@ -12,6 +12,8 @@ export type Outcome = 'completed' | 'failed' | 'aborted' | 'lost' | 'cancelled';
 /** Where a posted task is. */
 export interface TaskHolder {
   revoke(evenTransferred: boolean): Task[];
+  /** Whether the task was claimed, and none after it. */
+  claimedLast(task: Task): boolean;
   terminate(): void;
 }
 

@@ -437,6 +437,10 @@ export class WorkerHandle implements TaskHolder {
     }
   }
 
+  claimedLast(task: Task): boolean {
+    return task.slot >= 0 && task.order === ((Atomics.load(this.#words, kClaim) - 1) & kOrderMask);
+  }
+
   /** Whether it holds a task that cannot be taken back: nothing is put behind it. */
   get holdsTransferred(): boolean {
     return this.#transferred > 0;
