@@ -15,6 +15,9 @@ function poolOf(t, options = {}) {
 /** What a settled task came to: its value, or the code or message of its error. */
 const outcomeOf = ({ status, value, reason }) => (status === 'fulfilled' ? value : (reason.code ?? reason.message));
 
+/** The same of a promise that settles before it is looked at. */
+const outcomeSoon = (promise) => Promise.allSettled([promise]).then(([settled]) => outcomeOf(settled));
+
 /** Every count of tasks by outcome adds up, and nothing is left. */
 function assertSettled(pool) {
   const { accepted, completed, failed, aborted, lost, cancelled, queued, inFlight } = pool.stats().tasks;
@@ -175,12 +178,11 @@ behaviour('tasks that are submitted while a worker crashes run', async (t) => {
   const tasks = [];
   while (id < ledger.length) {
     const crash = id % 100 === 0 ? 'exit3' : undefined;
-    tasks.push(pool.run({ ledger, id: id++, crash }, { name: 'actNow' }));
+    tasks.push(outcomeSoon(pool.run({ ledger, id: id++, crash }, { name: 'actNow' })));
     if (id % 5 === 0) await new Promise((resolve) => setTimeout(resolve, 1));
   }
-  const outcomes = (await Promise.allSettled(tasks)).map(outcomeOf);
   assert.deepEqual(
-    outcomes,
+    await Promise.all(tasks),
     Array.from(ledger, (_, i) => (i % 100 === 0 ? 'ERR_CENOTE_WORKER_LOST' : i)),
   );
   assert.deepEqual([...ledger], new Array(400).fill(1));
@@ -210,11 +212,11 @@ behaviour('destroy() in the middle rejects what has not settled, and nothing run
   const pool = poolOf(t);
   const ledger = sharedWords(200);
   await pool.run(0, { name: 'echo' });
-  const tasks = Array.from(ledger, (_, id) => pool.run({ ledger, id, ms: 0.5 }, { name: 'actNow' }));
+  const tasks = Array.from(ledger, (_, id) => outcomeSoon(pool.run({ ledger, id, ms: 0.5 }, { name: 'actNow' })));
   await tasks[20];
   await pool.destroy();
   const ran = [...ledger];
-  const outcomes = (await Promise.allSettled(tasks)).map(outcomeOf);
+  const outcomes = await Promise.all(tasks);
   outcomes.forEach((outcome, id) => {
     assert.ok(outcome === id ? ran[id] === 1 : outcome === 'ERR_CENOTE_POOL_DESTROYED' && ran[id] <= 1, `${outcome}`);
   });
