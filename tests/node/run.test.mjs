@@ -102,6 +102,15 @@ for (const concurrentTasksPerWorker of [1, 3]) {
   });
 }
 
+behaviour('tasks that are posted ahead do not start beyond that limit', async (t) => {
+  const pool = poolFor(t, { minThreads: 1, maxThreads: 1, concurrentTasksPerWorker: 2, prefetchWindowUs: 1_000_000 });
+  const words = sharedWords();
+  const overlap = () => pool.run({ words, ms: 1 }, { name: 'overlap' });
+  for (let n = 0; n < 3; n++) await overlap();
+  await Promise.all(Array.from({ length: 40 }, overlap));
+  assert.deepEqual([...words.subarray(0, 3)], [0, 2, 43]);
+});
+
 behaviour('asynchronous tasks of several workers run side by side, each within its limit', async (t) => {
   const pool = poolFor(t, { minThreads: 2, maxThreads: 2, concurrentTasksPerWorker: 4 });
   await readyWorkers(pool, 2);
