@@ -44,6 +44,11 @@ import {
 /** The longest that a result waits for others while tasks run, in ms. */
 const kFlushMs = 0.05;
 
+/** Why a handler could not be loaded. */
+class LoadFailure {
+  constructor(readonly error: unknown) {}
+}
+
 export class Runner implements LoopSource, BackgroundRegistry {
   readonly maxSpinUs: number;
   readonly turnBudgetUs: number;
@@ -55,7 +60,8 @@ export class Runner implements LoopSource, BackgroundRegistry {
   readonly #concurrency: number;
   readonly #context = new WorkerTaskContext(this);
   readonly #guard = new BatchGuard();
-  readonly #handlers: (Handler | Promise<Handler>)[] = [];
+  /** By index: a function, why there is none, or the loading that puts either here. */
+  readonly #handlers: (Handler | LoadFailure | Promise<void>)[] = [];
   /** What to add to this thread's clock to get the owner's. */
   readonly #clockShift: number;
   readonly #turnBudgetMs: number;
@@ -93,8 +99,7 @@ export class Runner implements LoopSource, BackgroundRegistry {
   async start(preload: HandlerMessage | null): Promise<void> {
     if (preload !== null) {
       this.#define(preload);
-      // A failure is kept: it is the answer to every task that names this handler.
-      await Promise.resolve(this.#handlers[preload.index]).catch(() => {});
+      await this.#handlers[preload.index];
     }
     if (this.#portable) {
       this.#port.on('message', (message: ToWorker) => this.#onPortMessage(message));
@@ -179,15 +184,13 @@ export class Runner implements LoopSource, BackgroundRegistry {
   }
 
   #define({ index, url, exportName }: HandlerMessage): void {
-    const loading = loadHandler(url, exportName);
-    this.#handlers[index] = loading;
-    // The rejection is answered task by task; unheard it would end the worker.
-    loading.then(
-      (handler) => {
-        this.#handlers[index] = handler;
-      },
-      () => {},
-    );
+    const loaded = (entry: Handler | LoadFailure): void => {
+      this.#handlers[index] = entry;
+      this.#now = performance.now();
+      this.#pump();
+      this.#flushSoon();
+    };
+    this.#handlers[index] = loadHandler(url, exportName).then(loaded, (error: unknown) => loaded(new LoadFailure(error)));
   }
 
   // Running
@@ -200,12 +203,16 @@ export class Runner implements LoopSource, BackgroundRegistry {
       if (this.#now >= this.#turnEndsAt && !this.#takeTurn()) break;
       const batch = this.#batches[0]!;
       const at = this.#cursor;
+      const handler = this.#handlers[batch[at + 1] as number];
+      // The end of the loading comes back here. Until then the task is not begun: should the worker
+      // die of the loading, or another be free sooner, it is not lost.
+      if (handler instanceof Promise) break;
       this.#cursor = at + 3;
       if (!this.#claim(batch[0] as number)) continue;
       const payload = batch[at + 2];
       // The array may live on for a while; the payload need not.
       batch[at + 2] = undefined;
-      this.#begin(batch[at] as number, batch[at + 1] as number, payload);
+      this.#begin(batch[at] as number, handler, payload);
       if (this.#now - this.#flushedAt >= kFlushMs) this.#flush();
     }
     this.#pumping = false;
@@ -244,14 +251,13 @@ export class Runner implements LoopSource, BackgroundRegistry {
     }
   }
 
-  #begin(slot: number, index: number, payload: unknown): void {
+  #begin(slot: number, handler: Handler | LoadFailure | undefined, payload: unknown): void {
     const at = slot * kTimings;
     this.#timings[at + kTimingStart] = this.#now + this.#clockShift;
     this.#timings[at + kTimingWake] = this.#wakeMs;
     this.#wakeMs = 0;
-    const handler = this.#handlers[index];
     if (typeof handler !== 'function') {
-      this.#beginUnloaded(slot, handler, payload);
+      this.#refuse(slot, handler?.error);
       return;
     }
     const startedAt = this.#now;
@@ -277,40 +283,14 @@ export class Runner implements LoopSource, BackgroundRegistry {
     );
   }
 
-  #beginUnloaded(slot: number, loading: Promise<Handler> | undefined, payload: unknown): void {
-    this.#running++;
-    const refuse = (error: unknown): void => {
-      const startedAt = performance.now();
-      if (error instanceof HandlerNotFound) {
-        const refusal: WireError = { code: error.code, message: error.message };
-        this.#settle(slot, kRefused, refusal, startedAt);
-      } else {
-        this.#settle(slot, kThrew, error, startedAt);
-      }
-    };
-    Promise.resolve(loading).then((handler) => {
-      if (handler === undefined) throw new Error('A task came before its handler');
-      this.#running--;
-      this.#now = performance.now();
-      const at = slot * kTimings;
-      // Loading is part of the wait, not of the handler's run time.
-      this.#timings[at + kTimingStart] = this.#now + this.#clockShift;
-      const startedAt = this.#now;
-      let value: unknown;
-      try {
-        value = handler(payload, this.#context);
-      } catch (error) {
-        this.#running++;
-        this.#settle(slot, kThrew, error, startedAt);
-        return;
-      }
-      if (isPromiseLike(value)) {
-        this.#await(slot, value, startedAt);
-      } else {
-        this.#running++;
-        this.#settle(slot, kReturned, value, startedAt);
-      }
-    }, refuse);
+  /** The answer to every task whose handler could not be loaded: why. */
+  #refuse(slot: number, error: unknown): void {
+    if (error instanceof HandlerNotFound) {
+      const refusal: WireError = { code: error.code, message: error.message };
+      this.#finish(slot, kRefused, refusal, this.#now);
+    } else {
+      this.#finish(slot, kThrew, error, this.#now);
+    }
   }
 
   /** An asynchronous task is done: post its result, and begin what waits for its place. */
