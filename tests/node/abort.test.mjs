@@ -125,6 +125,7 @@ behaviour('many tasks with one signal all abort, whatever their state', async (t
   const free = pool.run('free');
   const settled = Promise.allSettled([...runs, ...queued]);
   await until('both compute', () => words[0] === 2);
+  assert.equal(listeners(signal), 1, 'one for all of them: Node warns from the eleventh on');
   controller.abort();
   for (const { reason } of await settled) assert.equal(reason?.name, 'AbortError');
   assert.equal(await free, 'free');

@@ -6,6 +6,7 @@
 import { EventEmitter } from 'node:events';
 import type { Transferable, Worker, WorkerOptions } from 'node:worker_threads';
 import { Dispatcher, type DispatcherListener } from './dispatcher.js';
+import { onAbort } from './abort-watch.js';
 import { AbortError, invalidType } from './errors.js';
 import { HandlerTable } from './handlers.js';
 import { kForcePortable, loadNative, warnPortable, whyPortable } from './native.js';
@@ -128,9 +129,7 @@ export class Pool<Payload = unknown, Result = unknown> extends EventEmitter<Pool
     const task = new Task(handler, payload, moved, signal !== undefined, resolve, reject);
     if (this.#dispatcher.submit(task) && signal !== undefined) {
       const dispatcher = this.#dispatcher;
-      const onAbort = (): void => dispatcher.abort(task, signal.reason);
-      signal.addEventListener('abort', onAbort, { once: true });
-      task.forget = () => signal.removeEventListener('abort', onAbort);
+      task.forget = onAbort(signal, () => dispatcher.abort(task, signal.reason));
     }
   }
 
