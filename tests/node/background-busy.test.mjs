@@ -131,6 +131,18 @@ behaviour('background work goes on while the owner is blocked', async (t) => {
   await until('all are counted', () => pool.completed === 17);
 });
 
+for (const turnBudgetUs of [1, 2, 10]) {
+  behaviour(`tasks run, and a timer left behind fires, with a turn budget of ${turnBudgetUs} µs`, async (t) => {
+    const pool = poolOf(t, { turnBudgetUs });
+    const words = sharedWords();
+    const fired = () => Atomics.load(words, 0) === 1;
+    await pool.run({ words, ms: 20 }, { name: 'leaveTimer' });
+    await load(pool, 64, () => pool.run(1, { name: 'echo' }), fired);
+    assert.ok(fired(), `did not fire in ${kLoadMs} ms`);
+    for (let i = 0; i < 200; i++) assert.equal(await pool.run(i, { name: 'soon' }), i);
+  });
+}
+
 for (const concurrency of [1, 4]) {
   behaviour(
     `the owner's loop turns while every worker is blocked and holds tasks, ${concurrency} at once`,

@@ -134,9 +134,9 @@ class EventLoop {
     Atomics.add(this.#words, kEpoch, 1);
   }
 
-  /** ms that the drain which runs now may take. */
+  /** ms that the drain which runs now may take. Never 0: one that may begin nothing would be repeated for ever. */
   get turnLeftMs(): number {
-    return (this.#words[kTurnLeftUs] ?? 0) / 1000;
+    return Math.max(1, this.#words[kTurnLeftUs] ?? 0) / 1000;
   }
 
   get stages(): StageCounts {
