@@ -175,7 +175,9 @@ describe('an install of the packed tarballs', () => {
 describe('an install on a platform that has no binary', () => {
   it('works on the portable waiter, and says so once', async () => {
     // Without its tarball the platform package cannot be had, as on a platform that none was packed for.
-    const bare = await install(tarballs.filter((file) => !platformPackages().some((name) => file.includes(`${name}-`))));
+    const bare = await install(
+      tarballs.filter((file) => !platformPackages().some((name) => file.includes(`${name}-`))),
+    );
     try {
       bare.write('task.cjs', 'module.exports = ({ n }) => ({ n: n + 1 });\n');
       bare.write('main.cjs', mainCjs);

@@ -190,7 +190,9 @@ export class Runner implements LoopSource, BackgroundRegistry {
       this.#pump();
       this.#flushSoon();
     };
-    this.#handlers[index] = loadHandler(url, exportName).then(loaded, (error: unknown) => loaded(new LoadFailure(error)));
+    this.#handlers[index] = loadHandler(url, exportName).then(loaded, (error: unknown) =>
+      loaded(new LoadFailure(error)),
+    );
   }
 
   // Running
