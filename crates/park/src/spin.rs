@@ -7,10 +7,11 @@
 //!   Without it, two sides that answer each other never find back to spinning: each wake of a parked
 //!   thread costs more than a narrow budget, so each side misses because the other one parks. A wait
 //!   is learned from whether or not it began with a spin.
-//! - A spin that was long enough by what the wait before it showed, and missed as nearly again, is
-//!   *refuted*: it held up the very answer it waited for. That is how it looks when both threads
-//!   share a CPU, because other processes keep the rest busy. After two of them there is a *pause*:
-//!   the next waits do not spin at all, 32 at first, twice as many each time until a hit.
+//! - Spins that miss by little, one after the other, are *refuted*: each held up the very answer it
+//!   waited for. That is how it looks when both threads share a CPU, because other processes keep
+//!   the rest busy, or because the scheduler has not moved them apart yet, which it does only while
+//!   it sees both of them runnable. After 10 ms of such spins there is a *pause*: the next waits do
+//!   not spin at all, 1,024 at first, twice as many each time until a hit.
 //! - Every 32nd wait in a row without a hit, outside of a pause, is a *full try* of `max_spin`.
 
 use std::time::{Duration, Instant};
@@ -19,10 +20,13 @@ use std::time::{Duration, Instant};
 const LEAST: Duration = Duration::from_micros(2);
 /// Added on a hit, so that a small budget grows too.
 const WIDEN: Duration = Duration::from_nanos(500);
-/// So many spins in a row may be near misses before they count as refuted.
-const REFUTED: u32 = 2;
-/// The waits of the first pause.
-const PAUSE: u32 = 32;
+/// Spins that missed by little count as refuted when they took so long together without a hit. A
+/// few ticks of the system's scheduler: until then it may yet move the two threads apart.
+const REFUTED: Duration = Duration::from_millis(10);
+/// With a large `max_spin` it takes at least so many of them.
+const LEAST_SPINS: u32 = 8;
+/// The waits of the first pause: with the threads on one CPU they take about 20 ms.
+const PAUSE: u32 = 1024;
 /// A pause is at most 2 to this times the first.
 const LONGEST_PAUSE: u32 = 5;
 /// One wait in so many without a hit spins for `max_spin`.
@@ -110,8 +114,8 @@ pub(crate) struct Policy {
     budget: Duration,
     /// Waits in a row without a hit.
     streak: u32,
-    /// Spins since the last hit, or pause, that were near misses.
-    near_misses: u32,
+    /// Time in spins that missed by less than `max`, since the last hit or pause.
+    near_missed: Duration,
     /// Waits that are left of a pause.
     pause: u32,
     /// Pauses since the last hit.
@@ -126,7 +130,7 @@ impl Policy {
             max,
             budget: max,
             streak: 0,
-            near_misses: 0,
+            near_missed: Duration::ZERO,
             pause: 0,
             pauses: 0,
         }
@@ -167,7 +171,7 @@ impl Policy {
     /// Work came while spinning.
     pub(crate) fn hit(&mut self) {
         self.streak = 0;
-        self.near_misses = 0;
+        self.near_missed = Duration::ZERO;
         self.pauses = 0;
         self.budget = (self.budget * 5 / 4 + WIDEN).min(self.max);
     }
@@ -179,30 +183,32 @@ impl Policy {
             self.pause -= 1;
             return;
         }
-        let near = match wait {
-            MissedWait::UntilWork(wait) if wait < self.max => wait,
-            MissedWait::UntilAwake(wait) if wait < self.max * 2 => wait.min(self.max),
-            _ => {
-                let narrower = self.budget * 7 / 8;
-                self.budget = if narrower < LEAST {
-                    Duration::ZERO
-                } else {
-                    narrower
-                };
+        let waited = match wait {
+            MissedWait::UntilWork(waited) | MissedWait::UntilAwake(waited) => waited,
+            MissedWait::NoWork => Duration::MAX,
+        };
+        if spun && waited < self.max * 2 {
+            self.near_missed += self.budget;
+            if self.near_missed >= REFUTED.max(self.max * LEAST_SPINS) {
+                self.near_missed = Duration::ZERO;
+                self.budget = Duration::ZERO;
+                self.pause = PAUSE << self.pauses;
+                self.pauses = (self.pauses + 1).min(LONGEST_PAUSE);
                 return;
             }
+        }
+        // Of a sleep's end the wake's own time is taken to be half.
+        let covered = match wait {
+            MissedWait::UntilAwake(_) => self.max * 2,
+            MissedWait::UntilWork(_) | MissedWait::NoWork => self.max,
         };
-        if spun {
-            self.near_misses += 1;
-        }
-        if self.near_misses < REFUTED {
-            self.budget = (near * 5 / 4 + WIDEN).clamp(self.budget, self.max);
-            return;
-        }
-        self.near_misses = 0;
-        self.budget = Duration::ZERO;
-        self.pause = PAUSE << self.pauses;
-        self.pauses = (self.pauses + 1).min(LONGEST_PAUSE);
+        self.budget = if waited < covered {
+            (waited.min(self.max) * 5 / 4 + WIDEN).clamp(self.budget, self.max)
+        } else if self.budget * 7 / 8 < LEAST {
+            Duration::ZERO
+        } else {
+            self.budget * 7 / 8
+        };
     }
 }
 

@@ -39,6 +39,8 @@ export interface DispatcherListener {
 
 /** A worker that has claimed none of its tasks for so long, in ms, is taken to be in a long one. */
 const kStuckMs = 1;
+/** A queue that holds so many windows of work for each worker is deep, and the window grows to as many. */
+const kDeep = 5;
 /** At most so many tasks go to one worker before the others are looked at. */
 const kShareMax = 32;
 /** After so many workers died holding it, an unbegun task is taken to be what kills them. */
@@ -203,12 +205,13 @@ export class Dispatcher implements LoopSource, WorkerEvents {
   }
 
   #prefetch(): void {
-    const { prefetchWindowMs, concurrency } = this.#options;
+    const { concurrency } = this.#options;
     const { ready } = this.crew;
     for (;;) {
       const first = this.#queue.peek();
       if (first === null || !this.#mayPrefetch(first)) return;
       const averageMs = Math.max(first.handler.averageMs, kLeastAverageMs);
+      const prefetchWindowMs = this.#windowMs(averageMs);
       let least: WorkerHandle | null = null;
       for (const worker of ready) {
         if (!worker.mayPrefetch || worker.exclusive || worker.holdsTransferred) continue;
@@ -228,6 +231,13 @@ export class Dispatcher implements LoopSource, WorkerEvents {
         this.#give(least);
       }
     }
+  }
+
+  /** Behind a deep queue a larger window delays nothing, and saves wakes. */
+  #windowMs(averageMs: number): number {
+    const { prefetchWindowMs } = this.#options;
+    const queuedMs = (this.#queue.length * averageMs) / this.crew.ready.length;
+    return queuedMs > kDeep * prefetchWindowMs ? kDeep * prefetchWindowMs : prefetchWindowMs;
   }
 
   #mayPrefetch(task: Task): boolean {
