@@ -7,6 +7,9 @@
 //!   Without it, two sides that answer each other never find back to spinning: each wake of a parked
 //!   thread costs more than a narrow budget, so each side misses because the other one parks. A wait
 //!   is learned from whether or not it began with a spin.
+//! - The *share* of near waits, hits among them: a moving average over some 16. Below a third there is
+//!   no spin, whatever the budget: one wait in ten is not worth burning a CPU that other threads,
+//!   and this one's own share of it, need.
 //! - Spins that miss by little, one after the other, are *refuted*: each held up the very answer it
 //!   waited for. That is how it looks when both threads share a CPU, because other processes keep
 //!   the rest busy, or because the scheduler has not moved them apart yet, which it does only while
@@ -29,6 +32,10 @@ const LEAST_SPINS: u32 = 8;
 const PAUSE: u32 = 1024;
 /// A pause is at most 2 to this times the first.
 const LONGEST_PAUSE: u32 = 5;
+/// The share of near waits that is all of them; in the average each wait weighs a 16th.
+const ALL_NEAR: u32 = 1 << 16;
+/// Spins pay from this share on.
+const WORTH: u32 = ALL_NEAR / 3;
 /// One wait in so many without a hit spins for `max_spin`.
 const FULL_TRY_EVERY: u32 = 32;
 
@@ -114,6 +121,8 @@ pub(crate) struct Policy {
     budget: Duration,
     /// Waits in a row without a hit.
     streak: u32,
+    /// The share of near waits, of `ALL_NEAR`.
+    near_share: u32,
     /// Time in spins that missed by less than `max`, since the last hit or pause.
     near_missed: Duration,
     /// Waits that are left of a pause.
@@ -130,6 +139,7 @@ impl Policy {
             max,
             budget: max,
             streak: 0,
+            near_share: ALL_NEAR,
             near_missed: Duration::ZERO,
             pause: 0,
             pauses: 0,
@@ -162,7 +172,10 @@ impl Policy {
         if self.streak % FULL_TRY_EVERY == FULL_TRY_EVERY - 1 {
             return Plan::Spin(self.max);
         }
-        if self.budget.is_zero() || expected.is_some_and(|expected| expected > self.budget) {
+        if self.near_share < WORTH
+            || self.budget.is_zero()
+            || expected.is_some_and(|expected| expected > self.budget)
+        {
             return Plan::Rest;
         }
         Plan::Spin(self.budget)
@@ -171,6 +184,7 @@ impl Policy {
     /// Work came while spinning.
     pub(crate) fn hit(&mut self) {
         self.streak = 0;
+        self.note(true);
         self.near_missed = Duration::ZERO;
         self.pauses = 0;
         self.budget = (self.budget * 5 / 4 + WIDEN).min(self.max);
@@ -179,14 +193,17 @@ impl Policy {
     /// A wait is over that no spin covered; `spun` says whether one was tried.
     pub(crate) fn miss(&mut self, spun: bool, wait: MissedWait) {
         self.streak = self.streak.wrapping_add(1);
+        let (waited, covered) = match wait {
+            MissedWait::UntilWork(waited) => (waited, self.max),
+            // The wake's own time is in it, and is taken to be half.
+            MissedWait::UntilAwake(waited) => (waited, self.max * 2),
+            MissedWait::NoWork => (Duration::MAX, Duration::ZERO),
+        };
+        self.note(waited < covered);
         if self.pause > 0 {
             self.pause -= 1;
             return;
         }
-        let waited = match wait {
-            MissedWait::UntilWork(waited) | MissedWait::UntilAwake(waited) => waited,
-            MissedWait::NoWork => Duration::MAX,
-        };
         if spun && waited < self.max * 2 {
             self.near_missed += self.budget;
             if self.near_missed >= REFUTED.max(self.max * LEAST_SPINS) {
@@ -197,11 +214,6 @@ impl Policy {
                 return;
             }
         }
-        // Of a sleep's end the wake's own time is taken to be half.
-        let covered = match wait {
-            MissedWait::UntilAwake(_) => self.max * 2,
-            MissedWait::UntilWork(_) | MissedWait::NoWork => self.max,
-        };
         self.budget = if waited < covered {
             (waited.min(self.max) * 5 / 4 + WIDEN).clamp(self.budget, self.max)
         } else if self.budget * 7 / 8 < LEAST {
@@ -209,6 +221,13 @@ impl Policy {
         } else {
             self.budget * 7 / 8
         };
+    }
+
+    fn note(&mut self, near: bool) {
+        self.near_share -= self.near_share / 16;
+        if near {
+            self.near_share += ALL_NEAR / 16;
+        }
     }
 }
 

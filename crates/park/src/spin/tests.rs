@@ -134,14 +134,43 @@ fn hits_widen_a_narrow_budget_back_to_max_spin() {
 }
 
 #[test]
-fn near_miss_without_a_spin_makes_the_next_wait_spin_for_it() {
+fn near_misses_without_spins_make_the_next_wait_spin_for_them() {
     let mut policy = narrowed();
-    assert_eq!(policy.plan(Some(us(1))), Plan::Rest);
-    policy.miss(false, MissedWait::UntilWork(us(4)));
+    let rested = (0..16).take_while(|_| {
+        let rests = policy.plan(Some(us(1))) == Plan::Rest;
+        if rests {
+            policy.miss(false, MissedWait::UntilWork(us(4)));
+        }
+        rests
+    });
+    assert!(rested.count() < 16);
     assert_eq!(
         policy.plan(Some(us(1))),
         Plan::Spin(Duration::from_nanos(5_500))
     );
+}
+
+/// Arrivals at random, a few of them soon: most spins would burn a CPU for nothing.
+#[test]
+fn waits_of_which_few_are_near_are_not_spun_for() {
+    let mut policy = Policy::new(MAX);
+    let mut spins = 0;
+    for wait in 0..3_200 {
+        let spun = matches!(policy.plan(None), Plan::Spin(_));
+        if wait >= 320 {
+            spins += u32::from(spun);
+        }
+        let near = wait % 8 == 0;
+        if near && spun {
+            policy.hit();
+        } else {
+            policy.miss(
+                spun,
+                MissedWait::UntilWork(if near { us(5) } else { us(400) }),
+            );
+        }
+    }
+    assert!(spins <= 2_880 / FULL_TRY_EVERY, "{spins}");
 }
 
 #[test]
@@ -199,7 +228,9 @@ fn spins_that_hold_up_their_own_answer_end_in_ever_longer_pauses() {
 #[test]
 fn wait_expected_to_outlast_the_budget_rests() {
     let mut policy = narrowed();
-    policy.miss(false, MissedWait::UntilWork(us(8)));
+    for _ in 0..16 {
+        policy.miss(false, MissedWait::UntilWork(us(8)));
+    }
     let budget = policy.budget();
     assert_eq!(policy.plan(Some(budget + us(1))), Plan::Rest);
     assert_eq!(policy.plan(Some(budget)), Plan::Spin(budget));
