@@ -55,7 +55,8 @@ export interface PoolOptions {
   readonly turnBudgetUs?: number;
   /**
    * µs of expected work that a worker may hold beyond the task it runs, if its tasks are measured
-   * to be that short; 0 holds back every task until a worker is free. @default 200
+   * to be that short; behind a deep queue, five times as much. What a worker has not begun can be
+   * taken back. 0 holds back every task until a worker is free. @default 200
    */
   readonly prefetchWindowUs?: number;
 }
