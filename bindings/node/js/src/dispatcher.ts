@@ -241,7 +241,9 @@ export class Dispatcher implements LoopSource, WorkerEvents {
   }
 
   #mayPrefetch(task: Task): boolean {
-    return task.handler.measured && task.transferList === null && !this.#isExclusive(task);
+    // An abort ends the worker, and with it results of tasks before that it has not posted yet: a
+    // task that may be aborted is never put behind others.
+    return task.handler.measured && task.transferList === null && !task.abortable;
   }
 
   /** Takes tasks back from a worker that will not get to them as soon as another would. */

@@ -2,8 +2,8 @@
 //
 // Guarantees: a task runs only if its claim succeeded, so one that the owner took back never does;
 // at most `concurrency` are begun and unsettled; after `turnBudget` of tasks in a row, synchronous
-// or not, the loop gets a turn (P1); results are posted in batches, and none waits for longer than
-// kFlushMs while tasks run; a result that cannot be cloned fails alone.
+// or not, the loop gets a turn (P1); results are posted in batches, and while tasks run none waits for
+// longer than kFlushMs and the task that then runs; a result that cannot be cloned fails alone.
 //
 // The clock is read once a task: its end is the start of the next.
 
