@@ -1,19 +1,20 @@
 // Which task goes to which worker, and when.
 //
 // `submit` queues; one microtask later everything that was queued in the meantime is dealt out,
-// with one message per worker:
+// with one wake per worker and as few messages as may be:
 //
 // 1. idle workers first, one task each, the warmest first;
 // 2. then workers that may run several at once, the emptiest first;
 // 3. then *prefetch*: a worker is given more than it can start, if its tasks are measured to be
-//    short (`prefetchWindow` of expected work, kPrefetchMax tasks).
+//    short (`prefetchWindow` of expected work, kDeep times that behind a deep queue; kPrefetchMax
+//    tasks). Tasks with a signal or a transfer list are put behind no other.
 //
 // A prefetch that was a wrong guess is taken back: when a worker idles while another holds tasks
 // it has not begun, or when a worker has begun nothing for a while, its unclaimed tasks are revoked
 // and dealt out again, in front of the queue.
 //
 // Guarantees: every accepted task settles exactly once, whatever happens to its worker; at most
-// `capacity` tasks are accepted and unsettled; tasks start in the order of their acceptance, but
+// `maxThreads * concurrency + maxQueue` tasks are accepted and unsettled; tasks start in the order of their acceptance, but
 // for those that a worker held when it died or was revoked from.
 
 import { Crew, type CrewLimits } from './crew.js';

@@ -22,7 +22,10 @@ export interface RunOptions {
   readonly name?: string;
   /** What is moved instead of copied, as for `postMessage`. */
   readonly transferList?: readonly Transferable[];
-  /** Aborts the task: one that waits never runs; for one that runs, its worker is terminated. */
+  /**
+   * Aborts the task: one that waits never runs; for one that runs, its worker is terminated. A task
+   * with a signal is put behind no other on a worker, so each costs a hop of its own.
+   */
   readonly signal?: AbortSignal;
 }
 
