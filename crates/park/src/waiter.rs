@@ -163,6 +163,23 @@ impl<W: Deref<Target = WaitWord>> Waiter<W> {
         true
     }
 
+    /// The thread turns to something that is not this protocol's: it no longer counts among the
+    /// participants, until the next `spin` or the end of the next park. What was missed is forgotten.
+    ///
+    /// For threads that wait now and then, a caller that blocks for a result, and must not take the
+    /// place of a spinner while they sleep elsewhere. Un-parks first if need be.
+    pub fn step_out(&mut self) {
+        if self.parked {
+            self.unpark();
+        }
+        self.session = None;
+        self.missed = None;
+        if self.counted {
+            self.counted = false;
+            self.participants.leave();
+        }
+    }
+
     /// Forgets a spin that was interrupted, without learning from it.
     pub fn end_session(&mut self) {
         self.session = None;
@@ -177,10 +194,37 @@ impl<W: Deref<Target = WaitWord>> Waiter<W> {
     ///
     /// Returns at once, whatever the policy says, if there is work. Un-parks first if need be.
     pub fn spin(&mut self, request: &SpinRequest, interrupted: impl FnMut() -> bool) -> Spin {
+        self.spin_on(request, || false, interrupted)
+    }
+
+    /// Like [`spin`](Self::spin), and `ready` counts as work too.
+    ///
+    /// For work that is handed over in a place of its own, so that a spinning waiter sees it without a
+    /// publication: one cache line travels instead of two. `ready` is polled all the time, so it has to
+    /// be a load or little more; what it makes visible is its own affair. The `recheck` of a park has to
+    /// look at the same place, and whoever fills it has to [`claim`](WaitWord::claim) afterwards.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::{sync::Arc, sync::atomic::{AtomicU32, Ordering}, time::Duration};
+    /// use cenote_park::{Spin, SpinRequest, WaitWord, Waiter};
+    ///
+    /// let mailbox = AtomicU32::new(7);
+    /// let mut waiter = Waiter::new(Arc::new(WaitWord::new()), Duration::from_micros(20));
+    /// let spin = waiter.spin_on(&SpinRequest::default(), || mailbox.load(Ordering::Acquire) != 0, || false);
+    /// assert_eq!(spin, Spin::Hit);
+    /// ```
+    pub fn spin_on(
+        &mut self,
+        request: &SpinRequest,
+        ready: impl Fn() -> bool,
+        interrupted: impl FnMut() -> bool,
+    ) -> Spin {
         if self.parked {
             self.unpark();
         }
-        let work = self.has_work();
+        let work = self.has_work() || ready();
         self.wait_is_over(work);
         if work {
             if self.session.take().is_some() {
@@ -213,13 +257,14 @@ impl<W: Deref<Target = WaitWord>> Waiter<W> {
                 }
             }
         };
-        self.spin_session(session, request, interrupted)
+        self.spin_session(session, request, ready, interrupted)
     }
 
     fn spin_session(
         &mut self,
         session: Session,
         request: &SpinRequest,
+        ready: impl Fn() -> bool,
         interrupted: impl FnMut() -> bool,
     ) -> Spin {
         // Relaxed, here and below: to a waker SPINNING and RUNNING are the same.
@@ -229,7 +274,7 @@ impl<W: Deref<Target = WaitWord>> Waiter<W> {
             session.left,
             request,
             self.participants,
-            || word.epoch() != seen,
+            || word.epoch() != seen || ready(),
             interrupted,
         );
         self.word.raw_state().store(RUNNING, Ordering::Relaxed);

@@ -1,0 +1,113 @@
+//! How a thread that is no worker waits for something: spin, then park on a futex, by the one policy.
+//!
+//! Each thread that ever waits has one wait word, made on first use. While it waits it counts among the
+//! process's participants; at all other times it does not, since nobody knows what it does.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+use std::task::{Wake, Waker};
+use std::time::{Duration, Instant};
+
+use cenote_park::{Spin, SpinRequest, Unparker, WaitWord, Waiter};
+
+/// This thread's side of waiting.
+struct Caller {
+    waiter: Waiter<Arc<WaitWord>>,
+    max_spin: Duration,
+    waker: Waker,
+}
+
+struct ThreadWaker(Unparker<Arc<WaitWord>, ()>);
+
+impl Wake for ThreadWaker {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
+impl Caller {
+    fn new(max_spin: Duration) -> Self {
+        let word = Arc::new(WaitWord::new());
+        let mut waiter = Waiter::new(Arc::clone(&word), max_spin);
+        waiter.step_out();
+        Caller {
+            waiter,
+            max_spin,
+            waker: Waker::from(Arc::new(ThreadWaker(Unparker::new(word, ())))),
+        }
+    }
+}
+
+thread_local! {
+    static CALLER: RefCell<Option<Caller>> = const { RefCell::new(None) };
+}
+
+/// Waits until `ready`, or until `deadline`; returns whether it is ready.
+///
+/// `register` leaves the waker with whoever makes it ready, who wakes it *after* `ready` has become true;
+/// it returns false if it is ready already. It is called once, and only if the spin was in vain.
+pub(crate) fn wait(
+    max_spin: Duration,
+    deadline: Option<Instant>,
+    ready: impl Fn() -> bool,
+    register: impl FnOnce(&Waker) -> bool,
+) -> bool {
+    if ready() {
+        return true;
+    }
+    // Taken out while it waits: a waker or a destructor that waits itself finds none, and makes its own.
+    let caller = CALLER
+        .try_with(|place| place.try_borrow_mut().ok().and_then(|mut place| place.take()))
+        .ok()
+        .flatten();
+    let mut caller = caller.unwrap_or_else(|| Caller::new(max_spin));
+    if caller.max_spin != max_spin {
+        caller.waiter.set_max_spin(max_spin);
+        caller.max_spin = max_spin;
+    }
+    let done = caller.wait(deadline, &ready, register);
+    caller.waiter.step_out();
+    // At the end of the thread there is no place for it any more: then it is dropped.
+    let _ = CALLER.try_with(|place| {
+        if let Ok(mut place) = place.try_borrow_mut() {
+            *place = Some(caller);
+        }
+    });
+    done
+}
+
+impl Caller {
+    fn wait(
+        &mut self,
+        deadline: Option<Instant>,
+        ready: &impl Fn() -> bool,
+        register: impl FnOnce(&Waker) -> bool,
+    ) -> bool {
+        // What came for an earlier wait is no news.
+        self.waiter.take();
+        let request = SpinRequest {
+            until: deadline,
+            ..SpinRequest::default()
+        };
+        if self.waiter.spin_on(&request, ready, || false) == Spin::Hit && ready() {
+            return true;
+        }
+        if !register(&self.waker) {
+            return true;
+        }
+        loop {
+            self.waiter.park_futex(deadline, ready);
+            self.waiter.take();
+            if ready() {
+                return true;
+            }
+            if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+                return false;
+            }
+        }
+    }
+}

@@ -1,0 +1,532 @@
+//! The allocation of a task, and everything that is done to it with unsafe code.
+//!
+//! A [`Cell`] begins with a [`Header`] that is the same for every task, so that queues and handles hold
+//! plain header pointers; what depends on the type goes through the header's [`VTable`]. The cell
+//! first holds the work, then, in the same place, its result.
+//!
+//! Ownership, phase by phase, is told in [`state`](super::state). In short: the stage belongs to whoever made
+//! the last step of the phase; after `DONE`, to the handle, or to the settler where there is no handle.
+//! Each typed function below names the step that gives it the right.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::mem;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr::NonNull;
+use std::task::Waker;
+
+use super::error::{Cause, JoinError};
+#[cfg(not(loom))]
+use super::extra::Extra;
+use super::state::{Finish, Phase, Snapshot, State};
+use crate::sync::{AtomicPtr, UnsafeCell};
+
+/// Which workers may take a task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Kind {
+    /// Runs from start to end on a worker.
+    Closure = 0,
+    /// Makes a future, which takes one of the worker's places until it is done.
+    Local = 1,
+}
+
+/// What is known of a task when it is made.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Meta {
+    /// The pool's number in this process.
+    pub(crate) pool: u32,
+    pub(crate) lane: u16,
+    /// 0 is served first.
+    pub(crate) band: u8,
+    pub(crate) kind: Kind,
+    /// Somebody else than the worker may settle it while it runs.
+    pub(crate) may_settle_early: bool,
+}
+
+/// What a run did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ran {
+    Completed,
+    Panicked,
+    /// It was settled while it ran; what it returned is dropped.
+    Overtaken,
+    /// A future was left on the worker, which settles it later.
+    Left,
+}
+
+/// What all tasks have in common. The start of every [`Cell`].
+#[repr(C)]
+pub(crate) struct Header {
+    state: State,
+    vtable: &'static VTable,
+    /// The next task of the queue this one is in. The queue's alone.
+    pub(crate) next: AtomicPtr<Header>,
+    /// When it was submitted, in the clock's own unit. Written before it is submitted.
+    pub(crate) submitted: u64,
+    pub(crate) meta: Meta,
+    waker: UnsafeCell<Option<Waker>>,
+    #[cfg(not(loom))]
+    extra: once_cell::race::OnceBox<Extra>,
+}
+
+impl Header {
+    /// A header that is no task: a queue's placeholder. Nothing but `next` may be used.
+    pub(crate) fn placeholder() -> Self {
+        unsafe fn unreachable_run(_: NonNull<Header>) -> Ran {
+            unreachable!("a placeholder was run")
+        }
+        unsafe fn unreachable_fail(_: NonNull<Header>, _: JoinError) {
+            unreachable!("a placeholder was settled")
+        }
+        unsafe fn unreachable_take(_: NonNull<Header>, _: *mut ()) {
+            unreachable!("a placeholder has no result")
+        }
+        unsafe fn unreachable_free(_: NonNull<Header>) {
+            unreachable!("a placeholder was freed")
+        }
+        static NONE: VTable = VTable {
+            run: unreachable_run,
+            fail: unreachable_fail,
+            drop_work: unreachable_free,
+            take: unreachable_take,
+            drop_result: unreachable_free,
+            free: unreachable_free,
+        };
+        let meta = Meta {
+            pool: 0,
+            lane: 0,
+            band: 0,
+            kind: Kind::Closure,
+            may_settle_early: false,
+        };
+        Header::new(&NONE, meta, 0)
+    }
+
+    fn new(vtable: &'static VTable, meta: Meta, submitted: u64) -> Self {
+        Header {
+            state: State::new(),
+            vtable,
+            next: AtomicPtr::new(std::ptr::null_mut()),
+            submitted,
+            meta,
+            waker: UnsafeCell::new(None),
+            #[cfg(not(loom))]
+            extra: once_cell::race::OnceBox::new(),
+        }
+    }
+
+    pub(crate) fn state(&self) -> &State {
+        &self.state
+    }
+
+    #[cfg(not(loom))]
+    pub(crate) fn extra(&self) -> Option<&Extra> {
+        self.extra.get()
+    }
+
+    #[cfg(not(loom))]
+    pub(crate) fn extra_or_new(&self) -> &Extra {
+        self.extra.get_or_init(Box::default)
+    }
+}
+
+/// What depends on the type of the work. Each function's contract is that of the function below of
+/// the same name.
+struct VTable {
+    run: unsafe fn(NonNull<Header>) -> Ran,
+    fail: unsafe fn(NonNull<Header>, JoinError),
+    drop_work: unsafe fn(NonNull<Header>),
+    take: unsafe fn(NonNull<Header>, *mut ()),
+    drop_result: unsafe fn(NonNull<Header>),
+    free: unsafe fn(NonNull<Header>),
+}
+
+/// What a task does.
+pub(crate) trait Work: Sized {
+    /// What it results in.
+    type Output;
+
+    /// Runs, and settles the task, now or later. The caller catches no panic: settling with it is the
+    /// work's own affair.
+    fn run(self, running: Running<Self>) -> Ran;
+}
+
+enum Stage<W: Work> {
+    Work(W),
+    Result(Result<W::Output, JoinError>),
+    Empty,
+}
+
+#[repr(C)]
+struct Cell<W: Work> {
+    header: Header,
+    stage: UnsafeCell<Stage<W>>,
+}
+
+impl<W: Work> Cell<W> {
+    const VTABLE: VTable = VTable {
+        run: run::<W>,
+        fail: fail::<W>,
+        drop_work: drop_work::<W>,
+        take: take::<W>,
+        drop_result: drop_result::<W>,
+        free: free::<W>,
+    };
+
+    /// # Safety
+    ///
+    /// `header` begins a live `Cell<W>`.
+    unsafe fn stage<'a>(header: NonNull<Header>) -> &'a UnsafeCell<Stage<W>> {
+        // SAFETY: the caller's word; `Cell` is `repr(C)` with the header first, and the pointer was made
+        // from the whole cell, so it may reach past the header. The reference is used by the
+        // functions below only while they hold a task reference. It is to an `UnsafeCell`, so it may
+        // coexist with others.
+        unsafe { &(*header.as_ptr().cast::<Cell<W>>()).stage }
+    }
+
+    /// # Safety
+    ///
+    /// As for `stage`, and the caller owns the stage at present.
+    unsafe fn replace(header: NonNull<Header>, stage: Stage<W>) -> Stage<W> {
+        // SAFETY: the caller's word.
+        let place = unsafe { Self::stage(header) };
+        place.with_mut(|place| {
+            // SAFETY: the caller owns the stage, so nobody else reads or writes it meanwhile, and it is
+            // initialized at all times.
+            mem::replace(unsafe { &mut *place }, stage)
+        })
+    }
+}
+
+/// Makes a task with two references: the first is the queue's, the second the handle's.
+pub(crate) fn new<W: Work>(work: W, meta: Meta, submitted: u64) -> (TaskRef, TaskRef) {
+    let cell = Box::new(Cell {
+        header: Header::new(const { &Cell::<W>::VTABLE }, meta, submitted),
+        stage: UnsafeCell::new(Stage::Work(work)),
+    });
+    let header = NonNull::from(Box::leak(cell)).cast::<Header>();
+    (TaskRef(header), TaskRef(header))
+}
+
+/// # Safety
+///
+/// `header` begins a live `Cell<W>`, whose phase the caller moved from `QUEUED` to `RUNNING`. The
+/// caller's reference goes over to this call.
+unsafe fn run<W: Work>(header: NonNull<Header>) -> Ran {
+    // SAFETY: who moved the phase out of `QUEUED` owns the work, which is in the stage.
+    let stage = unsafe { Cell::<W>::replace(header, Stage::Empty) };
+    let Stage::Work(work) = stage else {
+        unreachable!("a task that starts has its work")
+    };
+    work.run(Running {
+        task: TaskRef(header),
+        work: PhantomData,
+    })
+}
+
+/// Settles with an error.
+///
+/// # Safety
+///
+/// `header` begins a live `Cell<W>`; the caller moved its phase to `SETTLING`, and the work is gone
+/// from the stage. The caller's reference goes over to this call.
+unsafe fn fail<W: Work>(header: NonNull<Header>, error: JoinError) {
+    // SAFETY: who moved the phase to `SETTLING` owns the result; the reference is passed on.
+    unsafe { settle::<W>(header, Err(error)) };
+}
+
+/// # Safety
+///
+/// As for [`fail`], except that the phase may also be `RUNNING` if nobody but the caller may settle.
+unsafe fn settle<W: Work>(header: NonNull<Header>, result: Result<W::Output, JoinError>) {
+    // SAFETY: the caller owns the stage.
+    let before = unsafe { Cell::<W>::replace(header, Stage::Result(result)) };
+    debug_assert!(matches!(before, Stage::Empty), "settled twice, or with the work in place");
+    let task = TaskRef(header);
+    match task.header().state.finish() {
+        // The reference went with the step: the cell may be gone already.
+        Finish::Released => mem::forget(task),
+        Finish::Wake(false) => drop(task),
+        Finish::Wake(true) => {
+            let waker = task.header().waker.with_mut(|waker| {
+                // SAFETY: `WAKER` was set when the phase became `DONE`: the waker is the settler's.
+                unsafe { &mut *waker }.take()
+            });
+            drop(task);
+            if let Some(waker) = waker {
+                waker.wake();
+            }
+        }
+        Finish::Unwanted => {
+            // SAFETY: there is no handle, so the result is still the settler's.
+            unsafe { drop_result::<W>(header) };
+            drop(task);
+        }
+    }
+}
+
+/// # Safety
+///
+/// `header` begins a live `Cell<W>`, whose phase the caller moved from `QUEUED` to `SETTLING`.
+unsafe fn drop_work<W: Work>(header: NonNull<Header>) {
+    // SAFETY: who moved the phase out of `QUEUED` owns the work.
+    let work = unsafe { Cell::<W>::replace(header, Stage::Empty) };
+    drop_quietly(work);
+}
+
+/// Writes `Some(result)` to `into`, an `Option<Result<W::Output, JoinError>>`; or `None` if it was taken.
+///
+/// # Safety
+///
+/// `header` begins a live `Cell<W>` in phase `DONE`, the caller has its handle, and `into` is valid
+/// and of that type.
+unsafe fn take<W: Work>(header: NonNull<Header>, into: *mut ()) {
+    // SAFETY: after `DONE` the result is the handle's.
+    let stage = unsafe { Cell::<W>::replace(header, Stage::Empty) };
+    let result = match stage {
+        Stage::Result(result) => Some(result),
+        _ => None,
+    };
+    // SAFETY: the caller's word on type and validity.
+    unsafe { *into.cast::<Option<Result<W::Output, JoinError>>>() = result };
+}
+
+/// # Safety
+///
+/// `header` begins a live `Cell<W>` in phase `DONE`, and the caller owns the result.
+unsafe fn drop_result<W: Work>(header: NonNull<Header>) {
+    // SAFETY: the caller's word.
+    let result = unsafe { Cell::<W>::replace(header, Stage::Empty) };
+    drop_quietly(result);
+}
+
+/// # Safety
+///
+/// `header` begins a `Cell<W>` that nobody else has a reference to any more.
+unsafe fn free<W: Work>(header: NonNull<Header>) {
+    // SAFETY: it was made by `Box::new` in `new`, and the last reference is gone.
+    let cell = unsafe { Box::from_raw(header.as_ptr().cast::<Cell<W>>()) };
+    drop_quietly(cell);
+}
+
+/// Drops a value of the user's. A panic in there has nobody to go to, and must not take a worker or an
+/// unrelated caller with it.
+fn drop_quietly<T>(value: T) {
+    if mem::needs_drop::<T>() {
+        // Unwind safety: the value is gone either way.
+        drop(catch_unwind(AssertUnwindSafe(|| drop(value))));
+    }
+}
+
+/// A reference to a task of any type.
+pub(crate) struct TaskRef(NonNull<Header>);
+
+// SAFETY: work and results are `Send` (the pool's spawn functions require it), and the state word says which
+// one thread owns them; the rest of the header is atomic, immutable, or owned like the stage.
+unsafe impl Send for TaskRef {}
+// SAFETY: as above; a shared reference gives only the steps of the state word.
+unsafe impl Sync for TaskRef {}
+
+impl TaskRef {
+    pub(crate) fn header(&self) -> &Header {
+        // SAFETY: a reference keeps the cell alive, and the header is never borrowed mutably.
+        unsafe { self.0.as_ref() }
+    }
+
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        self.header().state.load()
+    }
+
+    /// The reference as a pointer, for a queue's links. Give it back with [`from_raw`](Self::from_raw).
+    pub(crate) fn into_raw(self) -> NonNull<Header> {
+        let header = self.0;
+        mem::forget(self);
+        header
+    }
+
+    /// # Safety
+    ///
+    /// `header` came from [`into_raw`](Self::into_raw), and this is the one time it is given back.
+    pub(crate) unsafe fn from_raw(header: NonNull<Header>) -> Self {
+        TaskRef(header)
+    }
+
+    /// Starts the task and runs it. `None`: it was settled before it could start.
+    pub(crate) fn run(self) -> Option<Ran> {
+        if !self.header().state.start() {
+            return None;
+        }
+        Some(self.run_started())
+    }
+
+    /// Runs a task whose `start` this thread has just won.
+    pub(crate) fn run_started(self) -> Ran {
+        debug_assert_ne!(self.snapshot().phase(), Phase::Queued);
+        let run = self.header().vtable.run;
+        // SAFETY: the caller of `start` owns the work; this reference goes over to the call.
+        unsafe { run(self.into_raw()) }
+    }
+
+    /// Settles a task that has not started, with `cause`. False: it has started, or is settled.
+    pub(crate) fn settle_queued(&self, cause: Cause) -> bool {
+        if !self.header().state.settle_queued(cause.note()) {
+            return false;
+        }
+        #[cfg(not(loom))]
+        if let Some(extra) = self.header().extra() {
+            extra.forget();
+        }
+        // SAFETY: this call has just moved the phase from `QUEUED` to `SETTLING`.
+        unsafe { (self.header().vtable.drop_work)(self.0) };
+        self.fail(cause);
+        true
+    }
+
+    /// Settles a task that runs and may be settled early. False: it is settled already.
+    #[cfg_attr(loom, allow(dead_code, reason = "deadlines are not modelled"))]
+    pub(crate) fn settle_running(&self, cause: Cause) -> bool {
+        debug_assert!(self.header().meta.may_settle_early);
+        if !self.header().state.settle_running() {
+            return false;
+        }
+        self.fail(cause);
+        true
+    }
+
+    /// The second half of the two above: the phase is `SETTLING` by this thread, the work is gone.
+    fn fail(&self, cause: Cause) {
+        let reference = self.clone().into_raw();
+        // SAFETY: this thread moved the phase to `SETTLING`; the work was dropped or was moved out when it
+        // started; the new reference goes over to the call.
+        unsafe { (self.header().vtable.fail)(reference, JoinError::new(cause)) };
+    }
+}
+
+impl Clone for TaskRef {
+    fn clone(&self) -> Self {
+        self.header().state.add_reference();
+        TaskRef(self.0)
+    }
+}
+
+impl Drop for TaskRef {
+    fn drop(&mut self) {
+        if self.header().state.drop_reference() {
+            // SAFETY: that was the last reference.
+            unsafe { (self.header().vtable.free)(self.0) };
+        }
+    }
+}
+
+impl fmt::Debug for TaskRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TaskRef")
+            .field("state", &self.header().state)
+            .field("meta", &self.header().meta)
+            .finish()
+    }
+}
+
+/// A task that runs: the right to settle it, held by its work.
+pub(crate) struct Running<W: Work> {
+    task: TaskRef,
+    work: PhantomData<fn(W)>,
+}
+
+impl<W: Work> Running<W> {
+    #[cfg_attr(loom, allow(dead_code, reason = "only futures look at it"))]
+    pub(crate) fn task(&self) -> &TaskRef {
+        &self.task
+    }
+
+    /// Settles with a value, or the payload of a panic.
+    pub(crate) fn settle(self, result: Result<W::Output, Cause>) -> Ran {
+        let ran = match &result {
+            Ok(_) => Ran::Completed,
+            Err(_) => Ran::Panicked,
+        };
+        if self.task.header().meta.may_settle_early && !self.task.header().state.settle_running() {
+            drop_quietly(result);
+            return Ran::Overtaken;
+        }
+        let header = self.task.into_raw();
+        // SAFETY: the task is of type `W`: `Running<W>` is made by `run::<W>` only. It is in phase `RUNNING`
+        // and nobody else may settle it, or this call has just moved it to `SETTLING`. `run` took the work out.
+        unsafe { settle::<W>(header, result.map_err(JoinError::new)) };
+        ran
+    }
+}
+
+/// The one reference that has the right to the result, once it is there.
+pub(crate) struct Joiner<T> {
+    task: TaskRef,
+    output: PhantomData<fn() -> T>,
+}
+
+impl<T> Joiner<T> {
+    /// # Safety
+    ///
+    /// `task` is the second of the two that [`new`] returned, for a work whose output is `T`.
+    pub(crate) unsafe fn new(task: TaskRef) -> Self {
+        Joiner {
+            task,
+            output: PhantomData,
+        }
+    }
+
+    pub(crate) fn task(&self) -> &TaskRef {
+        &self.task
+    }
+
+    pub(crate) fn is_done(&self) -> bool {
+        self.task.snapshot().is_done()
+    }
+
+    /// The result, if the task is done.
+    ///
+    /// # Panics
+    ///
+    /// If it was taken before.
+    pub(crate) fn take(&mut self) -> Option<Result<T, JoinError>> {
+        if !self.is_done() {
+            return None;
+        }
+        let mut result: Option<Result<T, JoinError>> = None;
+        // SAFETY: the task is done, this is its handle, and `result` is of the type `take` writes.
+        unsafe { (self.task.header().vtable.take)(self.task.0, (&raw mut result).cast()) };
+        Some(result.expect("a JoinHandle was polled again after it had returned its result"))
+    }
+
+    /// Leaves `waker` to be woken when the task is done. False: it is done already.
+    pub(crate) fn wait_with(&mut self, waker: &Waker) -> bool {
+        let header = self.task.header();
+        let now = header.state.load();
+        if now.is_done() {
+            return false;
+        }
+        if now.has_waker() && !header.state.withdraw_waker() {
+            return false;
+        }
+        header.waker.with_mut(|place| {
+            // SAFETY: `WAKER` is clear and the task was not done at the last step, which only this handle
+            // could set again: the waker is the handle's.
+            let place = unsafe { &mut *place };
+            match place {
+                Some(old) => old.clone_from(waker),
+                None => *place = Some(waker.clone()),
+            }
+        });
+        header.state.offer_waker()
+    }
+}
+
+impl<T> Drop for Joiner<T> {
+    fn drop(&mut self) {
+        if !self.task.header().state.leave() {
+            // SAFETY: the task was done while this handle existed, so the result is the handle's. If it was
+            // taken, there is nothing to drop.
+            unsafe { (self.task.header().vtable.drop_result)(self.task.0) };
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! Why a task has no value: [`JoinError`].
+
+use std::any::Any;
+use std::fmt;
+
+/// Why an accepted task did not return a value.
+///
+/// Every accepted task settles exactly once: with its value, or with one of these.
+///
+/// # Examples
+///
+/// ```
+/// let pool = cenote::Pool::new()?;
+/// let error = pool.try_spawn(|| panic!("out of cheese"))?.join().unwrap_err();
+/// assert!(error.is_panic());
+/// assert_eq!(error.code(), "CENOTE_TASK_PANICKED");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct JoinError(Cause);
+
+/// The causes.
+pub(crate) enum Cause {
+    Panicked(Box<dyn Any + Send>),
+    Aborted,
+    Expired,
+    TimedOut,
+    Cancelled,
+    NoWorker,
+    Forked,
+    WouldDeadlock,
+}
+
+impl Cause {
+    /// The cause as a note in the state word of a task that never started. Not 0.
+    pub(crate) fn note(&self) -> u8 {
+        match self {
+            Cause::Aborted => 1,
+            Cause::Expired => 2,
+            Cause::Cancelled => 3,
+            _ => 4,
+        }
+    }
+}
+
+impl JoinError {
+    pub(crate) fn new(cause: Cause) -> Self {
+        JoinError(cause)
+    }
+
+    pub(crate) fn cause(&self) -> &Cause {
+        &self.0
+    }
+
+    /// A stable name for the cause, for logs and metrics:
+    ///
+    /// | code | the task |
+    /// |---|---|
+    /// | `CENOTE_TASK_PANICKED` | panicked |
+    /// | `CENOTE_TASK_ABORTED` | was aborted through its handle |
+    /// | `CENOTE_TASK_EXPIRED` | had not started when its `queue_timeout` was over, and never will |
+    /// | `CENOTE_TASK_TIMED_OUT` | was not done when its `timeout` was over |
+    /// | `CENOTE_TASK_CANCELLED` | was cancelled by its token, or by the end of the pool |
+    /// | `CENOTE_NO_WORKER` | cannot run: no worker could be started |
+    /// | `CENOTE_FORKED` | belongs to the parent of this forked process, which has no workers |
+    /// | `CENOTE_WOULD_DEADLOCK` | runs on the very thread that wants to block for it |
+    pub fn code(&self) -> &'static str {
+        match self.0 {
+            Cause::Panicked(_) => "CENOTE_TASK_PANICKED",
+            Cause::Aborted => "CENOTE_TASK_ABORTED",
+            Cause::Expired => "CENOTE_TASK_EXPIRED",
+            Cause::TimedOut => "CENOTE_TASK_TIMED_OUT",
+            Cause::Cancelled => "CENOTE_TASK_CANCELLED",
+            Cause::NoWorker => "CENOTE_NO_WORKER",
+            Cause::Forked => "CENOTE_FORKED",
+            Cause::WouldDeadlock => "CENOTE_WOULD_DEADLOCK",
+        }
+    }
+
+    /// The task panicked; [`into_panic`](Self::into_panic) has the payload.
+    pub fn is_panic(&self) -> bool {
+        matches!(self.0, Cause::Panicked(_))
+    }
+
+    /// The task was aborted through its handle.
+    pub fn is_aborted(&self) -> bool {
+        matches!(self.0, Cause::Aborted)
+    }
+
+    /// The task waited longer than its `queue_timeout`, so it was dropped before it started.
+    pub fn is_expired(&self) -> bool {
+        matches!(self.0, Cause::Expired)
+    }
+
+    /// The task ran longer than its `timeout`. A closure may still be running: it is asked to stop through
+    /// its [`token`](crate::token), but a thread cannot be made to.
+    pub fn is_timed_out(&self) -> bool {
+        matches!(self.0, Cause::TimedOut)
+    }
+
+    /// The task's token was cancelled, or the pool was shut down before the task was done.
+    pub fn is_cancelled(&self) -> bool {
+        matches!(self.0, Cause::Cancelled)
+    }
+
+    /// There is no worker to run the task: none could be started, or this process is a fork.
+    pub fn is_lost(&self) -> bool {
+        matches!(self.0, Cause::NoWorker | Cause::Forked)
+    }
+
+    /// The payload of the panic, for [`std::panic::resume_unwind`].
+    ///
+    /// # Panics
+    ///
+    /// If this is no panic. Ask [`is_panic`](Self::is_panic) first, or use
+    /// [`try_into_panic`](Self::try_into_panic).
+    pub fn into_panic(self) -> Box<dyn Any + Send> {
+        match self.try_into_panic() {
+            Ok(payload) => payload,
+            Err(error) => panic!("`into_panic` on an error that is no panic: {error}"),
+        }
+    }
+
+    /// The payload of the panic, or the error back.
+    ///
+    /// # Errors
+    ///
+    /// This error itself, where it is no panic.
+    pub fn try_into_panic(self) -> Result<Box<dyn Any + Send>, JoinError> {
+        match self.0 {
+            Cause::Panicked(payload) => Ok(payload),
+            cause => Err(JoinError(cause)),
+        }
+    }
+}
+
+/// The message of a panic, where it is text.
+pub(crate) fn panic_message(payload: &(dyn Any + Send)) -> Option<&str> {
+    if let Some(text) = payload.downcast_ref::<&'static str>() {
+        Some(text)
+    } else {
+        payload.downcast_ref::<String>().map(String::as_str)
+    }
+}
+
+impl fmt::Display for JoinError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Cause::Panicked(payload) => match panic_message(&**payload) {
+                Some(message) => write!(f, "the task panicked: {message}"),
+                None => f.write_str("the task panicked with a payload that is no text"),
+            },
+            Cause::Aborted => f.write_str("the task was aborted"),
+            Cause::Expired => {
+                f.write_str("the task was dropped before it started: it waited longer than its queue_timeout")
+            }
+            Cause::TimedOut => f.write_str("the task ran longer than its timeout"),
+            Cause::Cancelled => f.write_str("the task was cancelled by its token or by the end of its pool"),
+            Cause::NoWorker => {
+                f.write_str("the task cannot run: the pool could not start a worker (see its worker_state and spawn failures)")
+            }
+            Cause::Forked => f.write_str(
+                "the task belongs to the parent of this forked process; build a pool after the fork",
+            ),
+            Cause::WouldDeadlock => f.write_str(
+                "the task runs on this very thread, which would wait for it for ever; await it instead",
+            ),
+        }
+    }
+}
+
+impl fmt::Debug for JoinError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JoinError")
+            .field("code", &self.code())
+            .field("message", &format_args!("{self}"))
+            .finish()
+    }
+}
+
+impl std::error::Error for JoinError {}

@@ -1,0 +1,168 @@
+//! What only some tasks have: deadlines, a cancellation token, a future on a worker.
+//!
+//! It is made on first use, so that a plain task carries one null pointer for all of this. One lock
+//! per task guards it, and is held for a few instructions; nothing is called while it is held.
+//!
+//! Guaranteed: an abort that comes before the task's future, or its token, exists is found when that is made.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Wake, Waker};
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
+
+use super::cell::TaskRef;
+use super::error::Cause;
+use crate::timer::{self, TimerKey};
+
+/// See the module.
+#[derive(Default)]
+pub(crate) struct Extra(Mutex<Inner>);
+
+#[derive(Default)]
+struct Inner {
+    aborted: bool,
+    token: Option<CancellationToken>,
+    /// Wakes when the token is cancelled while the task is queued.
+    queued_cancel: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
+    future: Option<tokio::task::AbortHandle>,
+    queue_deadline: Option<Instant>,
+    timeout: Option<Duration>,
+    /// The one deadline that is under way.
+    timer: Option<TimerKey>,
+}
+
+impl Extra {
+    /// Arms what bounds the time in the queue: call it once, before the task is submitted.
+    pub(crate) fn arm(
+        &self,
+        task: &TaskRef,
+        queue_timeout: Option<Duration>,
+        timeout: Option<Duration>,
+        token: Option<&CancellationToken>,
+    ) {
+        {
+            let mut inner = self.0.lock();
+            inner.timeout = timeout;
+            // A time too far to be told is no limit.
+            inner.queue_deadline = queue_timeout.and_then(|after| Instant::now().checked_add(after));
+            inner.token = token.map(CancellationToken::child_token);
+        }
+        if let Some(token) = token {
+            let mut cancelled = Box::pin(token.clone().cancelled_owned());
+            let waker = Waker::from(Arc::new(CancelQueued(task.clone())));
+            if cancelled.as_mut().poll(&mut Context::from_waker(&waker)).is_ready() {
+                task.settle_queued(Cause::Cancelled);
+                return;
+            }
+            self.0.lock().queued_cancel = Some(cancelled);
+            if token.is_cancelled() {
+                // The waker may have come before there was anything to forget.
+                task.settle_queued(Cause::Cancelled);
+                self.forget();
+                return;
+            }
+        }
+        let deadline = self.0.lock().queue_deadline;
+        if let Some(deadline) = deadline {
+            let expiring = task.clone();
+            // Without a timer the deadline is still looked at when a worker comes to the task.
+            let timer = timer::schedule(deadline, Box::new(move || {
+                expiring.settle_queued(Cause::Expired);
+            }));
+            self.0.lock().timer = timer.ok();
+        }
+    }
+
+    /// Whether the task may still start, as far as its deadline goes.
+    pub(crate) fn is_expired(&self) -> bool {
+        let deadline = self.0.lock().queue_deadline;
+        deadline.is_some_and(|deadline| Instant::now() >= deadline)
+    }
+
+    /// The task has started: what bounds its time in the queue is over, what bounds its run begins.
+    pub(crate) fn started(&self, task: &TaskRef) {
+        self.forget();
+        let timeout = self.0.lock().timeout;
+        let Some(at) = timeout.and_then(|after| Instant::now().checked_add(after)) else {
+            return;
+        };
+        let late = task.clone();
+        let timer = timer::schedule(at, Box::new(move || {
+            if late.settle_running(Cause::TimedOut)
+                && let Some(extra) = late.header().extra()
+            {
+                extra.stop();
+            }
+        }));
+        self.0.lock().timer = timer.ok();
+    }
+
+    /// Drops what refers back to the task: the timer and the wait for the token.
+    pub(crate) fn forget(&self) {
+        let (timer, cancel) = {
+            let mut inner = self.0.lock();
+            (inner.timer.take(), inner.queued_cancel.take())
+        };
+        if let Some(timer) = timer {
+            timer::cancel(timer);
+        }
+        drop(cancel);
+    }
+
+    /// The task is to stop: its token is cancelled, its future dropped by the worker it lives on.
+    pub(crate) fn stop(&self) {
+        let (token, future) = {
+            let mut inner = self.0.lock();
+            inner.aborted = true;
+            (inner.token.clone(), inner.future.clone())
+        };
+        if let Some(token) = token {
+            token.cancel();
+        }
+        if let Some(future) = future {
+            future.abort();
+        }
+    }
+
+    /// The task's token, made now if it has none.
+    pub(crate) fn token(&self) -> CancellationToken {
+        let mut inner = self.0.lock();
+        let aborted = inner.aborted;
+        let token = inner.token.get_or_insert_default().clone();
+        drop(inner);
+        if aborted {
+            token.cancel();
+        }
+        token
+    }
+
+    /// The token the task was given, if any.
+    pub(crate) fn given_token(&self) -> Option<CancellationToken> {
+        self.0.lock().token.clone()
+    }
+
+    /// The task's future lives on a worker now. It is dropped at once if the task was aborted before.
+    pub(crate) fn set_future(&self, future: tokio::task::AbortHandle) {
+        let aborted = {
+            let mut inner = self.0.lock();
+            inner.future = Some(future.clone());
+            inner.aborted
+        };
+        if aborted {
+            future.abort();
+        }
+    }
+}
+
+/// Settles a queued task when its token is cancelled.
+struct CancelQueued(TaskRef);
+
+impl Wake for CancelQueued {
+    fn wake(self: Arc<Self>) {
+        self.0.settle_queued(Cause::Cancelled);
+    }
+}

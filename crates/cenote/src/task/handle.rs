@@ -1,0 +1,304 @@
+//! The caller's side of a task: [`JoinHandle`], and [`AbortHandle`] to stop it from elsewhere.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use super::blocking;
+use super::cell::{Joiner, TaskRef};
+use super::error::{Cause, JoinError};
+use super::state::Phase;
+use crate::os::fork;
+use crate::worker;
+
+/// How far a task has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Status {
+    /// Accepted; no worker has begun with it.
+    Queued,
+    /// A worker runs it, or its future lives on a worker.
+    Running,
+    /// It has settled. A closure that outlived its `timeout` may still be running.
+    Finished,
+}
+
+/// The result of a task, when it comes. It can be awaited, joined from a blocking thread, aborted,
+/// detached, and asked.
+///
+/// Dropping it detaches the task, which runs all the same; a result is then dropped on the worker.
+///
+/// # Examples
+///
+/// ```
+/// let pool = cenote::Pool::new()?;
+/// let sum = pool.try_spawn(|| (1..=10).sum::<u32>())?;
+/// assert_eq!(sum.join()?, 55);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[must_use = "dropping a JoinHandle detaches the task; say so with `detach()`"]
+pub struct JoinHandle<T> {
+    joiner: Joiner<T>,
+    max_spin: Duration,
+    fork: u32,
+}
+
+impl<T> JoinHandle<T> {
+    pub(crate) fn new(joiner: Joiner<T>, max_spin: Duration, fork: u32) -> Self {
+        JoinHandle {
+            joiner,
+            max_spin,
+            fork,
+        }
+    }
+
+    /// Blocks until the task has settled: spins for at most the pool's `max_spin`, then sleeps.
+    ///
+    /// On a worker of the same pool, a closure that has not started is run here and now, so that waiting
+    /// for one's own pool does not use it up. Do not call it from async code: await the handle.
+    ///
+    /// # Errors
+    ///
+    /// If the task has no value; and with `CENOTE_WOULD_DEADLOCK` if it is a future that lives on this thread.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let pool = cenote::Pool::new()?;
+    /// assert_eq!(pool.try_spawn(|| "done")?.join()?, "done");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[inline]
+    pub fn join(mut self) -> Result<T, JoinError> {
+        match self.wait(None) {
+            Ok(()) => self.joiner.take().expect("a task that was waited for is done"),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Like [`join`](Self::join), for at most `limit`. If the task has not settled by then, the handle is returned.
+    ///
+    /// # Errors
+    ///
+    /// The handle, after `limit`. The inner result is that of `join`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let pool = cenote::Pool::new()?;
+    /// let (go, gone) = std::sync::mpsc::channel::<()>();
+    /// let handle = pool.try_spawn(move || gone.recv().is_ok())?;
+    /// let handle = handle.join_timeout(Duration::from_millis(5)).unwrap_err();
+    /// go.send(())?;
+    /// assert!(handle.join()?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn join_timeout(mut self, limit: Duration) -> Result<Result<T, JoinError>, Self> {
+        match self.wait(Instant::now().checked_add(limit)) {
+            Err(error) => Ok(Err(error)),
+            Ok(()) => match self.joiner.take() {
+                Some(result) => Ok(result),
+                None => Err(self),
+            },
+        }
+    }
+
+    /// Returns when the task is done, or at the deadline.
+    fn wait(&mut self, deadline: Option<Instant>) -> Result<(), JoinError> {
+        if self.joiner.is_done() {
+            return Ok(());
+        }
+        if self.fork != fork::generation() {
+            return Err(JoinError::new(Cause::Forked));
+        }
+        if worker::is_worker() {
+            worker::help_with(self.joiner.task())?;
+        }
+        // Both closures look at the joiner, one of them with a right of its own to it.
+        let task = self.joiner.task().clone();
+        let joiner = &mut self.joiner;
+        blocking::wait(
+            self.max_spin,
+            deadline,
+            || task.snapshot().is_done(),
+            |waker| joiner.wait_with(waker),
+        );
+        Ok(())
+    }
+
+    /// Asks the task to stop. True: it had not started, and never will.
+    ///
+    /// A future is dropped on its worker, at its next suspension. A closure that runs is asked through
+    /// its [`token`](crate::token), and its value, if it returns one, is the task's.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let pool = cenote::Pool::builder().threads(1).build()?;
+    /// let (go, gone) = std::sync::mpsc::channel::<()>();
+    /// let busy = pool.try_spawn(move || gone.recv().is_ok())?;
+    /// let queued = pool.try_spawn(|| unreachable!())?;
+    /// assert!(queued.abort());
+    /// assert!(queued.join().unwrap_err().is_aborted());
+    /// go.send(())?;
+    /// assert!(busy.join()?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn abort(&self) -> bool {
+        abort(self.joiner.task())
+    }
+
+    /// A handle that can only abort and ask; it does not keep the result.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let pool = cenote::Pool::new()?;
+    /// let handle = pool.try_spawn(|| 1)?;
+    /// let abort = handle.abort_handle();
+    /// handle.join()?;
+    /// assert!(abort.is_finished());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn abort_handle(&self) -> AbortHandle {
+        AbortHandle(self.joiner.task().clone())
+    }
+
+    /// Lets the task run by itself. The same as dropping the handle, and says that it is meant.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let pool = cenote::Pool::new()?;
+    /// pool.try_spawn(|| println!("in the background"))?.detach();
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn detach(self) {}
+
+    /// Whether the task has settled.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let pool = cenote::Pool::new()?;
+    /// let handle = pool.try_spawn(|| 1)?;
+    /// while !handle.is_finished() {
+    ///     std::thread::yield_now();
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn is_finished(&self) -> bool {
+        self.joiner.is_done()
+    }
+
+    /// How far the task has come. It may have gone on when this returns.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use cenote::Status;
+    ///
+    /// let pool = cenote::Pool::new()?;
+    /// let handle = pool.try_spawn(|| 1)?;
+    /// while handle.status() != Status::Finished {
+    ///     std::thread::yield_now();
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn status(&self) -> Status {
+        status(self.joiner.task())
+    }
+}
+
+impl<T> Future for JoinHandle<T> {
+    type Output = Result<T, JoinError>;
+
+    /// # Panics
+    ///
+    /// If it is polled again after it returned the result.
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        if let Some(result) = self.joiner.take() {
+            return Poll::Ready(result);
+        }
+        if self.fork != fork::generation() {
+            return Poll::Ready(Err(JoinError::new(Cause::Forked)));
+        }
+        if self.joiner.wait_with(context.waker()) {
+            return Poll::Pending;
+        }
+        match self.joiner.take() {
+            Some(result) => Poll::Ready(result),
+            None => unreachable!("a waker is refused only by a task that is done"),
+        }
+    }
+}
+
+impl<T> fmt::Debug for JoinHandle<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JoinHandle")
+            .field("status", &self.status())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Aborts a task from elsewhere than where its result goes. Made by [`JoinHandle::abort_handle`].
+#[derive(Clone)]
+pub struct AbortHandle(TaskRef);
+
+impl AbortHandle {
+    /// The same as [`JoinHandle::abort`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let pool = cenote::Pool::new()?;
+    /// let handle = pool.try_spawn(|| 1)?;
+    /// let abort = handle.abort_handle();
+    /// handle.join()?;
+    /// assert!(!abort.abort(), "it has run");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn abort(&self) -> bool {
+        abort(&self.0)
+    }
+
+    /// The same as [`JoinHandle::is_finished`].
+    pub fn is_finished(&self) -> bool {
+        self.0.snapshot().is_done()
+    }
+
+    /// The same as [`JoinHandle::status`].
+    pub fn status(&self) -> Status {
+        status(&self.0)
+    }
+}
+
+impl fmt::Debug for AbortHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AbortHandle")
+            .field("status", &self.status())
+            .finish()
+    }
+}
+
+fn abort(task: &TaskRef) -> bool {
+    if task.settle_queued(Cause::Aborted) {
+        return true;
+    }
+    if !task.header().state().ask_abort().is_done() {
+        // Made if it is not there yet: the task finds the wish in it when it makes a token or a future.
+        task.header().extra_or_new().stop();
+    }
+    false
+}
+
+fn status(task: &TaskRef) -> Status {
+    match task.snapshot().phase() {
+        Phase::Queued => Status::Queued,
+        Phase::Running => Status::Running,
+        Phase::Settling | Phase::Done => Status::Finished,
+    }
+}

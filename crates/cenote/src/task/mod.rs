@@ -1,0 +1,21 @@
+//! A task: one allocation that holds the work, later its result, and who waits for it.
+//!
+//! - [`state`]: the word that says who owns which part of it, and when.
+//! - [`cell`]: the allocation, and what can be done with it: run, fail, take the result.
+//! - [`extra`]: what only some tasks have: deadlines, a cancellation token, a future on a worker.
+//! - [`handle`]: the caller's side, `JoinHandle`.
+//! - [`blocking`]: how a thread that is no worker waits: spin, then park.
+
+#[cfg(not(loom))]
+pub(crate) mod blocking;
+pub(crate) mod cell;
+pub(crate) mod error;
+#[cfg(not(loom))]
+pub(crate) mod extra;
+#[cfg(not(loom))]
+pub(crate) mod handle;
+#[cfg(not(loom))]
+pub(crate) mod options;
+pub(crate) mod state;
+#[cfg(not(loom))]
+pub(crate) mod work;

@@ -1,0 +1,253 @@
+//! The state word of a task: its phase, who is interested, and how many references there are.
+//!
+//! ```text
+//!  63                 8 7       5   4       3       2      1 0
+//! +--------------------+---------+-------+-------+------+-------+
+//! | references         | unstart | ABORT | WAKER | JOIN | phase |
+//! +--------------------+---------+-------+-------+------+-------+
+//! ```
+//!
+//! `unstart` is a note of the host's about a task that was settled before it started, for whoever finds it
+//! in the queue later.
+//!
+//! Phases only ever move forward: `QUEUED` → `RUNNING` → `SETTLING` → `DONE`, each of the middle two
+//! may be skipped. Each step is one compare-and-swap, so of several that want to take it (the worker
+//! that starts the task, an abort, a deadline) one succeeds:
+//!
+//! - to `RUNNING`: whoever succeeds owns the work, and runs it;
+//! - to `SETTLING`: whoever succeeds owns the place of the result, and writes to it;
+//! - to `DONE`: releases the result to whoever has the handle.
+//!
+//! Who owns what: the *work* belongs to whoever left `QUEUED`. The *result* belongs to the settler until
+//! `DONE`, then to the handle while `JOIN` is set, or else still to the settler, who drops it. The
+//! *waker* belongs to the handle while `WAKER` is clear and the task is not done, else to the settler.
+
+use std::fmt;
+
+use crate::sync::{AtomicUsize, Ordering};
+
+const PHASE: usize = 0b11;
+const QUEUED: usize = 0;
+const RUNNING: usize = 1;
+const SETTLING: usize = 2;
+const DONE: usize = 3;
+/// The handle exists and will take the result.
+const JOIN: usize = 1 << 2;
+/// The handle has left a waker for the settler.
+const WAKER: usize = 1 << 3;
+/// Somebody asked the running task to stop.
+const ABORT: usize = 1 << 4;
+/// Where the note on an unstarted task lies.
+const NOTE_SHIFT: u32 = 5;
+const NOTE: usize = 0b111 << NOTE_SHIFT;
+/// One reference.
+const REF: usize = 1 << 8;
+
+/// How far a task has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    Queued,
+    Running,
+    Settling,
+    Done,
+}
+
+/// A value of the word.
+#[derive(Clone, Copy)]
+pub(crate) struct Snapshot(usize);
+
+impl Snapshot {
+    pub(crate) fn phase(self) -> Phase {
+        match self.0 & PHASE {
+            QUEUED => Phase::Queued,
+            RUNNING => Phase::Running,
+            SETTLING => Phase::Settling,
+            _ => Phase::Done,
+        }
+    }
+
+    pub(crate) fn is_done(self) -> bool {
+        self.0 & PHASE == DONE
+    }
+
+    pub(crate) fn is_joined(self) -> bool {
+        self.0 & JOIN != 0
+    }
+
+    pub(crate) fn has_waker(self) -> bool {
+        self.0 & WAKER != 0
+    }
+
+    pub(crate) fn is_aborted(self) -> bool {
+        self.0 & ABORT != 0
+    }
+
+    /// The note that [`State::settle_queued`] was given; 0 if the task was not settled by that.
+    pub(crate) fn note(self) -> u8 {
+        ((self.0 & NOTE) >> NOTE_SHIFT) as u8
+    }
+
+    pub(crate) fn references(self) -> usize {
+        self.0 / REF
+    }
+}
+
+impl fmt::Debug for Snapshot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Snapshot")
+            .field("phase", &self.phase())
+            .field("joined", &self.is_joined())
+            .field("waker", &self.has_waker())
+            .field("abort", &self.is_aborted())
+            .field("references", &self.references())
+            .finish()
+    }
+}
+
+/// What [`State::finish`] did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Finish {
+    /// Done, and the worker's reference is given up: the task must not be touched any more.
+    Released,
+    /// Done; the worker still has its reference, and the handle's waker to wake if there is one.
+    Wake(bool),
+    /// Done; nobody wants the result: the settler drops it, and still has its reference.
+    Unwanted,
+}
+
+/// The word itself.
+pub(crate) struct State(AtomicUsize);
+
+impl State {
+    /// Queued, wanted by a handle, with two references: the handle's and the queue's.
+    pub(crate) fn new() -> Self {
+        State(AtomicUsize::new(QUEUED | JOIN | (2 * REF)))
+    }
+
+    /// Acquires: whoever sees `DONE` also sees the result.
+    pub(crate) fn load(&self) -> Snapshot {
+        // Pairs with the releases in `finish` and `done`.
+        Snapshot(self.0.load(Ordering::Acquire))
+    }
+
+    /// `QUEUED` → `RUNNING`. True: the caller owns the work. False: it was settled meanwhile.
+    pub(crate) fn start(&self) -> bool {
+        self.step(|phase| (phase == QUEUED).then_some(RUNNING))
+    }
+
+    /// `QUEUED` → `SETTLING`, with a note below 8. True: the caller owns the work and the result, of a task
+    /// that will never run.
+    pub(crate) fn settle_queued(&self, note: u8) -> bool {
+        debug_assert!(note < 8);
+        let note = usize::from(note) << NOTE_SHIFT;
+        self.step(|phase| (phase == QUEUED).then_some(SETTLING | note))
+    }
+
+    /// `RUNNING` → `SETTLING`. True: the caller owns the result.
+    pub(crate) fn settle_running(&self) -> bool {
+        self.step(|phase| (phase == RUNNING).then_some(SETTLING))
+    }
+
+    fn step(&self, next: impl Fn(usize) -> Option<usize>) -> bool {
+        let mut now = self.0.load(Ordering::Relaxed);
+        loop {
+            let Some(phase) = next(now & PHASE) else {
+                return false;
+            };
+            // AcqRel: acquires what was written before the task was queued (the queue does so too, but
+            // an abort comes past it), and releases nothing more than the claim itself.
+            match self.0.compare_exchange_weak(
+                now,
+                now & !PHASE | phase,
+                Ordering::AcqRel,
+                Ordering::Relaxed,
+            ) {
+                Ok(_) => return true,
+                Err(changed) => now = changed,
+            }
+        }
+    }
+
+    /// To `DONE` by the worker, which has written the result and owns it. In the usual case, a handle
+    /// that has not begun to wait, this is the one step that also gives up the worker's reference.
+    pub(crate) fn finish(&self) -> Finish {
+        let mut now = self.0.load(Ordering::Relaxed);
+        loop {
+            let release = now & (JOIN | WAKER) == JOIN;
+            let mut next = now & !PHASE | DONE;
+            if release {
+                next -= REF;
+            }
+            // Release: the result is written before; pairs with `load`. Acquire: the waker was written
+            // before its flag was set (`offer_waker`).
+            match self.0.compare_exchange_weak(now, next, Ordering::AcqRel, Ordering::Relaxed) {
+                Ok(_) if release => return Finish::Released,
+                Ok(before) if before & JOIN == 0 => return Finish::Unwanted,
+                Ok(before) => return Finish::Wake(before & WAKER != 0),
+                Err(changed) => now = changed,
+            }
+        }
+    }
+
+    /// The handle has written its waker, and now gives it to the settler. False: done already; the waker
+    /// is still the handle's.
+    pub(crate) fn offer_waker(&self) -> bool {
+        // Release: pairs with the Acquire in `finish`, which makes the waker visible.
+        self.flag(|now| now | WAKER, Ordering::AcqRel)
+    }
+
+    /// The handle takes its waker back, to replace it. False: done already; the settler has it.
+    pub(crate) fn withdraw_waker(&self) -> bool {
+        self.flag(|now| now & !WAKER, Ordering::AcqRel)
+    }
+
+    /// The handle is dropped before the task is done: the settler drops the result. False: done already;
+    /// the result is the handle's.
+    pub(crate) fn leave(&self) -> bool {
+        self.flag(|now| now & !JOIN, Ordering::AcqRel)
+    }
+
+    fn flag(&self, change: impl Fn(usize) -> usize, success: Ordering) -> bool {
+        let mut now = self.0.load(Ordering::Acquire);
+        loop {
+            if now & PHASE == DONE {
+                return false;
+            }
+            match self.0.compare_exchange_weak(now, change(now), success, Ordering::Acquire) {
+                Ok(_) => return true,
+                Err(changed) => now = changed,
+            }
+        }
+    }
+
+    /// Asks a running task to stop. Returns what it found.
+    pub(crate) fn ask_abort(&self) -> Snapshot {
+        // AcqRel: whoever finds the flag set also sees what the asker did before.
+        Snapshot(self.0.fetch_or(ABORT, Ordering::AcqRel))
+    }
+
+    pub(crate) fn add_reference(&self) {
+        // Relaxed: whoever adds one holds one, so the count cannot reach zero meanwhile.
+        let before = self.0.fetch_add(REF, Ordering::Relaxed);
+        debug_assert!(before / REF > 0, "a reference was made from none");
+    }
+
+    /// True: that was the last one; the caller frees the task.
+    pub(crate) fn drop_reference(&self) -> bool {
+        // Acquire: if this is the only reference, everybody else's uses came before. It saves the
+        // read-modify-write, and with it the wait for the cache line.
+        if self.0.load(Ordering::Acquire) / REF == 1 {
+            return true;
+        }
+        // AcqRel: releases this owner's uses to whoever drops the last one, and acquires theirs.
+        let before = self.0.fetch_sub(REF, Ordering::AcqRel);
+        debug_assert!(before / REF > 0, "a reference was dropped twice");
+        before / REF == 1
+    }
+}
+
+impl fmt::Debug for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.load().fmt(f)
+    }
+}
