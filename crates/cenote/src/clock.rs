@@ -60,8 +60,10 @@ fn counter_is_one_clock() -> bool {
     }
     // The kernel compares the cores' counters, and leaves this source at the first disagreement.
     cfg!(all(target_arch = "x86_64", target_os = "linux"))
-        && std::fs::read_to_string("/sys/devices/system/clocksource/clocksource0/current_clocksource")
-            .is_ok_and(|source| source.trim() == "tsc")
+        && std::fs::read_to_string(
+            "/sys/devices/system/clocksource/clocksource0/current_clocksource",
+        )
+        .is_ok_and(|source| source.trim() == "tsc")
 }
 
 /// Measures the counter's rate, unless that is done: less than a millisecond as a rule, 200 at most.
@@ -171,15 +173,23 @@ mod tests {
         let measured = Stamp::now().since(start);
         let outer = outer.elapsed();
         let slack = Duration::from_micros(500);
-        assert!(measured + slack >= inner, "{measured:?} for at least {inner:?}");
-        assert!(measured <= outer + slack, "{measured:?} for at most {outer:?}");
+        assert!(
+            measured + slack >= inner,
+            "{measured:?} for at least {inner:?}"
+        );
+        assert!(
+            measured <= outer + slack,
+            "{measured:?} for at most {outer:?}"
+        );
     }
 
     #[test]
     fn stamps_of_two_threads_are_on_one_clock() {
         for _ in 0..200 {
             let before = Stamp::now();
-            let there = std::thread::spawn(Stamp::now).join().expect("only reads the clock");
+            let there = std::thread::spawn(Stamp::now)
+                .join()
+                .expect("only reads the clock");
             let after = Stamp::now();
             assert!(before <= there && there <= after);
         }

@@ -43,10 +43,10 @@ impl LatencyRecorder {
     /// Records one value.
     #[inline]
     pub(crate) fn record(&self, nanos: u64) {
-        self.counts[index(nanos)].add(1);
         self.sum.add(nanos);
         self.max.raise(nanos);
         self.min_complement.raise(!nanos);
+        self.counts[index(nanos)].add(1);
     }
 
     /// Adds the counts to `totals`.
@@ -119,7 +119,10 @@ mod tests {
     #[test]
     fn an_empty_recorder_has_neither_least_nor_greatest() {
         let recorder = LatencyRecorder::new();
-        assert_eq!((recorder.min(), recorder.max(), recorder.sum()), (u64::MAX, 0, 0));
+        assert_eq!(
+            (recorder.min(), recorder.max(), recorder.sum()),
+            (u64::MAX, 0, 0)
+        );
     }
 
     proptest! {

@@ -134,7 +134,9 @@ mod tests {
             shared.add(outcome, 1);
             for snapshot in [own.snapshot(), shared.snapshot()] {
                 let counts: Vec<u64> = snapshot.iter().map(|(_, count)| count).collect();
-                let expected: Vec<u64> = (0..counts.len()).map(|i| u64::from(i == position)).collect();
+                let expected: Vec<u64> = (0..counts.len())
+                    .map(|i| u64::from(i == position))
+                    .collect();
                 assert_eq!(counts, expected);
             }
         }

@@ -1,0 +1,225 @@
+//! Runs short jobs at given times: task timeouts, the growing of a pool.
+//!
+//! One thread, `cenote-timer`, serves the whole process. It starts with the first job and ends a
+//! second after the last. A job runs once, not before its time, on that thread, so it must be short and
+//! must not block: the next one waits for it. A panic in a job goes to the panic hook, as in any thread,
+//! and no further. Of [`cancel`] and a job's start exactly one wins.
+//!
+//! Jobs are in a map ordered by time, so that cancelling removes them at once: timeouts are
+//! nearly always cancelled, and nothing of them stays. Cancelling does not wake the thread; it
+//! wakes at the time it was waiting for, finds nothing and sleeps on.
+//!
+//! After a fork the child has none of its parent's jobs, and starts its own thread when it needs one.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr;
+use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use parking_lot::{Condvar, Mutex};
+
+use crate::os::fork;
+
+/// What is run.
+pub(crate) type Job = Box<dyn FnOnce() + Send>;
+
+/// Names a scheduled job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct TimerKey {
+    at: Instant,
+    /// Never given twice, also not in a forked child.
+    id: u64,
+}
+
+/// The timer's thread could not be started.
+pub(crate) struct ScheduleError {
+    /// Why.
+    pub(crate) source: io::Error,
+    /// The job, which was not scheduled.
+    pub(crate) job: Job,
+}
+
+impl std::fmt::Debug for ScheduleError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ScheduleError")
+            .field("source", &self.source)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Has `job` run at `at`, or soon if that is past.
+///
+/// # Errors
+///
+/// If the thread is not running and cannot be started. What was scheduled before stays so.
+pub(crate) fn schedule(at: Instant, job: Job) -> Result<TimerKey, ScheduleError> {
+    Timer::of_process().schedule(at, job)
+}
+
+/// Takes a job back; dropped here, it will not run. `false` if it has begun, or was cancelled.
+pub(crate) fn cancel(key: TimerKey) -> bool {
+    Timer::of_process().cancel(key)
+}
+
+/// How long the thread stays with nothing scheduled.
+const LINGER: Duration = Duration::from_secs(1);
+
+/// The timer of this process; of its parent, right after a fork; null before the first use. What it
+/// points to is never freed.
+static TIMER: AtomicPtr<Timer> = AtomicPtr::new(ptr::null_mut());
+
+static NEXT_ID: AtomicU64 = AtomicU64::new(0);
+
+struct Timer {
+    /// The process it belongs to.
+    generation: u32,
+    linger: Duration,
+    start_thread: fn(&'static Timer) -> io::Result<()>,
+    state: Mutex<State>,
+    /// Notified when the thread has to look again earlier than it meant to.
+    earlier: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    jobs: BTreeMap<TimerKey, Job>,
+    thread: Thread,
+}
+
+#[derive(Default)]
+enum Thread {
+    #[default]
+    None,
+    /// It will look at the jobs again without being notified.
+    Awake,
+    /// It sleeps until then.
+    Asleep(Instant),
+}
+
+impl Timer {
+    fn new(linger: Duration, start_thread: fn(&'static Timer) -> io::Result<()>) -> &'static Timer {
+        Box::leak(Box::new(Timer {
+            generation: fork::generation(),
+            linger,
+            start_thread,
+            state: Mutex::new(State::default()),
+            earlier: Condvar::new(),
+        }))
+    }
+
+    fn of_process() -> &'static Timer {
+        // Acquire, with the exchange below: what it points to was written before.
+        let mut current = TIMER.load(Ordering::Acquire);
+        loop {
+            // SAFETY: the pointer is null or came from `Timer::new`, which leaks.
+            if let Some(timer) = unsafe { current.as_ref() }
+                && timer.generation == fork::generation()
+            {
+                return timer;
+            }
+            // The parent's cannot be used: its lock may be held by a thread that is not here.
+            fork::install();
+            let own = Timer::new(LINGER, start_thread);
+            let exchanged = TIMER.compare_exchange(
+                current,
+                ptr::from_ref(own).cast_mut(),
+                Ordering::AcqRel,
+                Ordering::Acquire,
+            );
+            match exchanged {
+                Ok(_) => return own,
+                // Another thread was first. The box stays leaked: once in the life of a process.
+                Err(first) => current = first,
+            }
+        }
+    }
+
+    fn schedule(&'static self, at: Instant, job: Job) -> Result<TimerKey, ScheduleError> {
+        let key = TimerKey {
+            at,
+            id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
+        };
+        let mut state = self.state.lock();
+        match state.thread {
+            Thread::None => {
+                // With the lock held, so that of two callers one starts it. It is held for as long as
+                // that takes, and the thread's first act is to wait for it.
+                if let Err(source) = (self.start_thread)(self) {
+                    return Err(ScheduleError { source, job });
+                }
+                state.thread = Thread::Awake;
+            }
+            Thread::Awake => {}
+            Thread::Asleep(until) => {
+                if at < until {
+                    state.thread = Thread::Awake;
+                    self.earlier.notify_one();
+                }
+            }
+        }
+        state.jobs.insert(key, job);
+        Ok(key)
+    }
+
+    fn cancel(&self, key: TimerKey) -> bool {
+        // The lock is released before the job, which may hold anything, is dropped.
+        let job = self.state.lock().jobs.remove(&key);
+        job.is_some()
+    }
+
+    /// The thread.
+    fn run(&self) {
+        let mut state = self.state.lock();
+        let mut leave_at = None;
+        loop {
+            let now = Instant::now();
+            if let Some(first) = state.jobs.first_entry()
+                && first.key().at <= now
+            {
+                let job = first.remove();
+                leave_at = None;
+                parking_lot::MutexGuard::unlocked(&mut state, || run_job(job));
+                continue;
+            }
+            let until = match state.jobs.first_key_value() {
+                Some((key, _)) => {
+                    leave_at = None;
+                    key.at
+                }
+                None => {
+                    let leave_at = *leave_at.get_or_insert(now + self.linger);
+                    if leave_at <= now {
+                        state.thread = Thread::None;
+                        return;
+                    }
+                    leave_at
+                }
+            };
+            state.thread = Thread::Asleep(until);
+            self.earlier.wait_until(&mut state, until);
+            state.thread = Thread::Awake;
+        }
+    }
+}
+
+/// Runs a job; its panic ends here, after the panic hook has reported it.
+fn run_job(job: Job) {
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(job)) {
+        // A payload may panic once more when it is dropped; that one's payload is left alone.
+        if let Err(worse) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+            std::mem::forget(worse);
+        }
+    }
+}
+
+fn start_thread(timer: &'static Timer) -> io::Result<()> {
+    std::thread::Builder::new()
+        .name("cenote-timer".to_owned())
+        .spawn(|| timer.run())
+        .map(drop)
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests;
