@@ -287,11 +287,11 @@ mod tests {
     use proptest::prelude::*;
 
     fn histogram(values: &[u64]) -> Histogram {
-        let recorder = LatencyRecorder::new();
+        let recorder = LatencyRecorder::default();
         for &value in values {
             recorder.record(value);
         }
-        Histogram::of([&*recorder])
+        Histogram::of([&recorder])
     }
 
     /// Half of a bucket's width, and the HDR histogram's own rounding of it.
@@ -388,11 +388,11 @@ mod tests {
             b in prop::collection::vec(0_u64..1 << 39, 0..50),
         ) {
             let recorders = [&a, &b].map(|values| {
-                let recorder = LatencyRecorder::new();
+                let recorder = LatencyRecorder::default();
                 values.iter().for_each(|&value| recorder.record(value));
                 recorder
             });
-            let merged = Histogram::of(recorders.iter().map(|recorder| &**recorder));
+            let merged = Histogram::of(&recorders);
             prop_assert_eq!(&merged, &histogram(&[a, b].concat()));
         }
 

@@ -1,13 +1,14 @@
 //! Records latencies as they occur: a histogram with one writer and any number of readers.
 //!
-//! A value costs about 3 ns and no allocation. The buckets are log-linear, as an HDR histogram's:
-//! 32 to each power of two, so that a bucket is at most 1/32 of its value wide, from 1 ns to 2^40 ns
-//! (18 minutes); what is longer counts in the last bucket. Sum, least and greatest value are exact.
-//! The 9 KiB are taken zeroed from the allocator and latencies lie close together, so that only the
-//! pages in use become resident.
+//! A value costs about 2 ns. The buckets are log-linear, as an HDR histogram's: 32 to each power of
+//! two, so that a bucket is at most 1/32 of its value wide, from 1 ns to 2^40 ns (18 minutes); what is
+//! longer counts in the last bucket. Sum, least and greatest value are exact. Latencies lie close
+//! together, so the buckets of a power of two, 256 bytes, are allocated with its first value.
 //!
 //! Reading happens in [`Histogram::of`](super::Histogram::of), beside the writer and without stopping
 //! it: a value that is being recorded may be missing from one of the parts.
+
+use std::sync::OnceLock;
 
 use super::counter::Counter;
 
@@ -15,44 +16,52 @@ use super::counter::Counter;
 const PRECISION: u32 = 5;
 /// Values from 2 to this power on share the last bucket.
 const RANGE: u32 = 40;
-/// Twice the buckets of a power of two for the values below `2 << PRECISION`, each of which is its own.
-pub(super) const BUCKETS: usize = ((RANGE - PRECISION + 1) << PRECISION) as usize;
+/// The buckets of a power of two. The values below 32, too few for that many buckets, share a group.
+const GROUP: usize = 1 << PRECISION;
+const GROUPS: usize = (RANGE - PRECISION + 1) as usize;
+/// All buckets.
+pub(super) const BUCKETS: usize = GROUPS * GROUP;
 
 /// A latency histogram that one thread at a time writes.
 #[derive(Debug)]
-#[repr(C)]
 pub(crate) struct LatencyRecorder {
-    counts: [Counter; BUCKETS],
+    groups: [OnceLock<Box<[Counter; GROUP]>>; GROUPS],
     sum: Counter,
     /// The greatest value.
     max: Counter,
-    /// The complement of the least value, so that an empty recorder is all zeros.
+    /// The complement of the least value, which only rises, as the greatest does.
     min_complement: Counter,
 }
 
-// SAFETY: every field is a `Counter`, or an array of them, and `Counter` is a transparent `AtomicU64`:
-// any bits are a value.
-unsafe impl super::zeroed::Zeroable for LatencyRecorder {}
+impl Default for LatencyRecorder {
+    fn default() -> Self {
+        LatencyRecorder {
+            groups: [const { OnceLock::new() }; GROUPS],
+            sum: Counter::default(),
+            max: Counter::default(),
+            min_complement: Counter::default(),
+        }
+    }
+}
 
 impl LatencyRecorder {
-    /// An empty recorder.
-    pub(crate) fn new() -> Box<LatencyRecorder> {
-        super::zeroed::boxed()
-    }
-
     /// Records one value.
     #[inline]
     pub(crate) fn record(&self, nanos: u64) {
         self.sum.add(nanos);
         self.max.raise(nanos);
         self.min_complement.raise(!nanos);
-        self.counts[index(nanos)].add(1);
+        let bucket = index(nanos);
+        self.groups[bucket / GROUP].get_or_init(Box::default)[bucket % GROUP].add(1);
     }
 
     /// Adds the counts to `totals`.
     pub(super) fn add_counts_to(&self, totals: &mut [u64; BUCKETS]) {
-        for (total, count) in totals.iter_mut().zip(&self.counts) {
-            *total += count.get();
+        for (group, totals) in self.groups.iter().zip(totals.as_chunks_mut::<GROUP>().0) {
+            let Some(counts) = group.get() else { continue };
+            for (count, total) in counts.iter().zip(totals) {
+                *total += count.get();
+            }
         }
     }
 
@@ -118,7 +127,7 @@ mod tests {
 
     #[test]
     fn an_empty_recorder_has_neither_least_nor_greatest() {
-        let recorder = LatencyRecorder::new();
+        let recorder = LatencyRecorder::default();
         assert_eq!(
             (recorder.min(), recorder.max(), recorder.sum()),
             (u64::MAX, 0, 0)
@@ -139,7 +148,7 @@ mod tests {
 
         #[test]
         fn sum_least_and_greatest_are_exact(values in prop::collection::vec(0_u64..1 << 45, 1..50)) {
-            let recorder = LatencyRecorder::new();
+            let recorder = LatencyRecorder::default();
             for &value in &values {
                 recorder.record(value);
             }

@@ -9,14 +9,13 @@
 //! | `histogram.rs` | the public distribution of times |
 //! | `outcome.rs` | how tasks ended, and counting it |
 //! | `recorder.rs` | what a worker writes on the path of every task |
-//! | `latency.rs` `counter.rs` `zeroed.rs` | its parts |
+//! | `latency.rs` `counter.rs` | its parts |
 
 mod counter;
 mod histogram;
 mod latency;
 mod outcome;
 mod recorder;
-mod zeroed;
 
 use std::time::Duration;
 
