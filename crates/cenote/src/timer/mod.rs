@@ -15,6 +15,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -67,8 +68,8 @@ pub(crate) fn cancel(key: TimerKey) -> bool {
 const LINGER: Duration = Duration::from_secs(1);
 
 /// The timer of this process; of its parent, right after a fork; null before the first use. What it
-/// points to is never freed.
-static TIMER: AtomicPtr<Timer> = AtomicPtr::new(ptr::null_mut());
+/// points to came out of a box and is never freed.
+static TIMER: AtomicPtr<Arc<Timer>> = AtomicPtr::new(ptr::null_mut());
 
 static NEXT_ID: AtomicU64 = AtomicU64::new(0);
 
@@ -76,7 +77,7 @@ struct Timer {
     /// The process it belongs to.
     generation: u32,
     linger: Duration,
-    start_thread: fn(&'static Timer) -> io::Result<()>,
+    start_thread: fn(Arc<Timer>) -> io::Result<()>,
     state: Mutex<State>,
     /// Notified when the thread has to look again earlier than it meant to.
     earlier: Condvar,
@@ -99,21 +100,21 @@ enum Thread {
 }
 
 impl Timer {
-    fn new(linger: Duration, start_thread: fn(&'static Timer) -> io::Result<()>) -> &'static Timer {
-        Box::leak(Box::new(Timer {
+    fn new(linger: Duration, start_thread: fn(Arc<Timer>) -> io::Result<()>) -> Arc<Timer> {
+        Arc::new(Timer {
             generation: fork::generation(),
             linger,
             start_thread,
             state: Mutex::new(State::default()),
             earlier: Condvar::new(),
-        }))
+        })
     }
 
-    fn of_process() -> &'static Timer {
+    fn of_process() -> &'static Arc<Timer> {
         // Acquire, with the exchange below: what it points to was written before.
         let mut current = TIMER.load(Ordering::Acquire);
         loop {
-            // SAFETY: the pointer is null or came from `Timer::new`, which leaks.
+            // SAFETY: the pointer is null, or came from the box below and is never freed.
             if let Some(timer) = unsafe { current.as_ref() }
                 && timer.generation == fork::generation()
             {
@@ -121,22 +122,19 @@ impl Timer {
             }
             // The parent's cannot be used: its lock may be held by a thread that is not here.
             fork::install();
-            let own = Timer::new(LINGER, start_thread);
-            let exchanged = TIMER.compare_exchange(
-                current,
-                ptr::from_ref(own).cast_mut(),
-                Ordering::AcqRel,
-                Ordering::Acquire,
-            );
-            match exchanged {
-                Ok(_) => return own,
-                // Another thread was first. The box stays leaked: once in the life of a process.
-                Err(first) => current = first,
+            let own = Box::into_raw(Box::new(Timer::new(LINGER, start_thread)));
+            match TIMER.compare_exchange(current, own, Ordering::AcqRel, Ordering::Acquire) {
+                Ok(_) => current = own,
+                Err(first) => {
+                    // SAFETY: `own` came from the box above, and nobody else has seen it.
+                    drop(unsafe { Box::from_raw(own) });
+                    current = first;
+                }
             }
         }
     }
 
-    fn schedule(&'static self, at: Instant, job: Job) -> Result<TimerKey, ScheduleError> {
+    fn schedule(self: &Arc<Self>, at: Instant, job: Job) -> Result<TimerKey, ScheduleError> {
         let key = TimerKey {
             at,
             id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
@@ -146,7 +144,7 @@ impl Timer {
             Thread::None => {
                 // With the lock held, so that of two callers one starts it. It is held for as long as
                 // that takes, and the thread's first act is to wait for it.
-                if let Err(source) = (self.start_thread)(self) {
+                if let Err(source) = (self.start_thread)(self.clone()) {
                     return Err(ScheduleError { source, job });
                 }
                 state.thread = Thread::Awake;
@@ -214,11 +212,9 @@ fn run_job(job: Job) {
     }
 }
 
-fn start_thread(timer: &'static Timer) -> io::Result<()> {
-    std::thread::Builder::new()
-        .name("cenote-timer".to_owned())
-        .spawn(|| timer.run())
-        .map(drop)
+fn start_thread(timer: Arc<Timer>) -> io::Result<()> {
+    let thread = std::thread::Builder::new().name("cenote-timer".to_owned());
+    thread.spawn(move || timer.run()).map(drop)
 }
 
 #[cfg(all(test, not(loom)))]

@@ -1,5 +1,5 @@
+use std::sync::Barrier;
 use std::sync::mpsc;
-use std::sync::{Arc, Barrier};
 
 use super::*;
 
@@ -14,11 +14,11 @@ fn far() -> Instant {
     Instant::now() + Duration::from_secs(3600)
 }
 
-fn scheduled(timer: &'static Timer) -> usize {
+fn scheduled(timer: &Timer) -> usize {
     timer.state.lock().jobs.len()
 }
 
-fn has_thread(timer: &'static Timer) -> bool {
+fn has_thread(timer: &Timer) -> bool {
     !matches!(timer.state.lock().thread, Thread::None)
 }
 
@@ -105,7 +105,7 @@ fn cancelled_jobs_do_not_pile_up() {
             .expect("the thread is there");
         assert!(timer.cancel(key));
     }
-    assert_eq!(scheduled(timer), 1);
+    assert_eq!(scheduled(&timer), 1);
     assert!(timer.cancel(kept));
 }
 
@@ -143,7 +143,7 @@ fn of_cancel_and_start_exactly_one_wins() {
         }
         cancelled += u64::from(timer.cancel(key));
     }
-    assert_eq!(scheduled(timer), 0);
+    assert_eq!(scheduled(&timer), 0);
     wait_until(|| runs.load(Ordering::Relaxed) + cancelled >= 2_000);
     assert_eq!(runs.load(Ordering::Relaxed) + cancelled, 2_000);
 }
@@ -185,10 +185,11 @@ fn a_job_may_schedule_and_cancel() {
     let unwanted = timer
         .schedule(far(), Box::new(|| ()))
         .expect("a thread can be started");
+    let inside = timer.clone();
     let job = Box::new(move || {
-        assert!(timer.cancel(unwanted));
+        assert!(inside.cancel(unwanted));
         let next = Box::new(move || sender.send(()).expect("the test waits"));
-        timer.schedule(soon(), next).expect("the thread is there");
+        inside.schedule(soon(), next).expect("the thread is there");
     });
     timer
         .schedule(soon(), job)
@@ -198,7 +199,7 @@ fn a_job_may_schedule_and_cancel() {
 
 #[test]
 fn a_cancelled_job_may_use_the_timer_while_it_is_dropped() {
-    struct CancelsOther(&'static Timer, TimerKey);
+    struct CancelsOther(Arc<Timer>, TimerKey);
     impl Drop for CancelsOther {
         fn drop(&mut self) {
             assert!(self.0.cancel(self.1));
@@ -208,12 +209,12 @@ fn a_cancelled_job_may_use_the_timer_while_it_is_dropped() {
     let other = timer
         .schedule(far(), Box::new(|| ()))
         .expect("a thread can be started");
-    let guard = CancelsOther(timer, other);
+    let guard = CancelsOther(timer.clone(), other);
     let key = timer
         .schedule(far(), Box::new(move || drop(guard)))
         .expect("the thread is there");
     assert!(timer.cancel(key));
-    assert_eq!(scheduled(timer), 0);
+    assert_eq!(scheduled(&timer), 0);
 }
 
 #[test]
@@ -226,7 +227,7 @@ fn the_thread_ends_when_nothing_is_scheduled_and_starts_again() {
             .schedule(soon(), job)
             .expect("a thread can be started");
         receiver.recv_timeout(PATIENCE).expect("it runs");
-        wait_until(|| !has_thread(timer));
+        wait_until(|| !has_thread(&timer));
     }
 }
 
@@ -239,7 +240,7 @@ fn the_thread_stays_while_something_is_scheduled() {
     wait_until(|| matches!(timer.state.lock().thread, Thread::Asleep(_)));
     // Several times the linger.
     std::thread::sleep(Duration::from_millis(20));
-    assert!(has_thread(timer));
+    assert!(has_thread(&timer));
     assert!(timer.cancel(key));
 }
 
@@ -260,7 +261,7 @@ fn no_job_is_lost_while_the_thread_comes_and_goes() {
     for _ in 0..500 {
         receiver.recv_timeout(PATIENCE).expect("it runs");
     }
-    wait_until(|| !has_thread(timer));
+    wait_until(|| !has_thread(&timer));
 }
 
 #[test]
@@ -272,7 +273,7 @@ fn a_thread_that_cannot_be_started_gives_the_job_back() {
         .schedule(soon(), job)
         .expect_err("no thread can be started");
     assert_eq!(refused.source.kind(), io::ErrorKind::WouldBlock);
-    assert_eq!((scheduled(timer), has_thread(timer)), (0, false));
+    assert_eq!((scheduled(&timer), has_thread(&timer)), (0, false));
     (refused.job)();
     assert_eq!(receiver.try_recv(), Ok(42));
 }
