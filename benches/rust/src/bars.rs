@@ -1,0 +1,300 @@
+//! The bars that cenote is held to, and how far a run met them. Data first, one function to judge it.
+
+use crate::contender::Contender;
+use crate::report::Results;
+
+/// The largest value that meets a bar.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Limit {
+    /// This many of the figure's unit.
+    Absolute(f64),
+    /// This many times the best peer's.
+    TimesBestPeer(f64),
+    /// This many times that of the best peer that sleeps at once when it waits.
+    TimesBestSleeper(f64),
+    /// This many times that contender's, and so much more.
+    TimesPlus(f64, Contender, f64),
+}
+
+impl Limit {
+    /// For the table: with the name of who set it, where it is a comparison.
+    pub fn in_words(&self, opponent: Option<Contender>) -> String {
+        let name = opponent.map_or("", Contender::name);
+        let times = |factor: f64| {
+            if factor == 1.0 {
+                String::new()
+            } else {
+                format!("{factor} × ")
+            }
+        };
+        match self {
+            Limit::Absolute(most) => format!("≤ {most}"),
+            Limit::TimesBestPeer(factor) => format!("≤ {}best peer ({name})", times(*factor)),
+            Limit::TimesBestSleeper(factor) => {
+                format!("≤ {}best peer that does not spin ({name})", times(*factor))
+            }
+            Limit::TimesPlus(factor, _, 0.0) => format!("≤ {}{name}", times(*factor)),
+            Limit::TimesPlus(factor, _, more) => format!("≤ {}{name} + {more}", times(*factor)),
+        }
+    }
+}
+
+/// A figure of cenote, and what it may be at most.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Bar {
+    /// What the table calls it, with the unit.
+    pub what: &'static str,
+    /// Where it is measured.
+    pub scenario: &'static str,
+    /// Which figure of it.
+    pub figure: &'static str,
+    /// Which cenote.
+    pub contender: Contender,
+    /// At most this.
+    pub limit: Limit,
+}
+
+const fn bar(
+    what: &'static str,
+    (scenario, figure): (&'static str, &'static str),
+    limit: Limit,
+) -> Bar {
+    Bar {
+        what,
+        scenario,
+        figure,
+        contender: Contender::Cenote,
+        limit,
+    }
+}
+
+/// All bars, in the order of the table.
+pub static BARS: [Bar; 18] = {
+    use Contender::{CenoteNoSpin, SpawnBlocking, Threadpool};
+    use Limit::{Absolute, TimesBestPeer, TimesBestSleeper, TimesPlus};
+    [
+        bar("round trip p50, µs", ("roundtrip", "p50"), Absolute(0.3)),
+        bar("round trip p99, µs", ("roundtrip", "p99"), Absolute(1.5)),
+        bar(
+            "round trip p50, µs",
+            ("roundtrip", "p50"),
+            TimesBestPeer(0.1),
+        ),
+        Bar {
+            contender: CenoteNoSpin,
+            ..bar(
+                "the same with `max_spin = 0`, p50, µs",
+                ("roundtrip", "p50"),
+                TimesBestSleeper(1.0),
+            )
+        },
+        bar(
+            "the same with a 5 ms timer loop on each worker, p50, µs",
+            ("roundtrip-timers", "p50"),
+            Absolute(0.4),
+        ),
+        bar(
+            "round trip awaited on a multi-thread runtime, p50, µs",
+            ("awaited", "multi p50"),
+            TimesPlus(0.5, SpawnBlocking, 0.0),
+        ),
+        bar(
+            "round trip awaited on a current-thread runtime, p50, µs",
+            ("awaited", "current p50"),
+            TimesPlus(0.5, SpawnBlocking, 0.0),
+        ),
+        bar(
+            "burst, one producer, ns a task",
+            ("burst", "one producer"),
+            Absolute(70.0),
+        ),
+        bar(
+            "burst, four producers, ns a task",
+            ("burst", "four producers"),
+            TimesBestPeer(0.8),
+        ),
+        bar(
+            "allocations a task, with result",
+            ("allocations", "with result"),
+            Absolute(1.0),
+        ),
+        bar(
+            "allocations a task, detached",
+            ("allocations", "detached"),
+            Absolute(1.0),
+        ),
+        bar(
+            "open loop p99, µs",
+            ("open-loop", "p99"),
+            TimesBestPeer(1.0),
+        ),
+        bar(
+            "open loop p99.9, µs",
+            ("open-loop", "p99.9"),
+            TimesBestPeer(1.0),
+        ),
+        bar(
+            "one 1 ms task per 10 ms, CPU above the work, ms/s",
+            ("trickle", "CPU"),
+            TimesPlus(1.0, Threadpool, 0.0),
+        ),
+        bar("idle CPU, ms/s", ("idle", "CPU"), Absolute(1.0)),
+        bar(
+            "memory per idle worker, KiB",
+            ("memory", "RSS"),
+            TimesPlus(1.0, Threadpool, 16.0),
+        ),
+        bar(
+            "10 ms timer under saturation, p50, ms",
+            ("saturated-timer", "p50"),
+            Absolute(12.0),
+        ),
+        bar(
+            "10 ms timer under saturation, worst, ms",
+            ("saturated-timer", "worst"),
+            Absolute(12.0),
+        ),
+    ]
+};
+
+/// A bar, judged.
+#[derive(Debug, Clone, Copy)]
+pub struct Verdict {
+    /// Which.
+    pub bar: &'static Bar,
+    /// Who set the limit, where it is a comparison.
+    pub opponent: Option<Contender>,
+    /// The limit, in the figure's unit.
+    pub limit: f64,
+    /// The median over the rounds.
+    pub measured: f64,
+}
+
+impl Verdict {
+    /// Whether the figure is within the limit.
+    pub fn met(&self) -> bool {
+        self.measured <= self.limit
+    }
+
+    /// By what share of the limit the figure is above it.
+    pub fn missed_by(&self) -> f64 {
+        self.measured / self.limit - 1.0
+    }
+}
+
+/// Judges all bars whose figures were measured, by their medians.
+pub fn judge(results: &Results) -> Vec<Verdict> {
+    BARS.iter()
+        .filter_map(|bar| judge_one(bar, results))
+        .collect()
+}
+
+fn judge_one(bar: &'static Bar, results: &Results) -> Option<Verdict> {
+    let of = |contender| {
+        let spread = results.spread(bar.scenario, contender, bar.figure)?;
+        Some((contender, spread.median))
+    };
+    let best = |may: fn(Contender) -> bool| {
+        Contender::ALL
+            .into_iter()
+            .filter(|&contender| contender.is_peer() && may(contender))
+            .filter_map(of)
+            .min_by(|a, b| a.1.total_cmp(&b.1))
+    };
+    let (_, measured) = of(bar.contender)?;
+    let (opponent, limit) = match bar.limit {
+        Limit::Absolute(most) => (None, most),
+        Limit::TimesBestPeer(factor) => {
+            let (peer, value) = best(|_| true)?;
+            (Some(peer), value * factor)
+        }
+        Limit::TimesBestSleeper(factor) => {
+            let (peer, value) = best(|contender| !contender.spins())?;
+            (Some(peer), value * factor)
+        }
+        Limit::TimesPlus(factor, contender, more) => {
+            let (peer, value) = of(contender)?;
+            (Some(peer), value * factor + more)
+        }
+    };
+    Some(Verdict {
+        bar,
+        opponent,
+        limit,
+        measured,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenarios::{ALLOCATIONS, LATENCY};
+
+    fn roundtrip(values: &[(Contender, f64)]) -> Vec<Verdict> {
+        let mut results = Results::default();
+        for &(contender, p50) in values {
+            results.add(&LATENCY[0], contender, Ok(vec![p50, 1.0]));
+        }
+        judge(&results)
+    }
+
+    fn verdict(verdicts: &[Verdict], limit: Limit) -> Verdict {
+        *verdicts
+            .iter()
+            .find(|verdict| verdict.bar.figure == "p50" && verdict.bar.limit == limit)
+            .expect("it is judged")
+    }
+
+    #[test]
+    fn every_bar_names_a_figure_that_exists_and_a_contender_that_is_measured() {
+        for bar in &BARS {
+            let scenario = LATENCY
+                .iter()
+                .chain(&ALLOCATIONS)
+                .find(|one| one.name == bar.scenario)
+                .unwrap_or_else(|| panic!("no scenario {}", bar.scenario));
+            assert!(
+                scenario.figures.iter().any(|one| one.name == bar.figure),
+                "{}",
+                bar.what
+            );
+            assert!(scenario.contenders.contains(&bar.contender), "{}", bar.what);
+            if let Limit::TimesPlus(_, other, _) = bar.limit {
+                assert!(scenario.contenders.contains(&other), "{}", bar.what);
+            }
+        }
+    }
+
+    #[test]
+    fn the_best_peer_is_neither_cenote_nor_the_bare_machine() {
+        let verdicts = roundtrip(&[
+            (Contender::Cenote, 0.2),
+            (Contender::CenoteNoSpin, 1.0),
+            (Contender::BareCacheLines, 0.1),
+            (Contender::Rayon, 4.0),
+            (Contender::Threadpool, 3.0),
+        ]);
+        let best = verdict(&verdicts, Limit::TimesBestPeer(0.1));
+        assert_eq!(best.opponent, Some(Contender::Threadpool));
+        assert!(best.met(), "0.2 is below a tenth of 3");
+        assert!(verdict(&verdicts, Limit::Absolute(0.3)).met());
+    }
+
+    #[test]
+    fn without_spinning_cenote_is_held_to_those_that_do_not_spin() {
+        let verdicts = roundtrip(&[
+            (Contender::CenoteNoSpin, 5.0),
+            (Contender::Rayon, 1.0),
+            (Contender::Threadpool, 4.0),
+        ]);
+        let sleeper = verdict(&verdicts, Limit::TimesBestSleeper(1.0));
+        assert_eq!(sleeper.opponent, Some(Contender::Threadpool));
+        assert!(!sleeper.met());
+        assert!((sleeper.missed_by() - 0.25).abs() < 1e-9);
+    }
+
+    #[test]
+    fn what_was_not_measured_is_not_judged() {
+        assert!(roundtrip(&[(Contender::Rayon, 1.0)]).is_empty());
+    }
+}
