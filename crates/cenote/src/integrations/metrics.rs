@@ -130,8 +130,7 @@ pub fn describe() {
 
 /// Hands one snapshot to the installed recorder, under the label `pool` = `pool_name`.
 ///
-/// It costs about a microsecond for each of the figures and is meant for every few seconds, or for a
-/// scrape. Without a recorder it does nothing.
+/// It is meant for every few seconds, or for each scrape. Without a recorder it does nothing.
 ///
 /// ```
 /// let pool = cenote::Pool::builder().threads(1).build()?;
@@ -226,8 +225,7 @@ fn quantiles(histogram: &Histogram) -> impl Iterator<Item = (&'static str, f64)>
 
 #[cfg(all(test, not(loom)))]
 mod tests {
-    use std::collections::{BTreeMap, BTreeSet};
-    use std::time::Duration;
+    use std::collections::BTreeMap;
 
     use metrics_util::debugging::{DebugValue, DebuggingRecorder, Snapshot};
 
@@ -339,28 +337,26 @@ mod tests {
     }
 
     #[test]
-    fn every_metric_is_described_and_every_description_is_used() {
+    fn every_metric_is_described() {
         let recorder = DebuggingRecorder::new();
         let snapshotter = recorder.snapshotter();
         ::metrics::with_local_recorder(&recorder, || {
             describe();
             publish("p", &stats());
         });
-        let mut described = BTreeSet::new();
-        for (key, unit, description, _) in snapshotter.snapshot().into_vec() {
-            let name = key.key().name().to_owned();
+        let published = snapshotter.snapshot().into_vec();
+        assert!(!published.is_empty());
+        for (key, unit, description, _) in published {
             assert!(
                 unit.is_some() && description.is_some(),
-                "{name} is not described"
+                "{} is not described",
+                key.key().name()
             );
-            described.insert(name);
         }
-        assert_eq!(described.len(), 19, "{described:?}");
     }
 
     #[test]
     fn without_a_recorder_nothing_happens() {
         publish("p", &stats());
-        assert_eq!(nanos(Duration::MAX), u64::MAX);
     }
 }

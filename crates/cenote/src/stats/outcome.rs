@@ -153,12 +153,17 @@ mod tests {
 
     #[test]
     fn no_count_is_lost_between_many_writers() {
+        const EACH: u64 = 1_000_000;
         let counts = SharedOutcomes::default();
+        let start = std::sync::Barrier::new(4);
         std::thread::scope(|scope| {
             for _ in 0..4 {
-                scope.spawn(|| (0..10_000).for_each(|_| counts.add(Outcome::Rejected, 1)));
+                scope.spawn(|| {
+                    start.wait();
+                    (0..EACH).for_each(|_| counts.add(Outcome::Rejected, 1));
+                });
             }
         });
-        assert_eq!(counts.snapshot().rejected, 40_000);
+        assert_eq!(counts.snapshot().rejected, 4 * EACH);
     }
 }

@@ -47,21 +47,23 @@ fn a_job_runs_on_the_timer_thread_and_not_before_its_time() {
 }
 
 #[test]
-fn jobs_run_in_the_order_of_their_times() {
+fn jobs_run_in_the_order_of_their_times_and_none_too_early() {
     let timer = Timer::new(LINGER, start_thread);
     let (sender, receiver) = mpsc::channel();
-    let start = Instant::now() + Duration::from_millis(20);
+    let start = soon();
     for i in [3, 1, 4, 0, 2] {
         let sender = sender.clone();
-        let job = Box::new(move || sender.send(i).expect("the test waits"));
-        timer
-            .schedule(start + Duration::from_micros(i), job)
-            .expect("a thread can be started");
+        let at = start + Duration::from_millis(2 * i);
+        let job = Box::new(move || {
+            let ran = Instant::now();
+            sender.send((i, ran >= at)).expect("the test waits");
+        });
+        timer.schedule(at, job).expect("a thread can be started");
     }
-    let order: Vec<u64> = (0..5)
+    let ran: Vec<_> = (0..5)
         .map(|_| receiver.recv_timeout(PATIENCE).expect("it runs"))
         .collect();
-    assert_eq!(order, [0, 1, 2, 3, 4]);
+    assert_eq!(ran, [0, 1, 2, 3, 4].map(|i| (i, true)));
 }
 
 #[test]
