@@ -257,6 +257,23 @@ mod tests {
     }
 
     #[test]
+    fn so_many_ticks_are_that_time() {
+        for time in [
+            Duration::ZERO,
+            Duration::from_micros(20),
+            Duration::from_secs(3600),
+        ] {
+            let stamp = Stamp::now();
+            let later = Stamp::from_bits(stamp.to_bits() + ticks(time));
+            let error = later.since(stamp).abs_diff(time);
+            assert!(
+                error <= Duration::from_nanos(10) + time / 1_000_000,
+                "{time:?}: {error:?}"
+            );
+        }
+    }
+
+    #[test]
     fn bits_give_the_stamp_back() {
         let stamp = Stamp::now();
         assert_eq!(Stamp::from_bits(stamp.to_bits()), stamp);
