@@ -10,10 +10,10 @@ pub(crate) use std::sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering, 
 pub(crate) use loom::sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering, fence};
 
 #[cfg(not(loom))]
-pub(crate) use parking_lot::{Mutex, MutexGuard};
+pub(crate) use parking_lot::Mutex;
 
 #[cfg(loom)]
-pub(crate) use self::model_lock::{Mutex, MutexGuard};
+pub(crate) use self::model_lock::Mutex;
 
 #[cfg(loom)]
 pub(crate) use loom::cell::UnsafeCell;

@@ -46,17 +46,19 @@ thread_local! {
     static CALLER: RefCell<Option<Caller>> = const { RefCell::new(None) };
 }
 
-/// Waits until `ready`, or until `deadline`; returns whether it is ready.
-///
-/// `register` leaves the waker with whoever makes it ready, who wakes it *after* `ready` has become true;
-/// it returns false if it is ready already. It is called once, and only if the spin was in vain.
-pub(crate) fn wait(
-    max_spin: Duration,
-    deadline: Option<Instant>,
-    ready: impl Fn() -> bool,
-    register: impl FnOnce(&Waker) -> bool,
-) -> bool {
-    if ready() {
+/// What a thread waits for.
+pub(crate) trait Awaited {
+    /// Whether it is there. Polled all the time during the spin.
+    fn is_ready(&self) -> bool;
+
+    /// Leaves `waker` with whoever makes it ready, who wakes it *after* `is_ready` has become true. False: it is
+    /// ready already. Called once in a wait, and only if the spin was in vain.
+    fn register(&mut self, waker: &Waker) -> bool;
+}
+
+/// Waits until `awaited` is ready, or until `deadline`; returns whether it is ready.
+pub(crate) fn wait(max_spin: Duration, deadline: Option<Instant>, awaited: &mut impl Awaited) -> bool {
+    if awaited.is_ready() {
         return true;
     }
     // Taken out while it waits: a waker or a destructor that waits itself finds none, and makes its own.
@@ -69,7 +71,7 @@ pub(crate) fn wait(
         caller.waiter.set_max_spin(max_spin);
         caller.max_spin = max_spin;
     }
-    let done = caller.wait(deadline, &ready, register);
+    let done = caller.wait(deadline, awaited);
     caller.waiter.step_out();
     // At the end of the thread there is no place for it any more: then it is dropped.
     let _ = CALLER.try_with(|place| {
@@ -81,28 +83,24 @@ pub(crate) fn wait(
 }
 
 impl Caller {
-    fn wait(
-        &mut self,
-        deadline: Option<Instant>,
-        ready: &impl Fn() -> bool,
-        register: impl FnOnce(&Waker) -> bool,
-    ) -> bool {
+    fn wait(&mut self, deadline: Option<Instant>, awaited: &mut impl Awaited) -> bool {
         // What came for an earlier wait is no news.
         self.waiter.take();
         let request = SpinRequest {
             until: deadline,
             ..SpinRequest::default()
         };
-        if self.waiter.spin_on(&request, ready, || false) == Spin::Hit && ready() {
+        let spin = self.waiter.spin_on(&request, || awaited.is_ready(), || false);
+        if spin == Spin::Hit && awaited.is_ready() {
             return true;
         }
-        if !register(&self.waker) {
+        if !awaited.register(&self.waker) {
             return true;
         }
         loop {
-            self.waiter.park_futex(deadline, ready);
+            self.waiter.park_futex(deadline, || awaited.is_ready());
             self.waiter.take();
-            if ready() {
+            if awaited.is_ready() {
                 return true;
             }
             if deadline.is_some_and(|deadline| Instant::now() >= deadline) {

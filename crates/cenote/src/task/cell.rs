@@ -42,6 +42,8 @@ pub(crate) struct Meta {
     pub(crate) kind: Kind,
     /// Somebody else than the worker may settle it while it runs.
     pub(crate) may_settle_early: bool,
+    /// It is handed the worker's state.
+    pub(crate) needs_state: bool,
 }
 
 /// What a run did.
@@ -49,6 +51,10 @@ pub(crate) struct Meta {
 pub(crate) enum Ran {
     Completed,
     Panicked,
+    /// A future that was dropped because somebody asked for it.
+    Aborted,
+    /// A future that was dropped because its token was cancelled or its worker ends.
+    Cancelled,
     /// It was settled while it ran; what it returned is dropped.
     Overtaken,
     /// A future was left on the worker, which settles it later.
@@ -99,6 +105,7 @@ impl Header {
             band: 0,
             kind: Kind::Closure,
             may_settle_early: false,
+            needs_state: false,
         };
         Header::new(&NONE, meta, 0)
     }
@@ -440,11 +447,13 @@ impl<W: Work> Running<W> {
         &self.task
     }
 
-    /// Settles with a value, or the payload of a panic.
+    /// Settles with a value, or why there is none.
     pub(crate) fn settle(self, result: Result<W::Output, Cause>) -> Ran {
         let ran = match &result {
             Ok(_) => Ran::Completed,
-            Err(_) => Ran::Panicked,
+            Err(Cause::Panicked(_)) => Ran::Panicked,
+            Err(Cause::Aborted) => Ran::Aborted,
+            Err(_) => Ran::Cancelled,
         };
         if self.task.header().meta.may_settle_early && !self.task.header().state.settle_running() {
             drop_quietly(result);
@@ -518,6 +527,30 @@ impl<T> Joiner<T> {
             }
         });
         header.state.offer_waker()
+    }
+}
+
+impl<T> Joiner<T> {
+    /// The work of a task that never was submitted. Gives the handle back if it is settled all the same.
+    ///
+    /// # Safety
+    ///
+    /// The task was made by [`new`] with a work of type `W`.
+    pub(crate) unsafe fn into_work<W: Work<Output = T>>(self) -> Result<W, Self> {
+        let header = self.task.header();
+        if !header.state.start() {
+            return Err(self);
+        }
+        #[cfg(not(loom))]
+        if let Some(extra) = header.extra() {
+            extra.forget();
+        }
+        // SAFETY: the caller's word on the type; this call moved the phase out of `QUEUED`.
+        let stage = unsafe { Cell::<W>::replace(self.task.0, Stage::Empty) };
+        match stage {
+            Stage::Work(work) => Ok(work),
+            _ => unreachable!("a task that is queued has its work"),
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Wake, Waker};
+use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
@@ -29,6 +30,8 @@ struct Inner {
     /// Wakes when the token is cancelled while the task is queued.
     queued_cancel: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
     future: Option<tokio::task::AbortHandle>,
+    /// The thread its future lives on.
+    thread: Option<ThreadId>,
     queue_deadline: Option<Instant>,
     timeout: Option<Duration>,
     /// The one deadline that is under way.
@@ -150,11 +153,19 @@ impl Extra {
         let aborted = {
             let mut inner = self.0.lock();
             inner.future = Some(future.clone());
+            inner.thread = Some(thread::current().id());
             inner.aborted
         };
         if aborted {
             future.abort();
         }
+    }
+}
+
+impl Extra {
+    /// Whether the task's future lives on this thread.
+    pub(crate) fn lives_here(&self) -> bool {
+        self.0.lock().thread == Some(thread::current().id())
     }
 }
 

@@ -3,10 +3,10 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
-use super::blocking;
+use super::blocking::{self, Awaited};
 use super::cell::{Joiner, TaskRef};
 use super::error::{Cause, JoinError};
 use super::state::Phase;
@@ -51,6 +51,10 @@ impl<T> JoinHandle<T> {
             max_spin,
             fork,
         }
+    }
+
+    pub(crate) fn task(&self) -> &TaskRef {
+        self.joiner.task()
     }
 
     /// Blocks until the task has settled: spins for at most the pool's `max_spin`, then sleeps.
@@ -117,15 +121,7 @@ impl<T> JoinHandle<T> {
         if worker::is_worker() {
             worker::help_with(self.joiner.task())?;
         }
-        // Both closures look at the joiner, one of them with a right of its own to it.
-        let task = self.joiner.task().clone();
-        let joiner = &mut self.joiner;
-        blocking::wait(
-            self.max_spin,
-            deadline,
-            || task.snapshot().is_done(),
-            |waker| joiner.wait_with(waker),
-        );
+        blocking::wait(self.max_spin, deadline, &mut self.joiner);
         Ok(())
     }
 
@@ -210,6 +206,16 @@ impl<T> JoinHandle<T> {
     /// ```
     pub fn status(&self) -> Status {
         status(self.joiner.task())
+    }
+}
+
+impl<T> Awaited for Joiner<T> {
+    fn is_ready(&self) -> bool {
+        self.is_done()
+    }
+
+    fn register(&mut self, waker: &Waker) -> bool {
+        self.wait_with(waker)
     }
 }
 

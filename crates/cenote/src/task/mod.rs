@@ -14,8 +14,6 @@ pub(crate) mod error;
 pub(crate) mod extra;
 #[cfg(not(loom))]
 pub(crate) mod handle;
-#[cfg(not(loom))]
-pub(crate) mod options;
 pub(crate) mod state;
 #[cfg(not(loom))]
 pub(crate) mod work;

@@ -1,0 +1,38 @@
+//! A worker-thread pool for closures, futures and background work: microsecond hand-off, and it never stalls what a task left
+//! running.
+#![cfg_attr(docsrs, feature(doc_cfg))]
+#![deny(missing_docs)]
+
+#[cfg(not(loom))]
+mod clock;
+#[cfg(not(loom))]
+mod os;
+#[cfg(not(loom))]
+mod pool;
+mod queue;
+#[cfg(not(loom))]
+mod stats;
+mod sync;
+mod task;
+#[cfg(not(loom))]
+mod timer;
+#[cfg(not(loom))]
+mod worker;
+
+#[cfg(not(loom))]
+pub use crate::{
+    pool::{
+        builder::{Builder, LaneConfig, RuntimeMode, Threads},
+        close::CloseReport,
+        error::{BuildError, RunError, SpawnError},
+        handle::{Lane, Pool},
+        scope::{Scope, ScopedJoinHandle},
+        task::{Priority, Task},
+    },
+    stats::{Histogram, LaneStats, Outcomes, PoolStats, WorkerStats},
+    task::{
+        error::JoinError,
+        handle::{AbortHandle, JoinHandle, Status},
+    },
+    worker::{WorkerInfo, current, detach, token, with_state},
+};

@@ -1,0 +1,516 @@
+//! What a pool can be told, with its defaults, and building it.
+
+use std::any::Any;
+use std::fmt;
+use std::marker::PhantomData;
+use std::ops::{RangeInclusive, RangeTo, RangeToInclusive};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::config::{BoxError, Config, Hook, Init, NameFn};
+use super::error::{BuildCause, BuildError};
+use super::handle::Pool;
+use super::shared::Shared;
+use crate::clock;
+use crate::os::fork;
+use crate::queue::dispatch::Dispatch;
+use crate::queue::lane::LaneQueue;
+use crate::worker::WorkerInfo;
+
+/// The name of the pool's own lane.
+const MAIN: &str = "main";
+/// The most threads of one pool.
+const MOST_THREADS: usize = 4096;
+/// The most lanes of one pool.
+const MOST_LANES: usize = 1024;
+
+/// How many threads: the least and the most. Made from a number or from a range that includes its end.
+///
+/// # Examples
+///
+/// ```
+/// use cenote::Threads;
+///
+/// assert_eq!(Threads::from(4), Threads::from(4..=4));
+/// assert_eq!(Threads::from(..=4), Threads::from(1..=4));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Threads {
+    min: usize,
+    max: usize,
+}
+
+impl From<usize> for Threads {
+    fn from(threads: usize) -> Self {
+        Threads {
+            min: threads,
+            max: threads,
+        }
+    }
+}
+
+impl From<RangeInclusive<usize>> for Threads {
+    fn from(range: RangeInclusive<usize>) -> Self {
+        Threads {
+            min: *range.start(),
+            max: *range.end(),
+        }
+    }
+}
+
+impl From<RangeToInclusive<usize>> for Threads {
+    fn from(range: RangeToInclusive<usize>) -> Self {
+        Threads {
+            min: 1,
+            max: range.end,
+        }
+    }
+}
+
+impl From<RangeTo<usize>> for Threads {
+    fn from(range: RangeTo<usize>) -> Self {
+        Threads {
+            min: 1,
+            max: range.end.saturating_sub(1),
+        }
+    }
+}
+
+/// When a worker makes its tokio runtime.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RuntimeMode {
+    /// With the first future: a task of `spawn_local`, or [`detach`](crate::detach). Pools that run closures only never make
+    /// one. Until then `tokio::task::spawn_local` and `tokio::time::sleep` panic in closures, as on any thread without
+    /// a runtime.
+    #[default]
+    OnDemand,
+    /// When the worker starts. Closures run in its context from the first one on.
+    Always,
+}
+
+/// The limits of a lane.
+///
+/// # Examples
+///
+/// ```
+/// let config = cenote::LaneConfig::new().max_running(2).queue_limit(500);
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LaneConfig {
+    max_running: Option<usize>,
+    queue_limit: Option<usize>,
+}
+
+impl LaneConfig {
+    /// No limit on running tasks, and the pool's `queue_limit`.
+    pub fn new() -> Self {
+        LaneConfig::default()
+    }
+
+    /// How many of the lane's tasks may run at once, futures included. At least 1. Default: no limit.
+    #[must_use]
+    pub fn max_running(mut self, tasks: usize) -> Self {
+        self.max_running = Some(tasks);
+        self
+    }
+
+    /// How many of the lane's tasks may wait. Default: the pool's.
+    #[must_use]
+    pub fn queue_limit(mut self, tasks: usize) -> Self {
+        self.queue_limit = Some(tasks);
+        self
+    }
+}
+
+/// What a pool can be told. Made by [`Pool::builder`](crate::Pool::builder).
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use cenote::LaneConfig;
+///
+/// let pool = cenote::Pool::builder()
+///     .threads(2..=8)
+///     .name("service")
+///     .max_spin(Duration::from_micros(10))
+///     .queue_limit(10_000)
+///     .lane("database", LaneConfig::new().max_running(2))
+///     .build()?;
+/// # Ok::<(), cenote::BuildError>(())
+/// ```
+#[must_use = "a builder builds nothing until `build`"]
+pub struct Builder<S = ()> {
+    threads: Option<Threads>,
+    name: Arc<NameFn>,
+    stack_size: Option<usize>,
+    on_start: Option<Arc<Hook>>,
+    on_stop: Option<Arc<Hook>>,
+    #[cfg(feature = "core_affinity")]
+    core_affinity: bool,
+    #[cfg(unix)]
+    nice: Option<i32>,
+    max_spin: Duration,
+    turn_budget: Duration,
+    queue_limit: usize,
+    concurrency: usize,
+    idle_timeout: Duration,
+    grow_after: Duration,
+    aging: Duration,
+    runtime: RuntimeMode,
+    lanes: Vec<(String, LaneConfig)>,
+    init: Option<Arc<Init>>,
+    init_retries: u32,
+    state: PhantomData<fn(S)>,
+}
+
+impl Builder {
+    pub(crate) fn new() -> Self {
+        Builder {
+            threads: None,
+            name: Arc::new(|index| format!("cenote-{index}")),
+            stack_size: None,
+            on_start: None,
+            on_stop: None,
+            #[cfg(feature = "core_affinity")]
+            core_affinity: false,
+            #[cfg(unix)]
+            nice: None,
+            max_spin: Duration::from_micros(20),
+            turn_budget: Duration::from_millis(1),
+            queue_limit: 65_536,
+            concurrency: 64,
+            idle_timeout: Duration::from_secs(10),
+            grow_after: Duration::from_millis(5),
+            aging: Duration::from_millis(50),
+            runtime: RuntimeMode::OnDemand,
+            lanes: Vec::new(),
+            init: None,
+            init_retries: 3,
+            state: PhantomData,
+        }
+    }
+}
+
+impl<S: 'static> Builder<S> {
+    /// How many threads: a number, or `min..=max`. At least 1, at most 4,096. A pool starts with `min`; it grows while tasks
+    /// wait and every worker has been in one closure for `grow_after`, and shrinks as threads are idle for
+    /// `idle_timeout`. Default: as many as there are CPUs (`std::thread::available_parallelism`), fixed.
+    pub fn threads(mut self, threads: impl Into<Threads>) -> Self {
+        self.threads = Some(threads.into());
+        self
+    }
+
+    /// Names the threads `name-0`, `name-1`, … Default: `cenote`.
+    pub fn name(self, name: impl Into<String>) -> Self {
+        let name = name.into();
+        self.thread_name(move |index| format!("{name}-{index}"))
+    }
+
+    /// Names each thread by its worker's number.
+    pub fn thread_name(mut self, name: impl Fn(usize) -> String + Send + Sync + 'static) -> Self {
+        self.name = Arc::new(name);
+        self
+    }
+
+    /// The stack of each thread, in bytes. Default: that of `std::thread`, 2 MiB.
+    pub fn stack_size(mut self, bytes: usize) -> Self {
+        self.stack_size = Some(bytes);
+        self
+    }
+
+    /// Called on each worker's thread before anything else, also before its state is made. It must not panic.
+    pub fn on_thread_start(mut self, hook: impl Fn(&WorkerInfo) + Send + Sync + 'static) -> Self {
+        self.on_start = Some(Arc::new(hook));
+        self
+    }
+
+    /// Called on each worker's thread as the last thing, after its state was dropped. It must not panic.
+    pub fn on_thread_stop(mut self, hook: impl Fn(&WorkerInfo) + Send + Sync + 'static) -> Self {
+        self.on_stop = Some(Arc::new(hook));
+        self
+    }
+
+    /// Pins worker *i* to the *i*-th CPU the process may use, counted round. Where the system refuses, the thread stays
+    /// unpinned. Default: off.
+    #[cfg(feature = "core_affinity")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "core_affinity")))]
+    pub fn core_affinity(mut self, pin: bool) -> Self {
+        self.core_affinity = pin;
+        self
+    }
+
+    /// The niceness of the threads, −20 to 19; more is less urgent, less than the process's own needs a privilege. Linux and
+    /// Android only; elsewhere, and where the system refuses, the threads keep that of the process. Default: that.
+    #[cfg(unix)]
+    pub fn nice(mut self, nice: i32) -> Self {
+        self.nice = Some(nice);
+        self
+    }
+
+    /// How long a thread that waits, a worker or a caller in `join`, may look for what it waits for before it sleeps. The
+    /// budget adapts below that. Zero never spins. More costs CPU and saves wake-ups. At most 1 s. Default: 20 µs.
+    pub fn max_spin(mut self, limit: Duration) -> Self {
+        self.max_spin = limit;
+        self
+    }
+
+    /// How long a stream of closures may hold up the futures on its worker: after that, between two closures, the worker turns
+    /// its runtime. A single closure that takes longer holds them up for as long as it takes. Not zero.
+    /// Default: 1 ms.
+    pub fn turn_budget(mut self, limit: Duration) -> Self {
+        self.turn_budget = limit;
+        self
+    }
+
+    /// How many tasks may wait in each lane, unless the lane says otherwise. Zero: a task is accepted only if a worker is idle.
+    /// Default: 65,536.
+    pub fn queue_limit(mut self, tasks: usize) -> Self {
+        self.queue_limit = tasks;
+        self
+    }
+
+    /// How many futures of tasks each worker takes at once. At least 1. Default: 64.
+    pub fn concurrency(mut self, futures: usize) -> Self {
+        self.concurrency = futures;
+        self
+    }
+
+    /// How long a thread beyond the least may be idle before it ends. Default: 10 s.
+    pub fn idle_timeout(mut self, time: Duration) -> Self {
+        self.idle_timeout = time;
+        self
+    }
+
+    /// How long a worker has to be in one closure to count as blocked. When all are, and tasks wait, the pool grows by one.
+    /// Default: 5 ms.
+    pub fn grow_after(mut self, time: Duration) -> Self {
+        self.grow_after = time;
+        self
+    }
+
+    /// How much longer a task of a lower priority has to wait to go before one of the next higher. Default: 50 ms.
+    pub fn aging(mut self, time: Duration) -> Self {
+        self.aging = time;
+        self
+    }
+
+    /// When workers make their tokio runtimes. Default: [`RuntimeMode::OnDemand`].
+    pub fn runtime(mut self, mode: RuntimeMode) -> Self {
+        self.runtime = mode;
+        self
+    }
+
+    /// Adds a lane. A name can be given once; `main` sets the limits of the pool's own.
+    pub fn lane(mut self, name: impl Into<String>, config: LaneConfig) -> Self {
+        self.lanes.push((name.into(), config));
+        self
+    }
+
+    /// Gives each worker a state: made on its thread when that starts, lent to the tasks of
+    /// [`spawn_with`](crate::Pool::spawn_with) and [`with_state`](crate::with_state), dropped on the thread when it ends. So it
+    /// need be neither `Send` nor `Sync`.
+    ///
+    /// If `init` fails or panics it is tried again, [`init_retries`](Self::init_retries) times; [`build`](Self::build) fails when all
+    /// the first workers do. A task that panics may leave the state half changed; the next one finds it so.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let pool = cenote::Pool::builder()
+    ///     .threads(1)
+    ///     .worker_state(|_worker| Ok::<_, std::io::Error>(Vec::with_capacity(64 * 1024)))
+    ///     .build()?;
+    /// let used = pool.try_spawn_with(|buffer: &mut Vec<u8>| {
+    ///     buffer.extend_from_slice(b"page");
+    ///     buffer.len()
+    /// })?;
+    /// assert_eq!(used.join()?, 4);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn worker_state<N, E>(self, init: impl Fn(&WorkerInfo) -> Result<N, E> + Send + Sync + 'static) -> Builder<N>
+    where
+        N: 'static,
+        E: Into<BoxError>,
+    {
+        let init = move |info: &WorkerInfo| match init(info) {
+            Ok(state) => Ok(Box::new(state) as Box<dyn Any>),
+            Err(error) => Err(error.into()),
+        };
+        Builder {
+            threads: self.threads,
+            name: self.name,
+            stack_size: self.stack_size,
+            on_start: self.on_start,
+            on_stop: self.on_stop,
+            #[cfg(feature = "core_affinity")]
+            core_affinity: self.core_affinity,
+            #[cfg(unix)]
+            nice: self.nice,
+            max_spin: self.max_spin,
+            turn_budget: self.turn_budget,
+            queue_limit: self.queue_limit,
+            concurrency: self.concurrency,
+            idle_timeout: self.idle_timeout,
+            grow_after: self.grow_after,
+            aging: self.aging,
+            runtime: self.runtime,
+            lanes: self.lanes,
+            init: Some(Arc::new(init)),
+            init_retries: self.init_retries,
+            state: PhantomData,
+        }
+    }
+
+    /// How often a worker tries again to make its state, with pauses of 10 ms, 20 ms, … up to 1 s. A worker that fails in all
+    /// attempts ends; when none is left, the pool refuses tasks with `CENOTE_NO_WORKER`. Default: 3.
+    pub fn init_retries(mut self, retries: u32) -> Self {
+        self.init_retries = retries;
+        self
+    }
+
+    /// Builds the pool and starts its first threads. With a `worker_state` it blocks until they have theirs.
+    ///
+    /// # Errors
+    ///
+    /// If an option is out of its range, if not one thread could be started, or if no worker could make its state. When only
+    /// some of the threads can be started, the pool runs with those, and tries the others again when tasks wait;
+    /// [`stats`](crate::Pool::stats) counts the failures.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let error = cenote::Pool::builder().threads(4..=2).build().unwrap_err();
+    /// assert_eq!(error.code(), "CENOTE_BAD_OPTION");
+    /// ```
+    pub fn build(self) -> Result<Pool<S>, BuildError> {
+        let threads = self.threads.unwrap_or_else(|| {
+            Threads::from(std::thread::available_parallelism().map_or(1, usize::from))
+        });
+        self.check(threads)?;
+        fork::install();
+        clock::calibrate();
+        let aging = clock::ticks(self.aging);
+        let mut lanes = vec![(MAIN.to_owned(), LaneConfig::new())];
+        for (name, config) in self.lanes {
+            if name == MAIN {
+                lanes[0].1 = config;
+            } else {
+                lanes.push((name, config));
+            }
+        }
+        let queues = lanes
+            .iter()
+            .map(|(_, config)| {
+                LaneQueue::new(
+                    config.queue_limit.unwrap_or(self.queue_limit),
+                    config.max_running.unwrap_or(usize::MAX),
+                    aging,
+                )
+            })
+            .collect();
+        let waits_for_state = self.init.is_some();
+        let config = Config {
+            min_threads: threads.min,
+            max_threads: threads.max,
+            name: self.name,
+            stack_size: self.stack_size,
+            on_start: self.on_start,
+            on_stop: self.on_stop,
+            max_spin: self.max_spin,
+            turn_budget_nanos: clock::nanos(self.turn_budget),
+            concurrency: self.concurrency,
+            idle_timeout: self.idle_timeout,
+            grow_after: self.grow_after,
+            eager_runtime: self.runtime == RuntimeMode::Always,
+            init: self.init,
+            init_retries: self.init_retries,
+            #[cfg(unix)]
+            nice: self.nice,
+            #[cfg(feature = "core_affinity")]
+            cores: if self.core_affinity {
+                crate::os::affinity::Cores::allowed().ok()
+            } else {
+                None
+            },
+        };
+        let names = lanes.into_iter().map(|(name, _)| name).collect();
+        let dispatch = Dispatch::new(queues, threads.max);
+        let shared = Arc::new(Shared::new(config, dispatch, names, fork::generation()));
+        let pool = Pool::from_shared(Arc::clone(&shared));
+        for started in 0..threads.min {
+            if let Err(error) = shared.start_thread() {
+                if started == 0 {
+                    return Err(BuildError(BuildCause::Thread(error)));
+                }
+                break;
+            }
+        }
+        if waits_for_state {
+            shared.life.wait_until_started();
+            if shared.life.counts().all() == 0
+                && let Some(failure) = shared.last_failure.lock().clone()
+            {
+                return Err(BuildError(BuildCause::Init(failure)));
+            }
+        }
+        Ok(pool)
+    }
+
+    fn check(&self, threads: Threads) -> Result<(), BuildError> {
+        let bad = |option, problem: String| Err(BuildError::bad_option(option, problem));
+        if threads.min == 0 {
+            return bad("threads", "has to be at least 1".to_owned());
+        }
+        if threads.max < threads.min {
+            return bad("threads", format!("has a least of {} above its most of {}", threads.min, threads.max));
+        }
+        if threads.max > MOST_THREADS {
+            return bad("threads", format!("is {}; the most is {MOST_THREADS}", threads.max));
+        }
+        if self.concurrency == 0 {
+            return bad("concurrency", "has to be at least 1".to_owned());
+        }
+        if self.turn_budget.is_zero() {
+            return bad("turn_budget", "has to be more than zero".to_owned());
+        }
+        if self.max_spin > Duration::from_secs(1) {
+            return bad("max_spin", format!("is {:?}; the most is 1 s", self.max_spin));
+        }
+        #[cfg(unix)]
+        if let Some(nice) = self.nice
+            && !(-20..=19).contains(&nice)
+        {
+            return bad("nice", format!("is {nice}; it goes from -20 to 19"));
+        }
+        if self.lanes.len() > MOST_LANES {
+            return bad("lane", format!("was given {} times; the most is {MOST_LANES}", self.lanes.len()));
+        }
+        for (index, (name, config)) in self.lanes.iter().enumerate() {
+            if name.is_empty() {
+                return bad("lane", "has an empty name".to_owned());
+            }
+            if self.lanes[..index].iter().any(|(other, _)| other == name) {
+                return bad("lane", format!("was given twice for the name {name:?}"));
+            }
+            if config.max_running == Some(0) {
+                return bad("lane", format!("{name:?} has a max_running of 0, with which nothing would ever run"));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl<S> fmt::Debug for Builder<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder")
+            .field("threads", &self.threads)
+            .field("max_spin", &self.max_spin)
+            .field("turn_budget", &self.turn_budget)
+            .field("queue_limit", &self.queue_limit)
+            .field("concurrency", &self.concurrency)
+            .field("lanes", &self.lanes)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,261 @@
+//! The end of a pool: `close` with a time limit and a report, `shutdown_now`.
+
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use event_listener::Listener;
+use parking_lot::Mutex;
+
+use super::handle::Pool;
+use super::life::Phase;
+use super::shared::Shared;
+use crate::os::fork;
+use crate::stats::Outcome;
+use crate::task::error::Cause;
+use crate::timer;
+use crate::worker;
+
+/// What was left when [`close`](crate::Pool::close) returned. All zero: everything was done, and every thread has ended.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// let pool = cenote::Pool::new()?;
+/// let report = pool.blocking_close(Duration::from_secs(5));
+/// assert!(report.is_clean());
+/// # Ok::<(), cenote::BuildError>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CloseReport {
+    /// Tasks that had not started at the limit. They were cancelled.
+    pub queued: usize,
+    /// Tasks that were running at the limit. Closures were asked to stop, and go on until they return; futures were dropped.
+    pub running: usize,
+    /// Background futures that had not finished at the limit. They were dropped.
+    pub background: usize,
+    /// Threads that had not ended. Those that run no closure end at once after the report.
+    pub threads: usize,
+}
+
+impl CloseReport {
+    /// Nothing was left.
+    pub fn is_clean(&self) -> bool {
+        *self == CloseReport::default()
+    }
+}
+
+impl fmt::Display for CloseReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_clean() {
+            return f.write_str("nothing was left");
+        }
+        write!(
+            f,
+            "left at the limit: {} queued, {} running, {} in the background, on {} threads",
+            self.queued, self.running, self.background, self.threads
+        )
+    }
+}
+
+impl<S: 'static> Pool<S> {
+    /// Ends the pool in order: refuses new tasks from now on, then waits until every accepted task and every background
+    /// future is done and the threads have ended, for at most `limit`. At the limit it does what
+    /// [`shutdown_now`](Self::shutdown_now) does, and reports what was left.
+    ///
+    /// Called more than once, the shortest limit counts. On a worker of the pool itself, the task that calls is not waited
+    /// for. Dropping the future does not stop the end.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use std::time::Duration;
+    ///
+    /// let pool = cenote::Pool::new()?;
+    /// let handle = pool.try_spawn(|| "finished")?;
+    /// let report = pool.close(Duration::from_secs(10)).await;
+    /// assert!(report.is_clean(), "{report}");
+    /// assert_eq!(handle.await?, "finished");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn close(&self, limit: Duration) -> impl Future<Output = CloseReport> + use<S> {
+        let shared = Arc::clone(self.shared());
+        // At once, not with the first poll: what is spawned after this call is refused.
+        let limit = begin(&shared, limit);
+        async move {
+            let _closer = Closer::new(&shared);
+            loop {
+                let changed = shared.drained.listen();
+                if is_drained(&shared, 0) {
+                    return CloseReport::default();
+                }
+                if let Some(left) = *limit.left.lock() {
+                    return left;
+                }
+                changed.await;
+            }
+        }
+    }
+
+    /// [`close`](Self::close) that blocks. On a worker of the pool itself it runs what is queued meanwhile.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let pool = cenote::Pool::new()?;
+    /// let handle = pool.try_spawn(|| "finished")?;
+    /// assert!(pool.blocking_close(Duration::from_secs(10)).is_clean());
+    /// assert_eq!(handle.join()?, "finished");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn blocking_close(&self, limit: Duration) -> CloseReport {
+        let shared = self.shared();
+        let limit = begin(shared, limit);
+        let own = worker::worker_of(shared);
+        if let Some(worker) = &own {
+            while let Some(task) = worker.next() {
+                worker.execute(task);
+            }
+        }
+        // This very thread is in a closure, which cannot end before this returns.
+        let own = usize::from(own.is_some());
+        loop {
+            let changed = shared.drained.listen();
+            if is_drained(shared, own) {
+                return CloseReport::default();
+            }
+            if let Some(left) = *limit.left.lock() {
+                return left;
+            }
+            match limit.at {
+                Some(at) => {
+                    if changed.wait_deadline(at).is_none() {
+                        limit.reached(shared);
+                    }
+                }
+                None => changed.wait(),
+            }
+        }
+    }
+
+    /// Ends the pool at once: refuses new tasks, cancels what is queued, drops the futures, and asks the closures that run to stop
+    /// through their [`token`](crate::token). Returns how many queued tasks it cancelled; their handles say so. Does not
+    /// wait; [`close`](Self::close) does, afterwards too.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let pool = cenote::Pool::builder().threads(1).build()?;
+    /// let (go, gone) = std::sync::mpsc::channel::<()>();
+    /// let busy = pool.try_spawn(move || gone.recv().is_ok())?;
+    /// let queued = pool.try_spawn(|| ())?;
+    /// assert_eq!(pool.shutdown_now(), 1);
+    /// assert!(queued.join().unwrap_err().is_cancelled());
+    /// go.send(())?;
+    /// assert!(busy.join()?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn shutdown_now(&self) -> usize {
+        shut_down(self.shared())
+    }
+}
+
+/// The limit of one call, and what was left when it came.
+struct Limit {
+    at: Option<Instant>,
+    left: Mutex<Option<CloseReport>>,
+}
+
+impl Limit {
+    /// Ends the pool, unless that was done for this limit before.
+    fn reached(&self, shared: &Shared) {
+        let mut left = self.left.lock();
+        if left.is_none() {
+            *left = Some(left_now(shared));
+            drop(left);
+            shut_down(shared);
+            shared.drained.notify(usize::MAX);
+        }
+    }
+}
+
+fn left_now(shared: &Shared) -> CloseReport {
+    let mut report = CloseReport {
+        queued: shared.queued(),
+        threads: shared.life.counts().all(),
+        ..CloseReport::default()
+    };
+    for slot in shared.slots() {
+        let locals: u32 = slot.locals.iter().map(|lane| lane.load(Ordering::Relaxed)).sum();
+        report.running += locals as usize + usize::from(slot.lane.load(Ordering::Relaxed) > 0);
+        report.background += slot.background.load(Ordering::Relaxed);
+    }
+    report
+}
+
+fn shut_down(shared: &Shared) -> usize {
+    shared.close_gates();
+    let cancelled = shared.settle_queued(Cause::Cancelled, Outcome::Cancelled);
+    shared.enter(Phase::ShutDown);
+    cancelled
+}
+
+/// Refuses new tasks, and sees to the limit whoever waits.
+fn begin(shared: &Arc<Shared>, limit: Duration) -> Arc<Limit> {
+    shared.enter(Phase::Closing);
+    let limit = Arc::new(Limit {
+        at: Instant::now().checked_add(limit),
+        left: Mutex::new(None),
+    });
+    if let Some(at) = limit.at {
+        let (late, of) = (Arc::downgrade(shared), Arc::clone(&limit));
+        let reached = move || {
+            if let Some(shared) = late.upgrade() {
+                of.reached(&shared);
+            }
+        };
+        // Without a timer a blocking close keeps to its limit by itself, and an async one waits for the work.
+        let _ = timer::schedule(at, Box::new(reached));
+    }
+    limit
+}
+
+/// Nobody is left but workers whose tasks wait for the end themselves.
+fn is_drained(shared: &Shared, own: usize) -> bool {
+    // In a forked child the threads are in the parent.
+    shared.fork != fork::generation()
+        || shared.life.counts().all() <= shared.drained_workers.load(Ordering::Acquire) + own
+}
+
+/// A task on a worker of the pool that waits for the pool's end.
+struct Closer {
+    shared: Arc<Shared>,
+    worker: usize,
+}
+
+impl Closer {
+    fn new(shared: &Arc<Shared>) -> Option<Self> {
+        let worker = worker::worker_of(shared)?.index();
+        shared.slot(worker).closers.fetch_add(1, Ordering::Relaxed);
+        Some(Closer {
+            shared: Arc::clone(shared),
+            worker,
+        })
+    }
+}
+
+impl Drop for Closer {
+    fn drop(&mut self) {
+        self.shared.slot(self.worker).closers.fetch_sub(1, Ordering::Relaxed);
+    }
+}

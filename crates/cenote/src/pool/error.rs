@@ -1,0 +1,245 @@
+//! Why a pool was not built, a task not accepted, a run not finished.
+
+use std::error::Error;
+use std::{fmt, io};
+
+use super::shared::InitFailure;
+use crate::queue::gate::Refused;
+use crate::task::error::JoinError;
+
+/// Why a task was not accepted. It has the closure, which did not run and never will by itself.
+///
+/// # Examples
+///
+/// ```
+/// let pool = cenote::Pool::new()?;
+/// pool.blocking_close(std::time::Duration::from_secs(5));
+/// let refused = pool.try_spawn(|| 7).unwrap_err();
+/// assert_eq!(refused.code(), "CENOTE_POOL_CLOSED");
+/// let closure = refused.into_inner();
+/// assert_eq!(closure(), 7);
+/// # Ok::<(), cenote::BuildError>(())
+/// ```
+pub struct SpawnError<F> {
+    reason: Reason,
+    work: F,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reason {
+    Full { limit: usize },
+    Closed,
+    NoWorker,
+    Forked,
+}
+
+impl Reason {
+    pub(crate) fn new(refused: Refused, limit: usize, broken: bool) -> Self {
+        match refused {
+            Refused::Full => Reason::Full { limit },
+            Refused::Closed if broken => Reason::NoWorker,
+            Refused::Closed => Reason::Closed,
+        }
+    }
+
+    fn code(self) -> &'static str {
+        match self {
+            Reason::Full { .. } => "CENOTE_QUEUE_FULL",
+            Reason::Closed => "CENOTE_POOL_CLOSED",
+            Reason::NoWorker => "CENOTE_NO_WORKER",
+            Reason::Forked => "CENOTE_FORKED",
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Reason::Full { limit } => write!(
+                f,
+                "the task was not accepted: {limit} tasks are queued already; try later, wait with `spawn`, or raise queue_limit"
+            ),
+            Reason::Closed => f.write_str("the task was not accepted: the pool is closed"),
+            Reason::NoWorker => f.write_str(
+                "the task was not accepted: the pool has no workers, since the worker_state function failed in all its attempts",
+            ),
+            Reason::Forked => f.write_str(
+                "the task was not accepted: this process is a fork, and the pool's threads are in its parent; build a pool after the fork",
+            ),
+        }
+    }
+}
+
+impl<F> SpawnError<F> {
+    pub(crate) fn new(reason: Reason, work: F) -> Self {
+        SpawnError { reason, work }
+    }
+
+    /// A stable name of the reason: `CENOTE_QUEUE_FULL`, `CENOTE_POOL_CLOSED`, `CENOTE_NO_WORKER` or `CENOTE_FORKED`.
+    pub fn code(&self) -> &'static str {
+        self.reason.code()
+    }
+
+    /// The lane's queue was full.
+    pub fn is_full(&self) -> bool {
+        matches!(self.reason, Reason::Full { .. })
+    }
+
+    /// The pool was closed.
+    pub fn is_closed(&self) -> bool {
+        self.reason == Reason::Closed
+    }
+
+    /// This process is a fork of the one that built the pool.
+    pub fn is_forked(&self) -> bool {
+        self.reason == Reason::Forked
+    }
+
+    /// The closure.
+    pub fn into_inner(self) -> F {
+        self.work
+    }
+
+    pub(crate) fn map<G>(self, f: impl FnOnce(F) -> G) -> SpawnError<G> {
+        SpawnError::new(self.reason, f(self.work))
+    }
+
+    /// The same error without the closure, to be returned further up.
+    pub fn without_work(self) -> SpawnError<()> {
+        SpawnError::new(self.reason, ())
+    }
+}
+
+impl<F> fmt::Debug for SpawnError<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SpawnError")
+            .field("code", &self.code())
+            .finish_non_exhaustive()
+    }
+}
+
+impl<F> fmt::Display for SpawnError<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.reason.fmt(f)
+    }
+}
+
+impl<F> Error for SpawnError<F> {}
+
+/// Why [`run`](crate::Pool::run) has no value: the task was not accepted, or it did not return one.
+///
+/// # Examples
+///
+/// ```
+/// let pool = cenote::Pool::new()?;
+/// let error = pool.blocking_run(|| -> u8 { panic!() }).unwrap_err();
+/// assert_eq!(error.code(), "CENOTE_TASK_PANICKED");
+/// assert!(matches!(error, cenote::RunError::Join(join) if join.is_panic()));
+/// # Ok::<(), cenote::BuildError>(())
+/// ```
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum RunError {
+    /// It was not accepted.
+    Spawn(SpawnError<()>),
+    /// It did not return a value.
+    Join(JoinError),
+}
+
+impl RunError {
+    /// The code of the error inside.
+    pub fn code(&self) -> &'static str {
+        match self {
+            RunError::Spawn(error) => error.code(),
+            RunError::Join(error) => error.code(),
+        }
+    }
+}
+
+impl fmt::Display for RunError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            RunError::Spawn(error) => error.fmt(f),
+            RunError::Join(error) => error.fmt(f),
+        }
+    }
+}
+
+impl Error for RunError {}
+
+impl<F> From<SpawnError<F>> for RunError {
+    fn from(error: SpawnError<F>) -> Self {
+        RunError::Spawn(error.without_work())
+    }
+}
+
+impl From<JoinError> for RunError {
+    fn from(error: JoinError) -> Self {
+        RunError::Join(error)
+    }
+}
+
+/// Why a pool was not built.
+///
+/// # Examples
+///
+/// ```
+/// let error = cenote::Pool::builder().threads(0).build().unwrap_err();
+/// assert_eq!(error.code(), "CENOTE_BAD_OPTION");
+/// assert!(error.to_string().contains("threads"));
+/// ```
+pub struct BuildError(pub(crate) BuildCause);
+
+pub(crate) enum BuildCause {
+    BadOption { option: &'static str, problem: String },
+    Thread(io::Error),
+    Init(InitFailure),
+}
+
+impl BuildError {
+    pub(crate) fn bad_option(option: &'static str, problem: impl Into<String>) -> Self {
+        BuildError(BuildCause::BadOption {
+            option,
+            problem: problem.into(),
+        })
+    }
+
+    /// A stable name of the reason: `CENOTE_BAD_OPTION`, `CENOTE_THREAD_SPAWN` (not one thread could be started), or
+    /// `CENOTE_WORKER_INIT` (the `worker_state` function failed in every worker).
+    pub fn code(&self) -> &'static str {
+        match self.0 {
+            BuildCause::BadOption { .. } => "CENOTE_BAD_OPTION",
+            BuildCause::Thread(_) => "CENOTE_THREAD_SPAWN",
+            BuildCause::Init(_) => "CENOTE_WORKER_INIT",
+        }
+    }
+}
+
+impl fmt::Display for BuildError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            BuildCause::BadOption { option, problem } => write!(f, "the pool's option `{option}` {problem}"),
+            BuildCause::Thread(error) => write!(f, "the pool could not start a single thread: {error}"),
+            BuildCause::Init(failure) => write!(f, "the pool's worker_state function failed: {failure}"),
+        }
+    }
+}
+
+impl fmt::Debug for BuildError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BuildError")
+            .field("code", &self.code())
+            .field("message", &format_args!("{self}"))
+            .finish()
+    }
+}
+
+impl Error for BuildError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match &self.0 {
+            BuildCause::Thread(error) => Some(error),
+            BuildCause::Init(InitFailure::Error(error)) => Some(&**error),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! From a closure to an accepted task: the three ways to meet a full queue.
+//!
+//! A task is made once, whatever the way; while a submitter waits for room it holds it. If it is refused in the
+//! end, the work is taken out again and given back.
+
+use std::sync::Arc;
+
+use event_listener::Listener;
+
+use super::error::{Reason, SpawnError};
+use super::shared::{Shared, unstarted};
+use super::task::Options;
+use crate::clock::Stamp;
+use crate::os::fork;
+use crate::queue::gate::Refused;
+use crate::stats::Outcome;
+use crate::task::cell::{self, Joiner, Kind, Meta, TaskRef, Work};
+use crate::task::handle::JoinHandle;
+use crate::worker;
+
+/// A task on its way in.
+struct Candidate<W: Work> {
+    shared: Arc<Shared>,
+    /// `None` once it was submitted.
+    task: Option<TaskRef>,
+    joiner: Option<Joiner<W::Output>>,
+}
+
+impl<W: Work> Candidate<W> {
+    #[inline]
+    fn new(shared: &Arc<Shared>, lane: usize, kind: Kind, needs_state: bool, options: &Options, work: W) -> Self {
+        let meta = Meta {
+            pool: shared.id,
+            lane: lane as u16,
+            band: options.priority as u8,
+            kind,
+            may_settle_early: options.timeout.is_some(),
+            needs_state,
+        };
+        let (task, second) = cell::new(work, meta, Stamp::now().to_bits());
+        if options.has_any() {
+            let extra = task.header().extra_or_new();
+            extra.arm(&task, options.queue_timeout, options.timeout, options.token.as_ref());
+        }
+        Candidate {
+            shared: Arc::clone(shared),
+            task: Some(task),
+            // SAFETY: it is the second reference, and `work` is of type `W`.
+            joiner: Some(unsafe { Joiner::new(second) }),
+        }
+    }
+
+    /// Tries once. `Err(Full)` leaves the task where it is.
+    #[inline]
+    fn try_submit(&mut self) -> Result<(), Reason> {
+        let Some(task) = self.task.take() else {
+            return Ok(());
+        };
+        let lane = usize::from(task.header().meta.lane);
+        if self.shared.fork != fork::generation() {
+            self.task = Some(task);
+            return Err(Reason::Forked);
+        }
+        match self.shared.dispatch.submit(task) {
+            Ok(wake) => {
+                if wake.0.is_none() {
+                    self.shared.consider_growth();
+                }
+                self.shared.wake(wake);
+                Ok(())
+            }
+            Err((task, refused)) => {
+                // Settled while it waited for room, by its deadline or token: then it has its end already.
+                let settled = refused == Refused::Full && task.snapshot().is_done();
+                if !settled {
+                    self.task = Some(task);
+                    let limit = self.shared.dispatch.lane(lane).gate().limit();
+                    return Err(Reason::new(refused, limit, self.shared.is_broken()));
+                }
+                self.shared.lanes[lane].outcomes.add(unstarted(&task), 1);
+                Ok(())
+            }
+        }
+    }
+
+    #[inline]
+    fn accepted(mut self) -> JoinHandle<W::Output> {
+        let joiner = self.joiner.take().expect("a candidate is accepted once");
+        JoinHandle::new(joiner, self.shared.config.max_spin, self.shared.fork)
+    }
+
+    #[cold]
+    fn refused(mut self, reason: Reason) -> Result<JoinHandle<W::Output>, SpawnError<W>> {
+        let task = self.task.take().expect("a refused candidate has its task");
+        let lane = usize::from(task.header().meta.lane);
+        let joiner = self.joiner.take().expect("a refused candidate has its handle");
+        // SAFETY: `new` made the task with a `W`.
+        match unsafe { joiner.into_work::<W>() } {
+            Ok(work) => {
+                self.shared.lanes[lane].outcomes.add(Outcome::Rejected, 1);
+                Err(SpawnError::new(reason, work))
+            }
+            // A deadline or a token was faster: the task has settled, which its handle says.
+            Err(joiner) => {
+                self.shared.lanes[lane].outcomes.add(unstarted(&task), 1);
+                self.joiner = Some(joiner);
+                Ok(self.accepted())
+            }
+        }
+    }
+}
+
+/// What is submitted where.
+pub(crate) struct Submission<'a, W> {
+    pub(crate) shared: &'a Arc<Shared>,
+    pub(crate) lane: usize,
+    pub(crate) kind: Kind,
+    pub(crate) needs_state: bool,
+    pub(crate) options: &'a Options,
+    pub(crate) work: W,
+}
+
+impl<W: Work> Submission<'_, W> {
+    #[inline]
+    fn candidate(self) -> Candidate<W> {
+        Candidate::new(self.shared, self.lane, self.kind, self.needs_state, self.options, self.work)
+    }
+
+    /// Sheds: a full queue is an error at once.
+    #[inline]
+    pub(crate) fn attempt(self) -> Result<JoinHandle<W::Output>, SpawnError<W>> {
+        let mut candidate = self.candidate();
+        match candidate.try_submit() {
+            Ok(()) => Ok(candidate.accepted()),
+            Err(reason) => candidate.refused(reason),
+        }
+    }
+
+    /// Waits for room, asynchronously. Dropped while it waits, it drops the work.
+    pub(crate) async fn wait(self) -> Result<JoinHandle<W::Output>, SpawnError<W>> {
+        let shared = Arc::clone(self.shared);
+        let lane = self.lane;
+        let mut candidate = self.candidate();
+        loop {
+            match candidate.try_submit() {
+                Ok(()) => return Ok(candidate.accepted()),
+                Err(Reason::Full { .. }) => {}
+                Err(reason) => return candidate.refused(reason),
+            }
+            let room = shared.lanes[lane].room.listen();
+            let gate = shared.dispatch.lane(lane).gate();
+            gate.set_waiters();
+            // Room that was made before the flag was set was told to nobody.
+            if !gate.has_answer() {
+                room.await;
+            }
+        }
+    }
+
+    /// Waits for room, blocking. On a worker of the same pool it does not wait, which might be for ever.
+    pub(crate) fn block(self) -> Result<JoinHandle<W::Output>, SpawnError<W>> {
+        let shared = Arc::clone(self.shared);
+        let lane = self.lane;
+        let mut candidate = self.candidate();
+        loop {
+            match candidate.try_submit() {
+                Ok(()) => return Ok(candidate.accepted()),
+                Err(Reason::Full { .. }) if worker::worker_of(&shared).is_none() => {}
+                Err(reason) => return candidate.refused(reason),
+            }
+            let room = shared.lanes[lane].room.listen();
+            let gate = shared.dispatch.lane(lane).gate();
+            gate.set_waiters();
+            if !gate.has_answer() {
+                room.wait();
+            }
+        }
+    }
+}

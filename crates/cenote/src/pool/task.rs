@@ -1,0 +1,309 @@
+//! Options of one task, set in a chain that ends with how it is spawned.
+
+use std::fmt;
+use std::future::Future;
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use super::error::{RunError, SpawnError};
+use super::shared::Shared;
+use super::submit::Submission;
+use crate::task::cell::Kind;
+use crate::task::handle::JoinHandle;
+use crate::task::work::{Closure, Local, Stateful};
+
+/// Which tasks go first: all of a higher band, but none that waits is passed for longer than the pool's `aging`
+/// for each band between the two.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Priority {
+    /// Before all others.
+    High = 0,
+    /// The default.
+    #[default]
+    Normal = 1,
+    /// After all others.
+    Low = 2,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Options {
+    pub(crate) priority: Priority,
+    pub(crate) queue_timeout: Option<Duration>,
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) token: Option<CancellationToken>,
+}
+
+impl Options {
+    pub(crate) const DEFAULT: Options = Options {
+        priority: Priority::Normal,
+        queue_timeout: None,
+        timeout: None,
+        token: None,
+    };
+
+    /// Any that a plain task does without.
+    #[inline]
+    pub(crate) fn has_any(&self) -> bool {
+        self.queue_timeout.is_some() || self.timeout.is_some() || self.token.is_some()
+    }
+}
+
+/// The options of one task. Made by `task()` of a [`Pool`](crate::Pool) or [`Lane`](crate::Lane).
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use cenote::Priority;
+///
+/// let pool = cenote::Pool::new()?;
+/// let handle = pool
+///     .task()
+///     .priority(Priority::High)
+///     .queue_timeout(Duration::from_millis(200))
+///     .timeout(Duration::from_secs(1))
+///     .try_spawn(|| 6 * 7)?;
+/// assert_eq!(handle.join()?, 42);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[must_use = "a task runs when it is spawned"]
+pub struct Task<'a, S = ()> {
+    shared: &'a Arc<Shared>,
+    lane: usize,
+    options: Options,
+    state: PhantomData<fn(S)>,
+}
+
+impl<'a, S: 'static> Task<'a, S> {
+    #[inline]
+    pub(crate) fn new(shared: &'a Arc<Shared>, lane: usize) -> Self {
+        Task {
+            shared,
+            lane,
+            options: Options::DEFAULT,
+            state: PhantomData,
+        }
+    }
+
+    /// Which tasks it goes before. Default: [`Priority::Normal`].
+    pub fn priority(mut self, priority: Priority) -> Self {
+        self.options.priority = priority;
+        self
+    }
+
+    /// How long it may wait for a worker. Then it is dropped, and its handle says so at once:
+    /// [`is_expired`](crate::JoinError::is_expired). Waiting for room in a full queue counts. Default: no limit.
+    pub fn queue_timeout(mut self, limit: Duration) -> Self {
+        self.options.queue_timeout = Some(limit);
+        self
+    }
+
+    /// How long it may run. Then its handle says so at once: [`is_timed_out`](crate::JoinError::is_timed_out). A future is
+    /// dropped; a closure is asked to stop through its [`token`](crate::token), and takes its worker until it
+    /// returns. Default: no limit.
+    pub fn timeout(mut self, limit: Duration) -> Self {
+        self.options.timeout = Some(limit);
+        self
+    }
+
+    /// Cancels the task with this token: before it starts it is dropped; a future is dropped; a closure is asked through
+    /// its [`token`](crate::token), which is a child of this one. Default: none.
+    pub fn cancel_on(mut self, token: CancellationToken) -> Self {
+        self.options.token = Some(token);
+        self
+    }
+
+    #[inline]
+    fn submission<W>(&self, kind: Kind, needs_state: bool, work: W) -> Submission<'_, W> {
+        Submission {
+            shared: self.shared,
+            lane: self.lane,
+            kind,
+            needs_state,
+            options: &self.options,
+            work,
+        }
+    }
+
+    /// Spawns a closure, or returns it if the queue is full.
+    ///
+    /// # Errors
+    ///
+    /// If the queue is full, the pool is closed or has no workers, or this process is a fork. The error has the closure.
+    #[inline]
+    pub fn try_spawn<F, T>(self, f: F) -> Result<JoinHandle<T>, SpawnError<F>>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        self.submission(Kind::Closure, false, Closure(f))
+            .attempt()
+            .map_err(|error| error.map(|work| work.0))
+    }
+
+    /// Spawns a closure, and waits for room in the queue if need be.
+    ///
+    /// # Errors
+    ///
+    /// As [`try_spawn`](Self::try_spawn), except for a full queue.
+    pub async fn spawn<F, T>(self, f: F) -> Result<JoinHandle<T>, SpawnError<F>>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        self.submission(Kind::Closure, false, Closure(f))
+            .wait()
+            .await
+            .map_err(|error| error.map(|work| work.0))
+    }
+
+    /// Spawns a closure, and blocks for room in the queue if need be. On a worker of the same pool it does not block,
+    /// which might be for ever, but behaves as `try_spawn`.
+    ///
+    /// # Errors
+    ///
+    /// As [`try_spawn`](Self::try_spawn), except for a full queue.
+    pub fn blocking_spawn<F, T>(self, f: F) -> Result<JoinHandle<T>, SpawnError<F>>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        self.submission(Kind::Closure, false, Closure(f))
+            .block()
+            .map_err(|error| error.map(|work| work.0))
+    }
+
+    /// [`try_spawn`](Self::try_spawn) for a closure that is handed the worker's state.
+    ///
+    /// # Errors
+    ///
+    /// As `try_spawn`.
+    pub fn try_spawn_with<F, T>(self, f: F) -> Result<JoinHandle<T>, SpawnError<F>>
+    where
+        F: FnOnce(&mut S) -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        self.submission(Kind::Closure, true, Stateful(f, PhantomData))
+            .attempt()
+            .map_err(|error| error.map(|work| work.0))
+    }
+
+    /// [`spawn`](Self::spawn) for a closure that is handed the worker's state.
+    ///
+    /// # Errors
+    ///
+    /// As `spawn`.
+    pub async fn spawn_with<F, T>(self, f: F) -> Result<JoinHandle<T>, SpawnError<F>>
+    where
+        F: FnOnce(&mut S) -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        self.submission(Kind::Closure, true, Stateful(f, PhantomData))
+            .wait()
+            .await
+            .map_err(|error| error.map(|work| work.0))
+    }
+
+    /// [`blocking_spawn`](Self::blocking_spawn) for a closure that is handed the worker's state.
+    ///
+    /// # Errors
+    ///
+    /// As `blocking_spawn`.
+    pub fn blocking_spawn_with<F, T>(self, f: F) -> Result<JoinHandle<T>, SpawnError<F>>
+    where
+        F: FnOnce(&mut S) -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        self.submission(Kind::Closure, true, Stateful(f, PhantomData))
+            .block()
+            .map_err(|error| error.map(|work| work.0))
+    }
+
+    /// Spawns a future that `f` makes on the worker, or returns `f` if the queue is full. The future may be `!Send`; it
+    /// takes one of the worker's `concurrency` places until it is done.
+    ///
+    /// # Errors
+    ///
+    /// As [`try_spawn`](Self::try_spawn).
+    pub fn try_spawn_local<F, U>(self, f: F) -> Result<JoinHandle<U::Output>, SpawnError<F>>
+    where
+        F: FnOnce() -> U + Send + 'static,
+        U: Future + 'static,
+        U::Output: Send + 'static,
+    {
+        self.submission(Kind::Local, false, Local(f))
+            .attempt()
+            .map_err(|error| error.map(|work| work.0))
+    }
+
+    /// Like [`try_spawn_local`](Self::try_spawn_local), and waits for room in the queue if need be.
+    ///
+    /// # Errors
+    ///
+    /// As [`spawn`](Self::spawn).
+    pub async fn spawn_local<F, U>(self, f: F) -> Result<JoinHandle<U::Output>, SpawnError<F>>
+    where
+        F: FnOnce() -> U + Send + 'static,
+        U: Future + 'static,
+        U::Output: Send + 'static,
+    {
+        self.submission(Kind::Local, false, Local(f))
+            .wait()
+            .await
+            .map_err(|error| error.map(|work| work.0))
+    }
+
+    /// Like [`try_spawn_local`](Self::try_spawn_local), and blocks for room in the queue if need be.
+    ///
+    /// # Errors
+    ///
+    /// As [`blocking_spawn`](Self::blocking_spawn).
+    pub fn blocking_spawn_local<F, U>(self, f: F) -> Result<JoinHandle<U::Output>, SpawnError<F>>
+    where
+        F: FnOnce() -> U + Send + 'static,
+        U: Future + 'static,
+        U::Output: Send + 'static,
+    {
+        self.submission(Kind::Local, false, Local(f))
+            .block()
+            .map_err(|error| error.map(|work| work.0))
+    }
+
+    /// Spawns a closure, waiting for room if need be, and waits for what it returns.
+    ///
+    /// # Errors
+    ///
+    /// If it was not accepted, or did not return.
+    pub async fn run<F, T>(self, f: F) -> Result<T, RunError>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        Ok(self.spawn(f).await?.await?)
+    }
+
+    /// Spawns a closure, blocking for room if need be, and blocks for what it returns.
+    ///
+    /// # Errors
+    ///
+    /// If it was not accepted, or did not return.
+    pub fn blocking_run<F, T>(self, f: F) -> Result<T, RunError>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        Ok(self.blocking_spawn(f)?.join()?)
+    }
+}
+
+impl<S> fmt::Debug for Task<'_, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Task")
+            .field("lane", &self.shared.lanes[self.lane].name)
+            .field("options", &self.options)
+            .finish()
+    }
+}

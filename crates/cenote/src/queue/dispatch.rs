@@ -1,0 +1,125 @@
+//! Dispatch: from a submitted task to the worker that takes it. Lanes and roster together.
+//!
+//! A submitter first looks for an open worker to hand the task to. Where there is none, or tasks of the lane
+//! are queued already, it queues the task and sends a waiting worker to the queues, if there is one by then.
+//!
+//! A worker that has nothing to do calls [`Dispatch::settle_down`], and waits while
+//! [`Roster::has_mail`] says no; then [`Dispatch::get_up`].
+//!
+//! Guaranteed: no worker waits while a task that it could take is queued. The argument is in three parts.
+//! *Submit against wait*: the task is queued, then a fence, then the look for a worker; the worker is
+//! announced, then a fence, then the look at the queues. One of the two sees the other. *A push that is not
+//! linked* hides the tasks behind it from a worker's look: whoever links it kicks one worker, and a worker
+//! that takes a task and sees another kicks the next. *A lane at its `max_running`*: whoever gives a place back
+//! kicks a worker if tasks are queued.
+
+use std::ops::Range;
+
+use super::gate::Refused;
+use super::lane::{LaneQueue, Taken};
+use super::roster::{Mail, Roster};
+use crate::task::cell::{Kind, TaskRef};
+
+/// See the module.
+pub(crate) struct Dispatch {
+    lanes: Box<[LaneQueue]>,
+    roster: Roster,
+}
+
+/// A worker that has to be woken, by its number: call its word's `claim`, and do what that says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use = "a worker that was sent is woken by nobody else"]
+pub(crate) struct Wake(pub(crate) Option<usize>);
+
+/// Where a worker's next task comes from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Search {
+    /// The lane that is asked first; the next one comes first the next time.
+    pub(crate) first_lane: usize,
+    /// The worker has a place for a future.
+    pub(crate) locals: bool,
+}
+
+impl Dispatch {
+    pub(crate) fn new(lanes: Box<[LaneQueue]>, workers: usize) -> Self {
+        Dispatch {
+            lanes,
+            roster: Roster::new(workers),
+        }
+    }
+
+    pub(crate) fn lane(&self, lane: usize) -> &LaneQueue {
+        &self.lanes[lane]
+    }
+
+    pub(crate) fn lanes(&self) -> Range<usize> {
+        0..self.lanes.len()
+    }
+
+    pub(crate) fn roster(&self) -> &Roster {
+        &self.roster
+    }
+
+    /// Hands the task to a worker or queues it; or gives it back.
+    pub(crate) fn submit(&self, task: TaskRef) -> Result<Wake, (TaskRef, Refused)> {
+        let lane = &self.lanes[usize::from(task.header().meta.lane)];
+        let kind = task.header().meta.kind;
+        let mut task = task;
+        if lane.gate().is_open_and_empty() && lane.begin() {
+            match self.roster.offer(task) {
+                Ok(worker) => return Ok(Wake(Some(worker))),
+                Err(back) => task = back,
+            }
+            // Whatever it says: this caller pushes and kicks below.
+            lane.end();
+        }
+        lane.push(task)?;
+        Ok(Wake(self.roster.kick(kind)))
+    }
+
+    /// The next task for a worker, and whom to send for the one after it.
+    pub(crate) fn next(&self, search: Search) -> Option<(Taken, Wake)> {
+        for offset in 0..self.lanes.len() {
+            let lane = &self.lanes[(search.first_lane + offset) % self.lanes.len()];
+            if let Some(taken) = lane.pop(search.locals) {
+                let wake = Wake(taken.more.and_then(|kind| self.roster.kick(kind)));
+                return Some((taken, wake));
+            }
+        }
+        None
+    }
+
+    /// A task that had a place among its lane's running has settled.
+    pub(crate) fn ended(&self, lane: usize) -> Wake {
+        if self.lanes[lane].end() {
+            Wake(self.roster.kick(Kind::Closure).or_else(|| self.roster.kick(Kind::Local)))
+        } else {
+            Wake(None)
+        }
+    }
+
+    /// A worker found nothing. True: it may wait, until it has mail. False: it has to search again, after
+    /// [`get_up`](Self::get_up).
+    pub(crate) fn settle_down(&self, worker: usize, locals: bool) -> bool {
+        self.roster.announce(worker);
+        if self.lanes.iter().any(|lane| lane.has_task(locals)) {
+            return false;
+        }
+        self.roster.open(worker, locals)
+    }
+
+    /// A worker stops waiting, for whatever reason.
+    pub(crate) fn get_up(&self, worker: usize) -> Mail {
+        self.roster.close(worker)
+    }
+
+    /// A worker that was kicked searched, and found nothing it could take: a future may be there that it
+    /// has no place for, and another worker has.
+    pub(crate) fn pass_on(&self) -> Wake {
+        if self.lanes.iter().any(|lane| lane.has_task(true)) {
+            Wake(self.roster.kick(Kind::Local))
+        } else {
+            Wake(None)
+        }
+    }
+}

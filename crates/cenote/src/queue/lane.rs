@@ -1,0 +1,215 @@
+//! A lane's queues: one for each band of priority and each kind of task, behind one gate.
+//!
+//! Producers push without a lock. Consumers, the workers, take one task at a time under a lock that is held for
+//! a few instructions.
+//!
+//! **Which task is next:** each waiting task counts as submitted `aging` later for each band below the highest,
+//! and the earliest is taken. So a task of a higher band goes first, unless the other has waited `aging`
+//! longer; and no stream of higher tasks can hold up a lower one for longer than that. Within a band
+//! and kind the order is first in, first out.
+//!
+//! **`max_running`:** a worker reserves a place among the running before it takes a task, and gives it back when
+//! the task has settled. So at no moment are there more.
+
+use crossbeam_utils::CachePadded;
+
+use super::fifo::{Consumer, Fifo};
+use super::gate::{Gate, Refused};
+use crate::sync::{AtomicUsize, Mutex, Ordering};
+use crate::task::cell::{Kind, TaskRef};
+
+/// High, normal, low.
+pub(crate) const BANDS: usize = 3;
+const KINDS: usize = 2;
+
+/// See the module.
+pub(crate) struct LaneQueue {
+    gate: CachePadded<Gate>,
+    fifos: [[Fifo; BANDS]; KINDS],
+    consumers: CachePadded<Mutex<[[Consumer; BANDS]; KINDS]>>,
+    running: CachePadded<AtomicUsize>,
+    max_running: usize,
+    /// What one band counts for, in the clock of `Header::submitted`.
+    aging: u64,
+}
+
+/// A task that was taken.
+pub(crate) struct Taken {
+    pub(crate) task: TaskRef,
+    /// Somebody waits for the room this made.
+    pub(crate) wanted_room: bool,
+    /// A kind of task that can be taken next.
+    pub(crate) more: Option<Kind>,
+}
+
+impl LaneQueue {
+    /// `max_running` of `usize::MAX` is no limit, and costs nothing.
+    pub(crate) fn new(limit: usize, max_running: usize, aging: u64) -> Self {
+        let pairs = [(); KINDS].map(|()| [(); BANDS].map(|()| Fifo::new()));
+        let mut consumers = Vec::with_capacity(KINDS);
+        let fifos = pairs.map(|kind| {
+            let mut ends = Vec::with_capacity(BANDS);
+            let fifos = kind.map(|(fifo, consumer)| {
+                ends.push(consumer);
+                fifo
+            });
+            consumers.push(ends);
+            fifos
+        });
+        let mut consumers = consumers.into_iter().map(|ends| {
+            let mut ends = ends.into_iter();
+            [(); BANDS].map(|()| ends.next().expect("one end for each band"))
+        });
+        let consumers = [(); KINDS].map(|()| consumers.next().expect("one row for each kind"));
+        LaneQueue {
+            gate: CachePadded::new(Gate::new(limit)),
+            fifos,
+            consumers: CachePadded::new(Mutex::new(consumers)),
+            running: CachePadded::new(AtomicUsize::new(0)),
+            max_running,
+            aging,
+        }
+    }
+
+    pub(crate) fn gate(&self) -> &Gate {
+        &self.gate
+    }
+
+    pub(crate) fn max_running(&self) -> usize {
+        self.max_running
+    }
+
+    /// Admits and pushes. The caller then looks for a worker.
+    pub(crate) fn push(&self, task: TaskRef) -> Result<(), (TaskRef, Refused)> {
+        match self.gate.admit() {
+            Ok(()) => {
+                let meta = task.header().meta;
+                self.fifos[meta.kind as usize][usize::from(meta.band)].push(task);
+                Ok(())
+            }
+            Err(refused) => Err((task, refused)),
+        }
+    }
+
+    /// Reserves a place among the running. Give it back with [`end`](Self::end).
+    pub(crate) fn begin(&self) -> bool {
+        if self.max_running == usize::MAX {
+            return true;
+        }
+        // Relaxed: a count. That no place stays unused is argued at `end`.
+        self.running
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |running| {
+                (running < self.max_running).then(|| running + 1)
+            })
+            .is_ok()
+    }
+
+    /// Gives a place back. True: there may be tasks that waited for one, and the caller has to look, or to wake
+    /// a worker that does.
+    pub(crate) fn end(&self) -> bool {
+        if self.max_running == usize::MAX {
+            return false;
+        }
+        // Acquire and release: what one running task did is visible to the next one in its place. That the
+        // place is seen: `Roster::kick`, which follows, has a fence, and so has a worker between its
+        // announcement and its look at the places.
+        let before = self.running.fetch_sub(1, Ordering::AcqRel);
+        debug_assert!(before > 0, "more tasks of a lane ended than began");
+        self.gate.count() > 0
+    }
+
+    fn has_place(&self) -> bool {
+        self.max_running == usize::MAX || self.running.load(Ordering::Relaxed) < self.max_running
+    }
+
+    /// Whether a worker could take a task now; of futures too if it has a place for one.
+    ///
+    /// For the look of a worker that has announced itself: it sees what was pushed before a fence
+    /// that came before its own.
+    pub(crate) fn has_task(&self, locals: bool) -> bool {
+        if self.gate.count() == 0 || !self.has_place() {
+            return false;
+        }
+        self.first_kind(&mut self.consumers.lock(), locals).is_some()
+    }
+
+    /// Takes the next task, with a place among the running.
+    pub(crate) fn pop(&self, locals: bool) -> Option<Taken> {
+        if self.gate.count() == 0 || !self.begin() {
+            return None;
+        }
+        let taken = self.pop_any(locals);
+        if taken.is_none() {
+            self.end();
+        }
+        taken
+    }
+
+    /// Takes the next task whatever `max_running` says, for one that will not run.
+    pub(crate) fn pop_unrun(&self) -> Option<Taken> {
+        self.pop_any(true)
+    }
+
+    fn pop_any(&self, locals: bool) -> Option<Taken> {
+        let mut consumers = self.consumers.lock();
+        let mut best: Option<(u64, usize, usize)> = None;
+        for kind in self.kinds(locals) {
+            let mut penalty = 0;
+            for band in 0..BANDS {
+                let consumer = &mut consumers[kind][band];
+                if let Some(header) = self.fifos[kind][band].peek(consumer) {
+                    let rank = header.submitted.saturating_add(penalty);
+                    if best.is_none_or(|(least, ..)| rank < least) {
+                        best = Some((rank, kind, band));
+                    }
+                }
+                penalty += self.aging;
+            }
+        }
+        let (_, kind, band) = best?;
+        let task = self.fifos[kind][band].pop(&mut consumers[kind][band])?;
+        let wanted_room = self.gate.release();
+        let more = if self.gate.count() == 0 {
+            None
+        } else {
+            self.first_kind(&mut consumers, true)
+        };
+        Some(Taken {
+            task,
+            wanted_room,
+            more,
+        })
+    }
+
+    fn first_kind(&self, consumers: &mut [[Consumer; BANDS]; KINDS], locals: bool) -> Option<Kind> {
+        let kind = self.kinds(locals).find(|&kind| {
+            (0..BANDS).any(|band| {
+                self.fifos[kind][band]
+                    .peek(&mut consumers[kind][band])
+                    .is_some()
+            })
+        })?;
+        Some(if kind == Kind::Closure as usize {
+            Kind::Closure
+        } else {
+            Kind::Local
+        })
+    }
+
+    fn kinds(&self, locals: bool) -> impl Iterator<Item = usize> + use<> {
+        let last = if locals { Kind::Local } else { Kind::Closure };
+        Kind::Closure as usize..=last as usize
+    }
+}
+
+impl Drop for LaneQueue {
+    fn drop(&mut self) {
+        // Nobody has it any more, so the lock is free.
+        let mut consumers = self.consumers.lock();
+        for (fifos, consumers) in self.fifos.iter_mut().zip(consumers.iter_mut()) {
+            for (fifo, consumer) in fifos.iter_mut().zip(consumers.iter_mut()) {
+                fifo.dispose(consumer);
+            }
+        }
+    }
+}

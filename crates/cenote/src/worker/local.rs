@@ -1,0 +1,290 @@
+//! Futures on a worker: its tokio runtime, when it turns, and waiting in it.
+//!
+//! The runtime is made when the first future needs it. Closures never run inside of it, only in its context:
+//! so they may block on other runtimes as on any thread. The worker goes into it, by `block_on`, on two occasions:
+//!
+//! - **A turn**, between two closures, at least every `turn_budget` while something is alive in it: all that is ready
+//!   is polled, due timers fire, sockets are looked at, without waiting.
+//! - **To wait**, when the spin was in vain and something is alive in it. The runtime then sits in its driver, with
+//!   the worker's state published as `PARKED_DRIVER` by the hook that tokio calls before it parks. Whoever has a task for
+//!   the worker wakes the future that `block_on` runs, which returns. Timers and sockets need nobody's help.
+//!
+//! Under a stream of tasks the spin is outside of the runtime, so a hand-off costs the same as without one, and holds the
+//! runtime up for `max_spin` at most.
+
+use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::ptr::NonNull;
+use std::rc::Rc;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll};
+
+use tokio::runtime::{self, LocalRuntime};
+use tokio_util::sync::WaitForCancellationFutureOwned;
+
+use super::{CURRENT, Worker, worker};
+use crate::clock::Stamp;
+use crate::task::cell::{Header, Ran, Running, Work};
+use crate::task::error::Cause;
+
+impl Worker {
+    /// Everything that lives in the runtime: futures of tasks, what they and closures left behind.
+    pub(super) fn alive(&self) -> usize {
+        self.runtime
+            .borrow()
+            .as_ref()
+            .map_or(0, |runtime| runtime.metrics().num_alive_tasks())
+    }
+
+    /// The runtime, made now if need be. `None`: the worker ends.
+    pub(super) fn runtime(&self) -> Option<Rc<LocalRuntime>> {
+        if self.ended.get() {
+            return None;
+        }
+        let mut place = self.runtime.borrow_mut();
+        let runtime = place.get_or_insert_with(|| {
+            let runtime = runtime::Builder::new_current_thread()
+                .enable_all()
+                .on_thread_park(before_driver)
+                .on_thread_unpark(after_driver)
+                .build_local(runtime::LocalOptions::default())
+                .unwrap_or_else(|error| {
+                    panic!("the worker's tokio runtime could not be made: {error}; is the process out of file descriptors?")
+                });
+            self.turned.set(Stamp::now().to_bits());
+            Rc::new(runtime)
+        });
+        Some(Rc::clone(runtime))
+    }
+
+    pub(super) fn spawn_background(&self, future: impl Future<Output = ()> + 'static) {
+        // Where there is no runtime any more, the future is dropped, like those that were in it.
+        if let Some(runtime) = self.runtime() {
+            runtime.spawn_local(future);
+            self.note_background();
+        }
+    }
+
+    pub(super) fn note_background(&self) {
+        let background = self.alive().saturating_sub(self.locals.get());
+        self.shared.slot(self.index).background.store(background, Ordering::Relaxed);
+    }
+
+    pub(super) fn has_place(&self) -> bool {
+        self.locals.get() < self.shared.config.concurrency
+    }
+
+    pub(super) fn spawn_task<W, U>(&self, future: U, running: Running<W>)
+    where
+        W: Work<Output = U::Output> + 'static,
+        U: Future + 'static,
+    {
+        let task = running.task().clone();
+        let extra = task.header().extra_or_new();
+        let cancelled = extra
+            .given_token()
+            .map(|token| Box::pin(token.cancelled_owned()));
+        let local = LocalTask {
+            future: Some(Box::pin(future)),
+            cancelled,
+            began: Stamp::now(),
+            running: Some(running),
+        };
+        self.locals.set(self.locals.get() + 1);
+        let lane = usize::from(task.header().meta.lane);
+        self.shared.slot(self.index).locals[lane].fetch_add(1, Ordering::Relaxed);
+        if let Some(runtime) = self.runtime() {
+            let handle = runtime.spawn_local(local);
+            extra.set_future(handle.abort_handle());
+        }
+    }
+
+    /// A future that took a place is settled.
+    fn local_ended(&self, header: Ended, ran: Ran) {
+        let was_full = !self.has_place();
+        self.locals.set(self.locals.get() - 1);
+        self.shared.slot(self.index).locals[header.lane].fetch_sub(1, Ordering::Relaxed);
+        self.record_run(header.lane, ran, header.waited, header.ran);
+        self.shared.wake(self.shared.dispatch.ended(header.lane));
+        if was_full || self.shared.is_ending() {
+            // There is a place again: out of the driver, to the queues.
+            self.leave_runtime();
+        }
+    }
+
+    /// Makes the wait in the runtime end.
+    fn leave_runtime(&self) {
+        if self.waiting_in_runtime.replace(false) {
+            self.shared.slot(self.index).ring_now();
+        }
+    }
+
+    /// One turn, if there is something alive and the time has come. `now` is the moment in ticks.
+    pub(super) fn turn_if_due(&self, now: Stamp) {
+        if self.runtime.borrow().is_none() {
+            return;
+        }
+        let since = now.nanos_since(Stamp::from_bits(self.turned.get()));
+        // Early by a task, so that the turn is not late by one.
+        if since + self.average_run.get() < self.shared.config.turn_budget_nanos {
+            return;
+        }
+        self.turned.set(now.to_bits());
+        if self.alive() > 0
+            && let Some(runtime) = self.runtime()
+        {
+            self.turn(&runtime);
+        }
+    }
+
+    fn turn(&self, runtime: &LocalRuntime) {
+        // Twice: the first looks at timers and sockets at its end, the second polls what they woke.
+        runtime.block_on(async {
+            tokio::task::yield_now().await;
+            tokio::task::yield_now().await;
+        });
+        self.shared.slot(self.index).recorder.count_turn();
+        self.turned.set(Stamp::now().to_bits());
+        self.note_background();
+    }
+
+    /// Stage 3: waits in the runtime's driver until there is mail, or nothing is alive any more.
+    pub(super) fn wait_in_runtime(&self, runtime: &LocalRuntime) {
+        self.waiting_in_runtime.set(true);
+        let mut first = true;
+        runtime.block_on(poll_fn(|context| {
+            if first {
+                first = false;
+                self.shared.slot(self.index).set_ring(Some(context.waker().clone()));
+            } else if self.must_leave_runtime() {
+                return Poll::Ready(());
+            }
+            if self.must_leave_runtime() {
+                return Poll::Ready(());
+            }
+            Poll::Pending
+        }));
+        self.waiting_in_runtime.set(false);
+        self.turned.set(Stamp::now().to_bits());
+        self.note_background();
+    }
+
+    fn must_leave_runtime(&self) -> bool {
+        !self.waiting_in_runtime.get()
+            || self.alive() == 0
+            || self.shared.dispatch.roster().has_mail(self.index)
+    }
+}
+
+/// Before the runtime waits in its driver.
+fn before_driver() {
+    let Some(worker) = worker() else { return };
+    if !worker.waiting_in_runtime.get() {
+        return;
+    }
+    worker.note_background();
+    // An end that is waited for may have come with the last of the futures.
+    let must_leave = worker.must_leave_runtime() || worker.may_exit();
+    let has_mail = || worker.shared.dispatch.roster().has_mail(worker.index);
+    if must_leave || !worker.waiter.borrow_mut().park_driver(has_mail) {
+        worker.leave_runtime();
+    }
+}
+
+/// After the driver's wait.
+fn after_driver() {
+    let Some(worker) = worker() else { return };
+    worker.woke();
+}
+
+/// What is kept of a future's task for its record.
+struct Ended {
+    lane: usize,
+    waited: u64,
+    ran: u64,
+}
+
+/// The future of a task, which settles it: with its value or panic, or, when it is dropped before that, as aborted or
+/// cancelled.
+struct LocalTask<W: Work, U> {
+    future: Option<Pin<Box<U>>>,
+    cancelled: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
+    began: Stamp,
+    running: Option<Running<W>>,
+}
+
+// Nothing is pinned in place: the future has a box of its own.
+impl<W: Work, U> Unpin for LocalTask<W, U> {}
+
+impl<W, U> Future for LocalTask<W, U>
+where
+    W: Work<Output = U::Output>,
+    U: Future,
+{
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        let this = &mut *self;
+        let (Some(future), Some(running)) = (&mut this.future, &this.running) else {
+            return Poll::Ready(());
+        };
+        if let Some(cancelled) = &mut this.cancelled
+            && cancelled.as_mut().poll(context).is_ready()
+        {
+            this.settle(Err(Cause::Cancelled));
+            return Poll::Ready(());
+        }
+        let outer = CURRENT.replace(Some(NonNull::from(running.task().header())));
+        // Unwind safety: after a panic the future is dropped, not polled again.
+        let polled = catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context)));
+        CURRENT.set(outer);
+        let result = match polled {
+            Ok(Poll::Pending) => return Poll::Pending,
+            Ok(Poll::Ready(value)) => Ok(value),
+            Err(payload) => Err(Cause::Panicked(payload)),
+        };
+        this.settle(result);
+        Poll::Ready(())
+    }
+}
+
+impl<W, U> LocalTask<W, U>
+where
+    W: Work,
+{
+    fn settle(&mut self, result: Result<W::Output, Cause>) {
+        let Some(running) = self.running.take() else {
+            return;
+        };
+        // First the future and what it holds, then whoever waits for its end.
+        let future = self.future.take();
+        // Unwind safety: it is gone either way. A panic of its destructor has nobody to go to.
+        drop(catch_unwind(AssertUnwindSafe(|| drop(future))));
+        let header: &Header = running.task().header();
+        if let Some(extra) = header.extra() {
+            extra.forget();
+        }
+        let ended = Ended {
+            lane: usize::from(header.meta.lane),
+            waited: self.began.nanos_since(Stamp::from_bits(header.submitted)),
+            ran: Stamp::now().nanos_since(self.began),
+        };
+        let ran = running.settle(result);
+        if let Some(worker) = worker() {
+            worker.local_ended(ended, ran);
+        }
+    }
+}
+
+impl<W: Work, U> Drop for LocalTask<W, U> {
+    fn drop(&mut self) {
+        let Some(running) = &self.running else { return };
+        let cause = if running.task().snapshot().is_aborted() {
+            Cause::Aborted
+        } else {
+            Cause::Cancelled
+        };
+        self.settle(Err(cause));
+    }
+}

@@ -1,0 +1,280 @@
+//! A worker: one thread, what it runs, and how it waits.
+//!
+//! - [`run`]: the thread's loop: tasks first, then the three stages of waiting.
+//! - [`local`]: futures on the worker: its tokio runtime, turning it, waiting in it.
+//! - [`slot`]: what the rest of the process sees of a worker, and how it is woken.
+//! - this file: what code that runs on a worker can ask for.
+
+mod local;
+mod run;
+pub(crate) mod slot;
+
+use std::any::{Any, TypeId};
+use std::cell::{Cell, RefCell};
+use std::future::Future;
+use std::ptr::NonNull;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use cenote_park::Waiter;
+use tokio::runtime::LocalRuntime;
+use tokio_util::sync::CancellationToken;
+
+pub(crate) use run::start;
+
+use crate::pool::shared::Shared;
+use crate::task::cell::{Header, Kind, Running, TaskRef, Work};
+use crate::task::error::{Cause, JoinError};
+use slot::SeatWord;
+
+thread_local! {
+    /// The worker this thread is.
+    static WORKER: RefCell<Option<Rc<Worker>>> = const { RefCell::new(None) };
+    /// The task whose code runs now. Set and reset by whoever runs it, who holds a reference to it meanwhile.
+    static CURRENT: Cell<Option<NonNull<Header>>> = const { Cell::new(None) };
+}
+
+/// What belongs to the worker's thread alone.
+pub(crate) struct Worker {
+    shared: Arc<Shared>,
+    index: usize,
+    name: String,
+    waiter: RefCell<Waiter<SeatWord>>,
+    /// Made when the first future needs it, gone when the worker ends.
+    runtime: RefCell<Option<Rc<LocalRuntime>>>,
+    /// The thread ends: no runtime is made any more.
+    ended: Cell<bool>,
+    /// The worker is inside of its runtime, to wait in it.
+    waiting_in_runtime: Cell<bool>,
+    /// Futures that take places.
+    locals: Cell<usize>,
+    state: RefCell<Option<Box<dyn Any>>>,
+    /// Counted among the workers that have nothing left but tasks that wait for the end of the pool.
+    drained: Cell<bool>,
+    /// When the runtime was last given a turn, in the clock's ticks.
+    turned: Cell<u64>,
+    /// A moving average of the tasks' run times, in nanoseconds.
+    average_run: Cell<u64>,
+    next_lane: Cell<usize>,
+}
+
+/// What a worker is called, and which of the pool's workers it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct WorkerInfo {
+    /// The name of the thread.
+    pub name: String,
+    /// From 0 to the pool's largest number of threads. A worker that is started after another has ended may
+    /// get the other's number.
+    pub index: usize,
+}
+
+pub(crate) fn worker() -> Option<Rc<Worker>> {
+    WORKER.try_with(|worker| worker.borrow().clone()).ok().flatten()
+}
+
+pub(crate) fn is_worker() -> bool {
+    WORKER
+        .try_with(|worker| worker.borrow().is_some())
+        .unwrap_or(false)
+}
+
+/// The worker this thread is, if it is one of that pool.
+pub(crate) fn worker_of(shared: &Shared) -> Option<Rc<Worker>> {
+    worker().filter(|worker| std::ptr::eq(&*worker.shared, shared))
+}
+
+/// The worker this code runs on. `None` on any other thread.
+///
+/// # Examples
+///
+/// ```
+/// let pool = cenote::Pool::builder().name("images").threads(1).build()?;
+/// let worker = pool.blocking_run(|| cenote::current().expect("on a worker"))?;
+/// assert_eq!((worker.name.as_str(), worker.index), ("images-0", 0));
+/// assert!(cenote::current().is_none());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn current() -> Option<WorkerInfo> {
+    worker().map(|worker| WorkerInfo {
+        name: worker.name.clone(),
+        index: worker.index,
+    })
+}
+
+/// Leaves a future behind on this worker: it goes on after the task has returned, while the worker runs other tasks
+/// and while it waits. It may be `!Send`, and use tokio's timers and sockets.
+///
+/// It takes none of the worker's places for futures, and nobody waits for it but
+/// [`close`](crate::Pool::close). A panic in it ends it alone.
+///
+/// The worker's tokio runtime is made by the first future. From then on closures, too, run in its context, so that
+/// `tokio::task::spawn_local` works in them.
+///
+/// # Panics
+///
+/// If this is no worker, or if the runtime cannot be made (the process has no file descriptors left).
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// let pool = cenote::Pool::new()?;
+/// let (sent, arrived) = std::sync::mpsc::channel();
+/// pool.blocking_run(move || {
+///     cenote::detach(async move {
+///         tokio::time::sleep(Duration::from_millis(5)).await;
+///         sent.send("exported").ok();
+///     });
+/// })?;
+/// assert_eq!(arrived.recv()?, "exported");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn detach<F>(future: F)
+where
+    F: Future<Output = ()> + 'static,
+{
+    let worker = worker().expect("`cenote::detach` was called on a thread that is no worker of a pool");
+    worker.spawn_background(future);
+}
+
+/// The cancellation token of the task that runs: it is cancelled when the task is aborted, when its `timeout` is
+/// over, when a token it was given is cancelled, and when the pool is shut down. A closure that may take long
+/// looks at it now and then; its return value is the task's all the same.
+///
+/// In a background future it is cancelled by the shutdown of the pool only.
+///
+/// # Panics
+///
+/// If this is no worker.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// let pool = cenote::Pool::new()?;
+/// let task = pool.task().timeout(Duration::from_millis(10)).try_spawn(|| {
+///     let token = cenote::token();
+///     while !token.is_cancelled() {
+///         std::thread::sleep(Duration::from_millis(1));
+///     }
+/// })?;
+/// assert!(task.join().unwrap_err().is_timed_out());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn token() -> CancellationToken {
+    let worker = worker().expect("`cenote::token` was called on a thread that is no worker of a pool");
+    worker.token()
+}
+
+/// Runs `f` with the state that this worker's init function made, for code that cannot be handed it: a future,
+/// a function deep down.
+///
+/// # Panics
+///
+/// If this is no worker, if its state is of another type, or if it is lent already: inside of another `with_state`,
+/// or of a closure that was handed it.
+///
+/// # Examples
+///
+/// ```
+/// let pool = cenote::Pool::builder()
+///     .worker_state(|_| Ok::<_, std::io::Error>(vec![1, 2]))
+///     .build()?;
+/// let handle = pool.try_spawn_local(|| async {
+///     tokio::task::yield_now().await;
+///     cenote::with_state(|numbers: &mut Vec<i32>| numbers.len())
+/// })?;
+/// assert_eq!(handle.join()?, 2);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn with_state<S: 'static, R>(f: impl FnOnce(&mut S) -> R) -> R {
+    let worker = worker().expect("`cenote::with_state` was called on a thread that is no worker of a pool");
+    worker.lend_state(f)
+}
+
+/// The code of the task that ran is over: what runs from here on is no part of it.
+pub(crate) fn leave_task() {
+    CURRENT.set(None);
+}
+
+/// Puts a task's future on this worker, which settles it.
+pub(crate) fn spawn_task<W, U>(future: U, running: Running<W>)
+where
+    W: Work<Output = U::Output> + 'static,
+    U: Future + 'static,
+{
+    let worker = worker().expect("tasks are run by workers");
+    worker.spawn_task(future, running);
+}
+
+/// Before this worker blocks for `task`: runs it here if it has not started and is a closure of this pool.
+pub(crate) fn help_with(task: &TaskRef) -> Result<(), JoinError> {
+    let Some(worker) = worker() else {
+        return Ok(());
+    };
+    let meta = task.header().meta;
+    if meta.pool != worker.shared.id {
+        return Ok(());
+    }
+    match meta.kind {
+        Kind::Closure => {
+            let lent = meta.needs_state && worker.state.try_borrow_mut().is_err();
+            if !lent {
+                worker.run_now(task);
+            }
+        }
+        Kind::Local => {
+            if worker.would_deadlock(task) {
+                return Err(JoinError::new(Cause::WouldDeadlock));
+            }
+        }
+    }
+    Ok(())
+}
+
+impl Worker {
+    /// Whether blocking for a future's task here is waiting for this very thread.
+    fn would_deadlock(&self, task: &TaskRef) -> bool {
+        let lives_here = task
+            .header()
+            .extra()
+            .is_some_and(crate::task::extra::Extra::lives_here);
+        let nobody_else = self.shared.config.max_threads == 1;
+        !task.snapshot().is_done() && (lives_here || nobody_else)
+    }
+
+    fn lend_state<S: 'static, R>(&self, f: impl FnOnce(&mut S) -> R) -> R {
+        let mut state = self.state.try_borrow_mut().unwrap_or_else(|_| {
+            panic!("the worker's state is lent already: by `with_state`, or to the closure that runs")
+        });
+        if let Some(state) = state.as_mut().and_then(|state| state.downcast_mut::<S>()) {
+            return f(state);
+        }
+        // A pool without an init function has `()` for its state.
+        if TypeId::of::<S>() == TypeId::of::<()>() && state.is_none() {
+            let mut none: Box<dyn Any> = Box::new(());
+            return f(none.downcast_mut::<S>().expect("S is ()"));
+        }
+        panic!("this worker's state is not of type {}", std::any::type_name::<S>());
+    }
+
+    fn token(&self) -> CancellationToken {
+        match CURRENT.get() {
+            Some(current) => {
+                // SAFETY: it is set only while the task's code runs, by a frame that holds a reference to the task:
+                // `leave_task` comes before the task is settled, which gives up that reference.
+                let header = unsafe { current.as_ref() };
+                let token = header.extra_or_new().token();
+                self.shared.slot(self.index).watch(&token);
+                if self.shared.is_shut_down() {
+                    token.cancel();
+                }
+                token
+            }
+            None => self.shared.shutdown_token(),
+        }
+    }
+}

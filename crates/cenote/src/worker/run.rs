@@ -1,0 +1,366 @@
+//! The loop of a worker's thread, from its start to its end.
+//!
+//! Tasks first: what was put in the mailbox, then the queues. When there is nothing: announce, look once more, open the
+//! mailbox, spin; then park, on the futex if nothing lives in the runtime, else in the runtime's driver.
+//! Each pass decides anew which of the two.
+//!
+//! Guaranteed: the worker survives every panic of a task; what was in its mailbox when it leaves is run; its state is
+//! dropped on this thread.
+
+use std::cell::{Cell, OnceCell, RefCell};
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr::NonNull;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use cenote_park::{Spin, SpinRequest, Waiter};
+
+use super::slot::SeatWord;
+use super::{CURRENT, WORKER, Worker, WorkerInfo};
+use crate::clock::Stamp;
+use crate::pool::shared::{InitFailure, Shared, unstarted};
+use crate::queue::dispatch::Search;
+use crate::queue::roster::Mail;
+use crate::stats::Outcome;
+use crate::task::cell::{Ran, TaskRef};
+use crate::task::error::Cause;
+
+/// Starts the thread for a place in the pool. The place has to be counted as starting before.
+pub(crate) fn start(shared: Arc<Shared>, index: usize) -> io::Result<()> {
+    let name = shared.config.thread_name(index);
+    let mut builder = thread::Builder::new().name(name.clone());
+    if let Some(bytes) = shared.config.stack_size {
+        builder = builder.stack_size(bytes);
+    }
+    builder.spawn(move || main(shared, WorkerInfo { name, index }))?;
+    Ok(())
+}
+
+fn main(shared: Arc<Shared>, info: WorkerInfo) {
+    shared.config.prepare_thread(&info);
+    let state = match make_state(&shared, &info) {
+        Ok(state) => state,
+        Err(failure) => {
+            shared.worker_failed(info.index, failure);
+            return;
+        }
+    };
+    let word = SeatWord {
+        shared: Arc::clone(&shared),
+        worker: info.index,
+    };
+    let waiter = Waiter::new(word, shared.config.max_spin);
+    let slot = shared.slot(info.index);
+    slot.set_stages(Some(Arc::clone(waiter.stats())));
+    info.name.clone_into(&mut slot.name.lock());
+    slot.alive.store(true, Ordering::Relaxed);
+    let worker = Rc::new(Worker {
+        shared: Arc::clone(&shared),
+        index: info.index,
+        name: info.name.clone(),
+        waiter: RefCell::new(waiter),
+        runtime: RefCell::new(None),
+        ended: Cell::new(false),
+        waiting_in_runtime: Cell::new(false),
+        locals: Cell::new(0),
+        state: RefCell::new(state),
+        drained: Cell::new(false),
+        turned: Cell::new(0),
+        average_run: Cell::new(0),
+        next_lane: Cell::new(info.index),
+    });
+    WORKER.with(|place| *place.borrow_mut() = Some(Rc::clone(&worker)));
+    if shared.config.eager_runtime {
+        worker.runtime();
+    }
+    shared.worker_started(info.index);
+    // The loop itself does not panic; if it ever does, the place must not stay taken, and nobody wait for ever.
+    let looped = catch_unwind(AssertUnwindSafe(|| worker.run()));
+    worker.end();
+    WORKER.with(|place| place.borrow_mut().take());
+    drop(worker);
+    slot.set_ring(None);
+    slot.set_stages(None);
+    slot.alive.store(false, Ordering::Relaxed);
+    shared.config.thread_stopped(&info);
+    shared.worker_ended(info.index, matches!(looped, Ok(true)));
+    if let Err(panic) = looped {
+        std::panic::resume_unwind(panic);
+    }
+}
+
+type State = Option<Box<dyn std::any::Any>>;
+
+/// Makes the worker's state, in as many attempts as are allowed.
+fn make_state(shared: &Shared, info: &WorkerInfo) -> Result<State, InitFailure> {
+    let Some(init) = &shared.config.init else {
+        return Ok(None);
+    };
+    let mut pause = Duration::from_millis(10);
+    for left in (0..=shared.config.init_retries).rev() {
+        let failure = match catch_unwind(AssertUnwindSafe(|| init(info))) {
+            Ok(Ok(state)) => return Ok(Some(state)),
+            Ok(Err(error)) => InitFailure::Error(Arc::from(error)),
+            Err(payload) => InitFailure::panic(&*payload),
+        };
+        shared.note_init_failure(&failure);
+        if left == 0 || shared.is_ending() {
+            return Err(failure);
+        }
+        thread::sleep(pause);
+        pause = (pause * 2).min(Duration::from_secs(1));
+    }
+    unreachable!("the last attempt returns")
+}
+
+impl Worker {
+    /// Returns when the thread is to end; true if it retired from a pool that goes on.
+    fn run(&self) -> bool {
+        let mut retired = false;
+        // Declared before the context, which borrows it.
+        let runtime = OnceCell::new();
+        let mut context = None;
+        let mut kicked = false;
+        loop {
+            if context.is_none()
+                && let Some(made) = &*self.runtime.borrow()
+            {
+                context = Some(runtime.get_or_init(|| Rc::clone(made)).enter());
+            }
+            match self.next() {
+                Some(task) => {
+                    kicked = false;
+                    let ended = self.execute(task);
+                    self.turn_if_due(ended);
+                    continue;
+                }
+                None if kicked => {
+                    kicked = false;
+                    self.shared.wake(self.shared.dispatch.pass_on());
+                }
+                None => {}
+            }
+            if self.may_exit() {
+                break;
+            }
+            let since = Instant::now();
+            let waits = self.shared.dispatch.settle_down(self.index, self.has_place());
+            if waits {
+                self.wait();
+            }
+            match self.shared.dispatch.get_up(self.index) {
+                Mail::Task(task) => {
+                    let ended = self.execute(task);
+                    self.turn_if_due(ended);
+                }
+                Mail::Kick => kicked = true,
+                Mail::Nothing => {
+                    if waits
+                        && self.alive() == 0
+                        && since.elapsed() >= self.shared.config.idle_timeout
+                        && self.shared.may_retire(self.index)
+                    {
+                        retired = true;
+                        break;
+                    }
+                }
+            }
+        }
+        retired
+    }
+
+    /// Whether the pool has come so far to its end that this worker has nothing left to do.
+    pub(super) fn may_exit(&self) -> bool {
+        if !self.shared.is_ending() {
+            return false;
+        }
+        self.shared.worker_may_exit(self)
+    }
+
+    pub(crate) fn locals(&self) -> usize {
+        self.locals.get()
+    }
+
+    pub(crate) fn background(&self) -> usize {
+        self.alive().saturating_sub(self.locals.get())
+    }
+
+    /// Counted among the workers that have nothing left but closers.
+    pub(crate) fn drained(&self) -> &Cell<bool> {
+        &self.drained
+    }
+
+    pub(crate) fn index(&self) -> usize {
+        self.index
+    }
+
+    pub(crate) fn next(&self) -> Option<TaskRef> {
+        let search = Search {
+            first_lane: self.next_lane.get(),
+            locals: self.has_place(),
+        };
+        self.next_lane.set(search.first_lane.wrapping_add(1));
+        let (taken, wake) = self.shared.dispatch.next(search)?;
+        self.shared.wake(wake);
+        if taken.wanted_room {
+            self.shared.make_room(usize::from(taken.task.header().meta.lane));
+        }
+        Some(taken.task)
+    }
+
+    /// Runs a task that came with a place among its lane's running. Returns when it ended.
+    pub(crate) fn execute(&self, task: TaskRef) -> Stamp {
+        let began = Stamp::now();
+        let header = task.header();
+        let lane = usize::from(header.meta.lane);
+        let waited = began.nanos_since(Stamp::from_bits(header.submitted));
+        if let Some(extra) = header.extra()
+            && extra.is_expired()
+        {
+            task.settle_queued(Cause::Expired);
+        }
+        if !header.state().start() {
+            self.found_settled(&task, lane, waited);
+            self.shared.wake(self.shared.dispatch.ended(lane));
+            return began;
+        }
+        self.run_started(task, lane, began, waited)
+    }
+
+    /// Runs a task whose `start` this worker has won.
+    fn run_started(&self, task: TaskRef, lane: usize, began: Stamp, waited: u64) -> Stamp {
+        let header = task.header();
+        if let Some(extra) = header.extra() {
+            extra.started(&task);
+        }
+        let slot = self.shared.slot(self.index);
+        slot.busy_since.store(began.to_bits(), Ordering::Relaxed);
+        slot.lane.store(lane as u32 + 1, Ordering::Relaxed);
+        let outer = CURRENT.replace(Some(NonNull::from(header)));
+        let ran = task.run_started();
+        CURRENT.set(outer);
+        let ended = Stamp::now();
+        slot.lane.store(0, Ordering::Relaxed);
+        slot.busy_since.store(0, Ordering::Relaxed);
+        if ran != Ran::Left {
+            let nanos = ended.nanos_since(began);
+            self.record_run(lane, ran, waited, nanos);
+            let average = self.average_run.get();
+            self.average_run.set(average - average / 8 + nanos / 8);
+            self.shared.wake(self.shared.dispatch.ended(lane));
+        }
+        if outer.is_none() {
+            slot.forget_tokens();
+        }
+        ended
+    }
+
+    /// Runs a task that nobody has started, from inside of another one that waits for it.
+    pub(super) fn run_now(&self, task: &TaskRef) {
+        let header = task.header();
+        let lane = usize::from(header.meta.lane);
+        if !self.shared.dispatch.lane(lane).begin() {
+            return;
+        }
+        if header.state().start() {
+            let slot = self.shared.slot(self.index);
+            let outer = (slot.busy_since.load(Ordering::Relaxed), slot.lane.load(Ordering::Relaxed));
+            let began = Stamp::now();
+            let waited = began.nanos_since(Stamp::from_bits(header.submitted));
+            self.run_started(task.clone(), lane, began, waited);
+            slot.busy_since.store(outer.0, Ordering::Relaxed);
+            slot.lane.store(outer.1, Ordering::Relaxed);
+        } else {
+            self.shared.wake(self.shared.dispatch.ended(lane));
+        }
+    }
+
+    /// A task came out of the queue that will not run: settled meanwhile, or run by somebody who waited for it.
+    fn found_settled(&self, task: &TaskRef, lane: usize, waited: u64) {
+        if task.snapshot().note() == 0 {
+            return;
+        }
+        let outcome = unstarted(task);
+        self.shared
+            .slot(self.index)
+            .recorder
+            .lane(lane)
+            .record(outcome, waited, None);
+    }
+
+    pub(super) fn record_run(&self, lane: usize, ran: Ran, waited: u64, nanos: u64) {
+        let outcome = match ran {
+            Ran::Completed => Outcome::Completed,
+            Ran::Panicked => Outcome::Panicked,
+            Ran::Aborted => Outcome::Aborted,
+            Ran::Cancelled => Outcome::Cancelled,
+            Ran::Overtaken => Outcome::TimedOut,
+            Ran::Left => return,
+        };
+        let recorder = &self.shared.slot(self.index).recorder;
+        recorder.lane(lane).record(outcome, waited, Some(nanos));
+        recorder.add_busy(nanos);
+    }
+
+    /// Waits until there is mail, or until it makes sense to look around.
+    fn wait(&self) {
+        let roster = self.shared.dispatch.roster();
+        let has_mail = || roster.has_mail(self.index);
+        let spin = self
+            .waiter
+            .borrow_mut()
+            .spin_on(&SpinRequest::default(), has_mail, || false);
+        if spin == Spin::Hit {
+            return;
+        }
+        roster.set_parked(self.index, true);
+        // None is made for waiting alone.
+        let alive = (self.alive() > 0).then(|| self.runtime()).flatten();
+        match alive {
+            Some(runtime) => self.wait_in_runtime(&runtime),
+            None => {
+                let deadline = if self.shared.is_retirable() {
+                    Instant::now().checked_add(self.shared.config.idle_timeout)
+                } else {
+                    None
+                };
+                self.waiter.borrow_mut().park_futex(deadline, has_mail);
+                self.note_wake();
+            }
+        }
+        roster.set_parked(self.index, false);
+    }
+
+    /// The runtime's driver has returned.
+    pub(super) fn woke(&self) {
+        let rung_at = self.shared.slot(self.index).rung_at();
+        let unpark = self.waiter.borrow_mut().unpark_rung(rung_at.to_instant());
+        if unpark.claimed {
+            self.note_wake();
+        }
+    }
+
+    /// Records how long the wake call took, if there was one since the last time.
+    fn note_wake(&self) {
+        let slot = self.shared.slot(self.index);
+        let rung_at = slot.take_rung_at();
+        if !rung_at.is_none() {
+            slot.recorder.record_wake(Stamp::now().nanos_since(rung_at));
+        }
+    }
+
+    /// Before the thread ends: the runtime and the state go, in this order, on this thread.
+    fn end(&self) {
+        self.ended.set(true);
+        // The futures that are left are dropped while this is still their worker.
+        let runtime = self.runtime.borrow_mut().take();
+        drop(runtime);
+        let state = self.state.borrow_mut().take();
+        // Unwind safety: it is gone either way; the thread has to end in order.
+        drop(catch_unwind(AssertUnwindSafe(|| drop(state))));
+    }
+}

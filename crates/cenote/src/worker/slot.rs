@@ -1,0 +1,172 @@
+//! What the rest of the process sees of a worker's place in the pool, and how its worker is woken.
+//!
+//! A slot outlives the threads that take it one after another. At any time one thread, the worker, writes
+//! to its figures; everybody reads them.
+
+use std::ops::Deref;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::task::Waker;
+
+use cenote_park::{Claim, StageSnapshot, StageStats, WaitWord};
+use parking_lot::Mutex;
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::Stamp;
+use crate::pool::shared::Shared;
+use crate::stats::WorkerRecorder;
+
+/// See the module.
+pub(crate) struct Slot {
+    pub(crate) recorder: WorkerRecorder,
+    /// When the last wake call was made, in ticks.
+    rung_at: AtomicU64,
+    /// Wakes the worker's runtime, while it has one.
+    ring: Mutex<Option<Waker>>,
+    /// Tokens of the closures that run, for the shutdown.
+    tokens: Mutex<Vec<CancellationToken>>,
+    has_tokens: AtomicBool,
+    /// When the closure that runs began, in ticks; 0 between closures.
+    pub(crate) busy_since: AtomicU64,
+    /// One more than the lane of the closure that runs.
+    pub(crate) lane: AtomicU32,
+    /// Futures of tasks that live on the worker, by lane.
+    pub(crate) locals: Box<[AtomicU32]>,
+    /// Futures that no task waits for.
+    pub(crate) background: AtomicUsize,
+    /// Tasks on the worker that wait for the end of the pool: they do not count as left.
+    pub(crate) closers: AtomicUsize,
+    pub(crate) alive: AtomicBool,
+    /// The stages of the present worker, and the sum of those before it.
+    stages: Mutex<(Option<Arc<StageStats>>, StageSnapshot)>,
+    pub(crate) name: Mutex<String>,
+}
+
+impl Slot {
+    pub(crate) fn new(lanes: usize) -> Self {
+        Slot {
+            recorder: WorkerRecorder::new(lanes),
+            rung_at: AtomicU64::new(0),
+            ring: Mutex::new(None),
+            tokens: Mutex::new(Vec::new()),
+            has_tokens: AtomicBool::new(false),
+            busy_since: AtomicU64::new(0),
+            lane: AtomicU32::new(0),
+            locals: (0..lanes).map(|_| AtomicU32::new(0)).collect(),
+            background: AtomicUsize::new(0),
+            closers: AtomicUsize::new(0),
+            alive: AtomicBool::new(false),
+            stages: Mutex::new((None, StageSnapshot::default())),
+            name: Mutex::new(String::new()),
+        }
+    }
+
+    /// Makes the wake call that a claim of the worker's word asks for.
+    pub(crate) fn wake(&self, word: &WaitWord, claim: Claim) {
+        if claim == Claim::Awake {
+            return;
+        }
+        // Relaxed: a figure. The wake call orders it before the worker's look.
+        self.rung_at.store(Stamp::now().to_bits(), Ordering::Relaxed);
+        if claim == Claim::Futex {
+            word.wake_futex();
+        } else if let Some(ring) = &*self.ring.lock() {
+            ring.wake_by_ref();
+        }
+    }
+
+    /// Makes the wait of the worker's own runtime end.
+    pub(crate) fn ring_now(&self) {
+        if let Some(ring) = &*self.ring.lock() {
+            ring.wake_by_ref();
+        }
+    }
+
+    pub(crate) fn rung_at(&self) -> Stamp {
+        Stamp::from_bits(self.rung_at.load(Ordering::Relaxed))
+    }
+
+    /// The same, once for each wake call.
+    pub(crate) fn take_rung_at(&self) -> Stamp {
+        let rung_at = self.rung_at();
+        if !rung_at.is_none() {
+            self.rung_at.store(0, Ordering::Relaxed);
+        }
+        rung_at
+    }
+
+    pub(crate) fn set_ring(&self, ring: Option<Waker>) {
+        *self.ring.lock() = ring;
+    }
+
+    /// The token is cancelled if the pool is shut down before the closure ends.
+    pub(crate) fn watch(&self, token: &CancellationToken) {
+        self.tokens.lock().push(token.clone());
+        self.has_tokens.store(true, Ordering::Relaxed);
+    }
+
+    /// The worker runs no closure any more.
+    pub(crate) fn forget_tokens(&self) {
+        // Relaxed: the worker itself has set it.
+        if self.has_tokens.load(Ordering::Relaxed) {
+            self.has_tokens.store(false, Ordering::Relaxed);
+            self.tokens.lock().clear();
+        }
+    }
+
+    pub(crate) fn cancel_tokens(&self) {
+        let tokens = self.tokens.lock().clone();
+        for token in tokens {
+            token.cancel();
+        }
+    }
+
+    /// A new worker has taken the slot, or, with `None`, the last one has left.
+    pub(crate) fn set_stages(&self, stats: Option<Arc<StageStats>>) {
+        let mut stages = self.stages.lock();
+        if let Some(before) = stages.0.take() {
+            let sum = sum(&stages.1, &before.snapshot());
+            stages.1 = sum;
+        }
+        stages.0 = stats;
+    }
+
+    pub(crate) fn stages(&self) -> StageSnapshot {
+        let stages = self.stages.lock();
+        match &stages.0 {
+            Some(now) => sum(&stages.1, &now.snapshot()),
+            None => stages.1,
+        }
+    }
+}
+
+fn sum(a: &StageSnapshot, b: &StageSnapshot) -> StageSnapshot {
+    StageSnapshot {
+        spins: a.spins + b.spins,
+        spin_hits: a.spin_hits + b.spin_hits,
+        spin_misses: a.spin_misses + b.spin_misses,
+        spin_yields: a.spin_yields + b.spin_yields,
+        spin_dues: a.spin_dues + b.spin_dues,
+        spin_skips: a.spin_skips + b.spin_skips,
+        spin_nanos: a.spin_nanos + b.spin_nanos,
+        budget_nanos: b.budget_nanos,
+        parks_futex: a.parks_futex + b.parks_futex,
+        parks_driver: a.parks_driver + b.parks_driver,
+        retracts: a.retracts + b.retracts,
+        wakes: a.wakes + b.wakes,
+    }
+}
+
+/// A worker's wait word, which lies in its pool's roster.
+pub(crate) struct SeatWord {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) worker: usize,
+}
+
+impl Deref for SeatWord {
+    type Target = WaitWord;
+
+    fn deref(&self) -> &WaitWord {
+        self.shared.dispatch.roster().word(self.worker)
+    }
+}
