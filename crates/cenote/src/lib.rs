@@ -6,6 +6,8 @@
 #[cfg(not(loom))]
 mod clock;
 #[cfg(not(loom))]
+mod integrations;
+#[cfg(not(loom))]
 mod os;
 #[cfg(not(loom))]
 mod pool;
@@ -19,6 +21,9 @@ mod timer;
 #[cfg(not(loom))]
 mod worker;
 
+#[cfg(all(feature = "metrics", not(loom)))]
+#[cfg_attr(docsrs, doc(cfg(feature = "metrics")))]
+pub use crate::integrations::metrics;
 #[cfg(not(loom))]
 pub use crate::{
     pool::{

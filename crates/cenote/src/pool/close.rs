@@ -156,8 +156,13 @@ impl<S: 'static> Pool<S> {
     ///
     /// ```
     /// let pool = cenote::Pool::builder().threads(1).build()?;
+    /// let (began, begun) = std::sync::mpsc::channel();
     /// let (go, gone) = std::sync::mpsc::channel::<()>();
-    /// let busy = pool.try_spawn(move || gone.recv().is_ok())?;
+    /// let busy = pool.try_spawn(move || {
+    ///     began.send(()).unwrap();
+    ///     gone.recv().is_ok()
+    /// })?;
+    /// begun.recv()?;
     /// let queued = pool.try_spawn(|| ())?;
     /// assert_eq!(pool.shutdown_now(), 1);
     /// assert!(queued.join().unwrap_err().is_cancelled());
