@@ -126,6 +126,7 @@ impl<S: 'static> Pool<S> {
             while let Some(task) = worker.next() {
                 worker.execute(task);
             }
+            worker.record_pending();
         }
         // This very thread is in a closure, which cannot end before this returns.
         let own = usize::from(own.is_some());

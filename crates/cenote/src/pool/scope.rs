@@ -313,7 +313,10 @@ impl<S: 'static> Pool<S> {
             // Where it cannot run here, this waits for it below.
             let _ = worker::help_with(&task);
         }
-        blocking::wait(shared.config.max_spin, None, &mut End(&scope.tally));
+        let mut end = End(&scope.tally);
+        if !end.is_ready() {
+            blocking::wait(shared.config.max_spin, None, &mut end);
+        }
         let panic = scope.tally.panic.lock().take();
         match (result, panic) {
             (Err(payload), _) | (Ok(_), Some(payload)) => resume_unwind(payload),

@@ -139,9 +139,11 @@ impl Shared {
     /// Wakes the worker that was sent, if any.
     #[inline]
     pub(crate) fn wake(&self, wake: Wake) {
-        if let Some(worker) = wake.0 {
-            let word = self.dispatch.roster().word(worker);
-            self.slots[worker].wake(word, word.claim());
+        if let Some(sent) = wake.0
+            && sent.asleep
+        {
+            let word = self.dispatch.roster().word(sent.worker);
+            self.slots[sent.worker].wake(word, word.claim());
         }
     }
 
@@ -331,9 +333,7 @@ impl Shared {
             }
         }
         for worker in 0..self.slots.len() {
-            if self.dispatch.roster().kick_worker(worker) {
-                self.wake(Wake(Some(worker)));
-            }
+            self.wake(Wake(self.dispatch.roster().kick_worker(worker)));
         }
     }
 

@@ -37,7 +37,7 @@ impl<W: Work> Candidate<W> {
             may_settle_early: options.timeout.is_some(),
             needs_state,
         };
-        let (task, second) = cell::new(work, meta, Stamp::now().to_bits());
+        let (task, second) = cell::new(work, meta, Stamp::now().to_bits(), options.has_any());
         if options.has_any() {
             let extra = task.header().extra_or_new();
             extra.arm(&task, options.queue_timeout, options.timeout, options.token.as_ref());

@@ -17,7 +17,7 @@ use std::ops::Range;
 
 use super::gate::Refused;
 use super::lane::{LaneQueue, Taken};
-use super::roster::{Mail, Roster};
+use super::roster::{Mail, Roster, Sent};
 use crate::task::cell::{Kind, TaskRef};
 
 /// See the module.
@@ -26,10 +26,10 @@ pub(crate) struct Dispatch {
     roster: Roster,
 }
 
-/// A worker that has to be woken, by its number: call its word's `claim`, and do what that says.
+/// A worker to which something was sent. If it is asleep it has to be woken: call its word's `claim`, and do what that says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use = "a worker that was sent is woken by nobody else"]
-pub(crate) struct Wake(pub(crate) Option<usize>);
+pub(crate) struct Wake(pub(crate) Option<Sent>);
 
 /// Where a worker's next task comes from.
 #[derive(Clone, Copy, Debug)]
@@ -67,7 +67,7 @@ impl Dispatch {
         let mut task = task;
         if lane.gate().is_open_and_empty() && lane.begin() {
             match self.roster.offer(task) {
-                Ok(worker) => return Ok(Wake(Some(worker))),
+                Ok(sent) => return Ok(Wake(Some(sent))),
                 Err(back) => task = back,
             }
             // Whatever it says: this caller pushes and kicks below.

@@ -6,19 +6,23 @@
 //! |---|---|---|---|
 //! | 0 | `BUSY` | worker | nothing: the worker looks at the queues before it waits |
 //! | 1 | `ANNOUNCED` | worker | kick: the worker is about to look at the queues for the last time |
-//! | 2 | `OPEN_ALL` | worker | kick, or put a task in |
-//! | 3 | `OPEN_CLOSURES` | worker | the same, but for closures only: it has no place for another future |
-//! | 4 | `KICKED` | submitter | nothing: somebody else sends the worker to the queues |
+//! | 2, 3 | `OPEN` | worker | kick, or put a task in; the worker polls the mailbox |
+//! | 4, 5 | `ASLEEP` | worker | kick, or put a task in; then wake the worker by its word's `claim` |
+//! | 6 | `KICKED` | submitter | nothing: somebody else sends the worker to the queues |
 //! | above | a task | submitter | nothing: the worker has its task |
 //!
-//! So a task that finds an open worker goes to it in one step, on the cache line the worker spins on, and
-//! past the queues. A worker opens only after it announced itself *and then* found the queues empty: a
-//! task put in its mailbox passes none that was queued before by the same submitter.
+//! Of `OPEN` and `ASLEEP` the first is for every task; the second is for closures only: the worker has no place for
+//! another future.
 //!
-//! **The bitmaps** only say where to look. A bit of `open` may be stale; a submitter that finds a busy worker
-//! behind it clears it, and looks at the mailbox once more afterwards; a worker that announces itself looks at its
-//! bit afterwards. One of the two sees the other, so no waiting worker stays unseen. `parked` says who sleeps:
-//! the others are asked first, then the sleepers, each from the lowest number up, so that the same few stay warm.
+//! So a task that finds an open worker goes to it in one step, on the cache line the worker polls, and past the
+//! queues. A worker opens only after it announced itself *and then* found the queues empty: a task put in its
+//! mailbox passes none that was queued before by the same submitter. A task stays in the mailbox, as a value that
+//! nobody but the worker follows, until the worker announces itself again: to take it, a load is enough.
+//!
+//! **The bitmaps** only say where to look. A bit of `open` may be stale; a submitter that meets many of these clears
+//! them, and looks at the mailbox once more afterwards; a worker that announces itself looks at its bit afterwards. One of the two
+//! sees the other, so no waiting worker stays unseen. `parked` says who sleeps: the others are asked first, then
+//! the sleepers, each from the lowest number up, so that the same few stay warm.
 
 use std::ptr::NonNull;
 
@@ -32,12 +36,17 @@ const BUSY: usize = 0;
 const ANNOUNCED: usize = 1;
 const OPEN_ALL: usize = 2;
 const OPEN_CLOSURES: usize = 3;
-const KICKED: usize = 4;
+const ASLEEP_ALL: usize = 4;
+const ASLEEP_CLOSURES: usize = 5;
+const KICKED: usize = 6;
 /// The least value that is a task. Headers are aligned to 8.
 const LEAST_TASK: usize = 8;
 const _: () = assert!(align_of::<Header>() >= LEAST_TASK);
 
 const BITS: usize = 64;
+/// Stale bits cost a look each; more than so many in one search are cleared. In a pool of a few threads none ever is:
+/// worker and submitters would do nothing but set and clear them.
+const STALE: u32 = 8;
 
 fn code(value: usize) -> *mut Header {
     std::ptr::without_provenance_mut(value)
@@ -60,12 +69,20 @@ pub(crate) struct Roster {
     groups: Box<[CachePadded<Group>]>,
 }
 
-/// What a worker found in its mailbox when it closed it.
+/// What a worker found in its mailbox.
 pub(crate) enum Mail {
     Nothing,
     /// Somebody queued a task and sent this worker to look.
     Kick,
     Task(TaskRef),
+}
+
+/// A worker to which something was sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Sent {
+    pub(crate) worker: usize,
+    /// It was asleep, or about to be: it has to be woken by its word's `claim`.
+    pub(crate) asleep: bool,
 }
 
 impl Roster {
@@ -102,8 +119,8 @@ impl Roster {
         let seat = &self.seats[worker];
         // Release: whoever finds the worker waiting sees what it did before.
         seat.mailbox.store(code(ANNOUNCED), Ordering::Release);
-        // Pairs with the fences in `kick` and `offer`: a submitter that pushed before its fence is seen by the look
-        // at the queues that follows; one that comes later sees `ANNOUNCED`. And with the one in `clear_stale`.
+        // Pairs with the fence in `kick`: a submitter that pushed before its fence is seen by the look at the queues
+        // that follows; one that comes later sees `ANNOUNCED`. And with the one in `clear_stale`.
         fence(Ordering::SeqCst);
         let (group, bit) = self.place(worker);
         // Relaxed: after the fence.
@@ -115,27 +132,42 @@ impl Roster {
     /// The queues were empty: tasks may be put in. False: the worker was kicked meanwhile; it closes.
     pub(crate) fn open(&self, worker: usize, locals: bool) -> bool {
         let open = if locals { OPEN_ALL } else { OPEN_CLOSURES };
+        self.step(worker, ANNOUNCED, open)
+    }
+
+    /// The worker gives up polling its mailbox, and is about to sleep. False: it has mail.
+    pub(crate) fn fall_asleep(&self, worker: usize) -> bool {
+        self.step(worker, OPEN_ALL, ASLEEP_ALL) || self.step(worker, OPEN_CLOSURES, ASLEEP_CLOSURES)
+    }
+
+    fn step(&self, worker: usize, from: usize, to: usize) -> bool {
+        // Release: for the next submitter's look. Relaxed on failure: `close` acquires.
         self.seats[worker]
             .mailbox
-            .compare_exchange(code(ANNOUNCED), code(open), Ordering::AcqRel, Ordering::Relaxed)
+            .compare_exchange(code(from), code(to), Ordering::Release, Ordering::Relaxed)
             .is_ok()
     }
 
     /// Whether something came since the mailbox was opened. For the spin, and for the re-check of a park.
     pub(crate) fn has_mail(&self, worker: usize) -> bool {
         // Relaxed: `close` acquires.
-        let now = self.seats[worker].mailbox.load(Ordering::Relaxed).addr();
-        now != OPEN_ALL && now != OPEN_CLOSURES
+        self.seats[worker].mailbox.load(Ordering::Relaxed).addr() >= KICKED
     }
 
-    /// The worker will do something again. What is in the mailbox comes out, and nothing more goes in.
+    /// The worker will do something again: nothing more goes into the mailbox. What is in it comes out; call it once for
+    /// each announcement.
     pub(crate) fn close(&self, worker: usize) -> Mail {
-        // Acquire: pairs with the Release of the step that put it in. Release: for the next submitter's look.
-        let mail = self.seats[worker].mailbox.swap(code(BUSY), Ordering::AcqRel);
+        let mailbox = &self.seats[worker].mailbox;
+        // Acquire: pairs with the Release of the step that put it in.
+        let mut mail = mailbox.load(Ordering::Acquire);
+        if mail.addr() < KICKED {
+            mail = mailbox.swap(code(BUSY), Ordering::AcqRel);
+        }
         match mail.addr() {
             KICKED => Mail::Kick,
             LEAST_TASK.. => match NonNull::new(mail) {
-                // SAFETY: `offer` put it in by `into_raw`, and this swap has taken it out.
+                // SAFETY: `offer` put it in by `into_raw`. The mailbox was opened once since the last announcement, and only
+                // this worker takes mail, once for each; what stays in the mailbox is followed by nobody.
                 Some(task) => Mail::Task(unsafe { TaskRef::from_raw(task) }),
                 None => Mail::Nothing,
             },
@@ -160,62 +192,58 @@ impl Roster {
 
     // The submitter's side.
 
-    /// Puts the task into an open mailbox. Returns whose: the caller has to wake that worker by its word's
-    /// `claim`. Otherwise gives the task back.
-    pub(crate) fn offer(&self, task: TaskRef) -> Result<usize, TaskRef> {
+    /// Puts the task into an open mailbox, and says whose. Otherwise gives the task back.
+    pub(crate) fn offer(&self, task: TaskRef) -> Result<Sent, TaskRef> {
         let kind = task.header().meta.kind;
         let raw = task.into_raw();
-        let taken = self.find(|seat| {
-            let now = seat.mailbox.load(Ordering::Relaxed);
-            let fits = match now.addr() {
-                OPEN_ALL => true,
-                OPEN_CLOSURES => kind == Kind::Closure,
-                _ => false,
-            };
-            // Release: pairs with `close`, which takes the task out.
-            fits && seat
-                .mailbox
-                .compare_exchange(now, raw.as_ptr(), Ordering::Release, Ordering::Relaxed)
-                .is_ok()
-        });
+        let taken = self.find(|seat| Self::send(seat, raw.as_ptr(), kind, OPEN_ALL));
         // SAFETY: no mailbox took it, so it is given back here, once.
         taken.ok_or_else(|| unsafe { TaskRef::from_raw(raw) })
     }
 
-    /// A task of `kind` was queued: sends a waiting worker to look. Returns whom: the caller has to wake that worker
-    /// by its word's `claim`.
-    pub(crate) fn kick(&self, kind: Kind) -> Option<usize> {
+    /// A task of `kind` was queued: sends a waiting worker to look, and says whom.
+    pub(crate) fn kick(&self, kind: Kind) -> Option<Sent> {
         // Pairs with the fence in `announce`.
         fence(Ordering::SeqCst);
-        self.find(|seat| {
-            let now = seat.mailbox.load(Ordering::Relaxed);
-            let fits = match now.addr() {
-                // It may turn out to have no place for a future; it then kicks another (`Dispatch::next`).
-                ANNOUNCED | OPEN_ALL => true,
-                OPEN_CLOSURES => kind == Kind::Closure,
+        // It may turn out to have no place for a future; it then kicks another (`Dispatch::pass_on`).
+        self.find(|seat| Self::send(seat, code(KICKED), kind, ANNOUNCED))
+    }
+
+    /// Puts `mail` into a mailbox that is at least as open as `least`. Says whether its worker sleeps, or else whether it is
+    /// worth another look.
+    fn send(seat: &Seat, mail: *mut Header, kind: Kind, least: usize) -> Result<bool, Missed> {
+        // The usual case first, without a look before: that would fetch the cache line twice.
+        let mut from = OPEN_ALL;
+        loop {
+            // Release: pairs with `close`, which takes the mail.
+            match seat.mailbox.compare_exchange(code(from), mail, Ordering::Release, Ordering::Relaxed) {
+                Ok(_) => return Ok(from >= ASLEEP_ALL),
+                Err(now) => from = now.addr(),
+            }
+            let fits = match from {
+                OPEN_ALL | ASLEEP_ALL => true,
+                OPEN_CLOSURES | ASLEEP_CLOSURES => kind == Kind::Closure,
+                ANNOUNCED => least == ANNOUNCED,
                 _ => false,
             };
-            fits && seat
-                .mailbox
-                .compare_exchange(now, code(KICKED), Ordering::Release, Ordering::Relaxed)
-                .is_ok()
-        })
+            if !fits {
+                let busy = from == BUSY || from >= LEAST_TASK;
+                return Err(if busy { Missed::Busy } else { Missed::Taken });
+            }
+        }
     }
 
-    /// Sends one certain worker to look around, if it waits: for the end of the pool, and for growth.
-    pub(crate) fn kick_worker(&self, worker: usize) -> bool {
+    /// Sends one certain worker to look around, if it waits: for the end of the pool.
+    pub(crate) fn kick_worker(&self, worker: usize) -> Option<Sent> {
         // Pairs with the fence in `announce`.
         fence(Ordering::SeqCst);
-        let mailbox = &self.seats[worker].mailbox;
-        mailbox
-            .fetch_update(Ordering::Release, Ordering::Relaxed, |now| {
-                matches!(now.addr(), ANNOUNCED | OPEN_ALL | OPEN_CLOSURES).then_some(code(KICKED))
-            })
-            .is_ok()
+        let asleep = Self::send(&self.seats[worker], code(KICKED), Kind::Closure, ANNOUNCED).ok()?;
+        Some(Sent { worker, asleep })
     }
 
-    /// The first waiting worker that `take` takes: those that are awake first.
-    fn find(&self, mut take: impl FnMut(&Seat) -> bool) -> Option<usize> {
+    /// The first waiting worker that `send` succeeds with: those that are awake first.
+    fn find(&self, mut send: impl FnMut(&Seat) -> Result<bool, Missed>) -> Option<Sent> {
+        let mut stale = 0;
         for asleep in [false, true] {
             for (index, group) in self.groups.iter().enumerate() {
                 // Relaxed: hints. That none is missed is argued at `clear_stale`.
@@ -231,8 +259,15 @@ impl Roster {
                     bits &= !bit;
                     let worker = index * BITS + bit.trailing_zeros() as usize;
                     let seat = &self.seats[worker];
-                    if take(seat) || self.clear_stale(group, bit, seat) && take(seat) {
-                        return Some(worker);
+                    let mut sent = send(seat);
+                    if sent == Err(Missed::Busy) {
+                        stale += 1;
+                        if stale > STALE && self.clear_stale(group, bit, seat) {
+                            sent = send(seat);
+                        }
+                    }
+                    if let Ok(asleep) = sent {
+                        return Some(Sent { worker, asleep });
                     }
                 }
             }
@@ -240,19 +275,26 @@ impl Roster {
         None
     }
 
-    /// The worker behind a bit was not to be had. If it is busy, the bit goes. True: it is worth another try.
+    /// The worker behind a bit was busy: the bit goes. True: it is worth another try, and the bit stays.
     fn clear_stale(&self, group: &Group, bit: u64, seat: &Seat) -> bool {
-        if seat.mailbox.load(Ordering::Relaxed).addr() != BUSY {
-            return false;
-        }
         group.open.fetch_and(!bit, Ordering::Relaxed);
         // Pairs with the fence in `announce`: a worker that announced itself before this fence is seen by the
         // next look; one that does later sees its bit gone, and sets it.
         fence(Ordering::SeqCst);
-        if seat.mailbox.load(Ordering::Relaxed).addr() == BUSY {
+        let now = seat.mailbox.load(Ordering::Relaxed).addr();
+        if now == BUSY || now >= LEAST_TASK {
             return false;
         }
         group.open.fetch_or(bit, Ordering::Relaxed);
         true
     }
+}
+
+/// Why a mailbox took nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Missed {
+    /// Its worker is not waiting.
+    Busy,
+    /// Somebody else was faster, or it is not open for this kind.
+    Taken,
 }

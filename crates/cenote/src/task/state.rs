@@ -1,10 +1,10 @@
 //! The state word of a task: its phase, who is interested, and how many references there are.
 //!
 //! ```text
-//!  63                 8 7       5   4       3       2      1 0
-//! +--------------------+---------+-------+-------+------+-------+
-//! | references         | unstart | ABORT | WAKER | JOIN | phase |
-//! +--------------------+---------+-------+-------+------+-------+
+//!  63        9     8     7       5   4       3       2      1 0
+//! +-----------+---------+---------+-------+-------+------+-------+
+//! | references| GUARDED | unstart | ABORT | WAKER | JOIN | phase |
+//! +-----------+---------+---------+-------+-------+------+-------+
 //! ```
 //!
 //! `unstart` is a note of the host's about a task that was settled before it started, for whoever finds it
@@ -40,8 +40,14 @@ const ABORT: usize = 1 << 4;
 /// Where the note on an unstarted task lies.
 const NOTE_SHIFT: u32 = 5;
 const NOTE: usize = 0b111 << NOTE_SHIFT;
+/// There is something to look at before the task starts.
+const GUARDED: usize = 1 << 8;
 /// One reference.
-const REF: usize = 1 << 8;
+const REF: usize = 1 << 9;
+/// What most tasks are when they start, and when they end: compared with first, without a look before, which would
+/// fetch the cache line twice.
+const FRESH: usize = QUEUED | JOIN | (2 * REF);
+const FRESH_RUNNING: usize = RUNNING | JOIN | (2 * REF);
 
 /// How far a task has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -120,14 +126,24 @@ pub(crate) struct State(AtomicUsize);
 
 impl State {
     /// Queued, wanted by a handle, with two references: the handle's and the queue's.
-    pub(crate) fn new() -> Self {
-        State(AtomicUsize::new(QUEUED | JOIN | (2 * REF)))
+    /// `guarded`: [`try_start`](Self::try_start) fails, so that whoever takes it looks at what guards it first.
+    pub(crate) fn new(guarded: bool) -> Self {
+        State(AtomicUsize::new(if guarded { FRESH | GUARDED } else { FRESH }))
     }
 
     /// Acquires: whoever sees `DONE` also sees the result.
     pub(crate) fn load(&self) -> Snapshot {
         // Pairs with the releases in `finish` and `done`.
         Snapshot(self.0.load(Ordering::Acquire))
+    }
+
+    /// [`start`](Self::start) for a task that is just as it was made, and not guarded. False says nothing.
+    #[inline]
+    pub(crate) fn try_start(&self) -> bool {
+        // As in `step`.
+        self.0
+            .compare_exchange(FRESH, FRESH_RUNNING, Ordering::AcqRel, Ordering::Relaxed)
+            .is_ok()
     }
 
     /// `QUEUED` → `RUNNING`. True: the caller owns the work. False: it was settled meanwhile.
@@ -171,7 +187,7 @@ impl State {
     /// To `DONE` by the worker, which has written the result and owns it. In the usual case, a handle
     /// that has not begun to wait, this is the one step that also gives up the worker's reference.
     pub(crate) fn finish(&self) -> Finish {
-        let mut now = self.0.load(Ordering::Relaxed);
+        let mut now = FRESH_RUNNING;
         loop {
             let release = now & (JOIN | WAKER) == JOIN;
             let mut next = now & !PHASE | DONE;

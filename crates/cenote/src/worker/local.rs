@@ -120,11 +120,12 @@ impl Worker {
         }
     }
 
-    /// One turn, if there is something alive and the time has come. `now` is the moment in ticks.
-    pub(super) fn turn_if_due(&self, now: Stamp) {
+    /// One turn, if there is something alive and the time has come.
+    pub(super) fn turn_if_due(&self) {
         if self.runtime.borrow().is_none() {
             return;
         }
+        let now = Stamp::now();
         let since = now.nanos_since(Stamp::from_bits(self.turned.get()));
         // Early by a task, so that the turn is not late by one.
         if since + self.average_run.get() < self.shared.config.turn_budget_nanos {

@@ -56,6 +56,7 @@ pub(crate) struct Worker {
     /// A moving average of the tasks' run times, in nanoseconds.
     average_run: Cell<u64>,
     next_lane: Cell<usize>,
+    pending: Cell<Option<run::Pending>>,
 }
 
 /// What a worker is called, and which of the pool's workers it is.

@@ -72,6 +72,7 @@ fn main(shared: Arc<Shared>, info: WorkerInfo) {
         turned: Cell::new(0),
         average_run: Cell::new(0),
         next_lane: Cell::new(info.index),
+        pending: Cell::new(None),
     });
     WORKER.with(|place| *place.borrow_mut() = Some(Rc::clone(&worker)));
     if shared.config.eager_runtime {
@@ -91,6 +92,17 @@ fn main(shared: Arc<Shared>, info: WorkerInfo) {
     if let Err(panic) = looped {
         std::panic::resume_unwind(panic);
     }
+}
+
+/// A task that has run and is not recorded yet.
+#[derive(Clone, Copy)]
+pub(super) struct Pending {
+    lane: usize,
+    ran: Ran,
+    /// In ticks.
+    submitted: u64,
+    began: Stamp,
+    ended: Stamp,
 }
 
 type State = Option<Box<dyn std::any::Any>>;
@@ -134,8 +146,8 @@ impl Worker {
             match self.next() {
                 Some(task) => {
                     kicked = false;
-                    let ended = self.execute(task);
-                    self.turn_if_due(ended);
+                    self.execute(task);
+                    self.turn_if_due();
                     continue;
                 }
                 None if kicked => {
@@ -147,23 +159,20 @@ impl Worker {
             if self.may_exit() {
                 break;
             }
-            let since = Instant::now();
             let waits = self.shared.dispatch.settle_down(self.index, self.has_place());
+            self.record_pending();
+            let mut idle_for_long = false;
             if waits {
-                self.wait();
+                idle_for_long = self.wait();
             }
             match self.shared.dispatch.get_up(self.index) {
                 Mail::Task(task) => {
-                    let ended = self.execute(task);
-                    self.turn_if_due(ended);
+                    self.execute(task);
+                    self.turn_if_due();
                 }
                 Mail::Kick => kicked = true,
                 Mail::Nothing => {
-                    if waits
-                        && self.alive() == 0
-                        && since.elapsed() >= self.shared.config.idle_timeout
-                        && self.shared.may_retire(self.index)
-                    {
+                    if idle_for_long && self.alive() == 0 && self.shared.may_retire(self.index) {
                         retired = true;
                         break;
                     }
@@ -212,51 +221,79 @@ impl Worker {
         Some(taken.task)
     }
 
-    /// Runs a task that came with a place among its lane's running. Returns when it ended.
-    pub(crate) fn execute(&self, task: TaskRef) -> Stamp {
+    /// Runs a task that came with a place among its lane's running.
+    pub(crate) fn execute(&self, task: TaskRef) {
+        self.record_pending();
+        task.prefetch();
         let began = Stamp::now();
         let header = task.header();
-        let lane = usize::from(header.meta.lane);
-        let waited = began.nanos_since(Stamp::from_bits(header.submitted));
-        if let Some(extra) = header.extra()
-            && extra.is_expired()
-        {
+        if !header.state().try_start() && !self.start_guarded(&task) {
+            let lane = usize::from(header.meta.lane);
+            self.found_settled(&task, lane, began.nanos_since(Stamp::from_bits(header.submitted)));
+            self.shared.wake(self.shared.dispatch.ended(lane));
+            return;
+        }
+        self.run_started(task, began);
+    }
+
+    /// Starts a task that is not just as it was made.
+    #[cold]
+    fn start_guarded(&self, task: &TaskRef) -> bool {
+        let header = task.header();
+        let Some(extra) = header.extra() else {
+            return header.state().start();
+        };
+        if extra.is_expired() {
             task.settle_queued(Cause::Expired);
         }
-        if !header.state().start() {
-            self.found_settled(&task, lane, waited);
-            self.shared.wake(self.shared.dispatch.ended(lane));
-            return began;
+        let started = header.state().start();
+        if started {
+            extra.started(task);
         }
-        self.run_started(task, lane, began, waited)
+        started
     }
 
     /// Runs a task whose `start` this worker has won.
-    fn run_started(&self, task: TaskRef, lane: usize, began: Stamp, waited: u64) -> Stamp {
+    fn run_started(&self, task: TaskRef, began: Stamp) {
         let header = task.header();
-        if let Some(extra) = header.extra() {
-            extra.started(&task);
-        }
+        let lane = usize::from(header.meta.lane);
+        let submitted = header.submitted;
         let slot = self.shared.slot(self.index);
         slot.busy_since.store(began.to_bits(), Ordering::Relaxed);
         slot.lane.store(lane as u32 + 1, Ordering::Relaxed);
         let outer = CURRENT.replace(Some(NonNull::from(header)));
         let ran = task.run_started();
         CURRENT.set(outer);
-        let ended = Stamp::now();
         slot.lane.store(0, Ordering::Relaxed);
         slot.busy_since.store(0, Ordering::Relaxed);
         if ran != Ran::Left {
-            let nanos = ended.nanos_since(began);
-            self.record_run(lane, ran, waited, nanos);
-            let average = self.average_run.get();
-            self.average_run.set(average - average / 8 + nanos / 8);
             self.shared.wake(self.shared.dispatch.ended(lane));
         }
         if outer.is_none() {
             slot.forget_tokens();
         }
-        ended
+        self.pending.set(Some(Pending {
+            lane,
+            ran,
+            submitted,
+            began,
+            ended: Stamp::now(),
+        }));
+    }
+
+    /// Records the task that ran last, and turns the runtime if that is due. Put off until the worker has looked for the
+    /// next task, or has opened its mailbox for it: whoever waited for this one may be about to submit that.
+    pub(crate) fn record_pending(&self) {
+        let Some(pending) = self.pending.take() else {
+            return;
+        };
+        if pending.ran != Ran::Left {
+            let nanos = pending.ended.nanos_since(pending.began);
+            let waited = pending.began.nanos_since(Stamp::from_bits(pending.submitted));
+            self.record_run(pending.lane, pending.ran, waited, nanos);
+            let average = self.average_run.get();
+            self.average_run.set(average - average / 8 + nanos / 8);
+        }
     }
 
     /// Runs a task that nobody has started, from inside of another one that waits for it.
@@ -270,8 +307,11 @@ impl Worker {
             let slot = self.shared.slot(self.index);
             let outer = (slot.busy_since.load(Ordering::Relaxed), slot.lane.load(Ordering::Relaxed));
             let began = Stamp::now();
-            let waited = began.nanos_since(Stamp::from_bits(header.submitted));
-            self.run_started(task.clone(), lane, began, waited);
+            if let Some(extra) = header.extra() {
+                extra.started(task);
+            }
+            self.run_started(task.clone(), began);
+            self.record_pending();
             slot.busy_since.store(outer.0, Ordering::Relaxed);
             slot.lane.store(outer.1, Ordering::Relaxed);
         } else {
@@ -306,17 +346,18 @@ impl Worker {
         recorder.add_busy(nanos);
     }
 
-    /// Waits until there is mail, or until it makes sense to look around.
-    fn wait(&self) {
+    /// Waits until there is mail, or until it makes sense to look around. True: nothing came for the whole idle timeout.
+    fn wait(&self) -> bool {
         let roster = self.shared.dispatch.roster();
         let has_mail = || roster.has_mail(self.index);
         let spin = self
             .waiter
             .borrow_mut()
             .spin_on(&SpinRequest::default(), has_mail, || false);
-        if spin == Spin::Hit {
-            return;
+        if spin == Spin::Hit || !roster.fall_asleep(self.index) {
+            return false;
         }
+        let mut idle_for_long = false;
         roster.set_parked(self.index, true);
         // None is made for waiting alone.
         let alive = (self.alive() > 0).then(|| self.runtime()).flatten();
@@ -330,9 +371,11 @@ impl Worker {
                 };
                 self.waiter.borrow_mut().park_futex(deadline, has_mail);
                 self.note_wake();
+                idle_for_long = deadline.is_some_and(|deadline| Instant::now() >= deadline);
             }
         }
         roster.set_parked(self.index, false);
+        idle_for_long
     }
 
     /// The runtime's driver has returned.
@@ -355,6 +398,7 @@ impl Worker {
 
     /// Before the thread ends: the runtime and the state go, in this order, on this thread.
     fn end(&self) {
+        self.record_pending();
         self.ended.set(true);
         // The futures that are left are dropped while this is still their worker.
         let runtime = self.runtime.borrow_mut().take();
