@@ -1,0 +1,150 @@
+//! Every program in `examples/` runs to its end and says what it is there to show.
+//!
+//! `cargo test` builds the examples before it runs this. Where only this test is selected (`--test examples`), build them
+//! first with `cargo build -p cenote --examples`.
+
+use std::io::Read;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+/// Far beyond what any of them takes: a limit for one that hangs.
+const LIMIT: Duration = Duration::from_secs(120);
+
+fn path_of(example: &str) -> PathBuf {
+    // This test is in `<target>/<profile>/deps`, the examples in `<target>/<profile>/examples`.
+    let own = std::env::current_exe().expect("the test has a path");
+    let profile = own
+        .ancestors()
+        .nth(2)
+        .expect("the test is in a folder of the build's");
+    let path = profile
+        .join("examples")
+        .join(format!("{example}{}", std::env::consts::EXE_SUFFIX));
+    assert!(
+        path.exists(),
+        "{} is not there: cargo build -p cenote --examples",
+        path.display()
+    );
+    path
+}
+
+/// Runs an example, and returns what it printed.
+fn run(example: &str, arguments: &[&str]) -> String {
+    let mut child = Command::new(path_of(example))
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the example starts");
+    let mut output = child.stdout.take().expect("it is piped");
+    let (ended, end) = mpsc::channel();
+    thread::spawn(move || {
+        let mut text = String::new();
+        let read = output.read_to_string(&mut text);
+        // Nobody listens any more if it took too long.
+        let _ = ended.send(read.map(|_| text));
+    });
+    let Ok(text) = end.recv_timeout(LIMIT) else {
+        child
+            .kill()
+            .expect("the example is a child of this process");
+        panic!("{example} was still running after {LIMIT:?}");
+    };
+    let text = text.expect("an example prints text");
+    let status = child
+        .wait()
+        .expect("the example is a child of this process");
+    assert!(
+        status.success(),
+        "{example}: {status}, after it printed:\n{text}"
+    );
+    text
+}
+
+fn assert_lines(text: &str, lines: &[&str]) {
+    for line in lines {
+        assert!(
+            text.lines().any(|printed| printed == *line),
+            "no line {line:?} in:\n{text}"
+        );
+    }
+}
+
+#[test]
+fn offload_axum_answers_with_what_the_pool_computed() {
+    assert_lines(
+        &run("offload_axum", &[]),
+        &[
+            "4 primes up to 10",
+            "168 primes up to 1000",
+            "9592 primes up to 100000",
+            "closed: nothing was left",
+        ],
+    );
+}
+
+#[test]
+fn sqlite_per_worker_opens_one_connection_for_each_of_its_workers() {
+    let text = run("sqlite_per_worker", &[]);
+    let opened = |worker: usize| format!("db-{worker} opens its connection");
+    for worker in 0..4 {
+        let count = text.lines().filter(|line| *line == opened(worker)).count();
+        assert_eq!(count, 1, "worker {worker} in:\n{text}");
+    }
+    assert_lines(
+        &text,
+        &["100 orders, 5050 cents", "closed: nothing was left"],
+    );
+}
+
+#[test]
+fn graceful_ctrl_c_finishes_what_was_accepted() {
+    let text = run("graceful_ctrl_c", &["self"]);
+    let last = text.lines().last().unwrap_or_default();
+    let (tasks, report) = last.split_once("; ").unwrap_or_default();
+    assert_eq!(report, "nothing was left", "in:\n{text}");
+    let words: Vec<_> = tasks.split(' ').collect();
+    let [done, "of", accepted, "tasks", "done"] = words[..] else {
+        panic!("no count of tasks in:\n{text}");
+    };
+    assert_eq!(done, accepted, "in:\n{text}");
+    assert!(text.contains("interrupted"), "in:\n{text}");
+}
+
+#[test]
+fn bulkheads_breaker_serves_on_through_an_outage_and_recovers() {
+    let text = run("bulkheads_breaker", &[]);
+    assert_lines(
+        &text,
+        &[
+            "up:       paid",
+            "down:     CENOTE_TASK_TIMED_OUT",
+            "          1000 pages served meanwhile; payments holds 1 thread",
+            "up again: paid",
+            "closed: nothing was left",
+        ],
+    );
+    assert!(
+        text.contains("down:     refused by the breaker after "),
+        "in:\n{text}"
+    );
+}
+
+#[test]
+fn http_reuseport_serves_every_request_on_its_own_workers() {
+    let text = run("http_reuseport", &[]);
+    assert_lines(&text, &["closed: nothing was left"]);
+    let served: Vec<usize> = text
+        .split("\"http-")
+        .skip(1)
+        .filter_map(|worker| worker.split([' ', ',', '}']).nth(1)?.parse().ok())
+        .collect();
+    assert_eq!(served.iter().sum::<usize>(), 64, "in:\n{text}");
+    // Only Linux deals connections out among the sockets of one port.
+    if cfg!(target_os = "linux") {
+        assert_eq!(served.len(), 2, "in:\n{text}");
+    }
+}
