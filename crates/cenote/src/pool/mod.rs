@@ -6,13 +6,22 @@
 //! - [`scope`]: tasks with borrowed data.
 //! - [`shared`]: what pool and workers share; [`life`]: which threads there are; [`close`]: its end.
 
+#[cfg(not(loom))]
 pub(crate) mod builder;
+#[cfg(not(loom))]
 pub(crate) mod close;
+#[cfg(not(loom))]
 pub(crate) mod config;
+#[cfg(not(loom))]
 pub(crate) mod error;
+#[cfg(not(loom))]
 pub(crate) mod handle;
 pub(crate) mod life;
+#[cfg(not(loom))]
 pub(crate) mod scope;
+#[cfg(not(loom))]
 pub(crate) mod shared;
+#[cfg(not(loom))]
 pub(crate) mod submit;
+#[cfg(not(loom))]
 pub(crate) mod task;
