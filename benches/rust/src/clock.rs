@@ -4,7 +4,6 @@
 //! middle then still has all of its work to do, so a pool cannot get work done by being pushed aside.
 
 use std::hint::{black_box, spin_loop};
-use std::num::NonZeroU64;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -50,7 +49,7 @@ pub fn sleep_exactly() {
     #[cfg(target_os = "linux")]
     {
         // A kernel that refuses leaves the sleeps as they are, alike for all pools.
-        let _ = rustix::thread::set_current_timer_slack(NonZeroU64::new(1));
+        let _ = rustix::thread::set_current_timer_slack(std::num::NonZeroU64::new(1));
     }
 }
 

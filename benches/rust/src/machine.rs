@@ -30,6 +30,46 @@ pub fn description() -> Vec<String> {
     lines
 }
 
+/// What else happened on the machine while something was measured.
+#[derive(Debug)]
+pub struct Surroundings {
+    load: Option<String>,
+    stolen: Option<f64>,
+}
+
+impl Surroundings {
+    /// Begins to watch.
+    pub fn watch() -> Surroundings {
+        let load = fs::read_to_string("/proc/loadavg").ok();
+        Surroundings {
+            load: load.and_then(|text| Some(text.split(' ').next()?.to_owned())),
+            stolen: stolen_seconds(),
+        }
+    }
+
+    /// In words: how busy the machine was before, and what the hypervisor took from it since. `None` where the system
+    /// says neither.
+    pub fn describe(&self) -> Option<String> {
+        let load = self.load.as_ref()?;
+        let stolen = stolen_seconds()? - self.stolen?;
+        Some(format!(
+            "load average when it began: {load}; CPU time stolen meanwhile by the hypervisor: {stolen:.2} s"
+        ))
+    }
+}
+
+/// CPU time that the hypervisor gave to others while this machine wanted it, since the start, over all CPUs.
+fn stolen_seconds() -> Option<f64> {
+    stolen_in(&fs::read_to_string("/proc/stat").ok()?)
+}
+
+fn stolen_in(stat: &str) -> Option<f64> {
+    // In hundredths of a second: user, nice, system, idle, iowait, irq, softirq, steal.
+    let line = stat.lines().find_map(|line| line.strip_prefix("cpu "))?;
+    let ticks: f64 = line.split_whitespace().nth(7)?.parse().ok()?;
+    Some(ticks / 100.0)
+}
+
 fn processor() -> Option<String> {
     let text = fs::read_to_string("/proc/cpuinfo").ok()?;
     let line = text.lines().find(|line| line.starts_with("model name"))?;
@@ -75,6 +115,12 @@ mod tests {
             Some(1234.0)
         );
         assert_eq!(resident_in("nothing here"), None);
+    }
+
+    #[test]
+    fn stolen_time_is_the_eighth_number() {
+        assert_eq!(stolen_in("cpu  1 2 3 4 5 6 7 250 9 0\ncpu0 1\n"), Some(2.5));
+        assert_eq!(stolen_in("nothing here"), None);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use crate::child;
 use crate::contender::Contender;
-use crate::machine;
+use crate::machine::{self, Surroundings};
 use crate::options::{HELP, Options};
 use crate::report::{self, Results};
 use crate::scenarios::{Processes, Scenario};
@@ -81,8 +81,10 @@ fn list(scenarios: &[&Scenario]) {
 /// Measures, prints, writes. Says whether cenote has no failure.
 fn report(scenarios: &[&Scenario], options: &Options) -> Result<bool, String> {
     let program = std::env::current_exe().map_err(|error| error.to_string())?;
+    let surroundings = Surroundings::watch();
     let results = measure(&program, scenarios, options);
-    let machine = machine::description();
+    let mut machine = machine::description();
+    machine.extend(surroundings.describe());
     print!("{}", report::markdown(&results, scenarios, &machine));
     if let Some(path) = &options.json {
         let value = report::json(&results, options.rounds(), options.quick, &machine);
@@ -114,6 +116,9 @@ fn measure(program: &Path, scenarios: &[&Scenario], options: &Options) -> Result
             let mut order = scenario.contenders.to_vec();
             order.rotate_left(round % scenario.contenders.len());
             order.retain(|&contender| options.wants(contender));
+            if order.is_empty() {
+                continue;
+            }
             measure_round(program, scenario, &order, options.quick, &mut results);
             eprintln!(
                 "round {} of {rounds}: {} {:.1} s",
