@@ -2,14 +2,19 @@
 //! running.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![deny(missing_docs)]
+#![cfg_attr(
+    loom,
+    allow(unreachable_pub, dead_code, reason = "the models are of the protocol alone: much of what it serves is left out")
+)]
 
 #[cfg(not(loom))]
 mod clock;
 #[cfg(not(loom))]
 mod integrations;
+#[cfg(all(test, loom))]
+mod models;
 #[cfg(not(loom))]
 mod os;
-#[cfg(not(loom))]
 mod pool;
 mod queue;
 #[cfg(not(loom))]

@@ -11,7 +11,8 @@
 //! announced, then a fence, then the look at the queues. One of the two sees the other. *A push that is not
 //! linked* hides the tasks behind it from a worker's look: whoever links it kicks one worker, and a worker
 //! that takes a task and sees another kicks the next. *A lane at its `max_running`*: whoever gives a place back
-//! kicks a worker if tasks are queued.
+//! kicks a worker if tasks are queued. Where deputies and a sentinel cover short closures (see [`roster`](super::roster)) the
+//! promise is kept to within the sentinel's period.
 
 use std::ops::Range;
 
@@ -38,7 +39,12 @@ pub(crate) struct Search {
     pub(crate) first_lane: usize,
     /// The worker has a place for a future.
     pub(crate) locals: bool,
+    /// A task was left behind the one the worker took last.
+    pub(crate) sure: bool,
 }
+
+/// So many queued tasks are left to deputies. What is beyond is worth another worker.
+const COVERED: usize = 64;
 
 impl Dispatch {
     pub(crate) fn new(lanes: Box<[LaneQueue]>, workers: usize) -> Self {
@@ -66,24 +72,24 @@ impl Dispatch {
         let kind = task.header().meta.kind;
         let mut task = task;
         if lane.gate().is_open_and_empty() && lane.begin() {
-            match self.roster.offer(task) {
+            match self.roster.offer(task, kind == Kind::Closure) {
                 Ok(sent) => return Ok(Wake(Some(sent))),
                 Err(back) => task = back,
             }
             // Whatever it says: this caller pushes and kicks below.
             lane.end();
         }
-        lane.push(task)?;
-        Ok(Wake(self.roster.kick(kind)))
+        let count = lane.push(task)?;
+        Ok(Wake(self.roster.kick(kind, kind == Kind::Closure && count <= COVERED)))
     }
 
     /// The next task for a worker, and whom to send for the one after it.
     pub(crate) fn next(&self, search: Search) -> Option<(Taken, Wake)> {
         for offset in 0..self.lanes.len() {
             let lane = &self.lanes[(search.first_lane + offset) % self.lanes.len()];
-            if let Some(taken) = lane.pop(search.locals) {
-                let wake = Wake(taken.more.and_then(|kind| self.roster.kick(kind)));
-                return Some((taken, wake));
+            if let Some(taken) = lane.pop(search.locals, search.sure) {
+                let wake = taken.more.and_then(|kind| self.roster.kick(kind, kind == Kind::Closure));
+                return Some((taken, Wake(wake)));
             }
         }
         None
@@ -92,7 +98,8 @@ impl Dispatch {
     /// A task that had a place among its lane's running has settled.
     pub(crate) fn ended(&self, lane: usize) -> Wake {
         if self.lanes[lane].end() {
-            Wake(self.roster.kick(Kind::Closure).or_else(|| self.roster.kick(Kind::Local)))
+            let closures = self.roster.kick(Kind::Closure, false);
+            Wake(closures.or_else(|| self.roster.kick(Kind::Local, false)))
         } else {
             Wake(None)
         }
@@ -117,7 +124,7 @@ impl Dispatch {
     /// has no place for, and another worker has.
     pub(crate) fn pass_on(&self) -> Wake {
         if self.lanes.iter().any(|lane| lane.has_task(true)) {
-            Wake(self.roster.kick(Kind::Local))
+            Wake(self.roster.kick(Kind::Local, false))
         } else {
             Wake(None)
         }

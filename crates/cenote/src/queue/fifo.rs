@@ -79,6 +79,11 @@ impl Fifo {
         Some(unsafe { consumer.head.as_ref() })
     }
 
+    /// Whether another task is linked behind the ones that were popped: the head is known, nothing is read for it.
+    pub(crate) fn has_next(&self, consumer: &Consumer) -> bool {
+        consumer.head != self.placeholder
+    }
+
     /// Takes the oldest task. `None`: empty, or not linked yet.
     ///
     /// `consumer` has to be the one that was made with this queue.

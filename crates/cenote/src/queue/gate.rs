@@ -56,8 +56,8 @@ impl Gate {
         self.word.load(Ordering::Relaxed) & CLOSED != 0
     }
 
-    /// Makes room for one task, which the caller then pushes.
-    pub(crate) fn admit(&self) -> Result<(), Refused> {
+    /// Makes room for one task, which the caller then pushes. Returns how many there are with it.
+    pub(crate) fn admit(&self) -> Result<usize, Refused> {
         let mut now = self.word.load(Ordering::Relaxed);
         loop {
             if now & CLOSED != 0 {
@@ -68,17 +68,17 @@ impl Gate {
             }
             // Relaxed: the queue itself carries the task.
             match self.word.compare_exchange_weak(now, now + 1, Ordering::Relaxed, Ordering::Relaxed) {
-                Ok(_) => return Ok(()),
+                Ok(_) => return Ok((now & COUNT) + 1),
                 Err(changed) => now = changed,
             }
         }
     }
 
-    /// A task was taken. True: somebody waits for the room.
-    pub(crate) fn release(&self) -> bool {
+    /// So many tasks were taken. True: somebody waits for the room.
+    pub(crate) fn release(&self, tasks: usize) -> bool {
         // Acquire: pairs with `set_waiters`, so that whoever set the flag is found listening.
-        let before = self.word.fetch_sub(1, Ordering::Acquire);
-        debug_assert!(before & COUNT > 0, "more tasks were taken than admitted");
+        let before = self.word.fetch_sub(tasks, Ordering::Acquire);
+        debug_assert!(before & COUNT >= tasks, "more tasks were taken than admitted");
         before & WAITERS != 0
     }
 

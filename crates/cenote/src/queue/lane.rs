@@ -8,6 +8,9 @@
 //! longer; and no stream of higher tasks can hold up a lower one for longer than that. Within a band
 //! and kind the order is first in, first out.
 //!
+//! **The gate's count** is brought down for several tasks at once while more are there to take, so that producers and
+//! consumers do not fight for its cache line. Until then it says up to an eighth of the limit, and at most 32, too many.
+//!
 //! **`max_running`:** a worker reserves a place among the running before it takes a task, and gives it back when
 //! the task has settled. So at no moment are there more.
 
@@ -26,11 +29,20 @@ const KINDS: usize = 2;
 pub(crate) struct LaneQueue {
     gate: CachePadded<Gate>,
     fifos: [[Fifo; BANDS]; KINDS],
-    consumers: CachePadded<Mutex<[[Consumer; BANDS]; KINDS]>>,
+    consumers: CachePadded<Mutex<Consumers>>,
+    /// So many tasks are taken before the gate is told.
+    release_at: usize,
     running: CachePadded<AtomicUsize>,
     max_running: usize,
     /// What one band counts for, in the clock of `Header::submitted`.
     aging: u64,
+}
+
+/// The consumers' side, under its lock.
+struct Consumers {
+    ends: [[Consumer; BANDS]; KINDS],
+    /// Tasks that were taken and the gate does not know of.
+    taken: usize,
 }
 
 /// A task that was taken.
@@ -64,7 +76,11 @@ impl LaneQueue {
         LaneQueue {
             gate: CachePadded::new(Gate::new(limit)),
             fifos,
-            consumers: CachePadded::new(Mutex::new(consumers)),
+            consumers: CachePadded::new(Mutex::new(Consumers {
+                ends: consumers,
+                taken: 0,
+            })),
+            release_at: (limit / 8).clamp(1, 32),
             running: CachePadded::new(AtomicUsize::new(0)),
             max_running,
             aging,
@@ -79,13 +95,13 @@ impl LaneQueue {
         self.max_running
     }
 
-    /// Admits and pushes. The caller then looks for a worker.
-    pub(crate) fn push(&self, task: TaskRef) -> Result<(), (TaskRef, Refused)> {
+    /// Admits and pushes, and says how many there are with it. The caller then looks for a worker.
+    pub(crate) fn push(&self, task: TaskRef) -> Result<usize, (TaskRef, Refused)> {
         match self.gate.admit() {
-            Ok(()) => {
+            Ok(count) => {
                 let meta = task.header().meta;
                 self.fifos[meta.kind as usize][usize::from(meta.band)].push(task);
-                Ok(())
+                Ok(count)
             }
             Err(refused) => Err((task, refused)),
         }
@@ -133,9 +149,10 @@ impl LaneQueue {
         self.first_kind(&mut self.consumers.lock(), locals).is_some()
     }
 
-    /// Takes the next task, with a place among the running.
-    pub(crate) fn pop(&self, locals: bool) -> Option<Taken> {
-        if self.gate.count() == 0 || !self.begin() {
+    /// Takes the next task, with a place among the running. `sure`: there was another one at the last look, so the gate, whose
+    /// cache line producers write to all the time, is not asked first.
+    pub(crate) fn pop(&self, locals: bool, sure: bool) -> Option<Taken> {
+        if !sure && self.gate.count() == 0 || !self.begin() {
             return None;
         }
         let taken = self.pop_any(locals);
@@ -156,7 +173,7 @@ impl LaneQueue {
         for kind in self.kinds(locals) {
             let mut penalty = 0;
             for band in 0..BANDS {
-                let consumer = &mut consumers[kind][band];
+                let consumer = &mut consumers.ends[kind][band];
                 if let Some(header) = self.fifos[kind][band].peek(consumer) {
                     let rank = header.submitted.saturating_add(penalty);
                     if best.is_none_or(|(least, ..)| rank < least) {
@@ -166,26 +183,41 @@ impl LaneQueue {
                 penalty += self.aging;
             }
         }
-        let (_, kind, band) = best?;
-        let task = self.fifos[kind][band].pop(&mut consumers[kind][band])?;
-        let wanted_room = self.gate.release();
-        let more = if self.gate.count() == 0 {
-            None
-        } else {
-            self.first_kind(&mut consumers, true)
-        };
+        let task = best.and_then(|(_, kind, band)| {
+            self.fifos[kind][band].pop(&mut consumers.ends[kind][band])
+        });
+        consumers.taken += usize::from(task.is_some());
+        let more = self.more(&consumers);
+        // With nothing more to take the count has to be right: it says whether a task may pass the queue, and, at 0, that
+        // a worker need not look.
+        let mut wanted_room = false;
+        if task.is_some() && (consumers.taken >= self.release_at || more.is_none()) {
+            let taken = std::mem::take(&mut consumers.taken);
+            wanted_room = taken > 0 && self.gate.release(taken);
+        }
+        drop(consumers);
         Some(Taken {
-            task,
+            task: task?,
             wanted_room,
             more,
         })
     }
 
-    fn first_kind(&self, consumers: &mut [[Consumer; BANDS]; KINDS], locals: bool) -> Option<Kind> {
+    /// A kind of which a task is linked, as far as the last look reached.
+    fn more(&self, consumers: &Consumers) -> Option<Kind> {
+        let linked = |kind: Kind| {
+            let fifos = &self.fifos[kind as usize];
+            let ends = &consumers.ends[kind as usize];
+            fifos.iter().zip(ends).any(|(fifo, end)| fifo.has_next(end))
+        };
+        [Kind::Closure, Kind::Local].into_iter().find(|&kind| linked(kind))
+    }
+
+    fn first_kind(&self, consumers: &mut Consumers, locals: bool) -> Option<Kind> {
         let kind = self.kinds(locals).find(|&kind| {
             (0..BANDS).any(|band| {
                 self.fifos[kind][band]
-                    .peek(&mut consumers[kind][band])
+                    .peek(&mut consumers.ends[kind][band])
                     .is_some()
             })
         })?;
@@ -206,7 +238,7 @@ impl Drop for LaneQueue {
     fn drop(&mut self) {
         // Nobody has it any more, so the lock is free.
         let mut consumers = self.consumers.lock();
-        for (fifos, consumers) in self.fifos.iter_mut().zip(consumers.iter_mut()) {
+        for (fifos, consumers) in self.fifos.iter_mut().zip(consumers.ends.iter_mut()) {
             for (fifo, consumer) in fifos.iter_mut().zip(consumers.iter_mut()) {
                 fifo.dispose(consumer);
             }

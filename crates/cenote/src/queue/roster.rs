@@ -23,13 +23,25 @@
 //! them, and looks at the mailbox once more afterwards; a worker that announces itself looks at its bit afterwards. One of the two
 //! sees the other, so no waiting worker stays unseen. `parked` says who sleeps: the others are asked first, then
 //! the sleepers, each from the lowest number up, so that the same few stay warm.
+//!
+//! **Deputies and the sentinel** save wake-ups that come too late to help. A worker that is awake, and whose tasks are short by
+//! the average of those it ran, is a deputy: if it is busy it will look at the queues very soon. A worker that falls asleep
+//! while there are deputies makes itself the sentinel, of which there is one: it sleeps for [`SENTINEL_PERIOD`] at most, and
+//! then looks. While there are both, a few short tasks are queued without waking a sleeper: a deputy takes them, or, if
+//! its present task turns out to be long, the sentinel does. So the promise that no worker waits while a task is queued is
+//! kept to within the period. A sentinel on which nobody relied in a whole period is none any more, so an idle pool is not woken.
+//!
+//! Waiting workers that are awake are always asked first, so a deputy is relied on only if its mailbox was seen closed, after
+//! the submitter's fence: then its next announcement, and the look that follows, are still to come. The sentinel is relieved
+//! before it looks, with the same fence between.
 
 use std::ptr::NonNull;
+use std::time::Duration;
 
 use cenote_park::WaitWord;
 use crossbeam_utils::CachePadded;
 
-use crate::sync::{AtomicPtr, AtomicU64, Ordering, fence};
+use crate::sync::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering, fence};
 use crate::task::cell::{Header, Kind, TaskRef};
 
 const BUSY: usize = 0;
@@ -52,6 +64,9 @@ fn code(value: usize) -> *mut Header {
     std::ptr::without_provenance_mut(value)
 }
 
+/// How long the sentinel sleeps at most.
+pub(crate) const SENTINEL_PERIOD: Duration = Duration::from_millis(1);
+
 /// What a submitter and the worker share of it: on one cache line, so that one line travels.
 pub(crate) struct Seat {
     mailbox: AtomicPtr<Header>,
@@ -61,13 +76,21 @@ pub(crate) struct Seat {
 struct Group {
     open: AtomicU64,
     parked: AtomicU64,
+    deputies: AtomicU64,
 }
 
 /// See the module.
 pub(crate) struct Roster {
     seats: Box<[CachePadded<Seat>]>,
     groups: Box<[CachePadded<Group>]>,
+    /// Read by every submitter, seldom written.
+    sentinel: CachePadded<AtomicUsize>,
+    /// A submitter has left a task to the sentinel.
+    relied: CachePadded<AtomicBool>,
 }
+
+/// No worker's number.
+const NOBODY: usize = usize::MAX;
 
 /// What a worker found in its mailbox.
 pub(crate) enum Mail {
@@ -101,9 +124,12 @@ impl Roster {
                     CachePadded::new(Group {
                         open: AtomicU64::new(0),
                         parked: AtomicU64::new(0),
+                        deputies: AtomicU64::new(0),
                     })
                 })
                 .collect(),
+            sentinel: CachePadded::new(AtomicUsize::new(NOBODY)),
+            relied: CachePadded::new(AtomicBool::new(false)),
         }
     }
 
@@ -186,27 +212,99 @@ impl Roster {
         }
     }
 
+    /// The worker finds task after task in the queues: submitters need not look at its mailbox, until it announces itself.
+    pub(crate) fn hide(&self, worker: usize) {
+        let (group, bit) = self.place(worker);
+        group.open.fetch_and(!bit, Ordering::Relaxed);
+    }
+
+    /// The worker is awake and its tasks are short, or not any more: see the module.
+    pub(crate) fn set_deputy(&self, worker: usize, deputy: bool) {
+        let (group, bit) = self.place(worker);
+        // Relaxed: what has to be seen in time is the announcement.
+        if deputy {
+            group.deputies.fetch_or(bit, Ordering::Relaxed);
+        } else {
+            group.deputies.fetch_and(!bit, Ordering::Relaxed);
+        }
+    }
+
+    /// The worker is about to sleep: if there are deputies and no sentinel, it is the sentinel now, and has to wake by itself
+    /// after [`SENTINEL_PERIOD`] and to call [`relieve`](Self::relieve).
+    pub(crate) fn try_stand_sentinel(&self, worker: usize) -> bool {
+        let stands = self.has_deputies()
+            && self
+                .sentinel
+                .compare_exchange(NOBODY, worker, Ordering::Relaxed, Ordering::Relaxed)
+                .is_ok();
+        if stands {
+            self.relied.store(false, Ordering::Relaxed);
+        }
+        stands
+    }
+
+    /// The sentinel is awake, and none any more. It looks at the queues before it sleeps again, after an `announce`. Returns
+    /// whether anybody relied on it.
+    pub(crate) fn relieve(&self) -> bool {
+        // Relaxed: the fence in `announce` comes between this and the last look.
+        self.sentinel.store(NOBODY, Ordering::Relaxed);
+        self.relied.load(Ordering::Relaxed)
+    }
+
+    fn has_deputies(&self) -> bool {
+        self.groups
+            .iter()
+            .any(|group| group.deputies.load(Ordering::Relaxed) != 0)
+    }
+
+    /// Whether a short closure that was just queued will be taken without a sleeper being woken for it. After a fence.
+    fn is_covered(&self) -> bool {
+        if self.sentinel.load(Ordering::Relaxed) == NOBODY || !self.has_deputies() {
+            return false;
+        }
+        // Only a hint for the next sentinel.
+        if !self.relied.load(Ordering::Relaxed) {
+            self.relied.store(true, Ordering::Relaxed);
+        }
+        true
+    }
+
     fn place(&self, worker: usize) -> (&Group, u64) {
         (&self.groups[worker / BITS], 1 << (worker % BITS))
     }
 
     // The submitter's side.
 
-    /// Puts the task into an open mailbox, and says whose. Otherwise gives the task back.
-    pub(crate) fn offer(&self, task: TaskRef) -> Result<Sent, TaskRef> {
+    /// Puts the task into an open mailbox, and says whose. Otherwise gives the task back. `may_cover`: as for `kick`.
+    pub(crate) fn offer(&self, task: TaskRef, may_cover: bool) -> Result<Sent, TaskRef> {
         let kind = task.header().meta.kind;
         let raw = task.into_raw();
-        let taken = self.find(|seat| Self::send(seat, raw.as_ptr(), kind, OPEN_ALL));
+        let send = |seat: &Seat| Self::send(seat, raw.as_ptr(), kind, OPEN_ALL);
+        let mut stale = 0;
+        let taken = self.find(Asleep::Skip, &mut stale, send).or_else(|| {
+            if may_cover && self.is_covered() {
+                return None;
+            }
+            self.find(Asleep::Ask, &mut stale, send)
+        });
         // SAFETY: no mailbox took it, so it is given back here, once.
         taken.ok_or_else(|| unsafe { TaskRef::from_raw(raw) })
     }
 
-    /// A task of `kind` was queued: sends a waiting worker to look, and says whom.
-    pub(crate) fn kick(&self, kind: Kind) -> Option<Sent> {
+    /// A task of `kind` was queued: sends a waiting worker to look, and says whom. `may_cover`: sleepers are left alone if
+    /// deputies and a sentinel will do.
+    pub(crate) fn kick(&self, kind: Kind, may_cover: bool) -> Option<Sent> {
         // Pairs with the fence in `announce`.
         fence(Ordering::SeqCst);
         // It may turn out to have no place for a future; it then kicks another (`Dispatch::pass_on`).
-        self.find(|seat| Self::send(seat, code(KICKED), kind, ANNOUNCED))
+        let send = |seat: &Seat| Self::send(seat, code(KICKED), kind, ANNOUNCED);
+        let mut stale = 0;
+        self.find(Asleep::Skip, &mut stale, send).or_else(|| {
+            if may_cover && self.is_covered() {
+                return None;
+            }
+            self.find(Asleep::Ask, &mut stale, send)
+        })
     }
 
     /// Puts `mail` into a mailbox that is at least as open as `least`. Says whether its worker sleeps, or else whether it is
@@ -241,34 +339,38 @@ impl Roster {
         Some(Sent { worker, asleep })
     }
 
-    /// The first waiting worker that `send` succeeds with: those that are awake first.
-    fn find(&self, mut send: impl FnMut(&Seat) -> Result<bool, Missed>) -> Option<Sent> {
-        let mut stale = 0;
-        for asleep in [false, true] {
-            for (index, group) in self.groups.iter().enumerate() {
-                // Relaxed: hints. That none is missed is argued at `clear_stale`.
-                let open = group.open.load(Ordering::Relaxed);
-                if open == 0 {
-                    continue;
+    /// The first waiting worker that `send` succeeds with. `stale` counts bits of busy workers.
+    fn find(
+        &self,
+        asleep: Asleep,
+        stale: &mut u32,
+        send: impl Fn(&Seat) -> Result<bool, Missed>,
+    ) -> Option<Sent> {
+        for (index, group) in self.groups.iter().enumerate() {
+            // Relaxed: hints. That none is missed is argued at `clear_stale`.
+            let open = group.open.load(Ordering::Relaxed);
+            if open == 0 {
+                continue;
+            }
+            let mut bits = match asleep {
+                Asleep::Skip => open & !group.parked.load(Ordering::Relaxed),
+                // All of them: one that was asleep at the first look may not be now.
+                Asleep::Ask => open,
+            };
+            while bits != 0 {
+                let bit = bits & bits.wrapping_neg();
+                bits &= !bit;
+                let worker = index * BITS + bit.trailing_zeros() as usize;
+                let seat = &self.seats[worker];
+                let mut sent = send(seat);
+                if sent == Err(Missed::Busy) {
+                    *stale += 1;
+                    if *stale > STALE && self.clear_stale(group, bit, seat) {
+                        sent = send(seat);
+                    }
                 }
-                let parked = group.parked.load(Ordering::Relaxed);
-                // The second time all of them: one that was asleep at the first look may not be now.
-                let mut bits = if asleep { open } else { open & !parked };
-                while bits != 0 {
-                    let bit = bits & bits.wrapping_neg();
-                    bits &= !bit;
-                    let worker = index * BITS + bit.trailing_zeros() as usize;
-                    let seat = &self.seats[worker];
-                    let mut sent = send(seat);
-                    if sent == Err(Missed::Busy) {
-                        stale += 1;
-                        if stale > STALE && self.clear_stale(group, bit, seat) {
-                            sent = send(seat);
-                        }
-                    }
-                    if let Ok(asleep) = sent {
-                        return Some(Sent { worker, asleep });
-                    }
+                if let Ok(asleep) = sent {
+                    return Some(Sent { worker, asleep });
                 }
             }
         }
@@ -288,6 +390,13 @@ impl Roster {
         group.open.fetch_or(bit, Ordering::Relaxed);
         true
     }
+}
+
+/// Which workers are asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Asleep {
+    Skip,
+    Ask,
 }
 
 /// Why a mailbox took nothing.

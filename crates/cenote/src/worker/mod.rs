@@ -57,6 +57,11 @@ pub(crate) struct Worker {
     average_run: Cell<u64>,
     next_lane: Cell<usize>,
     pending: Cell<Option<run::Pending>>,
+    /// See `queue::roster`.
+    deputy: Cell<bool>,
+    may_stand_sentinel: Cell<bool>,
+    /// A task was left in the queue behind the last one that was taken.
+    backlog: Cell<bool>,
 }
 
 /// What a worker is called, and which of the pool's workers it is.

@@ -24,7 +24,7 @@ use super::{CURRENT, WORKER, Worker, WorkerInfo};
 use crate::clock::Stamp;
 use crate::pool::shared::{InitFailure, Shared, unstarted};
 use crate::queue::dispatch::Search;
-use crate::queue::roster::Mail;
+use crate::queue::roster::{Mail, SENTINEL_PERIOD};
 use crate::stats::Outcome;
 use crate::task::cell::{Ran, TaskRef};
 use crate::task::error::Cause;
@@ -73,6 +73,9 @@ fn main(shared: Arc<Shared>, info: WorkerInfo) {
         average_run: Cell::new(0),
         next_lane: Cell::new(info.index),
         pending: Cell::new(None),
+        deputy: Cell::new(false),
+        backlog: Cell::new(false),
+        may_stand_sentinel: Cell::new(true),
     });
     WORKER.with(|place| *place.borrow_mut() = Some(Rc::clone(&worker)));
     if shared.config.eager_runtime {
@@ -93,6 +96,9 @@ fn main(shared: Arc<Shared>, info: WorkerInfo) {
         std::panic::resume_unwind(panic);
     }
 }
+
+/// Tasks up to this average are short: a deputy takes several of them in the time another worker takes to wake up.
+const SHORT_NANOS: u64 = 5_000;
 
 /// A task that has run and is not recorded yet.
 #[derive(Clone, Copy)]
@@ -211,14 +217,28 @@ impl Worker {
         let search = Search {
             first_lane: self.next_lane.get(),
             locals: self.has_place(),
+            sure: self.backlog.get(),
         };
         self.next_lane.set(search.first_lane.wrapping_add(1));
-        let (taken, wake) = self.shared.dispatch.next(search)?;
+        let Some((taken, wake)) = self.shared.dispatch.next(search) else {
+            self.backlog.set(false);
+            return None;
+        };
         self.shared.wake(wake);
+        if taken.more.is_some() && !self.backlog.replace(true) {
+            self.shared.dispatch.roster().hide(self.index);
+        }
         if taken.wanted_room {
             self.shared.make_room(usize::from(taken.task.header().meta.lane));
         }
         Some(taken.task)
+    }
+
+    /// A deputy, or not: see `queue::roster`.
+    fn set_deputy(&self, deputy: bool) {
+        if self.deputy.replace(deputy) != deputy {
+            self.shared.dispatch.roster().set_deputy(self.index, deputy);
+        }
     }
 
     /// Runs a task that came with a place among its lane's running.
@@ -292,7 +312,9 @@ impl Worker {
             let waited = pending.began.nanos_since(Stamp::from_bits(pending.submitted));
             self.record_run(pending.lane, pending.ran, waited, nanos);
             let average = self.average_run.get();
-            self.average_run.set(average - average / 8 + nanos / 8);
+            let average = average - average / 8 + nanos / 8;
+            self.average_run.set(average);
+            self.set_deputy(average <= SHORT_NANOS);
         }
     }
 
@@ -357,6 +379,7 @@ impl Worker {
         if spin == Spin::Hit || !roster.fall_asleep(self.index) {
             return false;
         }
+        self.set_deputy(false);
         let mut idle_for_long = false;
         roster.set_parked(self.index, true);
         // None is made for waiting alone.
@@ -364,14 +387,21 @@ impl Worker {
         match alive {
             Some(runtime) => self.wait_in_runtime(&runtime),
             None => {
-                let deadline = if self.shared.is_retirable() {
+                let sentinel = self.may_stand_sentinel.get() && roster.try_stand_sentinel(self.index);
+                let deadline = if sentinel {
+                    Instant::now().checked_add(SENTINEL_PERIOD)
+                } else if self.shared.is_retirable() {
                     Instant::now().checked_add(self.shared.config.idle_timeout)
                 } else {
                     None
                 };
                 self.waiter.borrow_mut().park_futex(deadline, has_mail);
                 self.note_wake();
-                idle_for_long = deadline.is_some_and(|deadline| Instant::now() >= deadline);
+                // Where nobody relied on it, it sleeps until it is woken, and is at hand again after that.
+                self.may_stand_sentinel.set(!sentinel || roster.relieve());
+                if !sentinel {
+                    idle_for_long = deadline.is_some_and(|deadline| Instant::now() >= deadline);
+                }
             }
         }
         roster.set_parked(self.index, false);
@@ -399,6 +429,7 @@ impl Worker {
     /// Before the thread ends: the runtime and the state go, in this order, on this thread.
     fn end(&self) {
         self.record_pending();
+        self.set_deputy(false);
         self.ended.set(true);
         // The futures that are left are dropped while this is still their worker.
         let runtime = self.runtime.borrow_mut().take();

@@ -1,0 +1,124 @@
+//! Work and results that notice what goes wrong with them.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+
+use loom::cell::UnsafeCell;
+
+use crate::task::cell::{self, Joiner, Kind, Meta, Ran, Running, TaskRef, Work};
+
+/// What happened in one execution. Plain atomics: the checker does not see them, so they order nothing and cost no interleavings.
+#[derive(Default)]
+pub(super) struct Ledger {
+    pub(super) made: AtomicUsize,
+    pub(super) runs: AtomicUsize,
+    tracked: AtomicUsize,
+}
+
+impl Ledger {
+    pub(super) fn runs(&self) -> usize {
+        self.runs.load(SeqCst)
+    }
+
+    /// Everything tracked was dropped.
+    pub(super) fn assert_nothing_left(&self) {
+        assert_eq!(self.tracked.load(SeqCst), 0, "a work, a result or a waker was never dropped");
+    }
+}
+
+/// A value that is made on one thread and used on others. Each use has to be ordered after the one before, or the checker says so.
+pub(super) struct Tracked {
+    cell: UnsafeCell<()>,
+    ledger: Arc<Ledger>,
+}
+
+impl Tracked {
+    pub(super) fn new(ledger: &Arc<Ledger>) -> Self {
+        ledger.tracked.fetch_add(1, SeqCst);
+        let tracked = Tracked {
+            cell: UnsafeCell::new(()),
+            ledger: Arc::clone(ledger),
+        };
+        tracked.touch();
+        tracked
+    }
+
+    pub(super) fn touch(&self) {
+        self.cell.with_mut(|_| ());
+    }
+}
+
+impl Drop for Tracked {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            self.touch();
+        }
+        self.ledger.tracked.fetch_sub(1, SeqCst);
+    }
+}
+
+/// What a task does while it runs.
+pub(super) type Act = Arc<dyn Fn() + Send + Sync>;
+
+/// A closure's stand-in: counts its runs, and results in a new tracked value.
+#[repr(align(1024))]
+pub(super) struct Job {
+    input: Tracked,
+    act: Option<Act>,
+}
+
+const _: () = assert!(align_of::<Job>() == super::memory::ALIGN);
+
+impl Work for Job {
+    type Output = Tracked;
+
+    fn run(self, running: Running<Self>) -> Ran {
+        let ledger = Arc::clone(&self.input.ledger);
+        self.input.touch();
+        ledger.runs.fetch_add(1, SeqCst);
+        if let Some(act) = &self.act {
+            act();
+        }
+        drop(self);
+        running.settle(Ok(Tracked::new(&ledger)))
+    }
+}
+
+/// What a task is, as far as the models differ in it.
+#[derive(Clone, Copy)]
+pub(super) struct Shape {
+    pub(super) lane: u16,
+    pub(super) kind: Kind,
+    pub(super) may_settle_early: bool,
+}
+
+pub(super) const CLOSURE: Shape = Shape {
+    lane: 0,
+    kind: Kind::Closure,
+    may_settle_early: false,
+};
+
+pub(super) const LOCAL: Shape = Shape {
+    kind: Kind::Local,
+    ..CLOSURE
+};
+
+/// A task, and its handle.
+pub(super) fn task(ledger: &Arc<Ledger>, shape: Shape, act: Option<Act>) -> (TaskRef, Joiner<Tracked>) {
+    let submitted = ledger.made.fetch_add(1, SeqCst);
+    let job = Job {
+        input: Tracked::new(ledger),
+        act,
+    };
+    let meta = Meta {
+        pool: 0,
+        lane: shape.lane,
+        band: 0,
+        kind: shape.kind,
+        may_settle_early: shape.may_settle_early,
+        needs_state: false,
+    };
+    let (task, second) = cell::new(job, meta, submitted as u64, false);
+    // SAFETY: it is the second of the two, and the output of a `Job` is a `Tracked`.
+    (task, unsafe { Joiner::new(second) })
+}
