@@ -115,7 +115,7 @@ impl LaneConfig {
         self
     }
 
-    /// How many of the lane's tasks may wait. Default: the pool's.
+    /// How many of the lane's tasks may wait. At least 1. Default: the pool's.
     #[must_use]
     pub fn queue_limit(mut self, tasks: usize) -> Self {
         self.queue_limit = Some(tasks);
@@ -264,7 +264,7 @@ impl<S: 'static> Builder<S> {
         self
     }
 
-    /// How many tasks may wait in each lane, unless the lane says otherwise. Zero: a task is accepted only if a worker is idle.
+    /// How many tasks may wait in each lane, unless the lane says otherwise. At least 1.
     /// Default: 65,536.
     pub fn queue_limit(mut self, tasks: usize) -> Self {
         self.queue_limit = tasks;
@@ -472,6 +472,9 @@ impl<S: 'static> Builder<S> {
         if self.concurrency == 0 {
             return bad("concurrency", "has to be at least 1".to_owned());
         }
+        if self.queue_limit == 0 {
+            return bad("queue_limit", "has to be at least 1".to_owned());
+        }
         if self.turn_budget.is_zero() {
             return bad("turn_budget", "has to be more than zero".to_owned());
         }
@@ -493,6 +496,9 @@ impl<S: 'static> Builder<S> {
             }
             if self.lanes[..index].iter().any(|(other, _)| other == name) {
                 return bad("lane", format!("was given twice for the name {name:?}"));
+            }
+            if config.queue_limit == Some(0) {
+                return bad("lane", format!("{name:?} has a queue_limit of 0; the least is 1"));
             }
             if config.max_running == Some(0) {
                 return bad("lane", format!("{name:?} has a max_running of 0, with which nothing would ever run"));

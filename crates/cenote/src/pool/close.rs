@@ -94,7 +94,7 @@ impl<S: 'static> Pool<S> {
             let _closer = Closer::new(&shared);
             loop {
                 let changed = shared.drained.listen();
-                if is_drained(&shared, 0) {
+                if is_drained(&shared) {
                     return CloseReport::default();
                 }
                 if let Some(left) = *limit.left.lock() {
@@ -105,7 +105,8 @@ impl<S: 'static> Pool<S> {
         }
     }
 
-    /// [`close`](Self::close) that blocks. On a worker of the pool itself it runs what is queued meanwhile.
+    /// [`close`](Self::close) that blocks. On a worker of the pool itself it runs what is queued
+    /// meanwhile, and turns the worker's futures, unless it is called from one of these.
     ///
     /// # Examples
     ///
@@ -122,25 +123,25 @@ impl<S: 'static> Pool<S> {
         let shared = self.shared();
         let limit = begin(shared, limit);
         let own = worker::worker_of(shared);
-        if let Some(worker) = &own {
-            while let Some(task) = worker.next() {
-                worker.execute(task);
-            }
-            worker.record_pending();
-        }
-        // This very thread is in a closure, which cannot end before this returns.
-        let own = usize::from(own.is_some());
+        // This very thread is in a task, which cannot end before this returns.
+        let _drained = own.as_ref().map(|_| Drained::new(shared));
         loop {
+            if let Some(worker) = &own {
+                worker.work_off();
+            }
             let changed = shared.drained.listen();
-            if is_drained(shared, own) {
+            if is_drained(shared) && own.as_ref().is_none_or(|worker| worker.is_alone()) {
                 return CloseReport::default();
             }
             if let Some(left) = *limit.left.lock() {
                 return left;
             }
-            match limit.at {
+            // A worker's own futures tell nobody when they are done: it looks.
+            let look = own.as_ref().map(|_| Instant::now() + LOOK);
+            match [limit.at, look].into_iter().flatten().min() {
                 Some(at) => {
-                    if changed.wait_deadline(at).is_none() {
+                    let told = changed.wait_deadline(at).is_some();
+                    if !told && limit.at.is_some_and(|limit| Instant::now() >= limit) {
                         limit.reached(shared);
                     }
                 }
@@ -175,6 +176,9 @@ impl<S: 'static> Pool<S> {
         shut_down(self.shared())
     }
 }
+
+/// How often a worker that blocks for the end looks after its own futures.
+const LOOK: Duration = Duration::from_millis(1);
 
 /// The limit of one call, and what was left when it came.
 struct Limit {
@@ -237,10 +241,27 @@ fn begin(shared: &Arc<Shared>, limit: Duration) -> Arc<Limit> {
 }
 
 /// Nobody is left but workers whose tasks wait for the end themselves.
-fn is_drained(shared: &Shared, own: usize) -> bool {
+fn is_drained(shared: &Shared) -> bool {
     // In a forked child the threads are in the parent.
     shared.fork != fork::generation()
-        || shared.life.counts().all() <= shared.drained_workers.load(Ordering::Acquire) + own
+        || shared.queued() == 0 && shared.life.counts().all() <= shared.drained_workers.load(Ordering::Acquire)
+}
+
+/// While it exists, a worker counts as one that has nothing left but to wait for the end.
+struct Drained<'a>(&'a Shared);
+
+impl<'a> Drained<'a> {
+    fn new(shared: &'a Shared) -> Self {
+        shared.drained_workers.fetch_add(1, Ordering::AcqRel);
+        shared.drained.notify(usize::MAX);
+        Drained(shared)
+    }
+}
+
+impl Drop for Drained<'_> {
+    fn drop(&mut self) {
+        self.0.drained_workers.fetch_sub(1, Ordering::AcqRel);
+    }
 }
 
 /// A task on a worker of the pool that waits for the pool's end.

@@ -332,8 +332,19 @@ impl Shared {
                 slot.cancel_tokens();
             }
         }
+        self.kick_all();
+    }
+
+    fn kick_all(&self) {
         for worker in 0..self.slots.len() {
             self.wake(Wake(self.dispatch.roster().kick_worker(worker)));
+        }
+    }
+
+    /// In an ending pool, after a task was taken: with the last of them, every worker looks whether it may end.
+    pub(crate) fn nudge_if_empty(&self) {
+        if self.queued() == 0 {
+            self.kick_all();
         }
     }
 
@@ -350,6 +361,9 @@ impl Shared {
                 if taken.task.settle_queued(cause) {
                     settled += 1;
                     self.lanes[lane].outcomes.add(outcome, 1);
+                } else if taken.task.snapshot().note() != 0 {
+                    // Aborted or expired before.
+                    self.lanes[lane].outcomes.add(unstarted(&taken.task), 1);
                 }
             }
         }

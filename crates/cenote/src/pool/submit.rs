@@ -3,9 +3,10 @@
 //! A task is made once, whatever the way; while a submitter waits for room it holds it. If it is refused in the
 //! end, the work is taken out again and given back.
 
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
 use std::sync::Arc;
-
-use event_listener::Listener;
+use std::task::Poll;
 
 use super::error::{Reason, SpawnError};
 use super::shared::{Shared, unstarted};
@@ -14,6 +15,7 @@ use crate::clock::Stamp;
 use crate::os::fork;
 use crate::queue::gate::Refused;
 use crate::stats::Outcome;
+use crate::task::blocking;
 use crate::task::cell::{self, Joiner, Kind, Meta, TaskRef, Work};
 use crate::task::handle::JoinHandle;
 use crate::worker;
@@ -147,33 +149,34 @@ impl<W: Work> Submission<'_, W> {
                 Err(Reason::Full { .. }) => {}
                 Err(reason) => return candidate.refused(reason),
             }
-            let room = shared.lanes[lane].room.listen();
+            let mut room = shared.lanes[lane].room.listen();
             let gate = shared.dispatch.lane(lane).gate();
             gate.set_waiters();
             // Room that was made before the flag was set was told to nobody.
-            if !gate.has_answer() {
-                room.await;
+            if gate.has_answer() {
+                continue;
             }
+            // A deadline or a token may settle the task meanwhile.
+            poll_fn(|context| {
+                let settled = match &mut candidate.joiner {
+                    Some(joiner) => !joiner.wait_with(context.waker()),
+                    None => true,
+                };
+                if settled {
+                    return Poll::Ready(());
+                }
+                Pin::new(&mut room).poll(context)
+            })
+            .await;
         }
     }
 
     /// Waits for room, blocking. On a worker of the same pool it does not wait, which might be for ever.
     pub(crate) fn block(self) -> Result<JoinHandle<W::Output>, SpawnError<W>> {
-        let shared = Arc::clone(self.shared);
-        let lane = self.lane;
-        let mut candidate = self.candidate();
-        loop {
-            match candidate.try_submit() {
-                Ok(()) => return Ok(candidate.accepted()),
-                Err(Reason::Full { .. }) if worker::worker_of(&shared).is_none() => {}
-                Err(reason) => return candidate.refused(reason),
-            }
-            let room = shared.lanes[lane].room.listen();
-            let gate = shared.dispatch.lane(lane).gate();
-            gate.set_waiters();
-            if !gate.has_answer() {
-                room.wait();
-            }
+        if worker::worker_of(self.shared).is_some() {
+            return self.attempt();
         }
+        let max_spin = self.shared.config.max_spin;
+        blocking::block_on(max_spin, self.wait())
     }
 }

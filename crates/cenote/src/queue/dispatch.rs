@@ -71,13 +71,13 @@ impl Dispatch {
         let lane = &self.lanes[usize::from(task.header().meta.lane)];
         let kind = task.header().meta.kind;
         let mut task = task;
-        if lane.gate().is_open_and_empty() && lane.begin() {
+        // Not where places are counted: one that is reserved for a moment, and given back, would hide the lane's other tasks
+        // from a worker's last look.
+        if lane.is_unlimited() && lane.gate().is_open_and_empty() {
             match self.roster.offer(task, kind == Kind::Closure) {
                 Ok(sent) => return Ok(Wake(Some(sent))),
                 Err(back) => task = back,
             }
-            // Whatever it says: this caller pushes and kicks below.
-            lane.end();
         }
         let count = lane.push(task)?;
         Ok(Wake(self.roster.kick(kind, kind == Kind::Closure && count <= COVERED)))

@@ -18,7 +18,7 @@ use crossbeam_utils::CachePadded;
 
 use super::fifo::{Consumer, Fifo};
 use super::gate::{Gate, Refused};
-use crate::sync::{AtomicUsize, Mutex, Ordering};
+use crate::sync::{AtomicUsize, Mutex, Ordering, fence};
 use crate::task::cell::{Kind, TaskRef};
 
 /// High, normal, low.
@@ -107,9 +107,14 @@ impl LaneQueue {
         }
     }
 
-    /// Reserves a place among the running. Give it back with [`end`](Self::end).
+    /// Any number of tasks may run at once.
+    pub(crate) fn is_unlimited(&self) -> bool {
+        self.max_running == usize::MAX
+    }
+
+    /// Reserves a place among the running, for a task that is sure to run. Give it back with [`end`](Self::end).
     pub(crate) fn begin(&self) -> bool {
-        if self.max_running == usize::MAX {
+        if self.is_unlimited() {
             return true;
         }
         // Relaxed: a count. That no place stays unused is argued at `end`.
@@ -123,19 +128,20 @@ impl LaneQueue {
     /// Gives a place back. True: there may be tasks that waited for one, and the caller has to look, or to wake
     /// a worker that does.
     pub(crate) fn end(&self) -> bool {
-        if self.max_running == usize::MAX {
+        if self.is_unlimited() {
             return false;
         }
-        // Acquire and release: what one running task did is visible to the next one in its place. That the
-        // place is seen: `Roster::kick`, which follows, has a fence, and so has a worker between its
-        // announcement and its look at the places.
+        // Acquire and release: what one running task did is visible to the next one in its place.
         let before = self.running.fetch_sub(1, Ordering::AcqRel);
         debug_assert!(before > 0, "more tasks of a lane ended than began");
+        // Pairs with the fence in `Roster::announce`, and in `Roster::kick`: either the task that is queued meanwhile is
+        // seen here, or the place by the worker that was sent for it, or by the one that looks for the last time.
+        fence(Ordering::SeqCst);
         self.gate.count() > 0
     }
 
     fn has_place(&self) -> bool {
-        self.max_running == usize::MAX || self.running.load(Ordering::Relaxed) < self.max_running
+        self.is_unlimited() || self.running.load(Ordering::Relaxed) < self.max_running
     }
 
     /// Whether a worker could take a task now; of futures too if it has a place for one.
@@ -143,31 +149,28 @@ impl LaneQueue {
     /// For the look of a worker that has announced itself: it sees what was pushed before a fence
     /// that came before its own.
     pub(crate) fn has_task(&self, locals: bool) -> bool {
-        if self.gate.count() == 0 || !self.has_place() {
+        if self.gate.count() == 0 {
             return false;
         }
-        self.first_kind(&mut self.consumers.lock(), locals).is_some()
+        let mut consumers = self.consumers.lock();
+        self.has_place() && self.first_kind(&mut consumers, locals).is_some()
     }
 
     /// Takes the next task, with a place among the running. `sure`: there was another one at the last look, so the gate, whose
     /// cache line producers write to all the time, is not asked first.
     pub(crate) fn pop(&self, locals: bool, sure: bool) -> Option<Taken> {
-        if !sure && self.gate.count() == 0 || !self.begin() {
+        if !sure && self.gate.count() == 0 || !self.has_place() {
             return None;
         }
-        let taken = self.pop_any(locals);
-        if taken.is_none() {
-            self.end();
-        }
-        taken
+        self.pop_any(locals, true)
     }
 
     /// Takes the next task whatever `max_running` says, for one that will not run.
     pub(crate) fn pop_unrun(&self) -> Option<Taken> {
-        self.pop_any(true)
+        self.pop_any(true, false)
     }
 
-    fn pop_any(&self, locals: bool) -> Option<Taken> {
+    fn pop_any(&self, locals: bool, begin: bool) -> Option<Taken> {
         let mut consumers = self.consumers.lock();
         let mut best: Option<(u64, usize, usize)> = None;
         for kind in self.kinds(locals) {
@@ -183,8 +186,14 @@ impl LaneQueue {
                 penalty += self.aging;
             }
         }
-        let task = best.and_then(|(_, kind, band)| {
-            self.fifos[kind][band].pop(&mut consumers.ends[kind][band])
+        // The place is reserved under the lock, and only for a task that is there: a worker that looks for the last time, under
+        // the lock too, never sees a reservation that comes to nothing.
+        let task = best.filter(|_| !begin || self.begin()).and_then(|(_, kind, band)| {
+            let task = self.fifos[kind][band].pop(&mut consumers.ends[kind][band]);
+            if task.is_none() && begin && !self.is_unlimited() {
+                self.running.fetch_sub(1, Ordering::AcqRel);
+            }
+            task
         });
         consumers.taken += usize::from(task.is_some());
         let more = self.more(&consumers);

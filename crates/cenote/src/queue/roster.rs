@@ -19,10 +19,10 @@
 //! mailbox passes none that was queued before by the same submitter. A task stays in the mailbox, as a value that
 //! nobody but the worker follows, until the worker announces itself again: to take it, a load is enough.
 //!
-//! **The bitmaps** only say where to look. A bit of `open` may be stale; a submitter that meets many of these clears
-//! them, and looks at the mailbox once more afterwards; a worker that announces itself looks at its bit afterwards. One of the two
-//! sees the other, so no waiting worker stays unseen. `parked` says who sleeps: the others are asked first, then
-//! the sleepers, each from the lowest number up, so that the same few stay warm.
+//! **The bitmaps** only say where to look. Each worker alone writes its bits. `open` is set before the fence of an
+//! announcement, so no waiting worker stays unseen; it may be stale, which costs a submitter a look at a closed
+//! mailbox. `parked` says who sleeps: the others are asked first, then the sleepers, each from the lowest number up,
+//! so that the same few stay warm.
 //!
 //! **Deputies and the sentinel** save wake-ups that come too late to help. A worker that is awake, and whose tasks are short by
 //! the average of those it ran, is a deputy: if it is busy it will look at the queues very soon. A worker that falls asleep
@@ -56,9 +56,9 @@ const LEAST_TASK: usize = 8;
 const _: () = assert!(align_of::<Header>() >= LEAST_TASK);
 
 const BITS: usize = 64;
-/// Stale bits cost a look each; more than so many in one search are cleared. In a pool of a few threads none ever is:
-/// worker and submitters would do nothing but set and clear them.
-const STALE: u32 = 8;
+/// In a pool of more workers than this each clears its bit of `open` with every closing of its mailbox, so that a search
+/// does not go through all that are busy. With fewer, a look at their mailboxes costs less than the bits.
+const FEW: usize = 8;
 
 fn code(value: usize) -> *mut Header {
     std::ptr::without_provenance_mut(value)
@@ -142,17 +142,16 @@ impl Roster {
     /// This worker has nothing to do. It has to look at the queues next, and then [`open`](Self::open) or
     /// [`close`](Self::close) its mailbox.
     pub(crate) fn announce(&self, worker: usize) {
-        let seat = &self.seats[worker];
-        // Release: whoever finds the worker waiting sees what it did before.
-        seat.mailbox.store(code(ANNOUNCED), Ordering::Release);
-        // Pairs with the fence in `kick`: a submitter that pushed before its fence is seen by the look at the queues
-        // that follows; one that comes later sees `ANNOUNCED`. And with the one in `clear_stale`.
-        fence(Ordering::SeqCst);
         let (group, bit) = self.place(worker);
-        // Relaxed: after the fence.
+        // Relaxed: nobody else writes this bit.
         if group.open.load(Ordering::Relaxed) & bit == 0 {
             group.open.fetch_or(bit, Ordering::Relaxed);
         }
+        // Release: whoever finds the worker waiting sees what it did before.
+        self.seats[worker].mailbox.store(code(ANNOUNCED), Ordering::Release);
+        // Pairs with the fence in `kick`: a submitter that pushed before its fence is seen by the look at the queues
+        // that follows; one that comes later sees the bit and `ANNOUNCED`.
+        fence(Ordering::SeqCst);
     }
 
     /// The queues were empty: tasks may be put in. False: the worker was kicked meanwhile; it closes.
@@ -188,6 +187,9 @@ impl Roster {
         let mut mail = mailbox.load(Ordering::Acquire);
         if mail.addr() < KICKED {
             mail = mailbox.swap(code(BUSY), Ordering::AcqRel);
+        }
+        if self.seats.len() > FEW {
+            self.hide(worker);
         }
         match mail.addr() {
             KICKED => Mail::Kick,
@@ -280,12 +282,11 @@ impl Roster {
         let kind = task.header().meta.kind;
         let raw = task.into_raw();
         let send = |seat: &Seat| Self::send(seat, raw.as_ptr(), kind, OPEN_ALL);
-        let mut stale = 0;
-        let taken = self.find(Asleep::Skip, &mut stale, send).or_else(|| {
+        let taken = self.find(Asleep::Skip, send).or_else(|| {
             if may_cover && self.is_covered() {
                 return None;
             }
-            self.find(Asleep::Ask, &mut stale, send)
+            self.find(Asleep::Ask, send)
         });
         // SAFETY: no mailbox took it, so it is given back here, once.
         taken.ok_or_else(|| unsafe { TaskRef::from_raw(raw) })
@@ -298,24 +299,23 @@ impl Roster {
         fence(Ordering::SeqCst);
         // It may turn out to have no place for a future; it then kicks another (`Dispatch::pass_on`).
         let send = |seat: &Seat| Self::send(seat, code(KICKED), kind, ANNOUNCED);
-        let mut stale = 0;
-        self.find(Asleep::Skip, &mut stale, send).or_else(|| {
+        self.find(Asleep::Skip, send).or_else(|| {
             if may_cover && self.is_covered() {
                 return None;
             }
-            self.find(Asleep::Ask, &mut stale, send)
+            self.find(Asleep::Ask, send)
         })
     }
 
-    /// Puts `mail` into a mailbox that is at least as open as `least`. Says whether its worker sleeps, or else whether it is
-    /// worth another look.
-    fn send(seat: &Seat, mail: *mut Header, kind: Kind, least: usize) -> Result<bool, Missed> {
+    /// Puts `mail` into a mailbox that is at least as open as `least`. Says whether its worker sleeps; `None` if the
+    /// mailbox took nothing.
+    fn send(seat: &Seat, mail: *mut Header, kind: Kind, least: usize) -> Option<bool> {
         // The usual case first, without a look before: that would fetch the cache line twice.
         let mut from = OPEN_ALL;
         loop {
             // Release: pairs with `close`, which takes the mail.
             match seat.mailbox.compare_exchange(code(from), mail, Ordering::Release, Ordering::Relaxed) {
-                Ok(_) => return Ok(from >= ASLEEP_ALL),
+                Ok(_) => return Some(from >= ASLEEP_ALL),
                 Err(now) => from = now.addr(),
             }
             let fits = match from {
@@ -325,8 +325,7 @@ impl Roster {
                 _ => false,
             };
             if !fits {
-                let busy = from == BUSY || from >= LEAST_TASK;
-                return Err(if busy { Missed::Busy } else { Missed::Taken });
+                return None;
             }
         }
     }
@@ -335,19 +334,14 @@ impl Roster {
     pub(crate) fn kick_worker(&self, worker: usize) -> Option<Sent> {
         // Pairs with the fence in `announce`.
         fence(Ordering::SeqCst);
-        let asleep = Self::send(&self.seats[worker], code(KICKED), Kind::Closure, ANNOUNCED).ok()?;
+        let asleep = Self::send(&self.seats[worker], code(KICKED), Kind::Closure, ANNOUNCED)?;
         Some(Sent { worker, asleep })
     }
 
-    /// The first waiting worker that `send` succeeds with. `stale` counts bits of busy workers.
-    fn find(
-        &self,
-        asleep: Asleep,
-        stale: &mut u32,
-        send: impl Fn(&Seat) -> Result<bool, Missed>,
-    ) -> Option<Sent> {
+    /// The first waiting worker that `send` succeeds with.
+    fn find(&self, asleep: Asleep, send: impl Fn(&Seat) -> Option<bool>) -> Option<Sent> {
         for (index, group) in self.groups.iter().enumerate() {
-            // Relaxed: hints. That none is missed is argued at `clear_stale`.
+            // Relaxed: for `kick`, after a fence. For `offer` a miss costs no more than the way through the queue.
             let open = group.open.load(Ordering::Relaxed);
             if open == 0 {
                 continue;
@@ -358,37 +352,15 @@ impl Roster {
                 Asleep::Ask => open,
             };
             while bits != 0 {
-                let bit = bits & bits.wrapping_neg();
-                bits &= !bit;
-                let worker = index * BITS + bit.trailing_zeros() as usize;
-                let seat = &self.seats[worker];
-                let mut sent = send(seat);
-                if sent == Err(Missed::Busy) {
-                    *stale += 1;
-                    if *stale > STALE && self.clear_stale(group, bit, seat) {
-                        sent = send(seat);
-                    }
-                }
-                if let Ok(asleep) = sent {
+                let bit = bits.trailing_zeros() as usize;
+                bits &= bits - 1;
+                let worker = index * BITS + bit;
+                if let Some(asleep) = send(&self.seats[worker]) {
                     return Some(Sent { worker, asleep });
                 }
             }
         }
         None
-    }
-
-    /// The worker behind a bit was busy: the bit goes. True: it is worth another try, and the bit stays.
-    fn clear_stale(&self, group: &Group, bit: u64, seat: &Seat) -> bool {
-        group.open.fetch_and(!bit, Ordering::Relaxed);
-        // Pairs with the fence in `announce`: a worker that announced itself before this fence is seen by the
-        // next look; one that does later sees its bit gone, and sets it.
-        fence(Ordering::SeqCst);
-        let now = seat.mailbox.load(Ordering::Relaxed).addr();
-        if now == BUSY || now >= LEAST_TASK {
-            return false;
-        }
-        group.open.fetch_or(bit, Ordering::Relaxed);
-        true
     }
 }
 
@@ -397,13 +369,4 @@ impl Roster {
 enum Asleep {
     Skip,
     Ask,
-}
-
-/// Why a mailbox took nothing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Missed {
-    /// Its worker is not waiting.
-    Busy,
-    /// Somebody else was faster, or it is not open for this kind.
-    Taken,
 }

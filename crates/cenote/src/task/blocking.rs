@@ -4,8 +4,10 @@
 //! process's participants; at all other times it does not, since nobody knows what it does.
 
 use std::cell::RefCell;
+use std::future::Future;
+use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Wake, Waker};
+use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
 use cenote_park::{Spin, SpinRequest, Unparker, WaitWord, Waiter};
@@ -47,6 +49,24 @@ impl Caller {
 
 thread_local! {
     static CALLER: RefCell<Option<Caller>> = const { RefCell::new(None) };
+}
+
+/// Runs a future to its end on this thread, which sleeps while that waits.
+pub(crate) fn block_on<F: Future>(max_spin: Duration, future: F) -> F::Output {
+    let mut future = pin!(future);
+    // One of its own: the future may make the thread wait by the usual one.
+    let mut caller = Caller::new(max_spin);
+    loop {
+        // What was published before this poll is seen by it.
+        caller.waiter.take();
+        let mut context = Context::from_waker(&caller.waker);
+        if let Poll::Ready(output) = future.as_mut().poll(&mut context) {
+            return output;
+        }
+        if caller.waiter.spin(&SpinRequest::default(), || false) != Spin::Hit {
+            caller.waiter.park_futex(None, || false);
+        }
+    }
 }
 
 /// What a thread waits for.

@@ -321,10 +321,15 @@ unsafe fn free<W: Work>(header: NonNull<Header>) {
 
 /// Drops a value of the user's. A panic in there has nobody to go to, and must not take a worker or an
 /// unrelated caller with it.
-fn drop_quietly<T>(value: T) {
-    if mem::needs_drop::<T>() {
-        // Unwind safety: the value is gone either way.
-        drop(catch_unwind(AssertUnwindSafe(|| drop(value))));
+pub(crate) fn drop_quietly<T>(value: T) {
+    if !mem::needs_drop::<T>() {
+        return;
+    }
+    // Unwind safety: the value is gone either way, and so is the payload of its panic, whose destructor is the user's too.
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(value)))
+        && let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(payload)))
+    {
+        mem::forget(second);
     }
 }
 

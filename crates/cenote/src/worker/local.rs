@@ -25,7 +25,7 @@ use tokio_util::sync::WaitForCancellationFutureOwned;
 
 use super::{CURRENT, Worker, worker};
 use crate::clock::Stamp;
-use crate::task::cell::{Header, Ran, Running, Work};
+use crate::task::cell::{Header, Ran, Running, Work, drop_quietly};
 use crate::task::error::Cause;
 
 impl Worker {
@@ -132,7 +132,13 @@ impl Worker {
             return;
         }
         self.turned.set(now.to_bits());
+        self.turn_now();
+    }
+
+    /// One turn, if there is something alive and the thread is not in the runtime anyway.
+    pub(super) fn turn_now(&self) {
         if self.alive() > 0
+            && !self.in_runtime.get()
             && let Some(runtime) = self.runtime()
         {
             self.turn(&runtime);
@@ -141,10 +147,12 @@ impl Worker {
 
     fn turn(&self, runtime: &LocalRuntime) {
         // Twice: the first looks at timers and sockets at its end, the second polls what they woke.
+        self.in_runtime.set(true);
         runtime.block_on(async {
             tokio::task::yield_now().await;
             tokio::task::yield_now().await;
         });
+        self.in_runtime.set(false);
         self.shared.slot(self.index).recorder.count_turn();
         self.turned.set(Stamp::now().to_bits());
         self.note_background();
@@ -153,6 +161,7 @@ impl Worker {
     /// Stage 3: waits in the runtime's driver until there is mail, or nothing is alive any more.
     pub(super) fn wait_in_runtime(&self, runtime: &LocalRuntime) {
         self.waiting_in_runtime.set(true);
+        self.in_runtime.set(true);
         let mut first = true;
         runtime.block_on(poll_fn(|context| {
             if first {
@@ -167,6 +176,7 @@ impl Worker {
             Poll::Pending
         }));
         self.waiting_in_runtime.set(false);
+        self.in_runtime.set(false);
         self.turned.set(Stamp::now().to_bits());
         self.note_background();
     }
@@ -233,7 +243,9 @@ where
         if let Some(cancelled) = &mut this.cancelled
             && cancelled.as_mut().poll(context).is_ready()
         {
-            this.settle(Err(Cause::Cancelled));
+            // An abort cancels the task's own token too.
+            let cause = this.cause_of_drop();
+            this.settle(Err(cause));
             return Poll::Ready(());
         }
         let outer = CURRENT.replace(Some(NonNull::from(running.task().header())));
@@ -250,18 +262,21 @@ where
     }
 }
 
-impl<W, U> LocalTask<W, U>
-where
-    W: Work,
-{
+impl<W: Work, U> LocalTask<W, U> {
+    fn cause_of_drop(&self) -> Cause {
+        match &self.running {
+            Some(running) if running.task().snapshot().is_aborted() => Cause::Aborted,
+            _ => Cause::Cancelled,
+        }
+    }
+
     fn settle(&mut self, result: Result<W::Output, Cause>) {
         let Some(running) = self.running.take() else {
             return;
         };
         // First the future and what it holds, then whoever waits for its end.
         let future = self.future.take();
-        // Unwind safety: it is gone either way. A panic of its destructor has nobody to go to.
-        drop(catch_unwind(AssertUnwindSafe(|| drop(future))));
+        drop_quietly(future);
         let header: &Header = running.task().header();
         if let Some(extra) = header.extra() {
             extra.forget();
@@ -280,12 +295,7 @@ where
 
 impl<W: Work, U> Drop for LocalTask<W, U> {
     fn drop(&mut self) {
-        let Some(running) = &self.running else { return };
-        let cause = if running.task().snapshot().is_aborted() {
-            Cause::Aborted
-        } else {
-            Cause::Cancelled
-        };
+        let cause = self.cause_of_drop();
         self.settle(Err(cause));
     }
 }

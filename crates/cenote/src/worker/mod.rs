@@ -25,6 +25,7 @@ pub(crate) use run::start;
 use crate::pool::shared::Shared;
 use crate::task::cell::{Header, Kind, Running, TaskRef, Work};
 use crate::task::error::{Cause, JoinError};
+use crate::task::state::Phase;
 use slot::SeatWord;
 
 thread_local! {
@@ -46,6 +47,8 @@ pub(crate) struct Worker {
     ended: Cell<bool>,
     /// The worker is inside of its runtime, to wait in it.
     waiting_in_runtime: Cell<bool>,
+    /// The thread is inside of `block_on`, where it cannot be entered once more.
+    in_runtime: Cell<bool>,
     /// Futures that take places.
     locals: Cell<usize>,
     state: RefCell<Option<Box<dyn Any>>>,
@@ -230,6 +233,8 @@ pub(crate) fn help_with(task: &TaskRef) -> Result<(), JoinError> {
             let lent = meta.needs_state && worker.state.try_borrow_mut().is_err();
             if !lent {
                 worker.run_now(task);
+            } else if worker.is_only_one() && task.snapshot().phase() == Phase::Queued {
+                return Err(JoinError::new(Cause::WouldDeadlock));
             }
         }
         Kind::Local => {
@@ -248,8 +253,11 @@ impl Worker {
             .header()
             .extra()
             .is_some_and(crate::task::extra::Extra::lives_here);
-        let nobody_else = self.shared.config.max_threads == 1;
-        !task.snapshot().is_done() && (lives_here || nobody_else)
+        !task.snapshot().is_done() && (lives_here || self.is_only_one())
+    }
+
+    fn is_only_one(&self) -> bool {
+        self.shared.config.max_threads == 1
     }
 
     fn lend_state<S: 'static, R>(&self, f: impl FnOnce(&mut S) -> R) -> R {

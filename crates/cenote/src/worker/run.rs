@@ -26,7 +26,7 @@ use crate::pool::shared::{InitFailure, Shared, unstarted};
 use crate::queue::dispatch::Search;
 use crate::queue::roster::{Mail, SENTINEL_PERIOD};
 use crate::stats::Outcome;
-use crate::task::cell::{Ran, TaskRef};
+use crate::task::cell::{Ran, TaskRef, drop_quietly};
 use crate::task::error::Cause;
 
 /// Starts the thread for a place in the pool. The place has to be counted as starting before.
@@ -41,8 +41,9 @@ pub(crate) fn start(shared: Arc<Shared>, index: usize) -> io::Result<()> {
 }
 
 fn main(shared: Arc<Shared>, info: WorkerInfo) {
-    shared.config.prepare_thread(&info);
-    let state = match make_state(&shared, &info) {
+    let prepared = catch_unwind(AssertUnwindSafe(|| shared.config.prepare_thread(&info)))
+        .map_err(|payload| InitFailure::panic(&*payload));
+    let state = match prepared.and_then(|()| make_state(&shared, &info)) {
         Ok(state) => state,
         Err(failure) => {
             shared.worker_failed(info.index, failure);
@@ -66,6 +67,7 @@ fn main(shared: Arc<Shared>, info: WorkerInfo) {
         runtime: RefCell::new(None),
         ended: Cell::new(false),
         waiting_in_runtime: Cell::new(false),
+        in_runtime: Cell::new(false),
         locals: Cell::new(0),
         state: RefCell::new(state),
         drained: Cell::new(false),
@@ -78,10 +80,11 @@ fn main(shared: Arc<Shared>, info: WorkerInfo) {
         may_stand_sentinel: Cell::new(true),
     });
     WORKER.with(|place| *place.borrow_mut() = Some(Rc::clone(&worker)));
-    if shared.config.eager_runtime {
-        worker.runtime();
-    }
     shared.worker_started(info.index);
+    if shared.config.eager_runtime {
+        // If it cannot be made now, the first future tries again, and its task is told.
+        drop(catch_unwind(AssertUnwindSafe(|| worker.runtime())));
+    }
     // The loop itself does not panic; if it ever does, the place must not stay taken, and nobody wait for ever.
     let looped = catch_unwind(AssertUnwindSafe(|| worker.run()));
     worker.end();
@@ -165,7 +168,9 @@ impl Worker {
             if self.may_exit() {
                 break;
             }
-            let waits = self.shared.dispatch.settle_down(self.index, self.has_place());
+            // The phase once more after the announcement: whoever raised it before has found the mailbox closed, and kicked
+            // nobody. Pairs with the fence in `kick_worker`.
+            let waits = self.shared.dispatch.settle_down(self.index, self.has_place()) && !self.may_exit();
             self.record_pending();
             let mut idle_for_long = false;
             if waits {
@@ -204,6 +209,20 @@ impl Worker {
         self.alive().saturating_sub(self.locals.get())
     }
 
+    /// Does what there is to do, from inside of a task: runs what is queued, and turns the runtime.
+    pub(crate) fn work_off(&self) {
+        while let Some(task) = self.next() {
+            self.execute(task);
+        }
+        self.record_pending();
+        self.turn_now();
+    }
+
+    /// No future lives here, or none can go on because the thread is inside of one.
+    pub(crate) fn is_alone(&self) -> bool {
+        self.alive() == 0 || self.in_runtime.get()
+    }
+
     /// Counted among the workers that have nothing left but closers.
     pub(crate) fn drained(&self) -> &Cell<bool> {
         &self.drained
@@ -225,6 +244,10 @@ impl Worker {
             return None;
         };
         self.shared.wake(wake);
+        if self.shared.is_ending() {
+            // Workers that could not take what was left may be waiting for the end of it.
+            self.shared.nudge_if_empty();
+        }
         if taken.more.is_some() && !self.backlog.replace(true) {
             self.shared.dispatch.roster().hide(self.index);
         }
@@ -253,7 +276,7 @@ impl Worker {
             self.shared.wake(self.shared.dispatch.ended(lane));
             return;
         }
-        self.run_started(task, began);
+        self.run_started(task, began, true);
     }
 
     /// Starts a task that is not just as it was made.
@@ -273,8 +296,8 @@ impl Worker {
         started
     }
 
-    /// Runs a task whose `start` this worker has won.
-    fn run_started(&self, task: TaskRef, began: Stamp) {
+    /// Runs a task whose `start` this worker has won. `placed`: it has a place of its own among its lane's running.
+    fn run_started(&self, task: TaskRef, began: Stamp, placed: bool) {
         let header = task.header();
         let lane = usize::from(header.meta.lane);
         let submitted = header.submitted;
@@ -286,7 +309,7 @@ impl Worker {
         CURRENT.set(outer);
         slot.lane.store(0, Ordering::Relaxed);
         slot.busy_since.store(0, Ordering::Relaxed);
-        if ran != Ran::Left {
+        if placed && ran != Ran::Left {
             self.shared.wake(self.shared.dispatch.ended(lane));
         }
         if outer.is_none() {
@@ -322,7 +345,10 @@ impl Worker {
     pub(super) fn run_now(&self, task: &TaskRef) {
         let header = task.header();
         let lane = usize::from(header.meta.lane);
-        if !self.shared.dispatch.lane(lane).begin() {
+        // A task that waits for another one of its own lane lends it its place.
+        let outer_lane = self.shared.slot(self.index).lane.load(Ordering::Relaxed);
+        let lent = outer_lane as usize == lane + 1;
+        if !lent && !self.shared.dispatch.lane(lane).begin() {
             return;
         }
         if header.state().start() {
@@ -332,11 +358,11 @@ impl Worker {
             if let Some(extra) = header.extra() {
                 extra.started(task);
             }
-            self.run_started(task.clone(), began);
+            self.run_started(task.clone(), began, !lent);
             self.record_pending();
             slot.busy_since.store(outer.0, Ordering::Relaxed);
             slot.lane.store(outer.1, Ordering::Relaxed);
-        } else {
+        } else if !lent {
             self.shared.wake(self.shared.dispatch.ended(lane));
         }
     }
@@ -435,7 +461,6 @@ impl Worker {
         let runtime = self.runtime.borrow_mut().take();
         drop(runtime);
         let state = self.state.borrow_mut().take();
-        // Unwind safety: it is gone either way; the thread has to end in order.
-        drop(catch_unwind(AssertUnwindSafe(|| drop(state))));
+        drop_quietly(state);
     }
 }
