@@ -4,9 +4,9 @@
 //! cache miss on another CPU.
 //!
 //! The figures: allocations per task, over all threads of the process, for a round trip with a result, and for a task
-//! whose result nobody wants (a hundred at a time, so that queues keep their size).
+//! whose result nobody wants; the median over batches of a hundred tasks.
 //!
-//! Excluded: the start of the pool, and the first tasks, which make what is used again later.
+//! Excluded: the start of the pool, the first tasks, and whatever else is made once and used again.
 //!
 //! Validated: every answer; and that the counter counts at all.
 
@@ -21,6 +21,7 @@ use crate::counting::allocations;
 use crate::effort::Effort;
 use crate::for_pool;
 use crate::pools::{Pool, Reply, Setup};
+use crate::statistics::Spread;
 
 pub(super) const SCENARIO: Scenario = Scenario {
     name: "allocations",
@@ -35,7 +36,7 @@ pub(super) const SCENARIO: Scenario = Scenario {
     measure,
 };
 
-/// Detached tasks that are queued at once.
+/// Tasks over which allocations are counted at a time; as many detached ones are queued at once.
 const BATCH: usize = 100;
 const LIMIT: Duration = Duration::from_secs(10);
 
@@ -54,42 +55,51 @@ fn pool<P: Pool>(effort: &Effort) -> Outcome {
         return Err("this program does not count its allocations".to_owned());
     }
     let pool = P::start(Setup::TWO);
-    let with_result = counted(effort.allocation_tasks, |tasks| round_trips(&pool, tasks))?;
-    let detached = counted(effort.allocation_tasks, |tasks| batches(&pool, tasks))?;
+    let reply = Reply::default();
+    let with_result = counted(effort.allocation_tasks, || round_trips(&pool, &reply))?;
+    let ends = mpsc::sync_channel(BATCH);
+    let detached = counted(effort.allocation_tasks, || batch(&pool, &ends))?;
     Ok(vec![with_result, detached])
 }
 
-/// Allocations per task of `run`, the second time: the first makes what is used again.
-fn counted(tasks: usize, run: impl Fn(usize) -> Result<(), String>) -> Result<f64, String> {
-    run(tasks / 10)?;
-    let before = allocations();
-    run(tasks)?;
-    Ok((allocations() - before) as f64 / tasks as f64)
+/// Allocations per task: the median over batches, so that what is made once does not count, and what is made every few
+/// dozen tasks (a queue's next block) does.
+fn counted(tasks: usize, run: impl Fn() -> Result<(), String>) -> Result<f64, String> {
+    let batches = tasks / BATCH;
+    for _ in 0..batches / 10 {
+        run()?;
+    }
+    let mut counts = Vec::with_capacity(batches);
+    for _ in 0..batches {
+        let before = allocations();
+        run()?;
+        counts.push((allocations() - before) as f64 / BATCH as f64);
+    }
+    let spread = Spread::of(&counts).ok_or("too few tasks for a batch")?;
+    Ok(spread.median)
 }
 
-fn round_trips<P: Pool>(pool: &P, tasks: usize) -> Result<(), String> {
-    let reply = Reply::default();
-    for number in 0..tasks as u64 {
-        if pool.call(&reply, move || answer(number)) != answer(number) {
+fn round_trips<P: Pool>(pool: &P, reply: &Reply) -> Result<(), String> {
+    for number in 0..BATCH as u64 {
+        if pool.call(reply, move || answer(number)) != answer(number) {
             return Err(format!("a wrong answer to {number}"));
         }
     }
     Ok(())
 }
 
-fn batches<P: Pool>(pool: &P, tasks: usize) -> Result<(), String> {
-    // Bounded, so that it holds its memory from the start.
-    let (done, finished) = mpsc::sync_channel(BATCH);
-    for _ in 0..tasks / BATCH {
-        for _ in 0..BATCH {
-            let done = done.clone();
-            pool.spawn(move || done.send(()).expect("the caller waits for all"));
-        }
-        for _ in 0..BATCH {
-            finished
-                .recv_timeout(LIMIT)
-                .map_err(|_| "a task never ran")?;
-        }
+/// A channel for the ends of a batch. Bounded, so that it holds its memory from the start.
+type Ends = (mpsc::SyncSender<()>, mpsc::Receiver<()>);
+
+fn batch<P: Pool>(pool: &P, (done, finished): &Ends) -> Result<(), String> {
+    for _ in 0..BATCH {
+        let done = done.clone();
+        pool.spawn(move || done.send(()).expect("the caller waits for all"));
+    }
+    for _ in 0..BATCH {
+        finished
+            .recv_timeout(LIMIT)
+            .map_err(|_| "a task never ran")?;
     }
     Ok(())
 }
