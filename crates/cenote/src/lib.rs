@@ -1,5 +1,4 @@
-//! A worker-thread pool for closures, futures and background work: microsecond hand-off, and it never stalls what a task left
-//! running.
+#![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![deny(missing_docs)]
 #![cfg_attr(
