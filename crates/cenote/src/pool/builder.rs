@@ -77,6 +77,17 @@ impl From<RangeTo<usize>> for Threads {
 }
 
 /// When a worker makes its tokio runtime.
+///
+/// # Examples
+///
+/// ```
+/// use cenote::{Pool, RuntimeMode};
+///
+/// let pool = Pool::builder().threads(1).runtime(RuntimeMode::Always).build()?;
+/// let handle = pool.blocking_run(|| tokio::task::spawn_local(async { 3 }).abort_handle())?;
+/// handle.abort();
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RuntimeMode {
@@ -104,11 +115,30 @@ pub struct LaneConfig {
 
 impl LaneConfig {
     /// No limit on running tasks, and the pool's `queue_limit`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let config = cenote::LaneConfig::new();
+    /// assert_eq!(config, cenote::LaneConfig::default());
+    /// ```
     pub fn new() -> Self {
         LaneConfig::default()
     }
 
     /// How many of the lane's tasks may run at once, futures included. At least 1. Default: no limit.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use cenote::{LaneConfig, Pool};
+    ///
+    /// let pool = Pool::builder()
+    ///     .lane("reports", LaneConfig::new().max_running(1))
+    ///     .build()?;
+    /// assert_eq!(pool.lane("reports").unwrap().stats().max_running, Some(1));
+    /// # Ok::<(), cenote::BuildError>(())
+    /// ```
     #[must_use]
     pub fn max_running(mut self, tasks: usize) -> Self {
         self.max_running = Some(tasks);
@@ -116,6 +146,18 @@ impl LaneConfig {
     }
 
     /// How many of the lane's tasks may wait. At least 1. Default: the pool's.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use cenote::{LaneConfig, Pool};
+    ///
+    /// let pool = Pool::builder()
+    ///     .lane("reports", LaneConfig::new().queue_limit(500))
+    ///     .build()?;
+    /// assert_eq!(pool.lane("reports").unwrap().stats().queue_limit, 500);
+    /// # Ok::<(), cenote::BuildError>(())
+    /// ```
     #[must_use]
     pub fn queue_limit(mut self, tasks: usize) -> Self {
         self.queue_limit = Some(tasks);
@@ -124,6 +166,9 @@ impl LaneConfig {
 }
 
 /// What a pool can be told. Made by [`Pool::builder`](crate::Pool::builder).
+///
+/// A value out of its range is an error of [`build`](Builder::build), with the code `CENOTE_BAD_OPTION`. A time too long to be
+/// told as a moment, such as `Duration::MAX`, is no limit, except for `max_spin`.
 ///
 /// # Examples
 ///
@@ -197,36 +242,107 @@ impl<S: 'static> Builder<S> {
     /// How many threads: a number, or `min..=max`. At least 1, at most 4,096. A pool starts with `min`; it grows while tasks
     /// wait and every worker has been in one closure for `grow_after`, and shrinks as threads are idle for
     /// `idle_timeout`. Default: as many as there are CPUs (`std::thread::available_parallelism`), fixed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let pool = cenote::Pool::builder().threads(1..=8).build()?;
+    /// pool.blocking_run(|| ())?;
+    /// assert_eq!(pool.stats().peak, 1, "one was enough");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn threads(mut self, threads: impl Into<Threads>) -> Self {
         self.threads = Some(threads.into());
         self
     }
 
     /// Names the threads `name-0`, `name-1`, … Default: `cenote`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let pool = cenote::Pool::builder().threads(1).name("images").build()?;
+    /// let name = pool.blocking_run(|| std::thread::current().name().map(str::to_owned))?;
+    /// assert_eq!(name.as_deref(), Some("images-0"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn name(self, name: impl Into<String>) -> Self {
         let name = name.into();
         self.thread_name(move |index| format!("{name}-{index}"))
     }
 
-    /// Names each thread by its worker's number.
+    /// Names each thread by its worker's number, which `name` is handed. It is called by the thread that starts the worker's, and
+    /// must not panic. A zero byte in the name makes the start of the thread panic.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let pool = cenote::Pool::builder()
+    ///     .threads(1)
+    ///     .thread_name(|index| format!("gpu{index}"))
+    ///     .build()?;
+    /// assert_eq!(pool.blocking_run(cenote::current)?.unwrap().name, "gpu0");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn thread_name(mut self, name: impl Fn(usize) -> String + Send + Sync + 'static) -> Self {
         self.name = Arc::new(name);
         self
     }
 
     /// The stack of each thread, in bytes. Default: that of `std::thread`, 2 MiB.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let pool = cenote::Pool::builder().threads(1).stack_size(8 * 1024 * 1024).build()?;
+    /// let sum = pool.blocking_run(|| {
+    ///     let large = [1_u8; 4 * 1024 * 1024];
+    ///     std::hint::black_box(&large).iter().map(|&byte| u64::from(byte)).sum::<u64>()
+    /// })?;
+    /// assert_eq!(sum, 4 * 1024 * 1024);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn stack_size(mut self, bytes: usize) -> Self {
         self.stack_size = Some(bytes);
         self
     }
 
     /// Called on each worker's thread before anything else, also before its state is made. It must not panic.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let (started, starts) = std::sync::mpsc::channel();
+    /// let pool = cenote::Pool::builder()
+    ///     .threads(2)
+    ///     .on_thread_start(move |worker| started.send(worker.index).unwrap())
+    ///     .build()?;
+    /// let mut indices: Vec<_> = starts.iter().take(2).collect();
+    /// indices.sort_unstable();
+    /// assert_eq!(indices, [0, 1]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn on_thread_start(mut self, hook: impl Fn(&WorkerInfo) + Send + Sync + 'static) -> Self {
         self.on_start = Some(Arc::new(hook));
         self
     }
 
     /// Called on each worker's thread as the last thing, after its state was dropped. It must not panic.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let (stopped, stops) = std::sync::mpsc::channel();
+    /// let pool = cenote::Pool::builder()
+    ///     .threads(1)
+    ///     .on_thread_stop(move |worker| stopped.send(worker.name.clone()).unwrap())
+    ///     .build()?;
+    /// pool.blocking_close(Duration::from_secs(5));
+    /// assert_eq!(stops.recv()?, "cenote-0");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn on_thread_stop(mut self, hook: impl Fn(&WorkerInfo) + Send + Sync + 'static) -> Self {
         self.on_stop = Some(Arc::new(hook));
         self
@@ -234,6 +350,13 @@ impl<S: 'static> Builder<S> {
 
     /// Pins worker *i* to the *i*-th CPU the process may use, counted round. Where the system refuses, the thread stays
     /// unpinned. Default: off.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let pool = cenote::Pool::builder().core_affinity(true).build()?;
+    /// # Ok::<(), cenote::BuildError>(())
+    /// ```
     #[cfg(feature = "core_affinity")]
     #[cfg_attr(docsrs, doc(cfg(feature = "core_affinity")))]
     pub fn core_affinity(mut self, pin: bool) -> Self {
@@ -243,6 +366,14 @@ impl<S: 'static> Builder<S> {
 
     /// The niceness of the threads, −20 to 19; more is less urgent, less than the process's own needs a privilege. Linux and
     /// Android only; elsewhere, and where the system refuses, the threads keep that of the process. Default: that.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let pool = cenote::Pool::builder().name("thumbnails").nice(10).build()?;
+    /// assert!(cenote::Pool::builder().nice(20).build().is_err());
+    /// # Ok::<(), cenote::BuildError>(())
+    /// ```
     #[cfg(unix)]
     pub fn nice(mut self, nice: i32) -> Self {
         self.nice = Some(nice);
@@ -251,6 +382,16 @@ impl<S: 'static> Builder<S> {
 
     /// How long a thread that waits, a worker or a caller in `join`, may look for what it waits for before it sleeps. The
     /// budget adapts below that. Zero never spins. More costs CPU and saves wake-ups. At most 1 s. Default: 20 µs.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// // Costs no CPU while it waits, and a wake-up for each task.
+    /// let pool = cenote::Pool::builder().max_spin(Duration::ZERO).build()?;
+    /// # Ok::<(), cenote::BuildError>(())
+    /// ```
     pub fn max_spin(mut self, limit: Duration) -> Self {
         self.max_spin = limit;
         self
@@ -259,6 +400,16 @@ impl<S: 'static> Builder<S> {
     /// How long a stream of closures may hold up the futures on its worker: after that, between two closures, the worker turns
     /// its runtime. A single closure that takes longer holds them up for as long as it takes. Not zero.
     /// Default: 1 ms.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// // A stream of closures holds timers up by less.
+    /// let pool = cenote::Pool::builder().turn_budget(Duration::from_micros(200)).build()?;
+    /// # Ok::<(), cenote::BuildError>(())
+    /// ```
     pub fn turn_budget(mut self, limit: Duration) -> Self {
         self.turn_budget = limit;
         self
@@ -266,18 +417,53 @@ impl<S: 'static> Builder<S> {
 
     /// How many tasks may wait in each lane, unless the lane says otherwise. At least 1.
     /// Default: 65,536.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::mpsc;
+    ///
+    /// let pool = cenote::Pool::builder().threads(1).queue_limit(1).build()?;
+    /// let (began, begun) = mpsc::channel();
+    /// let (go, gone) = mpsc::channel::<()>();
+    /// let busy = pool.try_spawn(move || {
+    ///     began.send(()).unwrap();
+    ///     gone.recv().is_ok()
+    /// })?;
+    /// begun.recv()?;
+    /// let waits = pool.try_spawn(|| ())?;
+    /// assert!(pool.try_spawn(|| ()).unwrap_err().is_full());
+    /// go.send(())?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn queue_limit(mut self, tasks: usize) -> Self {
         self.queue_limit = tasks;
         self
     }
 
     /// How many futures of tasks each worker takes at once. At least 1. Default: 64.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let pool = cenote::Pool::builder().threads(2).concurrency(1_000).build()?;
+    /// # Ok::<(), cenote::BuildError>(())
+    /// ```
     pub fn concurrency(mut self, futures: usize) -> Self {
         self.concurrency = futures;
         self
     }
 
     /// How long a thread beyond the least may be idle before it ends. Default: 10 s.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let pool = cenote::Pool::builder().threads(1..=8).idle_timeout(Duration::from_secs(60)).build()?;
+    /// # Ok::<(), cenote::BuildError>(())
+    /// ```
     pub fn idle_timeout(mut self, time: Duration) -> Self {
         self.idle_timeout = time;
         self
@@ -285,24 +471,77 @@ impl<S: 'static> Builder<S> {
 
     /// How long a worker has to be in one closure to count as blocked. When all are, and tasks wait, the pool grows by one.
     /// Default: 5 ms.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::mpsc;
+    /// use std::time::Duration;
+    ///
+    /// let pool = cenote::Pool::builder()
+    ///     .threads(1..=2)
+    ///     .grow_after(Duration::from_millis(1))
+    ///     .build()?;
+    /// let (go, gone) = mpsc::channel::<()>();
+    /// let blocked = pool.try_spawn(move || gone.recv().is_ok())?;
+    /// assert_eq!(pool.blocking_run(|| "on a second thread")?, "on a second thread");
+    /// go.send(())?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn grow_after(mut self, time: Duration) -> Self {
         self.grow_after = time;
         self
     }
 
     /// How much longer a task of a lower priority has to wait to go before one of the next higher. Default: 50 ms.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// // Low-priority work may wait for long.
+    /// let pool = cenote::Pool::builder().aging(Duration::from_secs(10)).build()?;
+    /// # Ok::<(), cenote::BuildError>(())
+    /// ```
     pub fn aging(mut self, time: Duration) -> Self {
         self.aging = time;
         self
     }
 
     /// When workers make their tokio runtimes. Default: [`RuntimeMode::OnDemand`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use cenote::{Pool, RuntimeMode};
+    ///
+    /// let pool = Pool::builder().runtime(RuntimeMode::Always).build()?;
+    /// // A closure may leave something behind by tokio's own means, whatever ran before.
+    /// pool.blocking_run(|| drop(tokio::task::spawn_local(async {})))?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn runtime(mut self, mode: RuntimeMode) -> Self {
         self.runtime = mode;
         self
     }
 
-    /// Adds a lane. A name can be given once; `main` sets the limits of the pool's own.
+    /// Adds a lane. A name can be given once, and is not empty; `main` sets the limits of the pool's own. At most 1,024. A lane
+    /// costs each worker that runs its tasks some memory for its figures.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use cenote::{LaneConfig, Pool};
+    ///
+    /// let pool = Pool::builder()
+    ///     .queue_limit(10_000)
+    ///     .lane("main", LaneConfig::new().max_running(3))
+    ///     .lane("reports", LaneConfig::new().max_running(1))
+    ///     .build()?;
+    /// assert!(pool.lane("reports").is_some());
+    /// # Ok::<(), cenote::BuildError>(())
+    /// ```
     pub fn lane(mut self, name: impl Into<String>, config: LaneConfig) -> Self {
         self.lanes.push((name.into(), config));
         self
@@ -365,6 +604,24 @@ impl<S: 'static> Builder<S> {
 
     /// How often a worker tries again to make its state, with pauses of 10 ms, 20 ms, … up to 1 s. A worker that fails in all
     /// attempts ends; when none is left, the pool refuses tasks with `CENOTE_NO_WORKER`. Default: 3.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::atomic::{AtomicUsize, Ordering};
+    ///
+    /// let attempts = AtomicUsize::new(0);
+    /// let pool = cenote::Pool::builder()
+    ///     .threads(1)
+    ///     .init_retries(1)
+    ///     .worker_state(move |_| match attempts.fetch_add(1, Ordering::Relaxed) {
+    ///         0 => Err("not up yet"),
+    ///         _ => Ok(()),
+    ///     })
+    ///     .build()?;
+    /// assert_eq!(pool.stats().init_failures, 1);
+    /// # Ok::<(), cenote::BuildError>(())
+    /// ```
     pub fn init_retries(mut self, retries: u32) -> Self {
         self.init_retries = retries;
         self

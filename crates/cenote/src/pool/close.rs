@@ -45,6 +45,21 @@ pub struct CloseReport {
 
 impl CloseReport {
     /// Nothing was left.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let pool = cenote::Pool::builder().threads(1).build()?;
+    /// let (go, gone) = std::sync::mpsc::channel::<()>();
+    /// let hangs = pool.try_spawn(move || gone.recv().is_ok())?;
+    /// let report = pool.blocking_close(Duration::from_millis(5));
+    /// assert!(!report.is_clean());
+    /// assert_eq!(report.threads, 1);
+    /// go.send(())?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn is_clean(&self) -> bool {
         *self == CloseReport::default()
     }
@@ -201,7 +216,7 @@ impl Limit {
 
 fn left_now(shared: &Shared) -> CloseReport {
     let mut report = CloseReport {
-        queued: shared.queued(),
+        queued: shared.dispatch.lanes().map(|lane| shared.dispatch.lane(lane).len()).sum(),
         threads: shared.life.counts().all(),
         ..CloseReport::default()
     };

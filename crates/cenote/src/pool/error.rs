@@ -76,26 +76,85 @@ impl<F> SpawnError<F> {
     }
 
     /// A stable name of the reason: `CENOTE_QUEUE_FULL`, `CENOTE_POOL_CLOSED`, `CENOTE_NO_WORKER` or `CENOTE_FORKED`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let pool = cenote::Pool::new()?;
+    /// pool.shutdown_now();
+    /// assert_eq!(pool.try_spawn(|| 1).unwrap_err().code(), "CENOTE_POOL_CLOSED");
+    /// # Ok::<(), cenote::BuildError>(())
+    /// ```
     pub fn code(&self) -> &'static str {
         self.reason.code()
     }
 
     /// The lane's queue was full.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::mpsc;
+    ///
+    /// let pool = cenote::Pool::builder().threads(1).queue_limit(1).build()?;
+    /// let (began, begun) = mpsc::channel();
+    /// let (go, gone) = mpsc::channel::<()>();
+    /// let busy = pool.try_spawn(move || {
+    ///     began.send(()).unwrap();
+    ///     gone.recv().is_ok()
+    /// })?;
+    /// begun.recv()?;
+    /// let waits = pool.try_spawn(|| ())?;
+    /// assert!(pool.try_spawn(|| ()).unwrap_err().is_full());
+    /// go.send(())?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn is_full(&self) -> bool {
         matches!(self.reason, Reason::Full { .. })
     }
 
     /// The pool was closed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let pool = cenote::Pool::new()?;
+    /// pool.shutdown_now();
+    /// assert!(pool.try_spawn(|| 1).unwrap_err().is_closed());
+    /// # Ok::<(), cenote::BuildError>(())
+    /// ```
     pub fn is_closed(&self) -> bool {
         self.reason == Reason::Closed
     }
 
     /// This process is a fork of the one that built the pool.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let pool = cenote::Pool::new()?;
+    /// match pool.try_spawn(|| 1) {
+    ///     Ok(handle) => assert_eq!(handle.join()?, 1),
+    ///     Err(error) if error.is_forked() => panic!("build the pool after the fork"),
+    ///     Err(error) => return Err(error.without_work().into()),
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn is_forked(&self) -> bool {
         self.reason == Reason::Forked
     }
 
     /// The closure.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let pool = cenote::Pool::new()?;
+    /// pool.shutdown_now();
+    /// let closure = pool.try_spawn(|| 7).unwrap_err().into_inner();
+    /// assert_eq!(closure(), 7);
+    /// # Ok::<(), cenote::BuildError>(())
+    /// ```
     pub fn into_inner(self) -> F {
         self.work
     }
@@ -105,6 +164,19 @@ impl<F> SpawnError<F> {
     }
 
     /// The same error without the closure, to be returned further up.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// fn submit(pool: &cenote::Pool) -> Result<(), cenote::SpawnError<()>> {
+    ///     pool.try_spawn(|| ()).map_err(cenote::SpawnError::without_work)?.detach();
+    ///     Ok(())
+    /// }
+    ///
+    /// let pool = cenote::Pool::new()?;
+    /// assert!(submit(&pool).is_ok());
+    /// # Ok::<(), cenote::BuildError>(())
+    /// ```
     pub fn without_work(self) -> SpawnError<()> {
         SpawnError::new(self.reason, ())
     }
@@ -148,6 +220,15 @@ pub enum RunError {
 
 impl RunError {
     /// The code of the error inside.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let pool = cenote::Pool::new()?;
+    /// let error = pool.blocking_run(|| -> u8 { panic!() }).unwrap_err();
+    /// assert_eq!(error.code(), "CENOTE_TASK_PANICKED");
+    /// # Ok::<(), cenote::BuildError>(())
+    /// ```
     pub fn code(&self) -> &'static str {
         match self {
             RunError::Spawn(error) => error.code(),
@@ -206,6 +287,17 @@ impl BuildError {
 
     /// A stable name of the reason: `CENOTE_BAD_OPTION`, `CENOTE_THREAD_SPAWN` (not one thread could be started), or
     /// `CENOTE_WORKER_INIT` (the `worker_state` function failed in every worker).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let error = cenote::Pool::builder()
+    ///     .init_retries(0)
+    ///     .worker_state(|_| Err::<(), _>("no database"))
+    ///     .build()
+    ///     .unwrap_err();
+    /// assert_eq!(error.code(), "CENOTE_WORKER_INIT");
+    /// ```
     pub fn code(&self) -> &'static str {
         match self.0 {
             BuildCause::BadOption { .. } => "CENOTE_BAD_OPTION",

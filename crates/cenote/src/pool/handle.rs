@@ -15,6 +15,7 @@ use super::shared::Shared;
 use super::task::Task;
 use crate::stats::{LaneStats, PoolStats, WorkerStats};
 use crate::task::handle::JoinHandle;
+use crate::worker::slot::Slot;
 
 /// A pool of worker threads. See the [crate's documentation](crate) for a tour.
 ///
@@ -456,6 +457,8 @@ impl<S: 'static> Pool<S> {
     pub fn stats(&self) -> PoolStats {
         let shared = self.shared();
         let counts = shared.life.counts();
+        // What has settled before this call is in the figures.
+        shared.slots().iter().for_each(Slot::wait_for_record);
         let workers: Vec<WorkerStats> = shared
             .slots()
             .iter()
@@ -536,6 +539,7 @@ impl<S: 'static> Lane<S> {
 }
 
 fn lane_stats(shared: &Shared, lane: usize) -> LaneStats {
+    shared.slots().iter().for_each(Slot::wait_for_record);
     let info = &shared.lanes[lane];
     let recorders = shared.slots().iter().filter_map(|slot| slot.recorder.lane_if_used(lane));
     let mut stats = LaneStats::merge(&info.name, recorders, &info.outcomes);
@@ -546,7 +550,7 @@ fn lane_stats(shared: &Shared, lane: usize) -> LaneStats {
 /// What is of this moment.
 fn fill_in(shared: &Shared, lane: usize, stats: &mut LaneStats) {
     let queue = shared.dispatch.lane(lane);
-    stats.queued = queue.gate().count();
+    stats.queued = queue.len();
     stats.queue_limit = queue.gate().limit();
     stats.max_running = (queue.max_running() != usize::MAX).then(|| queue.max_running());
     stats.running = shared

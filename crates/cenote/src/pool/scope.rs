@@ -29,6 +29,24 @@ use crate::task::work::Closure;
 use crate::worker;
 
 /// Spawns tasks that may borrow what lives longer than the scope. Made by [`Pool::scope`].
+///
+/// # Examples
+///
+/// ```
+/// use std::sync::atomic::{AtomicU64, Ordering};
+///
+/// fn count<'scope>(scope: &'scope cenote::Scope<'scope, '_>, total: &'scope AtomicU64) {
+///     for n in 1..=4 {
+///         scope.spawn(move || total.fetch_add(n, Ordering::Relaxed));
+///     }
+/// }
+///
+/// let pool = cenote::Pool::new()?;
+/// let total = AtomicU64::new(0);
+/// pool.scope(|scope| count(scope, &total));
+/// assert_eq!(total.into_inner(), 10);
+/// # Ok::<(), cenote::BuildError>(())
+/// ```
 pub struct Scope<'scope, 'env: 'scope> {
     shared: Arc<Shared>,
     tally: Arc<Tally>,
@@ -129,6 +147,16 @@ impl Tally {
 }
 
 /// The result of a scoped task. Dropping it leaves the task to the scope, which waits for it, and panics if it panicked.
+///
+/// # Examples
+///
+/// ```
+/// let pool = cenote::Pool::new()?;
+/// let text = String::from("borrowed");
+/// let length = pool.scope(|scope| scope.spawn(|| text.len()).join().unwrap());
+/// assert_eq!(length, 8);
+/// # Ok::<(), cenote::BuildError>(())
+/// ```
 pub struct ScopedJoinHandle<'scope, T> {
     handle: Option<JoinHandle<()>>,
     place: Arc<Mutex<Place<T>>>,
@@ -167,6 +195,20 @@ impl<T> ScopedJoinHandle<'_, T> {
     }
 
     /// Whether the task has ended.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let pool = cenote::Pool::new()?;
+    /// pool.scope(|scope| {
+    ///     let task = scope.spawn(|| 1);
+    ///     while !task.is_finished() {
+    ///         std::thread::yield_now();
+    ///     }
+    ///     assert_eq!(task.join().unwrap(), 1);
+    /// });
+    /// # Ok::<(), cenote::BuildError>(())
+    /// ```
     pub fn is_finished(&self) -> bool {
         self.handle.as_ref().is_none_or(JoinHandle::is_finished)
     }

@@ -17,6 +17,18 @@ use crate::task::work::{Closure, Local, Stateful};
 
 /// Which tasks go first: all of a higher band, but none that waits is passed for longer than the pool's `aging`
 /// for each band between the two.
+///
+/// # Examples
+///
+/// ```
+/// use cenote::Priority;
+///
+/// let pool = cenote::Pool::new()?;
+/// let urgent = pool.task().priority(Priority::High).try_spawn(|| "now")?;
+/// assert_eq!(urgent.join()?, "now");
+/// assert_eq!(Priority::default(), Priority::Normal);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Priority {
     /// Before all others.
@@ -89,6 +101,17 @@ impl<'a, S: 'static> Task<'a, S> {
     }
 
     /// Which tasks it goes before. Default: [`Priority::Normal`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use cenote::Priority;
+    ///
+    /// let pool = cenote::Pool::new()?;
+    /// let handle = pool.task().priority(Priority::Low).try_spawn(|| 1)?;
+    /// assert_eq!(handle.join()?, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn priority(mut self, priority: Priority) -> Self {
         self.options.priority = priority;
         self
@@ -96,6 +119,20 @@ impl<'a, S: 'static> Task<'a, S> {
 
     /// How long it may wait for a worker. Then it is dropped, and its handle says so at once:
     /// [`is_expired`](crate::JoinError::is_expired). Waiting for room in a full queue counts. Default: no limit.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::{sync::mpsc, time::Duration};
+    ///
+    /// let pool = cenote::Pool::builder().threads(1).build()?;
+    /// let (go, gone) = mpsc::channel::<()>();
+    /// let busy = pool.try_spawn(move || gone.recv().is_ok())?;
+    /// let late = pool.task().queue_timeout(Duration::from_millis(5)).try_spawn(|| ())?;
+    /// assert!(late.join().unwrap_err().is_expired());
+    /// go.send(())?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn queue_timeout(mut self, limit: Duration) -> Self {
         self.options.queue_timeout = Some(limit);
         self
@@ -104,6 +141,20 @@ impl<'a, S: 'static> Task<'a, S> {
     /// How long it may run. Then its handle says so at once: [`is_timed_out`](crate::JoinError::is_timed_out). A future is
     /// dropped; a closure is asked to stop through its [`token`](crate::token), and takes its worker until it
     /// returns. Default: no limit.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let pool = cenote::Pool::new()?;
+    /// let never = pool
+    ///     .task()
+    ///     .timeout(Duration::from_millis(5))
+    ///     .try_spawn_local(std::future::pending::<()>)?;
+    /// assert!(never.join().unwrap_err().is_timed_out());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn timeout(mut self, limit: Duration) -> Self {
         self.options.timeout = Some(limit);
         self
@@ -111,6 +162,22 @@ impl<'a, S: 'static> Task<'a, S> {
 
     /// Cancels the task with this token: before it starts it is dropped; a future is dropped; a closure is asked through
     /// its [`token`](crate::token), which is a child of this one. Default: none.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tokio_util::sync::CancellationToken;
+    ///
+    /// let pool = cenote::Pool::new()?;
+    /// let request = CancellationToken::new();
+    /// let never = pool
+    ///     .task()
+    ///     .cancel_on(request.clone())
+    ///     .try_spawn_local(std::future::pending::<()>)?;
+    /// request.cancel();
+    /// assert!(never.join().unwrap_err().is_cancelled());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn cancel_on(mut self, token: CancellationToken) -> Self {
         self.options.token = Some(token);
         self
@@ -133,6 +200,14 @@ impl<'a, S: 'static> Task<'a, S> {
     /// # Errors
     ///
     /// If the queue is full, the pool is closed or has no workers, or this process is a fork. The error has the closure.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let pool = cenote::Pool::new()?;
+    /// assert_eq!(pool.task().try_spawn(|| 1 + 1)?.join()?, 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[inline]
     pub fn try_spawn<F, T>(self, f: F) -> Result<JoinHandle<T>, SpawnError<F>>
     where
@@ -149,6 +224,18 @@ impl<'a, S: 'static> Task<'a, S> {
     /// # Errors
     ///
     /// As [`try_spawn`](Self::try_spawn), except for a full queue.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let pool = cenote::Pool::new()?;
+    /// let handle = pool.task().spawn(|| 1 + 1).await?;
+    /// assert_eq!(handle.await?, 2);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn spawn<F, T>(self, f: F) -> Result<JoinHandle<T>, SpawnError<F>>
     where
         F: FnOnce() -> T + Send + 'static,
@@ -166,6 +253,14 @@ impl<'a, S: 'static> Task<'a, S> {
     /// # Errors
     ///
     /// As [`try_spawn`](Self::try_spawn), except for a full queue.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let pool = cenote::Pool::new()?;
+    /// assert_eq!(pool.task().blocking_spawn(|| 1 + 1)?.join()?, 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn blocking_spawn<F, T>(self, f: F) -> Result<JoinHandle<T>, SpawnError<F>>
     where
         F: FnOnce() -> T + Send + 'static,
@@ -181,6 +276,17 @@ impl<'a, S: 'static> Task<'a, S> {
     /// # Errors
     ///
     /// As `try_spawn`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let pool = cenote::Pool::builder()
+    ///     .worker_state(|_| Ok::<_, std::io::Error>(vec![1, 2]))
+    ///     .build()?;
+    /// let sum = pool.task().try_spawn_with(|numbers| numbers.iter().sum::<i32>())?;
+    /// assert_eq!(sum.join()?, 3);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn try_spawn_with<F, T>(self, f: F) -> Result<JoinHandle<T>, SpawnError<F>>
     where
         F: FnOnce(&mut S) -> T + Send + 'static,
@@ -196,6 +302,20 @@ impl<'a, S: 'static> Task<'a, S> {
     /// # Errors
     ///
     /// As `spawn`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let pool = cenote::Pool::builder()
+    ///     .worker_state(|_| Ok::<_, std::io::Error>(vec![1, 2]))
+    ///     .build()?;
+    /// let sum = pool.task().spawn_with(|numbers| numbers.iter().sum::<i32>()).await?;
+    /// assert_eq!(sum.await?, 3);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn spawn_with<F, T>(self, f: F) -> Result<JoinHandle<T>, SpawnError<F>>
     where
         F: FnOnce(&mut S) -> T + Send + 'static,
@@ -212,6 +332,17 @@ impl<'a, S: 'static> Task<'a, S> {
     /// # Errors
     ///
     /// As `blocking_spawn`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let pool = cenote::Pool::builder()
+    ///     .worker_state(|_| Ok::<_, std::io::Error>(vec![1, 2]))
+    ///     .build()?;
+    /// let sum = pool.task().blocking_spawn_with(|numbers| numbers.iter().sum::<i32>())?;
+    /// assert_eq!(sum.join()?, 3);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn blocking_spawn_with<F, T>(self, f: F) -> Result<JoinHandle<T>, SpawnError<F>>
     where
         F: FnOnce(&mut S) -> T + Send + 'static,
@@ -228,6 +359,14 @@ impl<'a, S: 'static> Task<'a, S> {
     /// # Errors
     ///
     /// As [`try_spawn`](Self::try_spawn).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let pool = cenote::Pool::new()?;
+    /// assert_eq!(pool.task().try_spawn_local(|| async { 1 })?.join()?, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn try_spawn_local<F, U>(self, f: F) -> Result<JoinHandle<U::Output>, SpawnError<F>>
     where
         F: FnOnce() -> U + Send + 'static,
@@ -244,6 +383,17 @@ impl<'a, S: 'static> Task<'a, S> {
     /// # Errors
     ///
     /// As [`spawn`](Self::spawn).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let pool = cenote::Pool::new()?;
+    /// assert_eq!(pool.task().spawn_local(|| async { 1 }).await?.await?, 1);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn spawn_local<F, U>(self, f: F) -> Result<JoinHandle<U::Output>, SpawnError<F>>
     where
         F: FnOnce() -> U + Send + 'static,
@@ -261,6 +411,14 @@ impl<'a, S: 'static> Task<'a, S> {
     /// # Errors
     ///
     /// As [`blocking_spawn`](Self::blocking_spawn).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let pool = cenote::Pool::new()?;
+    /// assert_eq!(pool.task().blocking_spawn_local(|| async { 1 })?.join()?, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn blocking_spawn_local<F, U>(self, f: F) -> Result<JoinHandle<U::Output>, SpawnError<F>>
     where
         F: FnOnce() -> U + Send + 'static,
@@ -277,6 +435,19 @@ impl<'a, S: 'static> Task<'a, S> {
     /// # Errors
     ///
     /// If it was not accepted, or did not return.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use cenote::Priority;
+    ///
+    /// let pool = cenote::Pool::new()?;
+    /// assert_eq!(pool.task().priority(Priority::High).run(|| 1 + 1).await?, 2);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn run<F, T>(self, f: F) -> Result<T, RunError>
     where
         F: FnOnce() -> T + Send + 'static,
@@ -290,6 +461,16 @@ impl<'a, S: 'static> Task<'a, S> {
     /// # Errors
     ///
     /// If it was not accepted, or did not return.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use cenote::Priority;
+    ///
+    /// let pool = cenote::Pool::new()?;
+    /// assert_eq!(pool.task().priority(Priority::High).blocking_run(|| 1 + 1)?, 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn blocking_run<F, T>(self, f: F) -> Result<T, RunError>
     where
         F: FnOnce() -> T + Send + 'static,

@@ -107,6 +107,12 @@ impl LaneQueue {
         }
     }
 
+    /// How many tasks wait, to the task.
+    pub(crate) fn len(&self) -> usize {
+        let taken = self.consumers.lock().taken;
+        self.gate.count().saturating_sub(taken)
+    }
+
     /// Any number of tasks may run at once.
     pub(crate) fn is_unlimited(&self) -> bool {
         self.max_running == usize::MAX

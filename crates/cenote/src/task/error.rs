@@ -63,6 +63,15 @@ impl JoinError {
     /// | `CENOTE_NO_WORKER` | cannot run: no worker could be started |
     /// | `CENOTE_FORKED` | belongs to the parent of this forked process, which has no workers |
     /// | `CENOTE_WOULD_DEADLOCK` | runs on the very thread that wants to block for it |
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let pool = cenote::Pool::new()?;
+    /// let error = pool.try_spawn(|| panic!("out of cheese"))?.join().unwrap_err();
+    /// assert_eq!(error.code(), "CENOTE_TASK_PANICKED");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn code(&self) -> &'static str {
         match self.0 {
             Cause::Panicked(_) => "CENOTE_TASK_PANICKED",
@@ -77,32 +86,95 @@ impl JoinError {
     }
 
     /// The task panicked; [`into_panic`](Self::into_panic) has the payload.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let pool = cenote::Pool::new()?;
+    /// let error = pool.try_spawn(|| panic!("out of cheese"))?.join().unwrap_err();
+    /// assert!(error.is_panic());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn is_panic(&self) -> bool {
         matches!(self.0, Cause::Panicked(_))
     }
 
     /// The task was aborted through its handle.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let pool = cenote::Pool::new()?;
+    /// let never = pool.try_spawn_local(std::future::pending::<()>)?;
+    /// never.abort();
+    /// assert!(never.join().unwrap_err().is_aborted());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn is_aborted(&self) -> bool {
         matches!(self.0, Cause::Aborted)
     }
 
     /// The task waited longer than its `queue_timeout`, so it was dropped before it started.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let pool = cenote::Pool::new()?;
+    /// let late = pool.task().queue_timeout(Duration::ZERO).try_spawn(|| ())?;
+    /// assert!(late.join().unwrap_err().is_expired());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn is_expired(&self) -> bool {
         matches!(self.0, Cause::Expired)
     }
 
     /// The task ran longer than its `timeout`. A closure may still be running: it is asked to stop through
     /// its [`token`](crate::token), but a thread cannot be made to.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let pool = cenote::Pool::new()?;
+    /// let never = pool
+    ///     .task()
+    ///     .timeout(Duration::from_millis(5))
+    ///     .try_spawn_local(std::future::pending::<()>)?;
+    /// assert!(never.join().unwrap_err().is_timed_out());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn is_timed_out(&self) -> bool {
         matches!(self.0, Cause::TimedOut)
     }
 
     /// The task's token was cancelled, or the pool was shut down before the task was done.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let pool = cenote::Pool::new()?;
+    /// let never = pool.try_spawn_local(std::future::pending::<()>)?;
+    /// pool.shutdown_now();
+    /// assert!(never.join().unwrap_err().is_cancelled());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn is_cancelled(&self) -> bool {
         matches!(self.0, Cause::Cancelled)
     }
 
     /// There is no worker to run the task: none could be started, or this process is a fork.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let pool = cenote::Pool::new()?;
+    /// let error = pool.try_spawn(|| panic!("out of cheese"))?.join().unwrap_err();
+    /// assert!(!error.is_lost());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn is_lost(&self) -> bool {
         matches!(self.0, Cause::NoWorker | Cause::Forked)
     }
@@ -113,6 +185,15 @@ impl JoinError {
     ///
     /// If this is no panic. Ask [`is_panic`](Self::is_panic) first, or use
     /// [`try_into_panic`](Self::try_into_panic).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let pool = cenote::Pool::new()?;
+    /// let error = pool.try_spawn(|| panic!("out of cheese"))?.join().unwrap_err();
+    /// assert_eq!(error.into_panic().downcast_ref(), Some(&"out of cheese"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn into_panic(self) -> Box<dyn Any + Send> {
         match self.try_into_panic() {
             Ok(payload) => payload,
@@ -125,6 +206,17 @@ impl JoinError {
     /// # Errors
     ///
     /// This error itself, where it is no panic.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let pool = cenote::Pool::new()?;
+    /// let never = pool.try_spawn_local(std::future::pending::<()>)?;
+    /// never.abort();
+    /// let error = never.join().unwrap_err().try_into_panic().unwrap_err();
+    /// assert!(error.is_aborted());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn try_into_panic(self) -> Result<Box<dyn Any + Send>, JoinError> {
         match self.0 {
             Cause::Panicked(payload) => Ok(payload),

@@ -286,9 +286,14 @@ impl<W: Work, U> LocalTask<W, U> {
             waited: self.began.nanos_since(Stamp::from_bits(header.submitted)),
             ran: Stamp::now().nanos_since(self.began),
         };
+        let worker = worker();
+        if let Some(worker) = &worker {
+            worker.shared.slot(worker.index).record_is_due();
+        }
         let ran = running.settle(result);
-        if let Some(worker) = worker() {
+        if let Some(worker) = worker {
             worker.local_ended(ended, ran);
+            worker.shared.slot(worker.index).record_is_done();
         }
     }
 }

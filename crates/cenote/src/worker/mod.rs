@@ -68,6 +68,15 @@ pub(crate) struct Worker {
 }
 
 /// What a worker is called, and which of the pool's workers it is.
+///
+/// # Examples
+///
+/// ```
+/// let pool = cenote::Pool::builder().threads(1).name("images").build()?;
+/// let worker = pool.blocking_run(cenote::current)?.expect("on a worker");
+/// assert_eq!((worker.name.as_str(), worker.index), ("images-0", 0));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct WorkerInfo {
@@ -207,6 +216,12 @@ pub fn with_state<S: 'static, R>(f: impl FnOnce(&mut S) -> R) -> R {
 /// The code of the task that ran is over: what runs from here on is no part of it.
 pub(crate) fn leave_task() {
     CURRENT.set(None);
+    // Before the task is settled, so that whoever finds it settled also finds that its record is to come.
+    WORKER.with(|place| {
+        if let Some(worker) = &*place.borrow() {
+            worker.shared.slot(worker.index).record_is_due();
+        }
+    });
 }
 
 /// Puts a task's future on this worker, which settles it.

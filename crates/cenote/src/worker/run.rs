@@ -339,6 +339,7 @@ impl Worker {
             self.average_run.set(average);
             self.set_deputy(average <= SHORT_NANOS);
         }
+        self.shared.slot(self.index).record_is_done();
     }
 
     /// Runs a task that nobody has started, from inside of another one that waits for it.

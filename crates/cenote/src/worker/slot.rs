@@ -7,6 +7,8 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::task::Waker;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use cenote_park::{Claim, StageSnapshot, StageStats, WaitWord};
 use parking_lot::Mutex;
@@ -37,6 +39,8 @@ pub(crate) struct Slot {
     /// Tasks on the worker that wait for the end of the pool: they do not count as left.
     pub(crate) closers: AtomicUsize,
     pub(crate) alive: AtomicBool,
+    /// A task is settled, or about to be, and not recorded yet.
+    record_due: AtomicBool,
     /// The stages of the present worker, and the sum of those before it.
     stages: Mutex<(Option<Arc<StageStats>>, StageSnapshot)>,
     pub(crate) name: Mutex<String>,
@@ -56,6 +60,7 @@ impl Slot {
             background: AtomicUsize::new(0),
             closers: AtomicUsize::new(0),
             alive: AtomicBool::new(false),
+            record_due: AtomicBool::new(false),
             stages: Mutex::new((None, StageSnapshot::default())),
             name: Mutex::new(String::new()),
         }
@@ -97,6 +102,26 @@ impl Slot {
 
     pub(crate) fn set_ring(&self, ring: Option<Waker>) {
         *self.ring.lock() = ring;
+    }
+
+    pub(crate) fn record_is_due(&self) {
+        // Relaxed: the release of the settled task, which follows, carries it.
+        self.record_due.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn record_is_done(&self) {
+        // Release: pairs with `wait_for_record`, which then sees the record.
+        self.record_due.store(false, Ordering::Release);
+    }
+
+    /// Waits until the task that was settled last is recorded, which takes the worker less than a microsecond; but not for
+    /// long, since it may have lost its CPU.
+    pub(crate) fn wait_for_record(&self) {
+        let patience = Instant::now() + Duration::from_millis(5);
+        // Acquire: pairs with `record_is_done`.
+        while self.record_due.load(Ordering::Acquire) && Instant::now() < patience {
+            thread::yield_now();
+        }
     }
 
     /// The token is cancelled if the pool is shut down before the closure ends.
