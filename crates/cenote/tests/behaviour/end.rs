@@ -1,0 +1,560 @@
+//! The end of a pool: closed in order, shut down at once, dropped; from outside and from its own workers.
+
+use std::future::pending;
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use cenote::{CloseReport, Pool};
+
+use crate::support::{Count, Dropped, FOREVER, Gate, Held, block_on, eventually, hold, watched};
+
+const SOON: Duration = Duration::from_millis(10);
+
+fn of(threads: usize) -> Pool {
+    Pool::builder().threads(threads).build().unwrap()
+}
+
+/// Puts work of every kind on the pool, and counts what was done of it: five.
+fn load(pool: &Pool) -> Count {
+    let done = Count::default();
+    let [closure, other, future, left, plain] = [(); 5].map(|()| done.clone());
+    pool.try_spawn(move || closure.up()).unwrap().detach();
+    pool.try_spawn(move || {
+        other.up();
+        cenote::detach(async move {
+            tokio::time::sleep(SOON).await;
+            left.up();
+        });
+    })
+    .unwrap()
+    .detach();
+    pool.try_spawn_local(|| async move {
+        tokio::task::spawn_local(async move {
+            tokio::time::sleep(SOON).await;
+            plain.up();
+        });
+        tokio::time::sleep(SOON).await;
+        future.up();
+    })
+    .unwrap()
+    .detach();
+    done
+}
+
+fn assert_refuses(pool: &Pool) {
+    assert!(pool.is_closed());
+    let refused = pool.try_spawn(|| 1).unwrap_err();
+    assert!(refused.is_closed());
+    assert_eq!(refused.code(), "CENOTE_POOL_CLOSED");
+    assert_eq!(refused.into_inner()(), 1);
+    assert!(pool.blocking_spawn(|| ()).unwrap_err().is_closed());
+    assert!(pool.try_spawn_local(|| async {}).unwrap_err().is_closed());
+    assert!(block_on(pool.spawn(|| ())).unwrap_err().is_closed());
+    assert_eq!(pool.blocking_run(|| ()).unwrap_err().code(), "CENOTE_POOL_CLOSED");
+}
+
+#[test]
+fn close_waits_for_queued_running_and_background_work() {
+    watched(|| {
+        for threads in 1..=3 {
+            let pool = of(threads);
+            let held = hold(&pool, threads);
+            let done = load(&pool);
+            let closing = pool.close(FOREVER);
+            assert_refuses(&pool);
+            assert_eq!(done.get(), 0);
+            held.let_go();
+            assert_eq!(block_on(closing), CloseReport::default());
+            assert_eq!(done.get(), 5);
+            assert_eq!(pool.stats().threads, 0);
+        }
+    });
+}
+
+#[test]
+fn a_blocking_close_waits_for_the_same() {
+    watched(|| {
+        for threads in 1..=3 {
+            let pool = of(threads);
+            let done = load(&pool);
+            let report = pool.blocking_close(FOREVER);
+            assert!(report.is_clean(), "{report}");
+            assert_eq!(done.get(), 5);
+            assert_eq!(pool.stats().threads, 0);
+            assert_refuses(&pool);
+        }
+    });
+}
+
+#[test]
+fn an_idle_pool_closes_whatever_its_workers_wait_in() {
+    watched(|| {
+        for max_spin in [Duration::ZERO, Duration::from_micros(20), Duration::from_millis(50)] {
+            for _ in 0..100 {
+                let pool = Pool::builder().threads(2).max_spin(max_spin).build().unwrap();
+                pool.blocking_run(|| ()).unwrap();
+                pool.try_spawn_local(|| async {}).unwrap().join().unwrap();
+                assert!(pool.blocking_close(FOREVER).is_clean());
+            }
+        }
+    });
+}
+
+#[test]
+fn at_the_limit_close_reports_what_is_left_and_ends_it() {
+    watched(|| {
+        let pool = of(2);
+        let (future, future_fate) = Dropped::new();
+        let (background, background_fate) = Dropped::new();
+        let waits = pool
+            .try_spawn_local(move || async move {
+                let _future = future;
+                pending::<()>().await;
+            })
+            .unwrap();
+        pool.blocking_run(move || {
+            cenote::detach(async move {
+                let _background = background;
+                pending::<()>().await;
+            });
+        })
+        .unwrap();
+        eventually("the future waits", || pool.stats().running == 1);
+        let (asked, ask) = mpsc::channel();
+        let gate = Gate::default();
+        let closures = [(); 2].map(|()| {
+            let (gate, asked) = (gate.clone(), asked.clone());
+            pool.try_spawn(move || {
+                let token = cenote::token();
+                gate.pass();
+                asked.send(token.is_cancelled()).unwrap();
+            })
+            .unwrap()
+        });
+        gate.wait_for(2);
+        let queued = [(); 3].map(|()| pool.try_spawn(|| ()).unwrap());
+        let began = Instant::now();
+        let report = block_on(pool.close(SOON));
+        assert!(began.elapsed() >= SOON);
+        assert!(!report.is_clean());
+        let CloseReport { queued: left, running, background, threads, .. } = report;
+        assert_eq!((left, running, background, threads), (3, 3, 1, 2));
+        assert!(report.to_string().contains("3 queued"), "{report}");
+        for task in queued {
+            assert!(task.join().unwrap_err().is_cancelled());
+        }
+        gate.open();
+        closures.map(|task| task.join().unwrap());
+        assert_eq!([ask.recv().unwrap(), ask.recv().unwrap()], [true, true]);
+        assert!(waits.join().unwrap_err().is_cancelled());
+        future_fate.recv().unwrap();
+        background_fate.recv().unwrap();
+        // To see the end of it, close again.
+        assert!(pool.blocking_close(FOREVER).is_clean());
+    });
+}
+
+#[test]
+fn of_several_closes_the_shortest_limit_counts() {
+    watched(|| {
+        let pool = of(1);
+        let held = hold(&pool, 1);
+        let long = pool.close(FOREVER);
+        let other = pool.clone();
+        let blocked = thread::spawn(move || other.blocking_close(FOREVER));
+        let short = pool.blocking_close(SOON);
+        assert_eq!((short.running, short.threads), (1, 1));
+        held.let_go();
+        block_on(long);
+        blocked.join().unwrap();
+        assert_eq!(pool.stats().threads, 0);
+    });
+}
+
+#[test]
+fn dropping_the_future_of_a_close_does_not_stop_it() {
+    watched(|| {
+        let pool = of(1);
+        let done = load(&pool);
+        drop(pool.close(FOREVER));
+        assert_refuses(&pool);
+        eventually("it ends", || done.get() == 5 && pool.stats().threads == 0);
+    });
+}
+
+#[test]
+fn a_pool_closes_from_a_future_of_its_own() {
+    watched(|| {
+        for threads in 1..=3 {
+            let pool = of(threads);
+            let done = load(&pool);
+            let on = pool.clone();
+            let closer = pool.try_spawn_local(|| async move { on.close(FOREVER).await }).unwrap();
+            let report = closer.join().unwrap();
+            assert!(report.is_clean(), "{report}");
+            assert_eq!(done.get(), 5);
+            eventually("the threads end", || pool.stats().threads == 0);
+        }
+    });
+}
+
+#[test]
+fn a_pool_closes_from_a_closure_of_its_own() {
+    watched(|| {
+        for threads in 1..=3 {
+            let pool = of(threads);
+            let done = load(&pool);
+            let on = pool.clone();
+            let closer = pool.try_spawn(move || on.blocking_close(FOREVER)).unwrap();
+            let report = closer.join().unwrap();
+            assert!(report.is_clean(), "{report}");
+            assert_eq!(done.get(), 5);
+            eventually("the threads end", || pool.stats().threads == 0);
+        }
+    });
+}
+
+#[test]
+fn a_pool_closes_from_all_of_its_workers_at_once() {
+    watched(|| {
+        for futures in 0..=2 {
+            let pool = of(2);
+            let gate = Gate::default();
+            let closers = [0, 1].map(|number| {
+                let (on, gate) = (pool.clone(), gate.clone());
+                if number < futures {
+                    pool.try_spawn_local(|| async move {
+                        gate.pass();
+                        on.close(FOREVER).await
+                    })
+                } else {
+                    // The same type as above.
+                    return pool
+                        .try_spawn(move || {
+                            gate.pass();
+                            on.blocking_close(FOREVER)
+                        })
+                        .unwrap();
+                }
+                .unwrap()
+            });
+            gate.wait_for(2);
+            let outside = pool.close(FOREVER);
+            gate.open();
+            for closer in closers {
+                let report = closer.join().unwrap();
+                assert!(report.is_clean(), "{report}");
+            }
+            assert!(block_on(outside).is_clean());
+            eventually("the threads end", || pool.stats().threads == 0);
+        }
+    });
+}
+
+#[test]
+fn a_close_from_outside_waits_for_the_task_that_closed_too() {
+    watched(|| {
+        let pool = of(1);
+        let (go, gone) = tokio::sync::oneshot::channel::<()>();
+        let (on, ended) = (pool.clone(), Count::default());
+        let end = ended.clone();
+        let (closed, inside) = mpsc::channel();
+        let task = pool
+            .try_spawn_local(|| async move {
+                closed.send(on.close(FOREVER).await).unwrap();
+                gone.await.unwrap();
+                end.up();
+            })
+            .unwrap();
+        assert!(inside.recv().unwrap().is_clean());
+        let mut outside = Box::pin(pool.close(FOREVER));
+        let polled = block_on(async { tokio::time::timeout(SOON, &mut outside).await });
+        assert!(polled.is_err(), "its task has not ended");
+        go.send(()).unwrap();
+        assert!(block_on(outside).is_clean());
+        assert_eq!(ended.get(), 1);
+        task.join().unwrap();
+    });
+}
+
+#[test]
+fn a_closed_pool_runs_what_its_last_tasks_leave_in_the_background() {
+    watched(|| {
+        let pool = of(2);
+        let done = Count::default();
+        let held = hold(&pool, 2);
+        for _ in 0..20 {
+            let done = done.clone();
+            pool.try_spawn(move || {
+                cenote::detach(async move {
+                    tokio::time::sleep(Duration::from_millis(1)).await;
+                    let inner = done.clone();
+                    cenote::detach(async move {
+                        tokio::time::sleep(Duration::from_millis(1)).await;
+                        inner.up();
+                    });
+                    done.up();
+                });
+            })
+            .unwrap()
+            .detach();
+        }
+        let closing = pool.close(FOREVER);
+        held.let_go();
+        assert!(block_on(closing).is_clean());
+        assert_eq!(done.get(), 40);
+    });
+}
+
+#[test]
+fn a_shutdown_cancels_what_is_queued_and_drops_the_futures() {
+    watched(|| {
+        let pool = of(1);
+        let ran = Count::default();
+        let (dropped, fate) = Dropped::new();
+        let waits = pool
+            .try_spawn_local(move || async move {
+                let _dropped = dropped;
+                pending::<()>().await;
+            })
+            .unwrap();
+        eventually("it waits", || pool.stats().running == 1);
+        let held = hold(&pool, 1);
+        let queued: Vec<_> = (0..10)
+            .map(|_| {
+                let ran = ran.clone();
+                pool.try_spawn(move || ran.up()).unwrap()
+            })
+            .collect();
+        queued[3].abort();
+        assert_eq!(pool.shutdown_now(), 9, "one of them was settled already");
+        assert_refuses(&pool);
+        for (number, task) in queued.into_iter().enumerate() {
+            let error = task.join().unwrap_err();
+            assert_eq!(error.is_cancelled(), number != 3, "{error}");
+        }
+        assert_eq!(pool.shutdown_now(), 0);
+        held.release();
+        assert!(waits.join().unwrap_err().is_cancelled());
+        fate.recv().unwrap();
+        assert!(pool.blocking_close(FOREVER).is_clean());
+        assert_eq!(ran.get(), 0);
+        let outcomes = pool.stats().outcomes();
+        assert_eq!((outcomes.cancelled, outcomes.aborted), (10, 1));
+    });
+}
+
+#[test]
+fn a_shutdown_asks_running_closures_and_tokens_made_later_to_stop() {
+    watched(|| {
+        let pool = of(2);
+        let gate = Gate::default();
+        let inner = gate.clone();
+        let early = pool
+            .try_spawn(|| {
+                let token = cenote::token();
+                while !token.is_cancelled() {
+                    thread::yield_now();
+                }
+            })
+            .unwrap();
+        let late = pool
+            .try_spawn(move || {
+                inner.pass();
+                cenote::token().is_cancelled()
+            })
+            .unwrap();
+        gate.wait_for(1);
+        eventually("both run", || pool.stats().running == 2);
+        pool.shutdown_now();
+        gate.open();
+        early.join().unwrap();
+        assert!(late.join().unwrap());
+    });
+}
+
+#[test]
+fn a_shutdown_from_a_worker_is_possible() {
+    watched(|| {
+        let pool = of(1);
+        let on = pool.clone();
+        let held = hold(&pool, 1);
+        let shuts = pool.try_spawn(move || on.shutdown_now()).unwrap();
+        let queued = pool.try_spawn(|| ()).unwrap();
+        held.let_go();
+        assert_eq!(shuts.join().unwrap(), 1);
+        assert!(queued.join().unwrap_err().is_cancelled());
+        eventually("the thread ends", || pool.stats().threads == 0);
+    });
+}
+
+/// Tells when the threads of a pool have ended.
+fn with_end(threads: usize) -> (Pool, mpsc::Receiver<()>) {
+    let (ended, end) = mpsc::channel();
+    let ended = std::sync::Mutex::new(ended);
+    let pool = Pool::builder()
+        .threads(threads)
+        .on_thread_stop(move |_| ended.lock().unwrap().send(()).unwrap())
+        .build()
+        .unwrap();
+    (pool, end)
+}
+
+#[test]
+fn what_was_accepted_is_run_after_the_last_handle_is_dropped() {
+    watched(|| {
+        for threads in 1..=3 {
+            let (pool, end) = with_end(threads);
+            let held = hold(&pool, threads);
+            let ran = Count::default();
+            let handles: Vec<_> = (0..100)
+                .map(|i| {
+                    let ran = ran.clone();
+                    if i % 4 == 0 {
+                        pool.try_spawn_local(|| async move {
+                            tokio::time::sleep(Duration::from_millis(1)).await;
+                            ran.up();
+                        })
+                    } else {
+                        return pool.try_spawn(move || ran.up()).unwrap();
+                    }
+                    .unwrap()
+                })
+                .collect();
+            let lane = pool.lane("main").unwrap();
+            drop(pool);
+            // A lane is a handle too.
+            let last = lane.try_spawn(|| 1).unwrap();
+            drop(lane);
+            held.let_go();
+            for handle in handles {
+                handle.join().unwrap();
+            }
+            assert_eq!(last.join().unwrap(), 1);
+            assert_eq!(ran.get(), 100);
+            for _ in 0..threads {
+                end.recv().unwrap();
+            }
+        }
+    });
+}
+
+#[test]
+fn the_last_handle_may_be_dropped_on_a_worker() {
+    watched(|| {
+        for threads in 1..=2 {
+            for future in [false, true] {
+                let (pool, end) = with_end(threads);
+                let on = pool.clone();
+                let gate = Gate::default();
+                let inner = gate.clone();
+                if future {
+                    pool.try_spawn_local(|| async move {
+                        inner.pass();
+                        drop(on);
+                        tokio::task::yield_now().await;
+                    })
+                    .unwrap()
+                    .detach();
+                } else {
+                    pool.try_spawn(move || {
+                        inner.pass();
+                        drop(on);
+                    })
+                    .unwrap()
+                    .detach();
+                }
+                gate.wait_for(1);
+                drop(pool);
+                gate.open();
+                for _ in 0..threads {
+                    end.recv().unwrap();
+                }
+            }
+        }
+    });
+}
+
+#[test]
+fn what_is_left_in_the_background_ends_with_a_dropped_pool() {
+    watched(|| {
+        let (pool, end) = with_end(1);
+        let (dropped, fate) = Dropped::new();
+        pool.blocking_run(move || {
+            cenote::detach(async move {
+                let _dropped = dropped;
+                pending::<()>().await;
+            });
+        })
+        .unwrap();
+        drop(pool);
+        fate.recv().unwrap();
+        end.recv().unwrap();
+    });
+}
+
+#[test]
+fn a_result_can_be_taken_after_the_end_of_its_pool() {
+    watched(|| {
+        let pool = of(1);
+        let [first, second] = [1, 2].map(|i| pool.try_spawn(move || i).unwrap());
+        assert!(pool.blocking_close(FOREVER).is_clean());
+        drop(pool);
+        assert_eq!(first.join().unwrap(), 1);
+        assert_eq!(block_on(second).unwrap(), 2);
+    });
+}
+
+#[test]
+fn submitters_that_meet_the_end_are_accepted_and_run_or_refused() {
+    watched(|| {
+        for round in 0..150 {
+            let pool = Pool::builder().threads(2).queue_limit(8).build().unwrap();
+            let (accepted, ran, cancelled) = (Count::default(), Count::default(), Count::default());
+            thread::scope(|scope| {
+                for _ in 0..2 {
+                    scope.spawn(|| {
+                        loop {
+                            let run = ran.clone();
+                            match pool.blocking_spawn(move || run.up()) {
+                                Ok(handle) => {
+                                    accepted.up();
+                                    if let Err(error) = handle.join() {
+                                        assert!(error.is_cancelled(), "{error}");
+                                        cancelled.up();
+                                    }
+                                }
+                                Err(refused) => {
+                                    assert!(refused.is_closed(), "{}", refused.code());
+                                    break;
+                                }
+                            }
+                        }
+                    });
+                }
+                while accepted.get() < round {
+                    thread::yield_now();
+                }
+                if round % 3 == 0 {
+                    pool.shutdown_now();
+                }
+                let report = pool.blocking_close(FOREVER);
+                assert!(report.is_clean(), "{report}");
+            });
+            assert_eq!(ran.get() + cancelled.get(), accepted.get());
+            assert!(round % 3 == 0 || cancelled.get() == 0);
+        }
+    });
+}
+
+#[test]
+fn a_held_pool_closes_in_time_when_its_workers_are_let_go() {
+    watched(|| {
+        let pool = of(2);
+        let held: Held = hold(&pool, 2);
+        let closing = thread::spawn(move || pool.blocking_close(FOREVER));
+        held.release();
+        assert!(closing.join().unwrap().is_clean());
+    });
+}

@@ -1,0 +1,22 @@
+//! What the crate promises, one file for each part of it, through the public interface alone.
+#![cfg(not(loom))]
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod background;
+mod deadlines;
+mod end;
+#[cfg(unix)]
+mod fork;
+mod kinds;
+mod lanes;
+mod panics;
+mod priorities;
+mod queue_limit;
+mod results;
+mod scope;
+mod size;
+mod stats;
+mod worker_state;
