@@ -4,7 +4,7 @@
 //! first with `cargo build -p cenote --examples`.
 
 use std::io::Read;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::thread;
@@ -20,12 +20,13 @@ fn path_of(example: &str) -> PathBuf {
         .ancestors()
         .nth(2)
         .expect("the test is in a folder of the build's");
-    let path = profile
-        .join("examples")
-        .join(format!("{example}{}", std::env::consts::EXE_SUFFIX));
+    let binary = format!("{example}{}", std::env::consts::EXE_SUFFIX);
+    let path = profile.join("examples").join(binary);
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("examples/{example}.rs"));
+    let built = |path: &Path| path.metadata().and_then(|file| file.modified()).ok();
     assert!(
-        path.exists(),
-        "{} is not there: cargo build -p cenote --examples",
+        built(&path) >= built(&source),
+        "{} is not there or is older than its source: cargo build -p cenote --examples",
         path.display()
     );
     path
