@@ -1,14 +1,15 @@
 // `npm test`: sets the checkout up, then runs every test suite, one after the other, to the last one.
 //
-// Usage: node scripts/test.mjs [SUITE...]      (no names: all of them)
+// Usage: node scripts/test.mjs [--long] [SUITE...]      (no names: all of them; --long: those that take an hour)
 //
-// A suite fails if its runner fails, if it outlives its limit, or if it ran no test at all. The closing lines give
+// A suite fails if its runner fails, if it outlives its limit, or if it ran no test at all. One that this machine cannot
+// run, for want of a tool, is said to be missing, and fails only if it was asked for by name. The closing lines give
 // each runner's own counts, and last of all their sum. The exit code is 1 if any suite failed.
 
 import { prepare } from './lib/prepare.mjs';
 import { run } from './lib/run.mjs';
 import { main, say, seconds, Stop } from './lib/say.mjs';
-import { suites } from './lib/suites.mjs';
+import { longSuites, suites as shortSuites } from './lib/suites.mjs';
 
 const none = { passed: 0, failed: 0, skipped: 0 };
 
@@ -37,14 +38,15 @@ async function runSuite(suite) {
   return { name: suite.name, counts, fault, ms };
 }
 
-function report(results) {
-  const width = Math.max(...results.map(({ name }) => name.length));
+function report(results, missing) {
+  const width = Math.max(...[...results, ...missing].map(({ name }) => name.length));
   const lines = ['', 'summary'];
   for (const { name, counts, fault, ms } of results) {
     const skipped = counts.skipped > 0 ? `, ${counts.skipped} skipped` : '';
     const numbers = `${counts.passed} passed, ${counts.failed} failed${skipped}`;
     lines.push(`  ${name.padEnd(width)}  ${numbers} (${seconds(ms)})${fault === undefined ? '' : ` -- ${fault}`}`);
   }
+  for (const suite of missing) lines.push(`  ${suite.name.padEnd(width)}  not run: ${suite.missing}`);
   const failed = results.filter(({ fault }) => fault !== undefined);
   lines.push(failed.length === 0 ? 'all suites passed' : `failed suites: ${failed.map(({ name }) => name).join(', ')}`);
   // A suite that broke without a failed test to show for it still is a failure in the sum.
@@ -59,15 +61,22 @@ function report(results) {
 }
 
 await main(async () => {
-  const wanted = process.argv.slice(2);
+  const args = process.argv.slice(2);
+  const suites = args.includes('--long') ? longSuites : shortSuites;
+  const wanted = args.filter((arg) => arg !== '--long');
   const unknown = wanted.filter((name) => !suites.some((suite) => suite.name === name));
   if (unknown.length > 0) {
     throw new Stop(`no such suite: ${unknown.join(', ')}. There are: ${suites.map(({ name }) => name).join(', ')}`);
   }
+  const chosen = suites.filter(({ name }) => wanted.length === 0 || wanted.includes(name));
+  const missing = chosen.filter((suite) => suite.missing !== undefined);
+  if (wanted.length > 0 && missing.length > 0) {
+    throw new Stop(
+      `this machine cannot run ${missing.map(({ name, missing: what }) => `${name}: ${what}`).join(', ')}`,
+    );
+  }
   await prepare();
   const results = [];
-  for (const suite of suites) {
-    if (wanted.length === 0 || wanted.includes(suite.name)) results.push(await runSuite(suite));
-  }
-  if (!report(results)) process.exitCode = 1;
+  for (const suite of chosen) if (suite.missing === undefined) results.push(await runSuite(suite));
+  if (!report(results, missing)) process.exitCode = 1;
 });

@@ -1,71 +1,14 @@
-// The test suites of `npm test`: for each its name, its command, and how long it may take at most.
-// `args` is a function, which may be slow: it throws a `Stop` if there is nothing to run.
+// The test suites of `npm test` and of `npm run test:long`, in the order in which they run.
 //
 // The limits are watchdogs against a hang, several times what a suite needs on 2 cores from a cold cache.
 
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { installRuntimes, nodes, supported } from '../../tests/matrix/runtimes.mjs';
-import { cargoCounts, nodeCounts } from './counts.mjs';
-import { inRoot, root } from './root.mjs';
-import { Stop } from './say.mjs';
+import { inRoot } from './root.mjs';
+import { cargo, minutes, node } from './runners.mjs';
+import { longSanitizers, sanitizers } from './sanitizers.mjs';
 
-const minutes = (n) => n * 60_000;
-
-/** Environment for a run in the default mode: what a user set for their own runs would turn one mode into another. */
-export const noTuning = {
-  CENOTE_FORCE_PORTABLE: undefined,
-  CENOTE_MAX_SPIN_US: undefined,
-  CENOTE_MAX_THREADS: undefined,
-  CENOTE_TURN_BUDGET_US: undefined,
-  // A runner started inside another runner's test would report to that one.
-  NODE_TEST_CONTEXT: undefined,
-};
-
-/** Every `*.test.mjs` under a folder, sorted, relative to the root. `node --test` itself knows no globs before Node 21. */
-export function testFiles(folder) {
-  if (!existsSync(inRoot(folder))) return [];
-  return readdirSync(inRoot(folder), { recursive: true })
-    .filter((name) => name.endsWith('.test.mjs') && !name.split(/[\\/]/).includes('node_modules'))
-    .map((name) => join(folder, name))
-    .sort();
-}
-
-/** The arguments of one `node --test` run. A file that hangs fails by itself, with its name, before the suite's limit. */
-export function nodeTestArgs(files) {
-  // Without files Node would look for tests by itself, and take `scripts/test.mjs` for one.
-  if (files.length === 0) throw new Stop('there are no *.test.mjs files to run');
-  return ['--test', '--test-reporter=spec', `--test-timeout=${minutes(3)}`, ...files];
-}
-
-const cargo = (name, args, { limit, env = {} }) => ({
-  name,
-  command: 'cargo',
-  args: () => ['test', '--no-fail-fast', ...args],
-  env: { ...noTuning, ...env },
-  limitMs: limit,
-  counts: cargoCounts,
-});
-
-const node = (name, folder, { limit, env = {}, command = process.execPath, ready = () => {} }) => ({
-  name,
-  command,
-  args: async () => {
-    await ready();
-    return nodeTestArgs(testFiles(folder));
-  },
-  env: { ...noTuning, ...env },
-  limitMs: limit,
-  counts: nodeCounts,
-});
-
-// The behaviour of the pool on the pinned newer Nodes, and one smoke test on every pinned runtime.
-const matrix = [
-  node('matrix', 'tests/matrix', { limit: minutes(5) }),
-  ...nodes.map(({ major, command }) =>
-    node(`node-${major}`, 'tests/node', { limit: minutes(6), command, ready: installRuntimes }),
-  ),
-];
+// The pinned runtimes are binaries for one kind of machine.
+const matrix = { missing: supported ? undefined : 'the pinned runtimes are for Linux on x64 with glibc' };
 
 const loomEnv = {
   RUSTFLAGS: `${process.env.RUSTFLAGS ?? ''} --cfg loom`.trim(),
@@ -78,21 +21,60 @@ const loomEnv = {
   CARGO_PROFILE_RELEASE_DEBUG_ASSERTIONS: 'true',
 };
 
-// The fallback is compiled in by a feature, so that it is tested where the futex exists too.
-const hasPortableFutex = /^portable-futex\b/m.test(readFileSync(join(root, 'crates', 'park', 'Cargo.toml'), 'utf8'));
+// One run for both crates: on its own each would build their common dependencies with other features.
+const models = ['-p', 'cenote-park', '-p', 'cenote', '--release', '--lib', '--test', 'loom_*'];
 
-/** All suites, in the order in which they run. */
+/** The suites of `npm test`. */
 export const suites = [
   cargo('cargo', ['--workspace'], { limit: minutes(10) }),
-  cargo('loom', ['-p', 'cenote-park', '--release', '--test', 'loom_*'], { limit: minutes(10), env: loomEnv }),
-  ...(hasPortableFutex
-    ? [cargo('portable-futex', ['-p', 'cenote-park', '--features', 'portable-futex'], { limit: minutes(8) })]
-    : []),
+  // The park crate is left out: its one feature exchanges the futex, which has a suite of its own.
+  cargo('cargo-features', ['-p', 'cenote', '--all-features'], { limit: minutes(10) }),
+  cargo('loom', models, { limit: minutes(12), env: loomEnv }),
+  // The fallback is compiled in by a feature, so that it is tested where the futex exists too.
+  cargo('portable-futex', ['-p', 'cenote-park', '--features', 'portable-futex'], { limit: minutes(8) }),
+  ...sanitizers,
+  node('sanitizer-canaries', 'tests/sanitizers', { limit: minutes(4) }),
   node('node', 'tests/node', { limit: minutes(6) }),
   node('node-no-spin', 'tests/node', { limit: minutes(6), env: { CENOTE_MAX_SPIN_US: '0' } }),
   node('node-portable', 'tests/node', { limit: minutes(6), env: { CENOTE_FORCE_PORTABLE: '1' } }),
   node('examples', 'examples', { limit: minutes(4) }),
   node('benches', 'benches/node', { limit: minutes(4) }),
   node('packaging', 'tests/packaging', { limit: minutes(5) }),
-  ...(supported ? matrix : []),
+  // The behaviour of the pool on the pinned newer Nodes, and one smoke test on every pinned runtime.
+  node('matrix', 'tests/matrix', { ...matrix, limit: minutes(5) }),
+  ...nodes.map(({ major, command }) =>
+    node(`node-${major}`, 'tests/node', { ...matrix, limit: minutes(6), command, ready: installRuntimes }),
+  ),
+];
+
+const stressSeconds = Number(process.env.CENOTE_STRESS_SECONDS ?? 300);
+const longEnv = { CENOTE_LONG: '1', CENOTE_STRESS_SECONDS: String(stressSeconds) };
+// Some tests repeat the stress in other settings, and sanitizers slow everything down.
+const longLimit = minutes(30) + 10 * stressSeconds * 1_000;
+
+// As fast as a release, which makes races tighter, but with the code's own assertions.
+const checked = {
+  ...loomEnv,
+  RUSTFLAGS: process.env.RUSTFLAGS,
+  CARGO_TARGET_DIR: inRoot('target', 'checked'),
+  CARGO_PROFILE_RELEASE_DEBUG: 'line-tables-only',
+};
+const stress = ['-p', 'cenote', '-p', 'cenote-park', '--release', '--lib', '--tests'];
+const oneCpu = {
+  prefix: ['taskset', '-c', '0'],
+  missing: process.platform === 'linux' ? undefined : '`taskset` is there on Linux only',
+};
+const nodeLong = {
+  only: /[\\/]stress-[^\\/]*$/,
+  fileLimit: stressSeconds * 1_000 + minutes(5),
+  limit: longLimit,
+};
+
+/** The suites of `npm run test:long`. */
+export const longSuites = [
+  cargo('cargo-long', stress, { limit: longLimit, env: { ...checked, ...longEnv } }),
+  cargo('cargo-one-cpu', stress, { ...oneCpu, limit: longLimit, env: { ...checked, ...longEnv } }),
+  ...longSanitizers(longEnv, longLimit),
+  node('node-long', 'tests/node', { ...nodeLong, env: longEnv }),
+  node('node-portable-long', 'tests/node', { ...nodeLong, env: { ...longEnv, CENOTE_FORCE_PORTABLE: '1' } }),
 ];

@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { before, describe, it } from 'node:test';
 import { inRoot } from '../../scripts/lib/root.mjs';
 import { run } from '../../scripts/lib/run.mjs';
-import { noTuning } from '../../scripts/lib/suites.mjs';
+import { noTuning } from '../../scripts/lib/runners.mjs';
 import { installRuntimes, nodes, others } from './runtimes.mjs';
 
 before(installRuntimes);

@@ -1,0 +1,135 @@
+// The Rust tests under tools that see what tests do not: AddressSanitizer (use after free, leaks), ThreadSanitizer (data
+// races) and valgrind's memcheck (both kinds of memory error, and reads of what was never written).
+//
+// The sanitizers need a nightly compiler; its standard library is not instrumented. For AddressSanitizer that costs
+// nothing. ThreadSanitizer misses the synchronization inside `std`: `tests/sanitizers/tsan.supp` says what follows.
+// `tests/sanitizers/canary.test.mjs` proves that each tool, with these very settings, still finds a planted error.
+
+import { spawnSync } from 'node:child_process';
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { inRoot } from './root.mjs';
+import { cargo, minutes } from './runners.mjs';
+
+/** What a command prints; `undefined` if it fails or is not there. rustup is not to install what is asked for. */
+function ask(command, ...args) {
+  const env = { ...process.env, RUSTUP_AUTO_INSTALL: '0' };
+  const { status, stdout } = spawnSync(command, args, { env, encoding: 'utf8', timeout: 30_000 });
+  return status === 0 ? stdout.trim() : undefined;
+}
+
+const host = /^host: (.+)$/m.exec(ask('rustc', '+nightly', '-vV') ?? '')?.[1];
+const libraries = host === undefined ? undefined : ask('rustc', '+nightly', '--print', 'target-libdir');
+
+/** What this machine lacks for a sanitizer, `asan` or `tsan`. */
+function lacks(runtime) {
+  if (libraries === undefined) return 'there is no Rust toolchain `nightly`';
+  const has = existsSync(libraries) && readdirSync(libraries).some((name) => name.includes(`_rt.${runtime}.`));
+  return has ? undefined : `the nightly toolchain has no ${runtime} runtime for ${host}`;
+}
+
+const suppressions = (name) => inRoot('tests', 'sanitizers', name);
+
+// Keys of an options variable are separated by colons, so a path with one (or with a space) must be quoted.
+const options = (...pairs) => pairs.map(([key, value]) => `${key}="${value}"`).join(':');
+
+/** For each tool: what it needs, and the flags and environment of a program under it. */
+export const tools = {
+  asan: {
+    missing: lacks('asan'),
+    rustFlags: ['-Zsanitizer=address', '-Cunsafe-allow-abi-mismatch=sanitizer'],
+    env: { ASAN_OPTIONS: options(['detect_stack_use_after_return', 1], ['check_initialization_order', 1]) },
+  },
+  tsan: {
+    missing: lacks('tsan'),
+    rustFlags: ['-Zsanitizer=thread', '-Cunsafe-allow-abi-mismatch=sanitizer'],
+    env: {
+      TSAN_OPTIONS: options(
+        ['suppressions', suppressions('tsan.supp')],
+        // Some tests fork, on purpose, while there are threads. By default that child is ended.
+        ['die_after_fork', 0],
+      ),
+    },
+  },
+  valgrind: {
+    missing: ask('valgrind', '--version') === undefined ? 'there is no valgrind' : undefined,
+    command: [
+      'valgrind',
+      '--quiet',
+      '--error-exitcode=99',
+      '--leak-check=full',
+      // What is only reachable at the end are statics and threads that are still there.
+      '--show-leak-kinds=definite',
+      '--errors-for-leak-kinds=definite',
+      // Without it a spinning thread may keep the one turn that valgrind gives out.
+      '--fair-sched=try',
+    ],
+  },
+};
+
+// The targets in `tests/` of a crate. Examples are programs of their own, and built only without a sanitizer.
+const integration = (crate) =>
+  readdirSync(inRoot('crates', crate, 'tests'), { withFileTypes: true })
+    .filter((entry) => entry.isFile() || existsSync(join(inRoot('crates', crate, 'tests'), entry.name, 'main.rs')))
+    .map((entry) => entry.name.replace(/\.rs$/, ''))
+    .filter((name) => name !== 'examples' && !name.startsWith('loom_'))
+    .sort();
+
+const targets = (tests) => tests.flatMap((name) => ['--test', name]);
+
+// Line tables are enough for stack traces, and faster to build.
+const build = (folder, more = {}) => ({
+  CARGO_TARGET_DIR: inRoot('target', folder),
+  CARGO_PROFILE_DEV_DEBUG: 'line-tables-only',
+  ...more,
+});
+
+// `--target` keeps the flags away from build scripts and procedural macros.
+const sanitized = (name, runtime, args, { limit, env = {} }) => {
+  const { rustFlags, missing, env: toolEnv } = tools[runtime];
+  return cargo(name, ['--target', host, ...args], {
+    missing,
+    toolchain: ['+nightly'],
+    env: build(runtime, {
+      RUSTFLAGS: [process.env.RUSTFLAGS ?? '', ...rustFlags].join(' ').trim(),
+      ...toolEnv,
+      ...env,
+    }),
+    limit,
+  });
+};
+
+const runner = (target, tool) => ({
+  [`CARGO_TARGET_${target?.toUpperCase().replaceAll('-', '_')}_RUNNER`]: tools[tool].command.join(' '),
+});
+
+const stable = /^host: (.+)$/m.exec(ask('rustc', '-vV') ?? '')?.[1];
+
+// A fork has the memory of all threads, but not the threads: to valgrind it leaks what they own.
+const memcheck = (name, args, { limit, env = {} }) =>
+  cargo(name, [...args, '--', '--skip', 'fork'], {
+    missing: tools.valgrind.missing,
+    env: { ...runner(stable, 'valgrind'), ...env },
+    limit,
+  });
+
+const cenote = ['-p', 'cenote', '--lib', ...targets(integration('cenote'))];
+const everything = ['-p', 'cenote', '-p', 'cenote-park', '--lib'].concat(
+  targets([...new Set([...integration('cenote'), ...integration('park')])]),
+);
+// Everything runs several times slower: fewer cases each, of the same kinds.
+const fewer = { PROPTEST_CASES: process.env.PROPTEST_CASES ?? '32' };
+
+/** Short enough for every change. */
+export const sanitizers = [
+  sanitized('asan', 'asan', cenote, { limit: minutes(10), env: fewer }),
+  sanitized('tsan', 'tsan', cenote, { limit: minutes(12), env: fewer }),
+  // The very binary that the suite `cargo` has built.
+  memcheck('valgrind', ['-p', 'cenote', '--lib'], { limit: minutes(6), env: fewer }),
+];
+
+/** The same and more, for as long as `env` says. */
+export const longSanitizers = (env, limit) => [
+  sanitized('asan-long', 'asan', everything, { limit, env }),
+  sanitized('tsan-long', 'tsan', everything, { limit, env }),
+];
