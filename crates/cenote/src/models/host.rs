@@ -1,15 +1,17 @@
 //! A small pool: the real queues, roster, cells and wait words, between submitters and workers that take the same steps as those of
-//! `pool::submit`, `pool::shared` and `worker::run`, without clocks, statistics and futures.
+//! `pool::submit`, `pool::shared`, `pool::close` and `worker::run`, without clocks, statistics and futures.
 
+use std::mem;
 use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use cenote_park::{Claim, Spin, SpinRequest, WaitWord, Waiter};
 use loom::thread::{self, JoinHandle};
 
 use super::payload::{Act, Ledger, Shape, Tracked, task};
+use crate::pool::life::{Life, Phase};
 use crate::queue::dispatch::{Dispatch, Search, Wake};
 use crate::queue::gate::Refused;
 use crate::queue::lane::LaneQueue;
@@ -18,31 +20,61 @@ use crate::task::cell::{Joiner, TaskRef};
 
 pub(super) const NO_LIMIT: usize = usize::MAX;
 
+/// One lane without limits.
+pub(super) const FREE: &[LaneLimits] = &[LaneLimits {
+    queue: NO_LIMIT,
+    running: NO_LIMIT,
+}];
+
+#[derive(Clone, Copy)]
+pub(super) struct LaneLimits {
+    pub(super) queue: usize,
+    pub(super) running: usize,
+}
+
+/// When workers leave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// When so many tasks were run or refused. Whoever does the last of it sends the others home; so a task that is lost is a deadlock.
+    After(usize),
+    /// When the pool is closed and nothing is queued.
+    Close,
+    /// When nothing comes for as long as it takes, if there are more threads than there must be.
+    Retire,
+}
+
 /// See the module.
 pub(super) struct Host {
     pub(super) dispatch: Dispatch,
+    pub(super) life: Life,
     pub(super) ledger: Arc<Ledger>,
+    end: End,
     workers: usize,
-    /// The workers leave when so many tasks have settled.
-    expected: AtomicUsize,
-    settled: AtomicUsize,
+    /// Tasks that were run or refused. Not seen by the checker.
+    done: AtomicUsize,
     max_spin: Duration,
+    now: Instant,
 }
 
 impl Host {
-    /// With one lane for each pair of queue limit and `max_running`. The workers leave when `expected` tasks were run.
-    pub(super) fn new(workers: usize, lanes: &[(usize, usize)], expected: usize) -> Arc<Self> {
+    pub(super) fn new(workers: usize, lanes: &[LaneLimits], end: End) -> Arc<Self> {
+        Self::with(workers, lanes, end, Duration::ZERO)
+    }
+
+    pub(super) fn with(workers: usize, lanes: &[LaneLimits], end: End, max_spin: Duration) -> Arc<Self> {
         let lanes = lanes
             .iter()
-            .map(|&(limit, max_running)| LaneQueue::new(limit, max_running, 0))
+            .map(|lane| LaneQueue::new(lane.queue, lane.running, 0))
             .collect();
         Arc::new(Host {
             dispatch: Dispatch::new(lanes, workers),
+            life: Life::new(1, workers),
             ledger: Arc::default(),
+            end,
             workers,
-            expected: AtomicUsize::new(expected),
-            settled: AtomicUsize::new(0),
-            max_spin: Duration::ZERO,
+            done: AtomicUsize::new(0),
+            max_spin,
+            now: Instant::now(),
         })
     }
 
@@ -58,6 +90,13 @@ impl Host {
         }
     }
 
+    pub(super) fn queued(&self) -> usize {
+        self.dispatch
+            .lanes()
+            .map(|lane| self.dispatch.lane(lane).gate().count())
+            .sum()
+    }
+
     /// As `Candidate::try_submit`.
     pub(super) fn submit(&self, shape: Shape, act: Option<Act>) -> Result<Joiner<Tracked>, Refused> {
         let (task, joiner) = task(&self.ledger, shape, act);
@@ -66,26 +105,79 @@ impl Host {
                 self.wake(wake);
                 Ok(joiner)
             }
-            Err((_task, refused)) => Err(refused),
+            Err((_task, refused)) => {
+                self.note_done(None);
+                Err(refused)
+            }
+        }
+    }
+
+    /// The second half of `Dispatch::submit`, where no mailbox is open yet.
+    pub(super) fn queue(&self, shape: Shape, act: Option<Act>) -> Result<Joiner<Tracked>, Refused> {
+        let (task, joiner) = task(&self.ledger, shape, act);
+        match self.dispatch.lane(usize::from(shape.lane)).push(task) {
+            Ok(()) => {
+                self.wake(Wake(self.dispatch.roster().kick(shape.kind)));
+                Ok(joiner)
+            }
+            Err((_task, refused)) => {
+                self.note_done(None);
+                Err(refused)
+            }
         }
     }
 
     /// As `Worker::execute`.
-    pub(super) fn execute(&self, task: TaskRef) {
+    fn execute(&self, task: TaskRef, worker: usize) {
         let lane = usize::from(task.header().meta.lane);
         if task.header().state().try_start() || task.header().state().start() {
             task.run_started();
         }
         self.wake(self.dispatch.ended(lane));
-        if self.settled.fetch_add(1, SeqCst) + 1 == self.expected.load(SeqCst) {
-            for worker in 0..self.workers {
-                self.wake(Wake(self.dispatch.roster().kick_worker(worker)));
-            }
+        self.note_done(Some(worker));
+    }
+
+    fn note_done(&self, worker: Option<usize>) {
+        let done = self.done.fetch_add(1, SeqCst) + 1;
+        if self.end == End::After(done) {
+            self.kick_all_but(worker);
         }
     }
 
-    fn is_over(&self) -> bool {
-        self.settled.load(SeqCst) >= self.expected.load(SeqCst)
+    fn kick_all_but(&self, worker: Option<usize>) {
+        for other in (0..self.workers).filter(|&other| Some(other) != worker) {
+            self.wake(Wake(self.dispatch.roster().kick_worker(other)));
+        }
+    }
+
+    fn is_done(&self) -> bool {
+        matches!(self.end, End::After(tasks) if self.done.load(SeqCst) >= tasks)
+    }
+
+    /// As `Shared::enter`.
+    pub(super) fn close(&self) {
+        for lane in self.dispatch.lanes() {
+            self.dispatch.lane(lane).gate().close();
+        }
+        self.life.raise(Phase::Closing);
+        self.kick_all_but(None);
+    }
+
+    /// As `Shared::worker_may_exit`.
+    fn may_exit(&self) -> bool {
+        self.life.phase() != Phase::Open && self.queued() == 0
+    }
+
+    /// As `Shared::may_retire`.
+    fn may_retire(&self) -> bool {
+        if !self.life.try_retire() {
+            return false;
+        }
+        if self.queued() > 0 {
+            self.life.unretire();
+            return false;
+        }
+        true
     }
 
     /// A thread that is a worker, with a place for a future or none.
@@ -94,48 +186,73 @@ impl Host {
         thread::spawn(move || host.work(index, locals))
     }
 
-    /// As `Worker::run`.
+    /// A thread that is a worker with an open mailbox already, so that the model begins where that matters.
+    pub(super) fn waiting_worker(self: &Arc<Self>, index: usize) -> JoinHandle<()> {
+        assert!(self.dispatch.settle_down(index, false));
+        let host = Arc::clone(self);
+        thread::spawn(move || host.run(index, false, true))
+    }
+
     pub(super) fn work(self: &Arc<Self>, index: usize, locals: bool) {
+        self.run(index, locals, false);
+    }
+
+    /// As `Worker::run`. `waits`: the mailbox is open.
+    fn run(self: &Arc<Self>, index: usize, locals: bool, mut waits: bool) {
         let seat = Seat {
             host: Arc::clone(self),
             index,
         };
         let mut waiter = Waiter::new(seat, self.max_spin);
         let mut kicked = false;
-        loop {
-            match self.dispatch.next(Search {
-                first_lane: 0,
-                locals,
-            }) {
-                Some((taken, wake)) => {
-                    kicked = false;
-                    self.wake(wake);
-                    self.execute(taken.task);
-                    continue;
+        while !self.is_done() {
+            if !waits {
+                match self.next(locals) {
+                    Some(task) => {
+                        kicked = false;
+                        self.execute(task, index);
+                        continue;
+                    }
+                    None if kicked => {
+                        kicked = false;
+                        self.wake(self.dispatch.pass_on());
+                    }
+                    None => {}
                 }
-                None if kicked => {
-                    kicked = false;
-                    self.wake(self.dispatch.pass_on());
+                if self.may_exit() {
+                    return;
                 }
-                None => {}
+                waits = self.dispatch.settle_down(index, locals);
             }
-            let waits = self.dispatch.settle_down(index, locals);
-            if waits && !self.is_over() {
+            if waits && !self.is_done() {
                 self.wait(&mut waiter, index);
             }
             match self.dispatch.get_up(index) {
-                Mail::Task(task) => self.execute(task),
+                Mail::Task(task) => self.execute(task, index),
                 Mail::Kick => kicked = true,
-                Mail::Nothing => {}
+                Mail::Nothing => {
+                    if waits && self.end == End::Retire && self.may_retire() {
+                        self.life.ended(index, true);
+                        return;
+                    }
+                }
             }
-            if self.is_over() {
-                return;
-            }
-            if !waits {
-                // A task that cannot be taken yet: somebody else has to take a step.
+            if !mem::take(&mut waits) {
+                // What is there cannot be taken yet: somebody else has to take a step.
                 thread::yield_now();
             }
         }
+    }
+
+    /// As `Worker::next`.
+    fn next(&self, locals: bool) -> Option<TaskRef> {
+        let search = Search {
+            first_lane: 0,
+            locals,
+        };
+        let (taken, wake) = self.dispatch.next(search)?;
+        self.wake(wake);
+        Some(taken.task)
     }
 
     /// As `Worker::wait`.
@@ -146,13 +263,10 @@ impl Host {
             return;
         }
         roster.set_parked(index, true);
-        waiter.park_futex(None, has_mail);
+        // In the model a deadline has come when it is looked at.
+        let deadline = (self.end == End::Retire && self.life.is_retirable()).then_some(self.now);
+        waiter.park_futex(deadline, has_mail);
         roster.set_parked(index, false);
-    }
-
-    /// At the end of an execution, with all threads gone.
-    pub(super) fn assert_all_run(&self) {
-        assert_eq!(self.ledger.runs(), self.expected.load(SeqCst), "tasks were lost, or run twice");
     }
 }
 

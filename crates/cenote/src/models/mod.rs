@@ -11,10 +11,19 @@
 //! All other files are models, each named for the scenario.
 
 mod host;
+mod meeting;
 mod memory;
 mod payload;
 
+mod close_against_submit;
+mod grow_against_retire;
+mod lane_at_its_limit;
+mod mailbox;
 mod submit_against_park;
+mod unlinked_push;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use loom::model::Builder;
 
@@ -24,9 +33,15 @@ fn check(preemptions: usize, model: impl Fn() + Send + Sync + 'static) {
     builder.preemption_bound.get_or_insert(preemptions);
     // A task goes through a few hundred steps; a loop without end goes through more.
     builder.max_branches = 20_000;
+    let executions = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&executions);
     builder.check(move || {
+        counted.fetch_add(1, Relaxed);
         memory::begin();
+        payload::begin();
         model();
+        payload::end();
         memory::end();
     });
+    println!("{} executions", executions.load(Relaxed));
 }

@@ -1,5 +1,6 @@
 //! Work and results that notice what goes wrong with them.
 
+use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
@@ -10,34 +11,42 @@ use crate::task::cell::{self, Joiner, Kind, Meta, Ran, Running, TaskRef, Work};
 /// What happened in one execution. Plain atomics: the checker does not see them, so they order nothing and cost no interleavings.
 #[derive(Default)]
 pub(super) struct Ledger {
-    pub(super) made: AtomicUsize,
-    pub(super) runs: AtomicUsize,
-    tracked: AtomicUsize,
+    made: AtomicUsize,
+    runs: AtomicUsize,
 }
 
 impl Ledger {
-    pub(super) fn runs(&self) -> usize {
-        self.runs.load(SeqCst)
+    /// So many tasks were run.
+    pub(super) fn assert_runs(&self, runs: usize) {
+        assert_eq!(self.runs.load(SeqCst), runs, "tasks were lost, or run twice");
     }
+}
 
-    /// Everything tracked was dropped.
-    pub(super) fn assert_nothing_left(&self) {
-        assert_eq!(self.tracked.load(SeqCst), 0, "a work, a result or a waker was never dropped");
-    }
+thread_local! {
+    /// What is tracked and not dropped yet. All threads of a model are one thread of the system.
+    static LIVE: Cell<usize> = const { Cell::new(0) };
+}
+
+/// At the start of an execution.
+pub(super) fn begin() {
+    LIVE.set(0);
+}
+
+/// At the end of an execution.
+pub(super) fn end() {
+    assert_eq!(LIVE.get(), 0, "a work, a result or a waker was never dropped");
 }
 
 /// A value that is made on one thread and used on others. Each use has to be ordered after the one before, or the checker says so.
 pub(super) struct Tracked {
     cell: UnsafeCell<()>,
-    ledger: Arc<Ledger>,
 }
 
 impl Tracked {
-    pub(super) fn new(ledger: &Arc<Ledger>) -> Self {
-        ledger.tracked.fetch_add(1, SeqCst);
+    pub(super) fn new() -> Self {
+        LIVE.set(LIVE.get() + 1);
         let tracked = Tracked {
             cell: UnsafeCell::new(()),
-            ledger: Arc::clone(ledger),
         };
         tracked.touch();
         tracked
@@ -53,7 +62,7 @@ impl Drop for Tracked {
         if !std::thread::panicking() {
             self.touch();
         }
-        self.ledger.tracked.fetch_sub(1, SeqCst);
+        LIVE.set(LIVE.get() - 1);
     }
 }
 
@@ -64,6 +73,7 @@ pub(super) type Act = Arc<dyn Fn() + Send + Sync>;
 #[repr(align(1024))]
 pub(super) struct Job {
     input: Tracked,
+    ledger: Arc<Ledger>,
     act: Option<Act>,
 }
 
@@ -73,14 +83,13 @@ impl Work for Job {
     type Output = Tracked;
 
     fn run(self, running: Running<Self>) -> Ran {
-        let ledger = Arc::clone(&self.input.ledger);
         self.input.touch();
-        ledger.runs.fetch_add(1, SeqCst);
+        self.ledger.runs.fetch_add(1, SeqCst);
         if let Some(act) = &self.act {
             act();
         }
         drop(self);
-        running.settle(Ok(Tracked::new(&ledger)))
+        running.settle(Ok(Tracked::new()))
     }
 }
 
@@ -107,7 +116,8 @@ pub(super) const LOCAL: Shape = Shape {
 pub(super) fn task(ledger: &Arc<Ledger>, shape: Shape, act: Option<Act>) -> (TaskRef, Joiner<Tracked>) {
     let submitted = ledger.made.fetch_add(1, SeqCst);
     let job = Job {
-        input: Tracked::new(ledger),
+        input: Tracked::new(),
+        ledger: Arc::clone(ledger),
         act,
     };
     let meta = Meta {

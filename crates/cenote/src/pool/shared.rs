@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering}
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
+use crossbeam_utils::CachePadded;
 use event_listener::{Event, IntoNotification};
 use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
@@ -25,7 +26,10 @@ use crate::worker::{self, Worker};
 /// After a thread could not be started, so long until the next attempt.
 const RETRY_THREAD: Duration = Duration::from_millis(100);
 
+#[repr(C)]
 pub(crate) struct Shared {
+    /// Keeps the reference count, which lies before it, off the cache line of what every task reads.
+    _apart: CachePadded<()>,
     /// The pool's number in this process.
     pub(crate) id: u32,
     pub(crate) config: Config,
@@ -103,6 +107,7 @@ impl Shared {
             .map(|_| Slot::new(lanes.len()))
             .collect();
         Shared {
+            _apart: CachePadded::new(()),
             id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
             life: Life::new(config.min_threads, config.max_threads),
             config,

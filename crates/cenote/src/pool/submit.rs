@@ -21,16 +21,17 @@ use crate::task::handle::JoinHandle;
 use crate::worker;
 
 /// A task on its way in.
-struct Candidate<W: Work> {
-    shared: Arc<Shared>,
+struct Candidate<'a, W: Work> {
+    // Borrowed: all submitters counting up one reference count would cost more than the rest of a submission.
+    shared: &'a Arc<Shared>,
     /// `None` once it was submitted.
     task: Option<TaskRef>,
     joiner: Option<Joiner<W::Output>>,
 }
 
-impl<W: Work> Candidate<W> {
+impl<'a, W: Work> Candidate<'a, W> {
     #[inline]
-    fn new(shared: &Arc<Shared>, lane: usize, kind: Kind, needs_state: bool, options: &Options, work: W) -> Self {
+    fn new(shared: &'a Arc<Shared>, lane: usize, kind: Kind, needs_state: bool, options: &Options, work: W) -> Self {
         let meta = Meta {
             pool: shared.id,
             lane: lane as u16,
@@ -45,7 +46,7 @@ impl<W: Work> Candidate<W> {
             extra.arm(&task, options.queue_timeout, options.timeout, options.token.as_ref());
         }
         Candidate {
-            shared: Arc::clone(shared),
+            shared,
             task: Some(task),
             // SAFETY: it is the second reference, and `work` is of type `W`.
             joiner: Some(unsafe { Joiner::new(second) }),
@@ -122,9 +123,9 @@ pub(crate) struct Submission<'a, W> {
     pub(crate) work: W,
 }
 
-impl<W: Work> Submission<'_, W> {
+impl<'a, W: Work> Submission<'a, W> {
     #[inline]
-    fn candidate(self) -> Candidate<W> {
+    fn candidate(self) -> Candidate<'a, W> {
         Candidate::new(self.shared, self.lane, self.kind, self.needs_state, self.options, self.work)
     }
 
@@ -140,7 +141,7 @@ impl<W: Work> Submission<'_, W> {
 
     /// Waits for room, asynchronously. Dropped while it waits, it drops the work.
     pub(crate) async fn wait(self) -> Result<JoinHandle<W::Output>, SpawnError<W>> {
-        let shared = Arc::clone(self.shared);
+        let shared = self.shared;
         let lane = self.lane;
         let mut candidate = self.candidate();
         loop {

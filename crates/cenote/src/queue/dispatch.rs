@@ -41,6 +41,8 @@ pub(crate) struct Search {
     pub(crate) locals: bool,
     /// A task was left behind the one the worker took last.
     pub(crate) sure: bool,
+    /// The worker's tasks are short.
+    pub(crate) short: bool,
 }
 
 /// So many queued tasks are left to deputies. What is beyond is worth another worker.
@@ -87,7 +89,7 @@ impl Dispatch {
     pub(crate) fn next(&self, search: Search) -> Option<(Taken, Wake)> {
         for offset in 0..self.lanes.len() {
             let lane = &self.lanes[(search.first_lane + offset) % self.lanes.len()];
-            if let Some(taken) = lane.pop(search.locals, search.sure) {
+            if let Some(taken) = lane.pop(search.locals, search.sure, search.short) {
                 let wake = taken.more.and_then(|kind| self.roster.kick(kind, kind == Kind::Closure));
                 return Some((taken, Wake(wake)));
             }
@@ -103,6 +105,11 @@ impl Dispatch {
         } else {
             Wake(None)
         }
+    }
+
+    /// Whether a lane says that something is queued. Without a fence: for a look in passing.
+    pub(crate) fn has_queued(&self) -> bool {
+        self.lanes.iter().any(|lane| lane.gate().count() > 0)
     }
 
     /// A worker found nothing. True: it may wait, until it has mail. False: it has to search again, after

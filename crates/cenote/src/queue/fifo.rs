@@ -13,7 +13,7 @@ use std::ptr::{self, NonNull};
 use crossbeam_utils::CachePadded;
 
 use crate::sync::{AtomicPtr, Ordering};
-use crate::task::cell::{Header, TaskRef};
+use crate::task::cell::{Header, TaskRef, prefetch};
 
 /// The producers' end, shared by all.
 pub(crate) struct Fifo {
@@ -107,6 +107,8 @@ impl Fifo {
             }
         };
         consumer.head = next;
+        // By the time the task that is taken here has run, the next one's memory has arrived.
+        prefetch(next);
         // SAFETY: `push` made it by `into_raw`; the head has moved on, so it is given back once.
         Some(unsafe { TaskRef::from_raw(head) })
     }

@@ -8,8 +8,9 @@
 //! longer; and no stream of higher tasks can hold up a lower one for longer than that. Within a band
 //! and kind the order is first in, first out.
 //!
-//! **The gate's count** is brought down for several tasks at once while more are there to take, so that producers and
-//! consumers do not fight for its cache line. Until then it says up to an eighth of the limit, and at most 32, too many.
+//! **The gate's count** is brought down for several short tasks at once while more are there to take, so that producers and
+//! consumers do not fight for its cache line. For some microseconds it then says up to an eighth of the limit, and at
+//! most 32, too many.
 //!
 //! **`max_running`:** a worker reserves a place among the running before it takes a task, and gives it back when
 //! the task has settled. So at no moment are there more.
@@ -163,20 +164,21 @@ impl LaneQueue {
     }
 
     /// Takes the next task, with a place among the running. `sure`: there was another one at the last look, so the gate, whose
-    /// cache line producers write to all the time, is not asked first.
-    pub(crate) fn pop(&self, locals: bool, sure: bool) -> Option<Taken> {
+    /// cache line producers write to all the time, is not asked first. `short`: the gate need not be told at once.
+    pub(crate) fn pop(&self, locals: bool, sure: bool, short: bool) -> Option<Taken> {
         if !sure && self.gate.count() == 0 || !self.has_place() {
             return None;
         }
-        self.pop_any(locals, true)
+        let release_at = if short { self.release_at } else { 1 };
+        self.pop_any(locals, true, release_at)
     }
 
     /// Takes the next task whatever `max_running` says, for one that will not run.
     pub(crate) fn pop_unrun(&self) -> Option<Taken> {
-        self.pop_any(true, false)
+        self.pop_any(true, false, 1)
     }
 
-    fn pop_any(&self, locals: bool, begin: bool) -> Option<Taken> {
+    fn pop_any(&self, locals: bool, begin: bool, release_at: usize) -> Option<Taken> {
         let mut consumers = self.consumers.lock();
         let mut best: Option<(u64, usize, usize)> = None;
         for kind in self.kinds(locals) {
@@ -206,7 +208,7 @@ impl LaneQueue {
         // With nothing more to take the count has to be right: it says whether a task may pass the queue, and, at 0, that
         // a worker need not look.
         let mut wanted_room = false;
-        if task.is_some() && (consumers.taken >= self.release_at || more.is_none()) {
+        if task.is_some() && (consumers.taken >= release_at || more.is_none()) {
             let taken = std::mem::take(&mut consumers.taken);
             wanted_room = taken > 0 && self.gate.release(taken);
         }

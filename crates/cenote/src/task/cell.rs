@@ -333,6 +333,23 @@ pub(crate) fn drop_quietly<T>(value: T) {
     }
 }
 
+/// Fetches the memory of a task that another thread has written. Does nothing where there is no instruction for it.
+#[inline]
+pub(crate) fn prefetch(header: NonNull<Header>) {
+    #[cfg(all(target_arch = "x86_64", not(loom), not(miri)))]
+    {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        let start = header.as_ptr().cast::<i8>();
+        // SAFETY: a prefetch changes nothing and cannot fault, whatever the address.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(start) };
+        // The header and what follows take two lines.
+        // SAFETY: as above.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(start.wrapping_add(64)) };
+    }
+    #[cfg(not(all(target_arch = "x86_64", not(loom), not(miri))))]
+    let _ = header;
+}
+
 /// A reference to a task of any type.
 pub(crate) struct TaskRef(NonNull<Header>);
 
@@ -351,13 +368,7 @@ impl TaskRef {
     /// Fetches the task's memory, to be written: it begins on the cache line of whoever submitted it, and may need two.
     #[inline]
     pub(crate) fn prefetch(&self) {
-        #[cfg(all(target_arch = "x86_64", not(loom), not(miri)))]
-        {
-            use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-            let start = self.0.as_ptr().cast::<i8>();
-            // SAFETY: a prefetch reads nothing and cannot fault, whatever the address.
-            unsafe { _mm_prefetch::<_MM_HINT_T0>(start.wrapping_add(64)) };
-        }
+        prefetch(self.0);
     }
 
     pub(crate) fn snapshot(&self) -> Snapshot {

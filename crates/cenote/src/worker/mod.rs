@@ -65,6 +65,8 @@ pub(crate) struct Worker {
     may_stand_sentinel: Cell<bool>,
     /// A task was left in the queue behind the last one that was taken.
     backlog: Cell<bool>,
+    /// The last task came from a queue, not from the mailbox.
+    from_queue: Cell<bool>,
 }
 
 /// What a worker is called, and which of the pool's workers it is.

@@ -17,7 +17,7 @@ use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use cenote_park::{Spin, SpinRequest, Waiter};
+use cenote_park::{Participants, Spin, SpinRequest, Waiter};
 
 use super::slot::SeatWord;
 use super::{CURRENT, WORKER, Worker, WorkerInfo};
@@ -77,6 +77,7 @@ fn main(shared: Arc<Shared>, info: WorkerInfo) {
         pending: Cell::new(None),
         deputy: Cell::new(false),
         backlog: Cell::new(false),
+        from_queue: Cell::new(false),
         may_stand_sentinel: Cell::new(true),
     });
     WORKER.with(|place| *place.borrow_mut() = Some(Rc::clone(&worker)));
@@ -102,6 +103,10 @@ fn main(shared: Arc<Shared>, info: WorkerInfo) {
 
 /// Tasks up to this average are short: a deputy takes several of them in the time another worker takes to wake up.
 const SHORT_NANOS: u64 = 5_000;
+
+/// Some 300 ns, a few times: what a hand-off through the mailbox takes, and a few more.
+const LINGER_PAUSES: u32 = 8;
+const LINGER_LOOKS: u32 = 6;
 
 /// A task that has run and is not recorded yet.
 #[derive(Clone, Copy)]
@@ -159,6 +164,7 @@ impl Worker {
                     self.turn_if_due();
                     continue;
                 }
+                None if self.linger() => continue,
                 None if kicked => {
                     kicked = false;
                     self.shared.wake(self.shared.dispatch.pass_on());
@@ -237,6 +243,7 @@ impl Worker {
             first_lane: self.next_lane.get(),
             locals: self.has_place(),
             sure: self.backlog.get(),
+            short: self.deputy.get(),
         };
         self.next_lane.set(search.first_lane.wrapping_add(1));
         let Some((taken, wake)) = self.shared.dispatch.next(search) else {
@@ -248,7 +255,8 @@ impl Worker {
             // Workers that could not take what was left may be waiting for the end of it.
             self.shared.nudge_if_empty();
         }
-        if taken.more.is_some() && !self.backlog.replace(true) {
+        self.backlog.set(taken.more.is_some());
+        if self.deputy.get() && !self.from_queue.replace(true) {
             self.shared.dispatch.roster().hide(self.index);
         }
         if taken.wanted_room {
@@ -262,6 +270,29 @@ impl Worker {
         if self.deputy.replace(deputy) != deputy {
             self.shared.dispatch.roster().set_deputy(self.index, deputy);
         }
+    }
+
+    /// Where short tasks come through the queue, waits a moment for the next ones, with the mailbox closed: opened and closed for
+    /// each, it would cost worker and submitter more than the tasks. Looks seldom, so that several can gather. True: there is
+    /// something in a queue.
+    fn linger(&self) -> bool {
+        if !self.from_queue.replace(false) || !self.deputy.get() || self.shared.config.max_spin.is_zero() {
+            return false;
+        }
+        let participants = Participants::global();
+        for _ in 0..LINGER_LOOKS {
+            if !participants.may_spin() {
+                return false;
+            }
+            for _ in 0..LINGER_PAUSES {
+                std::hint::spin_loop();
+            }
+            if self.shared.dispatch.has_queued() {
+                self.from_queue.set(true);
+                return true;
+            }
+        }
+        false
     }
 
     /// Runs a task that came with a place among its lane's running.

@@ -1,0 +1,58 @@
+//! The only idle thread retires while a task is submitted. Either it stays and runs the task, or the submitter finds that the pool may
+//! grow.
+
+use std::sync::Arc;
+
+use loom::thread;
+
+use super::check;
+use super::host::{End, FREE, Host};
+use super::payload::CLOSURE;
+
+#[test]
+fn task_is_run_by_the_thread_that_retires_or_by_a_new_one() {
+    check(3, || {
+        let host = Host::new(2, FREE, End::Retire);
+        // The first thread is in a closure that does not end.
+        for index in 0..2 {
+            assert_eq!(host.life.reserve(), Some(index));
+            host.life.started();
+        }
+        let idle = host.worker(1, false);
+        let task = host.submit(CLOSURE, None);
+        assert!(task.is_ok());
+        // As `Shared::consider_growth`, with the look at growth that it arms.
+        if host.life.may_grow() {
+            while host.queued() > 0 && host.life.may_grow() {
+                match host.life.reserve() {
+                    Some(index) => {
+                        host.life.started();
+                        host.work(index, false);
+                    }
+                    // The place is not vacated yet: the next look comes later.
+                    None => thread::yield_now(),
+                }
+            }
+        }
+        idle.join().unwrap();
+        host.ledger.assert_runs(1);
+        assert_eq!(host.life.counts().live, 1);
+    });
+}
+
+#[test]
+fn of_two_idle_threads_one_stays() {
+    check(3, || {
+        let host = Host::new(2, FREE, End::Retire);
+        for _ in 0..2 {
+            host.life.reserve().unwrap();
+            host.life.started();
+        }
+        let retiring = [(); 2].map(|()| {
+            let host = Arc::clone(&host);
+            thread::spawn(move || host.life.try_retire())
+        });
+        let retired = retiring.into_iter().map(|thread| thread.join().unwrap());
+        assert_eq!(retired.filter(|retired| *retired).count(), 1);
+    });
+}
