@@ -6,7 +6,7 @@ use loom::thread;
 
 use super::check;
 use super::host::{End, FREE, Host};
-use super::payload::CLOSURE;
+use super::payload::{CLOSURE, LOCAL};
 use crate::queue::gate::{Gate, Refused};
 
 #[test]
@@ -52,13 +52,27 @@ fn task_is_refused_or_handed_to_a_worker_that_waits() {
 }
 
 #[test]
+fn worker_that_cannot_take_what_is_left_leaves_when_it_is_taken() {
+    check(2, || {
+        let host = Host::new(2, FREE, End::Close);
+        assert!(host.submit(LOCAL, None).is_ok());
+        let without_place = host.worker(0, false);
+        let with_place = host.worker(1, true);
+        host.close();
+        without_place.join().unwrap();
+        with_place.join().unwrap();
+        host.ledger.assert_runs(1);
+    });
+}
+
+#[test]
 fn gate_admits_nothing_after_it_was_closed() {
     check(3, || {
         let gate = Arc::new(Gate::new(2));
         let admitting = [(); 2].map(|()| {
             let gate = Arc::clone(&gate);
             thread::spawn(move || match gate.admit() {
-                Ok(()) => 1,
+                Ok(_) => 1,
                 Err(refused) => {
                     assert_eq!(refused, Refused::Closed);
                     0

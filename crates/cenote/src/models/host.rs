@@ -116,8 +116,8 @@ impl Host {
     pub(super) fn queue(&self, shape: Shape, act: Option<Act>) -> Result<Joiner<Tracked>, Refused> {
         let (task, joiner) = task(&self.ledger, shape, act);
         match self.dispatch.lane(usize::from(shape.lane)).push(task) {
-            Ok(()) => {
-                self.wake(Wake(self.dispatch.roster().kick(shape.kind)));
+            Ok(_) => {
+                self.wake(Wake(self.dispatch.roster().kick(shape.kind, false)));
                 Ok(joiner)
             }
             Err((_task, refused)) => {
@@ -205,9 +205,11 @@ impl Host {
         };
         let mut waiter = Waiter::new(seat, self.max_spin);
         let mut kicked = false;
+        let mut last = Last::default();
+        let mut may_stand_sentinel = true;
         while !self.is_done() {
             if !waits {
-                match self.next(locals) {
+                match self.next(index, locals, &mut last) {
                     Some(task) => {
                         kicked = false;
                         self.execute(task, index);
@@ -222,10 +224,10 @@ impl Host {
                 if self.may_exit() {
                     return;
                 }
-                waits = self.dispatch.settle_down(index, locals);
+                waits = self.dispatch.settle_down(index, locals) && !self.may_exit();
             }
             if waits && !self.is_done() {
-                self.wait(&mut waiter, index);
+                self.wait(&mut waiter, index, &mut may_stand_sentinel);
             }
             match self.dispatch.get_up(index) {
                 Mail::Task(task) => self.execute(task, index),
@@ -235,39 +237,59 @@ impl Host {
                         self.life.ended(index, true);
                         return;
                     }
+                    // What is there cannot be taken yet, or the time of a sleep is over: somebody else has to take a step.
+                    thread::yield_now();
                 }
             }
-            if !mem::take(&mut waits) {
-                // What is there cannot be taken yet: somebody else has to take a step.
-                thread::yield_now();
-            }
+            waits = false;
         }
     }
 
     /// As `Worker::next`.
-    fn next(&self, locals: bool) -> Option<TaskRef> {
+    fn next(&self, worker: usize, locals: bool, last: &mut Last) -> Option<TaskRef> {
         let search = Search {
             first_lane: 0,
             locals,
+            sure: last.left_more,
+            short: true,
         };
-        let (taken, wake) = self.dispatch.next(search)?;
+        let Some((taken, wake)) = self.dispatch.next(search) else {
+            *last = Last::default();
+            return None;
+        };
         self.wake(wake);
+        if self.life.phase() != Phase::Open && self.queued() == 0 {
+            self.kick_all_but(None);
+        }
+        last.left_more = taken.more.is_some();
+        if !mem::replace(&mut last.from_queue, true) {
+            self.dispatch.roster().hide(worker);
+        }
         Some(taken.task)
     }
 
     /// As `Worker::wait`.
-    fn wait(&self, waiter: &mut Waiter<Seat>, index: usize) {
+    fn wait(&self, waiter: &mut Waiter<Seat>, worker: usize, may_stand_sentinel: &mut bool) {
         let roster = self.dispatch.roster();
-        let has_mail = || roster.has_mail(index);
-        if waiter.spin_on(&SpinRequest::default(), has_mail, || false) == Spin::Hit || !roster.fall_asleep(index) {
+        let has_mail = || roster.has_mail(worker);
+        if waiter.spin_on(&SpinRequest::default(), has_mail, || false) == Spin::Hit || !roster.fall_asleep(worker) {
             return;
         }
-        roster.set_parked(index, true);
+        roster.set_parked(worker, true);
+        let sentinel = *may_stand_sentinel && roster.try_stand_sentinel(worker);
+        let has_deadline = sentinel || self.end == End::Retire && self.life.is_retirable();
         // In the model a deadline has come when it is looked at.
-        let deadline = (self.end == End::Retire && self.life.is_retirable()).then_some(self.now);
-        waiter.park_futex(deadline, has_mail);
-        roster.set_parked(index, false);
+        waiter.park_futex(has_deadline.then_some(self.now), has_mail);
+        *may_stand_sentinel = !sentinel || roster.relieve();
+        roster.set_parked(worker, false);
     }
+}
+
+/// What a worker knows of its last task.
+#[derive(Default)]
+struct Last {
+    from_queue: bool,
+    left_more: bool,
 }
 
 /// As `SeatWord`.

@@ -46,22 +46,6 @@ fn two_workers_never_run_two_tasks_of_it_at_once() {
 }
 
 #[test]
-fn task_that_is_handed_over_takes_the_place_too() {
-    check(1, || {
-        let host = Host::new(2, &[ONE_AT_A_TIME], End::After(2));
-        let act = alone();
-        let workers = [0, 1].map(|index| host.waiting_worker(index));
-        for _ in 0..2 {
-            assert!(host.submit(CLOSURE, Some(Arc::clone(&act))).is_ok());
-        }
-        for worker in workers {
-            worker.join().unwrap();
-        }
-        host.ledger.assert_runs(2);
-    });
-}
-
-#[test]
 fn place_that_is_given_back_by_a_worker_with_other_work_is_seen() {
     check(2, || {
         let host = Host::new(2, &[ONE_AT_A_TIME, FREE], End::After(3));
@@ -88,7 +72,7 @@ fn place_that_is_given_back_by_a_worker_with_other_work_is_seen() {
 }
 
 #[test]
-fn refused_submitter_that_had_reserved_the_place_leaves_no_task_behind() {
+fn refused_submitter_leaves_no_task_behind() {
     check(2, || {
         let limits = LaneLimits {
             queue: 1,
@@ -106,7 +90,7 @@ fn refused_submitter_that_had_reserved_the_place_leaves_no_task_behind() {
 }
 
 #[test]
-fn worker_that_reserved_the_place_for_a_task_it_cannot_take_leaves_none_behind() {
+fn worker_that_cannot_take_the_task_leaves_it_to_the_other() {
     check(2, || {
         let host = Host::new(2, &[ONE_AT_A_TIME], End::After(1));
         let without_place = host.worker(0, false);

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use loom::thread;
 
 use super::check;
-use super::host::{End, FREE, Host, LaneLimits, NO_LIMIT};
-use super::payload::{CLOSURE, LOCAL, Ledger, task};
+use super::host::{End, FREE, Host};
+use super::payload::{CLOSURE, Ledger, task};
 use crate::queue::roster::{Mail, Roster};
 use crate::task::cell::Kind;
 
@@ -27,7 +27,7 @@ fn task_is_handed_over_or_given_back() {
         let (offered, handle) = task(&ledger, CLOSURE, None);
         let offering = {
             let roster = Arc::clone(&roster);
-            thread::spawn(move || roster.offer(offered))
+            thread::spawn(move || roster.offer(offered, false))
         };
         let mut handed_over = 0;
         for sleeps in [false, true] {
@@ -54,7 +54,7 @@ fn of_two_tasks_one_is_handed_over() {
             let (offered, handle) = task(&ledger, CLOSURE, None);
             handles.push(handle);
             let roster = Arc::clone(&roster);
-            thread::spawn(move || roster.offer(offered))
+            thread::spawn(move || roster.offer(offered, false))
         });
         let mail = open_and_close(&roster, true);
         let backs = offering.map(|thread| thread.join().unwrap());
@@ -69,7 +69,7 @@ fn kick_is_found_by_the_worker_it_was_sent_to() {
         let roster = Arc::new(Roster::new(1));
         let kicking = {
             let roster = Arc::clone(&roster);
-            thread::spawn(move || roster.kick(Kind::Closure))
+            thread::spawn(move || roster.kick(Kind::Closure, false))
         };
         let mut kicked = 0;
         for sleeps in [false, true] {
@@ -79,54 +79,21 @@ fn kick_is_found_by_the_worker_it_was_sent_to() {
     });
 }
 
-/// So many busy workers before the one that matters that their bits are cleared.
-const BUSY: usize = 8;
-
-/// Of two submitters that meet a stale bit, one clears it, while the worker behind it begins to wait.
+/// In a pool of many workers each takes its bit off the map when it closes its mailbox.
 #[test]
-fn stale_bit_that_is_cleared_and_restored_hides_no_waiting_worker() {
+fn worker_that_was_hidden_is_found_when_it_waits_again() {
     check(2, || {
-        let host = Host::new(BUSY + 1, FREE, End::After(1));
-        for worker in 0..=BUSY {
-            host.dispatch.roster().announce(worker);
-            host.dispatch.roster().close(worker);
-        }
-        // The future stays: the worker has no place for it.
-        let submitting = [LOCAL, CLOSURE].map(|shape| {
+        let many = 33;
+        let host = Host::new(many, FREE, End::After(1));
+        let roster = host.dispatch.roster();
+        roster.announce(many - 1);
+        roster.close(many - 1);
+        let submitting = {
             let host = Arc::clone(&host);
-            thread::spawn(move || host.queue(shape, None).is_ok())
-        });
-        host.work(BUSY, false);
-        for thread in submitting {
-            assert!(thread.join().unwrap());
-        }
+            thread::spawn(move || host.submit(CLOSURE, None).is_ok())
+        };
+        host.work(many - 1, false);
+        assert!(submitting.join().unwrap());
         host.ledger.assert_runs(1);
-    });
-}
-
-/// The same, with a submitter that hands over, and then finds the queue full.
-#[test]
-fn stale_bit_that_is_cleared_by_a_refused_submitter_hides_no_waiting_worker() {
-    check(2, || {
-        let limits = LaneLimits {
-            queue: 1,
-            running: NO_LIMIT,
-        };
-        let host = Host::new(BUSY + 1, &[limits], End::After(2));
-        for worker in 0..=BUSY {
-            host.dispatch.roster().announce(worker);
-            host.dispatch.roster().close(worker);
-        }
-        let first = {
-            let host = Arc::clone(&host);
-            thread::spawn(move || usize::from(host.submit(CLOSURE, None).is_ok()))
-        };
-        let second = {
-            let host = Arc::clone(&host);
-            thread::spawn(move || usize::from(host.queue(CLOSURE, None).is_ok()))
-        };
-        host.work(BUSY, false);
-        let accepted = first.join().unwrap() + second.join().unwrap();
-        host.ledger.assert_runs(accepted);
     });
 }

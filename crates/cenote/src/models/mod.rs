@@ -19,6 +19,7 @@ mod close_against_submit;
 mod grow_against_retire;
 mod lane_at_its_limit;
 mod mailbox;
+mod sentinel;
 mod submit_against_park;
 mod unlinked_push;
 

@@ -191,7 +191,7 @@ impl LaneQueue {
                         best = Some((rank, kind, band));
                     }
                 }
-                penalty += self.aging;
+                penalty = self.aging.saturating_add(penalty);
             }
         }
         // The place is reserved under the lock, and only for a task that is there: a worker that looks for the last time, under

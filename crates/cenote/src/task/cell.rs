@@ -18,6 +18,8 @@ use std::task::Waker;
 use super::error::{Cause, JoinError};
 #[cfg(not(loom))]
 use super::extra::Extra;
+#[cfg(not(loom))]
+use super::memory::{allocate, free as give_back};
 use super::state::{Finish, Phase, Snapshot, State};
 use crate::sync::{AtomicPtr, UnsafeCell};
 
@@ -210,11 +212,14 @@ impl<W: Work> Cell<W> {
 /// to be looked at before it starts.
 #[inline]
 pub(crate) fn new<W: Work>(work: W, meta: Meta, submitted: u64, guarded: bool) -> (TaskRef, TaskRef) {
-    let cell = Box::new(Cell {
+    let memory = allocate::<Cell<W>>();
+    let cell = Cell {
         header: Header::new(const { &Cell::<W>::VTABLE }, meta, submitted, guarded),
         stage: UnsafeCell::new(Stage::Work(work)),
-    });
-    let header = NonNull::from(Box::leak(cell)).cast::<Header>();
+    };
+    // SAFETY: it was allocated for a `Cell<W>` just now.
+    unsafe { memory.write(cell) };
+    let header = memory.cast::<Header>();
     (TaskRef(header), TaskRef(header))
 }
 
@@ -314,9 +319,12 @@ unsafe fn drop_result<W: Work>(header: NonNull<Header>) {
 ///
 /// `header` begins a `Cell<W>` that nobody else has a reference to any more.
 unsafe fn free<W: Work>(header: NonNull<Header>) {
-    // SAFETY: it was made by `Box::new` in `new`, and the last reference is gone.
-    let cell = unsafe { Box::from_raw(header.as_ptr().cast::<Cell<W>>()) };
+    let memory = header.cast::<Cell<W>>();
+    // SAFETY: `new` wrote it, and the last reference is gone; it is read once, and given back below.
+    let cell = unsafe { memory.read() };
     drop_quietly(cell);
+    // SAFETY: `new` allocated it as a `Cell<W>`; what was in it is dropped.
+    unsafe { give_back(memory) };
 }
 
 /// Drops a value of the user's. A panic in there has nobody to go to, and must not take a worker or an
@@ -348,6 +356,21 @@ pub(crate) fn prefetch(header: NonNull<Header>) {
     }
     #[cfg(not(all(target_arch = "x86_64", not(loom), not(miri))))]
     let _ = header;
+}
+
+/// The model's allocator.
+#[cfg(loom)]
+fn allocate<T>() -> NonNull<T> {
+    NonNull::from(Box::leak(Box::<T>::new_uninit())).cast()
+}
+
+/// # Safety
+///
+/// `memory` came from `allocate::<T>`, and what was in it is dropped.
+#[cfg(loom)]
+unsafe fn give_back<T>(memory: NonNull<T>) {
+    // SAFETY: `allocate` made it as a box of this type.
+    drop(unsafe { Box::from_raw(memory.as_ptr().cast::<mem::MaybeUninit<T>>()) });
 }
 
 /// A reference to a task of any type.

@@ -2,6 +2,7 @@
 //!
 //! - [`state`]: the word that says who owns which part of it, and when.
 //! - [`cell`]: the allocation, and what can be done with it: run, fail, take the result.
+//! - [`memory`]: where cells are allocated.
 //! - [`extra`]: what only some tasks have: deadlines, a cancellation token, a future on a worker.
 //! - [`handle`]: the caller's side, `JoinHandle`.
 //! - [`blocking`]: how a thread that is no worker waits: spin, then park.
@@ -14,6 +15,8 @@ pub(crate) mod error;
 pub(crate) mod extra;
 #[cfg(not(loom))]
 pub(crate) mod handle;
+#[cfg(not(loom))]
+mod memory;
 pub(crate) mod state;
 #[cfg(not(loom))]
 pub(crate) mod work;
