@@ -1,6 +1,7 @@
 // The house rules that a machine can check, over every file of the checkout and over what is built for publishing.
 
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
@@ -34,11 +35,12 @@ describe('house rules', () => {
   });
 
   it('every source file says in its first line what it is', () => {
-    for (const path of tracked) {
+    const silent = tracked.filter((path) => {
       // A crate may take its documentation from its README.
-      if (path.endsWith('.rs')) assert.match(read(path), /^(\/\/! \S|#!\[doc = include_str!\()/, path);
-      if (/\.[cm]?[jt]s$/.test(path)) assert.match(read(path), /^(#!.*\n)?('use strict';\n+)?(\/\/ \S|\/\*)/, path);
-    }
+      if (path.endsWith('.rs')) return !/^(\/\/! \S|#!\[doc = include_str!\()/.test(read(path));
+      return /\.[cm]?[jt]s$/.test(path) && !/^(#!.*\n)?('use strict';\n+)?(\/\/ \S|\/\*)/.test(read(path));
+    });
+    assert.deepEqual(silent, []);
   });
 
   it('one version everywhere', () => {
@@ -50,6 +52,38 @@ describe('house rules', () => {
     }
     assert.equal(JSON.parse(read('package-lock.json')).version, version, 'package-lock.json');
     assert.equal(/^## \[([^\]]+)\]/m.exec(read('CHANGELOG.md'))[1], version, 'CHANGELOG.md, newest heading');
+  });
+
+  it('no crate that we build on needs a newer compiler than we say', () => {
+    const manifest = read('Cargo.toml');
+    const floor = /^rust-version = "(\d+\.\d+)"$/m.exec(manifest)[1];
+    const metadata = JSON.parse(
+      execFileSync('cargo', ['metadata', '--locked', '--all-features', '--format-version=1'], {
+        cwd: root,
+        encoding: 'utf8',
+        maxBuffer: 64 * 1024 * 1024,
+      }),
+    );
+    const packages = new Map(metadata.packages.map((one) => [one.id, one]));
+    const nodes = new Map(metadata.resolve.nodes.map((one) => [one.id, one]));
+    // From what is published, through everything that its users build: not what only our tests need.
+    const published = ['cenote', 'cenote-park', 'cenote-node'];
+    const reached = new Set(
+      metadata.packages.filter(({ name, source }) => source === null && published.includes(name)),
+    );
+    assert.equal(reached.size, published.length);
+    for (const { id } of reached) {
+      for (const { pkg, dep_kinds: kinds } of nodes.get(id).deps) {
+        if (kinds.some(({ kind }) => kind !== 'dev')) reached.add(packages.get(pkg));
+      }
+    }
+    const number = (version) => version.split('.').reduce((sum, part, i) => sum + Number(part) / 1_000 ** i, 0);
+    const newer = [...reached].filter(({ rust_version: needs }) => needs && number(needs) > number(floor));
+    assert.deepEqual(
+      newer.map(({ name, version, rust_version: needs }) => `${name} ${version} needs Rust ${needs}`),
+      [],
+    );
+    assert.ok(read('.github', 'workflows', 'ci.yml').includes(`cargo +${floor} check`), 'the job that tries it');
   });
 
   it('the pinned tools are pinned exactly', () => {
