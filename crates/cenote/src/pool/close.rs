@@ -15,7 +15,7 @@ use super::shared::Shared;
 use crate::os::fork;
 use crate::stats::Outcome;
 use crate::task::error::Cause;
-use crate::timer;
+use crate::timer::{self, TimerKey};
 use crate::worker;
 
 /// What was left when [`close`](crate::Pool::close) returned. All zero: everything was done, and every thread has ended.
@@ -106,10 +106,11 @@ impl<S: 'static> Pool<S> {
         // At once, not with the first poll: what is spawned after this call is refused.
         let limit = begin(&shared, limit);
         async move {
-            let _closer = Closer::new(&shared);
+            let closer = Closer::new(&shared);
             loop {
                 let changed = shared.drained.listen();
-                if is_drained(&shared) {
+                if is_drained(&shared, closer.is_some()) {
+                    limit.forget();
                     return CloseReport::default();
                 }
                 if let Some(left) = *limit.left.lock() {
@@ -145,7 +146,8 @@ impl<S: 'static> Pool<S> {
                 worker.work_off();
             }
             let changed = shared.drained.listen();
-            if is_drained(shared) && own.as_ref().is_none_or(|worker| worker.is_alone()) {
+            if is_drained(shared, own.is_some()) && own.as_ref().is_none_or(|worker| worker.is_alone()) {
+                limit.forget();
                 return CloseReport::default();
             }
             if let Some(left) = *limit.left.lock() {
@@ -199,9 +201,17 @@ const LOOK: Duration = Duration::from_millis(1);
 struct Limit {
     at: Option<Instant>,
     left: Mutex<Option<CloseReport>>,
+    timer: Mutex<Option<TimerKey>>,
 }
 
 impl Limit {
+    /// The end came before it.
+    fn forget(&self) {
+        if let Some(timer) = self.timer.lock().take() {
+            timer::cancel(timer);
+        }
+    }
+
     /// Ends the pool, unless that was done for this limit before.
     fn reached(&self, shared: &Shared) {
         let mut left = self.left.lock();
@@ -241,6 +251,7 @@ fn begin(shared: &Arc<Shared>, limit: Duration) -> Arc<Limit> {
     let limit = Arc::new(Limit {
         at: Instant::now().checked_add(limit),
         left: Mutex::new(None),
+        timer: Mutex::new(None),
     });
     if let Some(at) = limit.at {
         let (late, of) = (Arc::downgrade(shared), Arc::clone(&limit));
@@ -250,16 +261,19 @@ fn begin(shared: &Arc<Shared>, limit: Duration) -> Arc<Limit> {
             }
         };
         // Without a timer a blocking close keeps to its limit by itself, and an async one waits for the work.
-        let _ = timer::schedule(at, Box::new(reached));
+        *limit.timer.lock() = timer::schedule(at, Box::new(reached)).ok();
     }
     limit
 }
 
-/// Nobody is left but workers whose tasks wait for the end themselves.
-fn is_drained(shared: &Shared) -> bool {
+/// Nobody is left; for one who waits on a worker, but workers whose tasks wait for the end themselves.
+fn is_drained(shared: &Shared, inside: bool) -> bool {
     // In a forked child the threads are in the parent.
-    shared.fork != fork::generation()
-        || shared.queued() == 0 && shared.life.counts().all() <= shared.drained_workers.load(Ordering::Acquire)
+    if shared.fork != fork::generation() {
+        return true;
+    }
+    let expected = if inside { shared.drained_workers.load(Ordering::Acquire) } else { 0 };
+    shared.queued() == 0 && shared.life.counts().all() <= expected
 }
 
 /// While it exists, a worker counts as one that has nothing left but to wait for the end.
@@ -298,6 +312,11 @@ impl Closer {
 
 impl Drop for Closer {
     fn drop(&mut self) {
-        self.shared.slot(self.worker).closers.fetch_sub(1, Ordering::Relaxed);
+        let slot = self.shared.slot(self.worker);
+        slot.closers.fetch_sub(1, Ordering::Relaxed);
+        // The task goes on, so the worker has something left again.
+        if slot.is_drained.swap(false, Ordering::Relaxed) {
+            self.shared.drained_workers.fetch_sub(1, Ordering::AcqRel);
+        }
     }
 }

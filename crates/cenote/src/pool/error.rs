@@ -61,7 +61,7 @@ impl fmt::Display for Reason {
             ),
             Reason::Closed => f.write_str("the task was not accepted: the pool is closed"),
             Reason::NoWorker => f.write_str(
-                "the task was not accepted: the pool has no workers, since the worker_state function failed in all its attempts",
+                "the task was not accepted: the pool has no workers, since the worker_state function failed in all its attempts (stats().last_init_failure says how)",
             ),
             Reason::Forked => f.write_str(
                 "the task was not accepted: this process is a fork, and the pool's threads are in its parent; build a pool after the fork",

@@ -497,6 +497,7 @@ impl<S: 'static> Pool<S> {
             .sum();
         stats.spawn_failures = shared.spawn_failures.load(Ordering::Relaxed);
         stats.init_failures = shared.init_failures.load(Ordering::Relaxed);
+        stats.last_init_failure = shared.last_failure.lock().as_ref().map(ToString::to_string);
         stats
     }
 }

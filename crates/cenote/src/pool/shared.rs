@@ -3,6 +3,8 @@
 //! Handles and workers keep it alive; it keeps nobody alive. Timers hold it weakly.
 
 use std::any::Any;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
@@ -240,11 +242,14 @@ impl Shared {
     }
 
     /// Starts a thread for a vacant place. `Ok(false)`: there is none.
-    pub(crate) fn start_thread(self: &Arc<Self>) -> std::io::Result<bool> {
+    pub(crate) fn start_thread(self: &Arc<Self>) -> io::Result<bool> {
         let Some(index) = self.life.reserve() else {
             return Ok(false);
         };
-        if let Err(error) = worker::start(Arc::clone(self), index) {
+        // The function that names threads is the user's, and std panics at a name with a NUL.
+        let started = catch_unwind(AssertUnwindSafe(|| worker::start(Arc::clone(self), index)))
+            .unwrap_or_else(|payload| Err(io::Error::other(InitFailure::panic(&*payload).to_string())));
+        if let Err(error) = started {
             self.spawn_failures.fetch_add(1, Ordering::Relaxed);
             self.life.failed(index);
             return Err(error);
@@ -346,12 +351,6 @@ impl Shared {
         }
     }
 
-    /// In an ending pool, after a task was taken: with the last of them, every worker looks whether it may end.
-    pub(crate) fn nudge_if_empty(&self) {
-        if self.queued() == 0 {
-            self.kick_all();
-        }
-    }
 
     /// Settles what is queued, without running it. Returns how many tasks that were.
     pub(crate) fn settle_queued(&self, cause: Cause, outcome: Outcome) -> usize {
@@ -385,8 +384,9 @@ impl Shared {
                 if self.queued() > 0 || worker.background() > 0 {
                     return false;
                 }
-                let closers = self.slots[worker.index()].closers.load(Ordering::Relaxed);
-                if closers > 0 && worker.locals() <= closers && !worker.drained().replace(true) {
+                let slot = &self.slots[worker.index()];
+                let closers = slot.closers.load(Ordering::Relaxed);
+                if closers > 0 && worker.locals() <= closers && !slot.is_drained.swap(true, Ordering::Relaxed) {
                     self.drained_workers.fetch_add(1, Ordering::AcqRel);
                     self.drained.notify(usize::MAX);
                 }
@@ -399,6 +399,8 @@ impl Shared {
     pub(crate) fn worker_ended(self: &Arc<Self>, index: usize, retired: bool) {
         let left = self.life.ended(index, retired);
         if self.is_ending() {
+            // Those that waited for the end of tasks they could not take, which this worker may have taken.
+            self.kick_all();
             if left.all() == 0 {
                 // A task that was put in a queue while the last worker left.
                 self.settle_queued(Cause::Cancelled, Outcome::Cancelled);

@@ -107,16 +107,16 @@ impl Dispatch {
         }
     }
 
-    /// Whether a lane says that something is queued. Without a fence: for a look in passing.
-    pub(crate) fn has_queued(&self) -> bool {
-        self.lanes.iter().any(|lane| lane.gate().count() > 0)
+    /// Whether a worker could take a task now; of futures too if it has a place for one.
+    pub(crate) fn has_task(&self, locals: bool) -> bool {
+        self.lanes.iter().any(|lane| lane.has_task(locals))
     }
 
     /// A worker found nothing. True: it may wait, until it has mail. False: it has to search again, after
     /// [`get_up`](Self::get_up).
     pub(crate) fn settle_down(&self, worker: usize, locals: bool) -> bool {
         self.roster.announce(worker);
-        if self.lanes.iter().any(|lane| lane.has_task(locals)) {
+        if self.has_task(locals) {
             return false;
         }
         self.roster.open(worker, locals)
@@ -130,7 +130,7 @@ impl Dispatch {
     /// A worker that was kicked searched, and found nothing it could take: a future may be there that it
     /// has no place for, and another worker has.
     pub(crate) fn pass_on(&self) -> Wake {
-        if self.lanes.iter().any(|lane| lane.has_task(true)) {
+        if self.has_task(true) {
             Wake(self.roster.kick(Kind::Local, false))
         } else {
             Wake(None)

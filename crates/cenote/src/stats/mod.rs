@@ -68,6 +68,8 @@ pub struct PoolStats {
     pub spawn_failures: u64,
     /// How often a worker's state could not be made: its init function failed or panicked.
     pub init_failures: u64,
+    /// What the last of these failures was.
+    pub last_init_failure: Option<String>,
 }
 
 impl PoolStats {

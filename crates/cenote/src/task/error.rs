@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::fmt;
+use std::sync::{Mutex, PoisonError};
 
 /// Why an accepted task did not return a value.
 ///
@@ -20,7 +21,7 @@ pub struct JoinError(Cause);
 
 /// The causes.
 pub(crate) enum Cause {
-    Panicked(Box<dyn Any + Send>),
+    Panicked(Payload),
     Aborted,
     Expired,
     TimedOut,
@@ -30,7 +31,26 @@ pub(crate) enum Cause {
     WouldDeadlock,
 }
 
+/// What a task panicked with. Behind a lock only so that the error is `Sync`, as error types have to be to travel; on the
+/// heap, because it is rare.
+pub(crate) struct Payload(Box<Mutex<Box<dyn Any + Send>>>);
+
+impl Payload {
+    fn into_inner(self) -> Box<dyn Any + Send> {
+        self.0.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn message(&self) -> Option<String> {
+        let payload = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        panic_message(&**payload).map(str::to_owned)
+    }
+}
+
 impl Cause {
+    pub(crate) fn panicked(payload: Box<dyn Any + Send>) -> Self {
+        Cause::Panicked(Payload(Box::new(Mutex::new(payload))))
+    }
+
     /// The cause as a note in the state word of a task that never started. Not 0.
     pub(crate) fn note(&self) -> u8 {
         match self {
@@ -45,10 +65,6 @@ impl Cause {
 impl JoinError {
     pub(crate) fn new(cause: Cause) -> Self {
         JoinError(cause)
-    }
-
-    pub(crate) fn cause(&self) -> &Cause {
-        &self.0
     }
 
     /// A stable name for the cause, for logs and metrics:
@@ -219,7 +235,7 @@ impl JoinError {
     /// ```
     pub fn try_into_panic(self) -> Result<Box<dyn Any + Send>, JoinError> {
         match self.0 {
-            Cause::Panicked(payload) => Ok(payload),
+            Cause::Panicked(payload) => Ok(payload.into_inner()),
             cause => Err(JoinError(cause)),
         }
     }
@@ -237,7 +253,7 @@ pub(crate) fn panic_message(payload: &(dyn Any + Send)) -> Option<&str> {
 impl fmt::Display for JoinError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
-            Cause::Panicked(payload) => match panic_message(&**payload) {
+            Cause::Panicked(payload) => match payload.message() {
                 Some(message) => write!(f, "the task panicked: {message}"),
                 None => f.write_str("the task panicked with a payload that is no text"),
             },

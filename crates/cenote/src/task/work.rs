@@ -13,7 +13,7 @@ use crate::worker;
 /// Unwind safety: what the closure had captured is gone with it, and the worker's state is told to be
 /// possibly half changed in `Builder::worker_state`.
 pub(crate) fn catch<T>(f: impl FnOnce() -> T) -> Result<T, Cause> {
-    catch_unwind(AssertUnwindSafe(f)).map_err(Cause::Panicked)
+    catch_unwind(AssertUnwindSafe(f)).map_err(Cause::panicked)
 }
 
 /// `FnOnce() -> T`.

@@ -255,7 +255,7 @@ where
         let result = match polled {
             Ok(Poll::Pending) => return Poll::Pending,
             Ok(Poll::Ready(value)) => Ok(value),
-            Err(payload) => Err(Cause::Panicked(payload)),
+            Err(payload) => Err(Cause::panicked(payload)),
         };
         this.settle(result);
         Poll::Ready(())

@@ -52,8 +52,6 @@ pub(crate) struct Worker {
     /// Futures that take places.
     locals: Cell<usize>,
     state: RefCell<Option<Box<dyn Any>>>,
-    /// Counted among the workers that have nothing left but tasks that wait for the end of the pool.
-    drained: Cell<bool>,
     /// When the runtime was last given a turn, in the clock's ticks.
     turned: Cell<u64>,
     /// A moving average of the tasks' run times, in nanoseconds.

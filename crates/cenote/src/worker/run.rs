@@ -70,7 +70,6 @@ fn main(shared: Arc<Shared>, info: WorkerInfo) {
         in_runtime: Cell::new(false),
         locals: Cell::new(0),
         state: RefCell::new(state),
-        drained: Cell::new(false),
         turned: Cell::new(0),
         average_run: Cell::new(0),
         next_lane: Cell::new(info.index),
@@ -151,6 +150,7 @@ impl Worker {
         let runtime = OnceCell::new();
         let mut context = None;
         let mut kicked = false;
+        let mut lingered = false;
         loop {
             if context.is_none()
                 && let Some(made) = &*self.runtime.borrow()
@@ -159,18 +159,22 @@ impl Worker {
             }
             match self.next() {
                 Some(task) => {
-                    kicked = false;
+                    (kicked, lingered) = (false, false);
                     self.execute(task);
                     self.turn_if_due();
                     continue;
                 }
-                None if self.linger() => continue,
+                None if !lingered && self.linger() => {
+                    lingered = true;
+                    continue;
+                }
                 None if kicked => {
                     kicked = false;
                     self.shared.wake(self.shared.dispatch.pass_on());
                 }
                 None => {}
             }
+            lingered = false;
             if self.may_exit() {
                 break;
             }
@@ -229,11 +233,6 @@ impl Worker {
         self.alive() == 0 || self.in_runtime.get()
     }
 
-    /// Counted among the workers that have nothing left but closers.
-    pub(crate) fn drained(&self) -> &Cell<bool> {
-        &self.drained
-    }
-
     pub(crate) fn index(&self) -> usize {
         self.index
     }
@@ -251,10 +250,6 @@ impl Worker {
             return None;
         };
         self.shared.wake(wake);
-        if self.shared.is_ending() {
-            // Workers that could not take what was left may be waiting for the end of it.
-            self.shared.nudge_if_empty();
-        }
         self.backlog.set(taken.more.is_some());
         if self.deputy.get() && !self.from_queue.replace(true) {
             self.shared.dispatch.roster().hide(self.index);
@@ -287,7 +282,7 @@ impl Worker {
             for _ in 0..LINGER_PAUSES {
                 std::hint::spin_loop();
             }
-            if self.shared.dispatch.has_queued() {
+            if self.shared.dispatch.has_task(self.has_place()) {
                 self.from_queue.set(true);
                 return true;
             }

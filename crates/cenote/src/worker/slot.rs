@@ -38,6 +38,8 @@ pub(crate) struct Slot {
     pub(crate) background: AtomicUsize,
     /// Tasks on the worker that wait for the end of the pool: they do not count as left.
     pub(crate) closers: AtomicUsize,
+    /// Counted among the workers that have nothing left but those.
+    pub(crate) is_drained: AtomicBool,
     pub(crate) alive: AtomicBool,
     /// A task is settled, or about to be, and not recorded yet.
     record_due: AtomicBool,
@@ -59,6 +61,7 @@ impl Slot {
             locals: (0..lanes).map(|_| AtomicU32::new(0)).collect(),
             background: AtomicUsize::new(0),
             closers: AtomicUsize::new(0),
+            is_drained: AtomicBool::new(false),
             alive: AtomicBool::new(false),
             record_due: AtomicBool::new(false),
             stages: Mutex::new((None, StageSnapshot::default())),
