@@ -188,6 +188,36 @@ fn a_task_settles_once_however_its_end_and_its_timeout_meet() {
 }
 
 #[test]
+fn a_timeout_may_be_over_before_the_work_begins() {
+    watched(|| {
+        let pool = Pool::builder().threads(2).build().unwrap();
+        let drops = Count::default();
+        struct CountDrop(Count);
+        impl Drop for CountDrop {
+            fn drop(&mut self) {
+                self.0.up();
+            }
+        }
+        for i in 0..2_000 {
+            let held = CountDrop(drops.clone());
+            let task = pool.task().timeout(Duration::from_nanos(i * 10));
+            let result = if i % 2 == 0 {
+                task.try_spawn(move || drop(held)).unwrap().join()
+            } else {
+                task.try_spawn_local(move || async move { drop(held) }).unwrap().join()
+            };
+            if let Err(error) = result {
+                assert!(error.is_timed_out(), "{error}");
+            }
+        }
+        assert!(pool.blocking_close(FOREVER).is_clean());
+        assert_eq!(drops.get(), 2_000);
+        let outcomes = pool.stats().outcomes();
+        assert_eq!(outcomes.completed + outcomes.timed_out, 2_000);
+    });
+}
+
+#[test]
 fn a_token_that_was_cancelled_before_drops_the_task() {
     watched(|| {
         let pool = one();
