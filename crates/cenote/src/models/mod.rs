@@ -14,13 +14,16 @@ mod host;
 mod meeting;
 mod memory;
 mod payload;
+mod waker;
 
 mod close_against_submit;
 mod grow_against_retire;
 mod lane_at_its_limit;
 mod mailbox;
+mod room;
 mod sentinel;
 mod submit_against_park;
+mod task_cell;
 mod unlinked_push;
 
 use std::sync::Arc;

@@ -7,8 +7,7 @@ use loom::thread;
 
 use super::check;
 use super::host::{End, FREE, Host};
-use super::meeting::Meeting;
-use super::payload::{Act, CLOSURE};
+use super::payload::CLOSURE;
 
 #[test]
 fn task_behind_a_deputy_that_is_busy_for_long_is_taken_by_the_sentinel() {
@@ -25,24 +24,5 @@ fn task_behind_a_deputy_that_is_busy_for_long_is_taken_by_the_sentinel() {
         host.work(1, false);
         assert!(submitting.join().unwrap());
         host.ledger.assert_runs(1);
-    });
-}
-
-#[test]
-fn deputy_that_falls_asleep_leaves_no_task_behind() {
-    check(2, || {
-        let host = Host::new(1, FREE, End::After(2));
-        host.dispatch.roster().set_deputy(0, true);
-        let meeting = Arc::new(Meeting::of(1));
-        let come: Act = Arc::new(move || meeting.come());
-        let submitting = {
-            let host = Arc::clone(&host);
-            thread::spawn(move || {
-                host.submit(CLOSURE, Some(come)).is_ok() && host.submit(CLOSURE, None).is_ok()
-            })
-        };
-        host.work(0, false);
-        assert!(submitting.join().unwrap());
-        host.ledger.assert_runs(2);
     });
 }

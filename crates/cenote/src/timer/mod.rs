@@ -163,7 +163,18 @@ impl Timer {
 
     fn cancel(&self, key: TimerKey) -> bool {
         // The lock is released before the job, which may hold anything, is dropped.
-        let job = self.state.lock().jobs.remove(&key);
+        let mut state = self.state.lock();
+        let job = state.jobs.remove(&key);
+        // A thread that sleeps for a job of next week, which is gone, has to begin its lingering. Seldom: from then on it sleeps
+        // for that long only.
+        if state.jobs.is_empty()
+            && let Thread::Asleep(until) = state.thread
+            && until.saturating_duration_since(Instant::now()) > self.linger
+        {
+            state.thread = Thread::Awake;
+            self.earlier.notify_one();
+        }
+        drop(state);
         job.is_some()
     }
 

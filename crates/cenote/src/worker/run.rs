@@ -71,7 +71,8 @@ fn main(shared: Arc<Shared>, info: WorkerInfo) {
         locals: Cell::new(0),
         state: RefCell::new(state),
         turned: Cell::new(0),
-        average_run: Cell::new(0),
+        // As long as nothing is known, tasks are not short.
+        average_run: Cell::new(SHORT_NANOS * 64),
         next_lane: Cell::new(info.index),
         pending: Cell::new(None),
         deputy: Cell::new(false),

@@ -1,0 +1,260 @@
+//! One task, and those that may settle it, wait for it, or forget it: it runs at most once, settles once, its result is dropped once and
+//! its memory freed once, whoever comes last.
+
+use std::sync::Arc;
+use std::task::{Wake, Waker};
+use std::time::Duration;
+
+use cenote_park::{Unparker, WaitWord, Waiter};
+use loom::sync::Notify;
+use loom::thread::{self, JoinHandle};
+
+use super::check;
+use super::payload::{CLOSURE, Job, Ledger, Shape, Tracked, task};
+use super::waker::waker;
+use crate::task::cell::{Joiner, Ran, TaskRef};
+use crate::task::error::{Cause, JoinError};
+use crate::task::state::Phase;
+
+const MAY_SETTLE_EARLY: Shape = Shape {
+    may_settle_early: true,
+    ..CLOSURE
+};
+
+fn make(shape: Shape) -> (Arc<Ledger>, TaskRef, Joiner<Tracked>) {
+    let ledger = Arc::default();
+    let (task, handle) = task(&ledger, shape, None);
+    (ledger, task, handle)
+}
+
+/// A worker with the queue's reference.
+fn worker(task: TaskRef) -> JoinHandle<Option<Ran>> {
+    thread::spawn(move || {
+        let state = task.header().state();
+        (state.try_start() || state.start()).then(|| task.run_started())
+    })
+}
+
+/// The result of a task that is done.
+fn take(handle: &mut Joiner<Tracked>) -> Result<(), JoinError> {
+    let result = handle.take().expect("the task is done");
+    result.map(|value| value.touch())
+}
+
+#[test]
+fn abort_meets_start() {
+    check(3, || {
+        let (ledger, task, mut handle) = make(CLOSURE);
+        let worker = worker(task);
+        let aborted = handle.task().settle_queued(Cause::Aborted);
+        let ran = worker.join().unwrap();
+        ledger.assert_runs(usize::from(!aborted));
+        assert_eq!(ran, (!aborted).then_some(Ran::Completed));
+        match take(&mut handle) {
+            Ok(()) => assert!(!aborted),
+            Err(error) => assert!(aborted && error.is_aborted()),
+        }
+    });
+}
+
+#[test]
+fn abort_from_elsewhere_meets_start_and_a_handle_that_is_dropped() {
+    check(2, || {
+        let (ledger, task, handle) = make(CLOSURE);
+        let abort = handle.task().clone();
+        let worker = worker(task);
+        let aborting = thread::spawn(move || abort.settle_queued(Cause::Aborted));
+        drop(handle);
+        let ran = worker.join().unwrap().is_some();
+        assert_eq!(ran, !aborting.join().unwrap());
+        ledger.assert_runs(usize::from(ran));
+    });
+}
+
+#[test]
+fn abort_meets_finish() {
+    check(3, || {
+        let (ledger, task, mut handle) = make(CLOSURE);
+        assert!(task.header().state().try_start());
+        let worker = thread::spawn(move || task.run_started());
+        assert!(!handle.task().settle_queued(Cause::Aborted));
+        if handle.task().header().state().ask_abort().is_done() {
+            assert!(take(&mut handle).is_ok());
+        }
+        assert_eq!(worker.join().unwrap(), Ran::Completed);
+        assert!(handle.task().snapshot().is_aborted());
+        ledger.assert_runs(1);
+    });
+}
+
+#[test]
+fn expiry_meets_abort() {
+    check(3, || {
+        let (ledger, task, mut handle) = make(CLOSURE);
+        let expiring = thread::spawn(move || task.settle_queued(Cause::Expired));
+        let aborted = handle.task().settle_queued(Cause::Aborted);
+        let expired = expiring.join().unwrap();
+        assert!(aborted != expired, "settled once");
+        let error = take(&mut handle).unwrap_err();
+        assert_eq!(error.is_aborted(), aborted);
+        assert_eq!(error.is_expired(), expired);
+        ledger.assert_runs(0);
+    });
+}
+
+#[test]
+fn refused_submission_meets_expiry() {
+    check(3, || {
+        let (ledger, task, handle) = make(CLOSURE);
+        let timer = handle.task().clone();
+        let expiring = thread::spawn(move || timer.settle_queued(Cause::Expired));
+        // SAFETY: `make` makes tasks of a `Job`.
+        match unsafe { handle.into_work::<Job>() } {
+            Ok(work) => {
+                assert!(!expiring.join().unwrap());
+                drop(work);
+            }
+            Err(mut handle) => {
+                assert!(expiring.join().unwrap());
+                assert!(take(&mut handle).unwrap_err().is_expired());
+            }
+        }
+        drop(task);
+        ledger.assert_runs(0);
+    });
+}
+
+#[test]
+fn handle_that_is_dropped_meets_finish() {
+    check(3, || {
+        let (ledger, task, handle) = make(CLOSURE);
+        let worker = worker(task);
+        drop(handle);
+        assert_eq!(worker.join().unwrap(), Some(Ran::Completed));
+        ledger.assert_runs(1);
+    });
+}
+
+#[test]
+fn result_is_taken_as_soon_as_the_task_is_done() {
+    check(3, || {
+        let (_, task, mut handle) = make(CLOSURE);
+        let worker = worker(task);
+        if let Some(result) = handle.take() {
+            result.ok().unwrap().touch();
+        }
+        drop(handle);
+        worker.join().unwrap();
+    });
+}
+
+#[test]
+fn waker_that_was_left_is_woken() {
+    check(3, || {
+        let (_, task, mut handle) = make(CLOSURE);
+        let worker = worker(task);
+        let notify = loom::sync::Arc::new(Notify::new());
+        if handle.wait_with(&waker(&notify)) {
+            notify.wait();
+        }
+        assert!(take(&mut handle).is_ok());
+        drop(handle);
+        worker.join().unwrap();
+    });
+}
+
+#[test]
+fn waker_that_replaced_another_is_woken() {
+    check(3, || {
+        let (_, task, mut handle) = make(CLOSURE);
+        let worker = worker(task);
+        let first = loom::sync::Arc::new(Notify::new());
+        let second = loom::sync::Arc::new(Notify::new());
+        if handle.wait_with(&waker(&first)) && handle.wait_with(&waker(&second)) {
+            second.wait();
+        }
+        assert!(take(&mut handle).is_ok());
+        drop(handle);
+        worker.join().unwrap();
+    });
+}
+
+#[test]
+fn handle_that_left_a_waker_is_dropped_while_others_have_references() {
+    check(2, || {
+        let (ledger, task, mut handle) = make(CLOSURE);
+        let elsewhere = handle.task().clone();
+        let worker = worker(task);
+        let asking = thread::spawn(move || elsewhere.snapshot().phase() == Phase::Done);
+        handle.wait_with(&waker(&loom::sync::Arc::new(Notify::new())));
+        drop(handle);
+        worker.join().unwrap();
+        asking.join().unwrap();
+        ledger.assert_runs(1);
+    });
+}
+
+/// As `task::blocking`.
+#[test]
+fn thread_that_parks_for_the_result_is_woken() {
+    struct ThreadWaker(Unparker<Arc<WaitWord>, ()>);
+
+    impl Wake for ThreadWaker {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+
+    check(3, || {
+        let (_, task, mut handle) = make(CLOSURE);
+        let worker = worker(task);
+        let word = Arc::new(WaitWord::new());
+        let mut waiter = Waiter::new(Arc::clone(&word), Duration::ZERO);
+        waiter.step_out();
+        let waker = Waker::from(Arc::new(ThreadWaker(Unparker::new(word, ()))));
+        if handle.wait_with(&waker) {
+            while !handle.is_done() {
+                waiter.park_futex(None, || handle.is_done());
+                waiter.take();
+            }
+        }
+        assert!(take(&mut handle).is_ok());
+        drop(handle);
+        worker.join().unwrap();
+    });
+}
+
+#[test]
+fn timeout_meets_finish() {
+    check(3, || {
+        let (ledger, task, mut handle) = make(MAY_SETTLE_EARLY);
+        assert!(task.header().state().try_start());
+        let late = handle.task().clone();
+        let worker = thread::spawn(move || task.run_started());
+        let timer = thread::spawn(move || late.settle_running(Cause::TimedOut));
+        let ran = worker.join().unwrap();
+        let timed_out = timer.join().unwrap();
+        assert_eq!(ran, if timed_out { Ran::Overtaken } else { Ran::Completed });
+        match take(&mut handle) {
+            Ok(()) => assert!(!timed_out),
+            Err(error) => assert!(timed_out && error.is_timed_out()),
+        }
+        ledger.assert_runs(1);
+    });
+}
+
+#[test]
+fn timeout_meets_finish_and_a_handle_that_left_a_waker_and_is_dropped() {
+    check(2, || {
+        let (ledger, task, mut handle) = make(MAY_SETTLE_EARLY);
+        assert!(task.header().state().try_start());
+        let late = handle.task().clone();
+        let worker = thread::spawn(move || task.run_started());
+        let timer = thread::spawn(move || late.settle_running(Cause::TimedOut));
+        handle.wait_with(&waker(&loom::sync::Arc::new(Notify::new())));
+        drop(handle);
+        worker.join().unwrap();
+        timer.join().unwrap();
+        ledger.assert_runs(1);
+    });
+}
