@@ -6,7 +6,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { cargoCounts, nodeCounts } from '../../scripts/lib/counts.mjs';
+import { inRoot } from '../../scripts/lib/root.mjs';
 import { run } from '../../scripts/lib/run.mjs';
+import { suites } from '../../scripts/lib/suites.mjs';
 
 const isAlive = (pid) => {
   try {
@@ -89,5 +91,31 @@ describe('the counts of npm test', () => {
   it('are missing, not zero, when a runner did not get to its end', () => {
     assert.equal(cargoCounts('error: could not compile `cenote-park`\n'), undefined);
     assert.equal(nodeCounts('✔ a test that passed before the runner was ended\n'), undefined);
+  });
+});
+
+describe('the suites of npm test', () => {
+  it('have names of their own, which CONTRIBUTING.md lists', () => {
+    const names = suites.map(({ name }) => name);
+    assert.equal(new Set(names).size, names.length);
+    const listed = /^\| `npm test` \|.*$/m.exec(readFileSync(inRoot('CONTRIBUTING.md'), 'utf8'))[0];
+    assert.deepEqual(
+      [...listed.matchAll(/`([\w-]+)`/g)].map(([, name]) => name),
+      names,
+    );
+  });
+
+  it('say what is missing for one that was asked for by name, and fail', async () => {
+    const nowhere = mkdtempSync(join(tmpdir(), 'cenote-path-'));
+    try {
+      const { code, output } = await run(process.execPath, [inRoot('scripts', 'test.mjs'), 'asan', 'valgrind'], {
+        env: { PATH: nowhere },
+        limitMs: 60_000,
+      });
+      assert.equal(code, 1);
+      assert.match(output, /cannot run asan: there is no Rust toolchain `nightly`, valgrind: there is no valgrind/);
+    } finally {
+      rmSync(nowhere, { recursive: true });
+    }
   });
 });
