@@ -8,7 +8,7 @@ use loom::thread;
 use super::check;
 use super::host::{End, Host, LaneLimits, NO_LIMIT};
 use super::meeting::Meeting;
-use super::payload::{Act, CLOSURE, LOCAL, Shape};
+use super::payload::{Act, CLOSURE, LOCAL, Shape, Tracked};
 
 const ONE_AT_A_TIME: LaneLimits = LaneLimits {
     queue: NO_LIMIT,
@@ -20,11 +20,13 @@ const FREE: LaneLimits = LaneLimits {
     ..ONE_AT_A_TIME
 };
 
-/// Fails if it is done by two at once.
+/// Fails if it is done by two at once, or if what the one before did is not visible.
 fn alone() -> Act {
     let running = AtomicUsize::new(0);
+    let shared = Tracked::new();
     Arc::new(move || {
         assert_eq!(running.fetch_add(1, SeqCst), 0, "two at once");
+        shared.touch();
         thread::yield_now();
         running.fetch_sub(1, SeqCst);
     })
@@ -47,7 +49,7 @@ fn two_workers_never_run_two_tasks_of_it_at_once() {
 
 #[test]
 fn place_that_is_given_back_by_a_worker_with_other_work_is_seen() {
-    check(2, || {
+    check(1, || {
         let host = Host::new(2, &[ONE_AT_A_TIME, FREE], End::After(3));
         // The first worker runs a task of the lane, then one of another lane, which waits for the last one.
         let last = Arc::new(Meeting::of(1));

@@ -70,7 +70,7 @@ fn two_tasks_that_wait_for_each_other_find_two_workers() {
 
 #[test]
 fn future_finds_the_worker_that_has_a_place_for_it() {
-    check(2, || {
+    check(1, || {
         let host = Host::new(2, FREE, End::After(1));
         let with_place = host.worker(1, true);
         let submitting = {

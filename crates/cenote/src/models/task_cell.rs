@@ -1,7 +1,7 @@
 //! One task, and those that may settle it, wait for it, or forget it: it runs at most once, settles once, its result is dropped once and
 //! its memory freed once, whoever comes last.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::task::{Wake, Waker};
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use loom::sync::Notify;
 use loom::thread::{self, JoinHandle};
 
 use super::check;
-use super::payload::{CLOSURE, Job, Ledger, Shape, Tracked, task};
+use super::payload::{Act, CLOSURE, Job, Ledger, Shape, Tracked, task};
 use super::waker::waker;
 use crate::task::cell::{Joiner, Ran, TaskRef};
 use crate::task::error::{Cause, JoinError};
@@ -39,6 +39,13 @@ fn worker(task: TaskRef) -> JoinHandle<Option<Ran>> {
 fn take(handle: &mut Joiner<Tracked>) -> Result<(), JoinError> {
     let result = handle.take().expect("the task is done");
     result.map(|value| value.touch())
+}
+
+/// Waits for the waker. It may be notified for no reason.
+fn wait(notify: &Notify, handle: &Joiner<Tracked>) {
+    while !handle.is_done() {
+        notify.wait();
+    }
 }
 
 #[test]
@@ -155,7 +162,7 @@ fn waker_that_was_left_is_woken() {
         let worker = worker(task);
         let notify = loom::sync::Arc::new(Notify::new());
         if handle.wait_with(&waker(&notify)) {
-            notify.wait();
+            wait(&notify, &handle);
         }
         assert!(take(&mut handle).is_ok());
         drop(handle);
@@ -171,7 +178,7 @@ fn waker_that_replaced_another_is_woken() {
         let first = loom::sync::Arc::new(Notify::new());
         let second = loom::sync::Arc::new(Notify::new());
         if handle.wait_with(&waker(&first)) && handle.wait_with(&waker(&second)) {
-            second.wait();
+            wait(&second, &handle);
         }
         assert!(take(&mut handle).is_ok());
         drop(handle);
@@ -224,37 +231,67 @@ fn thread_that_parks_for_the_result_is_woken() {
     });
 }
 
+/// A task with a timer that settles it, armed by the task's own thread once the work was moved out.
+struct Timed {
+    ledger: Arc<Ledger>,
+    handle: Joiner<Tracked>,
+    worker: JoinHandle<Option<Ran>>,
+    timer: Timer,
+}
+
+type Timer = Arc<Mutex<Option<JoinHandle<bool>>>>;
+
+fn timed() -> Timed {
+    let ledger = Arc::default();
+    let timer = Timer::default();
+    let late = Arc::new(Mutex::new(None::<TaskRef>));
+    let arm: Act = {
+        let (timer, late) = (Arc::clone(&timer), Arc::clone(&late));
+        Arc::new(move || {
+            let late = late.lock().unwrap().take().unwrap();
+            let armed = thread::spawn(move || late.settle_running(Cause::TimedOut));
+            *timer.lock().unwrap() = Some(armed);
+        })
+    };
+    let (task, handle) = task(&ledger, MAY_SETTLE_EARLY, Some(arm));
+    *late.lock().unwrap() = Some(task.clone());
+    Timed {
+        ledger,
+        handle,
+        worker: worker(task),
+        timer,
+    }
+}
+
+/// Whether the timer settled the task, and what the worker did.
+fn outcome(worker: JoinHandle<Option<Ran>>, timer: &Timer) -> bool {
+    let ran = worker.join().unwrap();
+    let timer = timer.lock().unwrap().take().unwrap();
+    let timed_out = timer.join().unwrap();
+    assert_eq!(ran, Some(if timed_out { Ran::Overtaken } else { Ran::Completed }));
+    timed_out
+}
+
 #[test]
 fn timeout_meets_finish() {
     check(3, || {
-        let (ledger, task, mut handle) = make(MAY_SETTLE_EARLY);
-        assert!(task.header().state().try_start());
-        let late = handle.task().clone();
-        let worker = thread::spawn(move || task.run_started());
-        let timer = thread::spawn(move || late.settle_running(Cause::TimedOut));
-        let ran = worker.join().unwrap();
-        let timed_out = timer.join().unwrap();
-        assert_eq!(ran, if timed_out { Ran::Overtaken } else { Ran::Completed });
-        match take(&mut handle) {
+        let mut task = timed();
+        let timed_out = outcome(task.worker, &task.timer);
+        match take(&mut task.handle) {
             Ok(()) => assert!(!timed_out),
             Err(error) => assert!(timed_out && error.is_timed_out()),
         }
-        ledger.assert_runs(1);
+        task.ledger.assert_runs(1);
     });
 }
 
 #[test]
 fn timeout_meets_finish_and_a_handle_that_left_a_waker_and_is_dropped() {
     check(2, || {
-        let (ledger, task, mut handle) = make(MAY_SETTLE_EARLY);
-        assert!(task.header().state().try_start());
-        let late = handle.task().clone();
-        let worker = thread::spawn(move || task.run_started());
-        let timer = thread::spawn(move || late.settle_running(Cause::TimedOut));
-        handle.wait_with(&waker(&loom::sync::Arc::new(Notify::new())));
-        drop(handle);
-        worker.join().unwrap();
-        timer.join().unwrap();
-        ledger.assert_runs(1);
+        let mut task = timed();
+        task.handle.wait_with(&waker(&loom::sync::Arc::new(Notify::new())));
+        drop(task.handle);
+        outcome(task.worker, &task.timer);
+        task.ledger.assert_runs(1);
     });
 }
