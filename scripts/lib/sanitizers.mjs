@@ -44,6 +44,8 @@ export const tools = {
     missing: lacks('tsan'),
     rustFlags: ['-Zsanitizer=thread', '-Cunsafe-allow-abi-mismatch=sanitizer'],
     env: {
+      // A backtrace is written under a lock of `std`'s, which cannot be seen.
+      RUST_BACKTRACE: '0',
       TSAN_OPTIONS: options(
         ['suppressions', suppressions('tsan.supp')],
         // Some tests fork, on purpose, while there are threads. By default that child is ended.
