@@ -49,9 +49,19 @@ fn live(number: usize) {
     let lane = pool.lane("lane").unwrap();
     assert_eq!(pool.blocking_run(|| 1).unwrap(), 1);
     let timed = lane.task().queue_timeout(FOREVER).timeout(FOREVER);
-    timed.cancel_on(Default::default()).try_spawn(|| ()).unwrap().detach();
+    timed
+        .cancel_on(Default::default())
+        .try_spawn(|| ())
+        .unwrap()
+        .detach();
     if number % 3 == 0 {
-        assert_eq!(lane.try_spawn_local(|| async { 2 }).unwrap().join().unwrap(), 2);
+        assert_eq!(
+            lane.try_spawn_local(|| async { 2 })
+                .unwrap()
+                .join()
+                .unwrap(),
+            2
+        );
     }
     match number % 5 {
         0 => assert!(pool.blocking_close(FOREVER).is_clean()),
@@ -59,8 +69,11 @@ fn live(number: usize) {
             pool.shutdown_now();
         }
         2 => {
-            pool.blocking_run(|| cenote::detach(std::future::pending())).unwrap();
-            pool.try_spawn_local(std::future::pending::<()>).unwrap().abort();
+            pool.blocking_run(|| cenote::detach(std::future::pending()))
+                .unwrap();
+            pool.try_spawn_local(std::future::pending::<()>)
+                .unwrap()
+                .abort();
         }
         3 => drop(pool.try_spawn(|| vec![0; 100]).unwrap()),
         _ => {}

@@ -14,7 +14,9 @@ use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 /// Binds this thread, and those it starts, to the first CPU it may use.
 fn bind_to_one_cpu() {
     let allowed = sched_getaffinity(None).unwrap();
-    let first = (0..CpuSet::MAX_CPU).find(|cpu| allowed.is_set(*cpu)).unwrap();
+    let first = (0..CpuSet::MAX_CPU)
+        .find(|cpu| allowed.is_set(*cpu))
+        .unwrap();
     let mut one = CpuSet::new();
     one.set(first);
     sched_setaffinity(None, &one).unwrap();

@@ -11,9 +11,9 @@ use cenote::{Pool, RuntimeMode};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::oneshot;
 
+use crate::support::{Count, Dropped, FOREVER, eventually, watched};
 #[cfg(target_os = "linux")]
 use crate::support::{alone, open_files};
-use crate::support::{Count, Dropped, FOREVER, eventually, watched};
 
 /// Leaves a timer behind that ticks for ever, and returns its ticks.
 fn tick(pool: &Pool) -> mpsc::Receiver<()> {
@@ -67,7 +67,9 @@ impl Busy {
         fn link(pool: Pool, stop: Count, runs: mpsc::Sender<()>) {
             if stop.get() == 0 {
                 let on = pool.clone();
-                on.try_spawn(move || link(pool, stop, runs)).unwrap().detach();
+                on.try_spawn(move || link(pool, stop, runs))
+                    .unwrap()
+                    .detach();
             }
         }
         let stop = Count::default();
@@ -88,10 +90,18 @@ impl Drop for Busy {
 }
 
 fn one_worker(max_spin: Duration) -> Pool {
-    Pool::builder().threads(1).max_spin(max_spin).build().unwrap()
+    Pool::builder()
+        .threads(1)
+        .max_spin(max_spin)
+        .build()
+        .unwrap()
 }
 
-const SPINS: [Duration; 3] = [Duration::ZERO, Duration::from_micros(20), Duration::from_millis(20)];
+const SPINS: [Duration; 3] = [
+    Duration::ZERO,
+    Duration::from_micros(20),
+    Duration::from_millis(20),
+];
 
 #[test]
 fn a_timer_left_behind_fires_on_an_idle_worker() {
@@ -256,7 +266,8 @@ fn closures_are_taken_at_once_by_a_worker_that_waits_for_its_futures() {
     watched(|| {
         for max_spin in SPINS {
             let pool = one_worker(max_spin);
-            pool.blocking_run(|| cenote::detach(async { tokio::time::sleep(FOREVER).await })).unwrap();
+            pool.blocking_run(|| cenote::detach(async { tokio::time::sleep(FOREVER).await }))
+                .unwrap();
             for i in 0..500 {
                 assert_eq!(pool.blocking_run(move || i).unwrap(), i);
             }
@@ -275,7 +286,13 @@ fn a_background_future_takes_no_place_and_is_counted_apart() {
             }
         })
         .unwrap();
-        assert_eq!(pool.try_spawn_local(|| async { 1 }).unwrap().join().unwrap(), 1);
+        assert_eq!(
+            pool.try_spawn_local(|| async { 1 })
+                .unwrap()
+                .join()
+                .unwrap(),
+            1
+        );
         eventually("they are counted", || pool.stats().background == 5);
         eventually("nothing runs", || pool.stats().running == 0);
     });

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use cenote::Pool;
 use tokio_util::sync::CancellationToken;
 
-use crate::support::{Count, Dropped, FOREVER, Gate, block_on, hold, watched, eventually};
+use crate::support::{Count, Dropped, FOREVER, Gate, block_on, eventually, hold, watched};
 
 const SOON: Duration = Duration::from_millis(10);
 
@@ -67,7 +67,11 @@ fn waiting_for_room_counts_against_the_queue_timeout() {
         let pool = Pool::builder().threads(1).queue_limit(1).build().unwrap();
         let held = hold(&pool, 1);
         pool.try_spawn(|| ()).unwrap().detach();
-        let handle = pool.task().queue_timeout(SOON).blocking_spawn(|| ()).unwrap();
+        let handle = pool
+            .task()
+            .queue_timeout(SOON)
+            .blocking_spawn(|| ())
+            .unwrap();
         assert!(handle.join().unwrap_err().is_expired());
         block_on(async {
             let handle = pool.task().queue_timeout(SOON).spawn(|| ()).await.unwrap();
@@ -119,10 +123,16 @@ fn a_closure_that_runs_too_long_is_told_of_at_once_and_asked_to_stop() {
         let error = handle.join().unwrap_err();
         assert!(error.is_timed_out() && !error.is_expired());
         assert_eq!(error.code(), "CENOTE_TASK_TIMED_OUT");
-        assert_eq!(pool.stats().running, 1, "it takes its worker until it returns");
+        assert_eq!(
+            pool.stats().running,
+            1,
+            "it takes its worker until it returns"
+        );
         told.send(()).unwrap();
         assert_eq!(pool.blocking_run(|| 1).unwrap(), 1);
-        eventually("they are counted", || pool.stats().outcomes().timed_out == 1);
+        eventually("they are counted", || {
+            pool.stats().outcomes().timed_out == 1
+        });
     });
 }
 
@@ -144,7 +154,9 @@ fn a_future_that_runs_too_long_is_dropped_on_its_worker() {
         assert_eq!(fate.recv().unwrap(), home);
         pool.blocking_run(|| ()).unwrap();
         eventually("its place is free", || pool.stats().running == 0);
-        eventually("they are counted", || pool.stats().outcomes().timed_out == 1);
+        eventually("they are counted", || {
+            pool.stats().outcomes().timed_out == 1
+        });
     });
 }
 
@@ -204,7 +216,9 @@ fn a_timeout_may_be_over_before_the_work_begins() {
             let result = if i % 2 == 0 {
                 task.try_spawn(move || drop(held)).unwrap().join()
             } else {
-                task.try_spawn_local(move || async move { drop(held) }).unwrap().join()
+                task.try_spawn_local(move || async move { drop(held) })
+                    .unwrap()
+                    .join()
             };
             if let Err(error) = result {
                 assert!(error.is_timed_out(), "{error}");
@@ -233,7 +247,9 @@ fn a_token_that_was_cancelled_before_drops_the_task() {
         assert!(error.is_cancelled());
         assert_eq!(error.code(), "CENOTE_TASK_CANCELLED");
         pool.blocking_run(|| ()).unwrap();
-        eventually("they are counted", || pool.stats().outcomes().cancelled == 1);
+        eventually("they are counted", || {
+            pool.stats().outcomes().cancelled == 1
+        });
     });
 }
 
@@ -260,7 +276,9 @@ fn a_token_cancels_a_queued_task_while_every_worker_is_blocked() {
         }
         held.release();
         pool.blocking_run(|| ()).unwrap();
-        eventually("they are counted", || pool.stats().outcomes().cancelled == 2);
+        eventually("they are counted", || {
+            pool.stats().outcomes().cancelled == 2
+        });
     });
 }
 
@@ -307,7 +325,9 @@ fn a_token_drops_a_future() {
         token.cancel();
         assert!(handle.join().unwrap_err().is_cancelled());
         fate.try_recv().unwrap();
-        eventually("they are counted", || pool.stats().outcomes().cancelled == 1);
+        eventually("they are counted", || {
+            pool.stats().outcomes().cancelled == 1
+        });
     });
 }
 
@@ -343,7 +363,10 @@ fn a_task_cannot_cancel_the_token_it_was_given() {
         let pool = one();
         let token = CancellationToken::new();
         let task = pool.task().cancel_on(token.clone());
-        task.try_spawn(|| cenote::token().cancel()).unwrap().join().unwrap();
+        task.try_spawn(|| cenote::token().cancel())
+            .unwrap()
+            .join()
+            .unwrap();
         assert!(!token.is_cancelled(), "its own is a child");
     });
 }
@@ -379,7 +402,9 @@ fn the_timers_of_tasks_that_ended_in_time_keep_nothing() {
         let pool = one();
         let (dropped, fate) = Dropped::new();
         let task = pool.task().queue_timeout(FOREVER).timeout(FOREVER);
-        let handle = task.cancel_on(CancellationToken::new()).try_spawn(move || dropped);
+        let handle = task
+            .cancel_on(CancellationToken::new())
+            .try_spawn(move || dropped);
         drop(handle.unwrap().join().unwrap());
         fate.try_recv().unwrap();
         // The last reference to a task is what its captures' and result's memory hangs on; a pool that is

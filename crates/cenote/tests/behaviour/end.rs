@@ -51,7 +51,10 @@ fn assert_refuses(pool: &Pool) {
     assert!(pool.blocking_spawn(|| ()).unwrap_err().is_closed());
     assert!(pool.try_spawn_local(|| async {}).unwrap_err().is_closed());
     assert!(block_on(pool.spawn(|| ())).unwrap_err().is_closed());
-    assert_eq!(pool.blocking_run(|| ()).unwrap_err().code(), "CENOTE_POOL_CLOSED");
+    assert_eq!(
+        pool.blocking_run(|| ()).unwrap_err().code(),
+        "CENOTE_POOL_CLOSED"
+    );
 }
 
 #[test]
@@ -90,9 +93,17 @@ fn a_blocking_close_waits_for_the_same() {
 #[test]
 fn an_idle_pool_closes_whatever_its_workers_wait_in() {
     watched(|| {
-        for max_spin in [Duration::ZERO, Duration::from_micros(20), Duration::from_millis(50)] {
+        for max_spin in [
+            Duration::ZERO,
+            Duration::from_micros(20),
+            Duration::from_millis(50),
+        ] {
             for _ in 0..100 {
-                let pool = Pool::builder().threads(2).max_spin(max_spin).build().unwrap();
+                let pool = Pool::builder()
+                    .threads(2)
+                    .max_spin(max_spin)
+                    .build()
+                    .unwrap();
                 pool.blocking_run(|| ()).unwrap();
                 pool.try_spawn_local(|| async {}).unwrap().join().unwrap();
                 assert!(pool.blocking_close(FOREVER).is_clean());
@@ -138,7 +149,13 @@ fn at_the_limit_close_reports_what_is_left_and_ends_it() {
         let report = block_on(pool.close(SOON));
         assert!(began.elapsed() >= SOON);
         assert!(!report.is_clean());
-        let CloseReport { queued: left, running, background, threads, .. } = report;
+        let CloseReport {
+            queued: left,
+            running,
+            background,
+            threads,
+            ..
+        } = report;
         assert_eq!((left, running, background, threads), (3, 3, 1, 2));
         assert!(report.to_string().contains("3 queued"), "{report}");
         for task in queued {
@@ -190,7 +207,9 @@ fn a_pool_closes_from_a_future_of_its_own() {
             let pool = of(threads);
             let done = load(&pool);
             let on = pool.clone();
-            let closer = pool.try_spawn_local(|| async move { on.close(FOREVER).await }).unwrap();
+            let closer = pool
+                .try_spawn_local(|| async move { on.close(FOREVER).await })
+                .unwrap();
             let report = closer.join().unwrap();
             assert!(report.is_clean(), "{report}");
             assert_eq!(done.get(), 5);

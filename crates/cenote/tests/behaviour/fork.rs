@@ -36,9 +36,17 @@ fn a_child_is_refused_and_the_parent_goes_on() {
             assert!(refused.is_forked() && !refused.is_closed());
             assert_eq!(refused.code(), "CENOTE_FORKED");
             assert_eq!(refused.into_inner()(), 1);
-            assert_eq!(pool.blocking_spawn(|| ()).unwrap_err().code(), "CENOTE_FORKED");
-            assert_eq!(pool.try_spawn_local(|| async {}).unwrap_err().code(), "CENOTE_FORKED");
-            assert!(matches!(pool.blocking_run(|| ()), Err(RunError::Spawn(error)) if error.is_forked()));
+            assert_eq!(
+                pool.blocking_spawn(|| ()).unwrap_err().code(),
+                "CENOTE_FORKED"
+            );
+            assert_eq!(
+                pool.try_spawn_local(|| async {}).unwrap_err().code(),
+                "CENOTE_FORKED"
+            );
+            assert!(
+                matches!(pool.blocking_run(|| ()), Err(RunError::Spawn(error)) if error.is_forked())
+            );
             7
         });
         assert_eq!(status, Some(7));
@@ -66,7 +74,10 @@ fn a_child_that_waits_for_a_task_of_the_parent_is_told_and_does_not_hang() {
             let error = joined.take().unwrap().join().unwrap_err();
             assert_eq!(error.code(), "CENOTE_FORKED");
             assert!(error.is_lost());
-            let error = limited.take().unwrap().join_timeout(Duration::from_secs(60));
+            let error = limited
+                .take()
+                .unwrap()
+                .join_timeout(Duration::from_secs(60));
             assert_eq!(error.unwrap().unwrap_err().code(), "CENOTE_FORKED");
             let error = ready(awaited.take().unwrap()).unwrap_err();
             assert_eq!(error.code(), "CENOTE_FORKED");

@@ -158,7 +158,13 @@ fn a_future_goes_to_the_worker_that_has_a_place() {
         for _ in 0..200 {
             let (send, receive) = oneshot::channel::<()>();
             let first = pool.try_spawn_local(|| receive).unwrap();
-            assert_eq!(pool.try_spawn_local(|| async { 5 }).unwrap().join().unwrap(), 5);
+            assert_eq!(
+                pool.try_spawn_local(|| async { 5 })
+                    .unwrap()
+                    .join()
+                    .unwrap(),
+                5
+            );
             send.send(()).unwrap();
             first.join().unwrap().unwrap();
         }

@@ -11,7 +11,11 @@ use tokio_util::sync::CancellationToken;
 use crate::support::{Count, FOREVER, Gate, Peak, eventually, hold, watched};
 
 fn pool(threads: usize, name: &str, config: LaneConfig) -> Pool {
-    Pool::builder().threads(threads).lane(name, config).build().unwrap()
+    Pool::builder()
+        .threads(threads)
+        .lane(name, config)
+        .build()
+        .unwrap()
 }
 
 #[test]
@@ -61,7 +65,10 @@ fn a_lane_makes_use_of_all_it_may_run() {
             })
             .collect();
         gate.wait_for(2);
-        assert_eq!((lane.stats().running, lane.stats().max_running), (2, Some(2)));
+        assert_eq!(
+            (lane.stats().running, lane.stats().max_running),
+            (2, Some(2))
+        );
         eventually("the others wait", || lane.stats().queued == 3);
         gate.open();
         for task in tasks {
@@ -90,7 +97,13 @@ fn a_lane_that_hangs_leaves_the_other_workers_to_the_others() {
         gate.wait_for(1);
         for i in 0..200 {
             assert_eq!(well.blocking_run(move || i).unwrap(), i);
-            assert_eq!(pool.try_spawn_local(move || async move { i }).unwrap().join().unwrap(), i);
+            assert_eq!(
+                pool.try_spawn_local(move || async move { i })
+                    .unwrap()
+                    .join()
+                    .unwrap(),
+                i
+            );
         }
         gate.open();
         for task in stuck {
@@ -104,7 +117,9 @@ fn a_lane_of_futures_that_hang_leaves_the_workers_to_the_others() {
     watched(|| {
         let pool = pool(1, "hangs", LaneConfig::new().max_running(2));
         let hangs = pool.lane("hangs").unwrap();
-        let stuck: Vec<_> = (0..5).map(|_| hangs.try_spawn_local(pending::<()>).unwrap()).collect();
+        let stuck: Vec<_> = (0..5)
+            .map(|_| hangs.try_spawn_local(pending::<()>).unwrap())
+            .collect();
         for i in 0..200 {
             assert_eq!(pool.blocking_run(move || i).unwrap(), i);
         }
@@ -157,8 +172,16 @@ fn busy_lanes_take_turns() {
         other.try_spawn(note("other")).unwrap().detach();
         held.release();
         assert!(pool.blocking_close(FOREVER).is_clean());
-        let position = order.lock().unwrap().iter().position(|&name| name == "other").unwrap();
-        assert!(position < 3, "the other lane's only task came after {position}");
+        let position = order
+            .lock()
+            .unwrap()
+            .iter()
+            .position(|&name| name == "other")
+            .unwrap();
+        assert!(
+            position < 3,
+            "the other lane's only task came after {position}"
+        );
     });
 }
 
@@ -168,7 +191,10 @@ fn each_lane_counts_what_is_its_own() {
         let pool = pool(1, "other", LaneConfig::new().max_running(1).queue_limit(1));
         let other = pool.lane("other").unwrap();
         assert_eq!(other.name(), "other");
-        assert_eq!((other.stats().queue_limit, other.stats().max_running), (1, Some(1)));
+        assert_eq!(
+            (other.stats().queue_limit, other.stats().max_running),
+            (1, Some(1))
+        );
         for _ in 0..3 {
             other.blocking_run(|| ()).unwrap();
         }
@@ -187,7 +213,15 @@ fn each_lane_counts_what_is_its_own() {
         assert_eq!(names, ["main", "other"]);
         let (main, other) = (lanes[0].outcomes, lanes[1].outcomes);
         assert_eq!((main.completed, main.settled()), (2, 2));
-        assert_eq!((other.completed, other.panicked, other.aborted, other.rejected), (3, 1, 1, 1));
+        assert_eq!(
+            (
+                other.completed,
+                other.panicked,
+                other.aborted,
+                other.rejected
+            ),
+            (3, 1, 1, 1)
+        );
         assert_eq!(lanes[1].run_time.count(), 4);
         assert_eq!(pool.stats().outcomes().settled(), 7);
     });
@@ -201,7 +235,10 @@ fn the_main_lane_can_be_given_limits() {
         let inner = gate.clone();
         let running = pool.try_spawn(move || inner.pass()).unwrap();
         gate.wait_for(1);
-        let queued = [pool.try_spawn(|| ()).unwrap(), pool.try_spawn(|| ()).unwrap()];
+        let queued = [
+            pool.try_spawn(|| ()).unwrap(),
+            pool.try_spawn(|| ()).unwrap(),
+        ];
         assert!(pool.try_spawn(|| ()).unwrap_err().is_full());
         gate.open();
         running.join().unwrap();
@@ -223,7 +260,9 @@ fn a_place_is_given_back_however_its_task_ends() {
         works("a value");
         assert!(lane.blocking_run(|| panic!("as it is meant to")).is_err());
         works("a panic");
-        let handle = lane.try_spawn_local(|| async { panic!("as it is meant to") }).unwrap();
+        let handle = lane
+            .try_spawn_local(|| async { panic!("as it is meant to") })
+            .unwrap();
         let handle: cenote::JoinHandle<()> = handle;
         assert!(handle.join().is_err());
         works("a future's panic");
@@ -348,8 +387,13 @@ fn there_are_only_the_lanes_that_were_named() {
     let pool = pool(1, "a", LaneConfig::new());
     assert!(pool.lane("a").is_some() && pool.lane("main").is_some());
     assert!(pool.lane("b").is_none());
-    let twice = Pool::builder().lane("a", LaneConfig::new()).lane("a", LaneConfig::new()).build();
+    let twice = Pool::builder()
+        .lane("a", LaneConfig::new())
+        .lane("a", LaneConfig::new())
+        .build();
     assert_eq!(twice.unwrap_err().code(), "CENOTE_BAD_OPTION");
-    let stuck = Pool::builder().lane("a", LaneConfig::new().max_running(0)).build();
+    let stuck = Pool::builder()
+        .lane("a", LaneConfig::new().max_running(0))
+        .build();
     assert_eq!(stuck.unwrap_err().code(), "CENOTE_BAD_OPTION");
 }

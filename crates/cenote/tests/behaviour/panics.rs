@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use cenote::{Lane, LaneConfig, Pool};
 
-use crate::support::{Bomb, Count, Gate, hold, watched, eventually};
+use crate::support::{Bomb, Count, Gate, eventually, hold, watched};
 
 /// A pool whose one worker and one place in the lane are missed as soon as a panic takes either with it.
 fn fragile() -> (Pool, Lane) {
@@ -36,10 +36,16 @@ fn a_panic_is_an_error_with_its_payload() {
         assert!(error.to_string().contains("text"), "{error}");
         assert_eq!(error.into_panic().downcast_ref::<&str>(), Some(&"text"));
         let number = 7;
-        let formatted = lane.try_spawn(move || panic!("text {number}")).unwrap().join();
+        let formatted = lane
+            .try_spawn(move || panic!("text {number}"))
+            .unwrap()
+            .join();
         let formatted: Result<(), _> = formatted;
         let payload = formatted.unwrap_err().into_panic();
-        assert_eq!(payload.downcast_ref::<String>().map(String::as_str), Some("text 7"));
+        assert_eq!(
+            payload.downcast_ref::<String>().map(String::as_str),
+            Some("text 7")
+        );
         let any: Result<(), _> = lane.try_spawn(|| panic_any(5_u8)).unwrap().join();
         assert_eq!(any.unwrap_err().into_panic().downcast_ref::<u8>(), Some(&5));
         let future: Result<(), _> = lane
@@ -49,7 +55,10 @@ fn a_panic_is_an_error_with_its_payload() {
             })
             .unwrap()
             .join();
-        assert_eq!(future.unwrap_err().into_panic().downcast_ref::<u8>(), Some(&6));
+        assert_eq!(
+            future.unwrap_err().into_panic().downcast_ref::<u8>(),
+            Some(&6)
+        );
         let maker: Result<(), _> = lane
             .try_spawn_local(|| {
                 panic_any(7_u8);
@@ -58,7 +67,10 @@ fn a_panic_is_an_error_with_its_payload() {
             })
             .unwrap()
             .join();
-        assert_eq!(maker.unwrap_err().into_panic().downcast_ref::<u8>(), Some(&7));
+        assert_eq!(
+            maker.unwrap_err().into_panic().downcast_ref::<u8>(),
+            Some(&7)
+        );
         eventually("they are counted", || pool.stats().outcomes().panicked == 5);
     });
 }
@@ -84,13 +96,21 @@ fn the_worker_survives_every_panic() {
         for i in 0..200 {
             match i % 4 {
                 0 => drop(lane.try_spawn(|| panic!("as it is meant to")).unwrap()),
-                1 => drop(lane.try_spawn_with(|(): &mut ()| panic!("as it is meant to")).unwrap()),
-                2 => drop(lane.try_spawn_local(|| async { panic!("as it is meant to") }).unwrap()),
+                1 => drop(
+                    lane.try_spawn_with(|(): &mut ()| panic!("as it is meant to"))
+                        .unwrap(),
+                ),
+                2 => drop(
+                    lane.try_spawn_local(|| async { panic!("as it is meant to") })
+                        .unwrap(),
+                ),
                 _ => assert_eq!(home(&lane), before),
             }
         }
         assert_eq!(home(&lane), before);
-        eventually("they are counted", || pool.stats().outcomes().panicked == 150);
+        eventually("they are counted", || {
+            pool.stats().outcomes().panicked == 150
+        });
         eventually("nothing runs", || pool.stats().running == 0);
     });
 }
@@ -142,7 +162,9 @@ fn results_that_panic_when_they_are_dropped_hurt_no_worker() {
         let held = hold(&pool, 1);
         let (closure, future) = (Bomb(exploded.clone()), Bomb(exploded.clone()));
         lane.try_spawn(move || closure).unwrap().detach();
-        lane.try_spawn_local(move || async move { future }).unwrap().detach();
+        lane.try_spawn_local(move || async move { future })
+            .unwrap()
+            .detach();
         held.release();
         assert_eq!(home(&lane), before);
         while exploded.get() < 2 {
@@ -172,7 +194,9 @@ fn a_result_that_came_too_late_and_panics_hurts_no_worker() {
         gate.open();
         assert_eq!(home(&lane), before);
         assert_eq!(exploded.get(), 1);
-        eventually("they are counted", || pool.stats().outcomes().timed_out == 1);
+        eventually("they are counted", || {
+            pool.stats().outcomes().timed_out == 1
+        });
     });
 }
 
@@ -219,7 +243,9 @@ fn payloads_that_panic_when_they_are_dropped_hurt_no_worker() {
         let bombs = [(); 5].map(|()| exploded.clone());
         let [payload, result, future, kept, background] = bombs;
         let held = hold(&pool, 1);
-        lane.try_spawn(move || panic_any(Bomb(payload))).unwrap().detach();
+        lane.try_spawn(move || panic_any(Bomb(payload)))
+            .unwrap()
+            .detach();
         lane.try_spawn(move || DoubleBomb(result)).unwrap().detach();
         lane.try_spawn_local(move || async move { DoubleBomb(future) })
             .unwrap()

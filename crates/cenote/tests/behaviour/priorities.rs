@@ -111,7 +111,11 @@ fn a_stream_of_high_tasks_starves_no_low_one() {
         if !stop.load(Ordering::Relaxed) {
             let on = pool.clone();
             let next = move || stream(pool, stop);
-            on.task().priority(Priority::High).try_spawn(next).unwrap().detach();
+            on.task()
+                .priority(Priority::High)
+                .try_spawn(next)
+                .unwrap()
+                .detach();
         }
     }
     watched(|| {

@@ -11,11 +11,18 @@ use cenote::{LaneConfig, Pool};
 use crate::support::{Count, FOREVER, Gate, block_on, eventually, hold, watched};
 
 fn small(limit: usize) -> Pool {
-    Pool::builder().threads(1).queue_limit(limit).build().unwrap()
+    Pool::builder()
+        .threads(1)
+        .queue_limit(limit)
+        .build()
+        .unwrap()
 }
 
 fn is_pending<F: Future>(future: &mut Pin<Box<F>>) -> bool {
-    future.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending()
+    future
+        .as_mut()
+        .poll(&mut Context::from_waker(Waker::noop()))
+        .is_pending()
 }
 
 #[test]
@@ -54,9 +61,14 @@ fn waiting_spawns_get_in_when_there_is_room() {
                 let (pool, ran) = (pool.clone(), ran.clone());
                 thread::spawn(move || {
                     if i % 2 == 0 {
-                        pool.blocking_spawn(move || ran.up()).unwrap().join().unwrap();
+                        pool.blocking_spawn(move || ran.up())
+                            .unwrap()
+                            .join()
+                            .unwrap();
                     } else {
-                        block_on(async { pool.spawn(move || ran.up()).await.unwrap().await.unwrap() });
+                        block_on(async {
+                            pool.spawn(move || ran.up()).await.unwrap().await.unwrap()
+                        });
                     }
                 })
             })
@@ -93,7 +105,9 @@ fn room_is_told_when_a_long_task_starts() {
         held.release();
         // The first of them has left the queue, and takes as long as it likes.
         gate.wait_for(1);
-        eventually("its place is given to the one that waits", || accepted.get() == 1);
+        eventually("its place is given to the one that waits", || {
+            accepted.get() == 1
+        });
         gate.open();
         for task in tasks {
             task.join().unwrap();
@@ -183,7 +197,11 @@ fn a_spawn_may_wait_on_a_worker_of_the_pool() {
 fn no_more_tasks_wait_than_the_limit_however_many_submit() {
     watched(|| {
         const LIMIT: usize = 8;
-        let pool = Pool::builder().threads(2).queue_limit(LIMIT).build().unwrap();
+        let pool = Pool::builder()
+            .threads(2)
+            .queue_limit(LIMIT)
+            .build()
+            .unwrap();
         let (ran, shed, accepted) = (Count::default(), Count::default(), Count::default());
         thread::scope(|scope| {
             for _ in 0..4 {
@@ -248,7 +266,9 @@ fn hundreds_of_waiting_spawns_all_get_in() {
                     let spawn = pool.spawn(move || ran.up());
                     if i % 3 == 0 {
                         // Some give up while they wait.
-                        if let Ok(handle) = tokio::time::timeout(Duration::from_micros(i), spawn).await {
+                        if let Ok(handle) =
+                            tokio::time::timeout(Duration::from_micros(i), spawn).await
+                        {
                             handle.unwrap().await.unwrap();
                             return 1;
                         }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use cenote::{Pool, Status};
 
-use crate::support::{Count, Dropped, FOREVER, Gate, block_on, hold, watched, eventually};
+use crate::support::{Count, Dropped, FOREVER, Gate, block_on, eventually, hold, watched};
 
 struct Counting(Count);
 
@@ -103,7 +103,11 @@ fn a_handle_that_was_polled_can_be_joined_or_dropped() {
 fn a_join_from_a_blocking_thread_sleeps_until_the_end() {
     watched(|| {
         for max_spin in [Duration::ZERO, Duration::from_micros(20)] {
-            let pool = Pool::builder().threads(1).max_spin(max_spin).build().unwrap();
+            let pool = Pool::builder()
+                .threads(1)
+                .max_spin(max_spin)
+                .build()
+                .unwrap();
             for i in 0..300 {
                 let gate = Gate::default();
                 let inner = gate.clone();
@@ -128,7 +132,11 @@ fn a_join_with_a_limit_gives_the_handle_back_and_loses_nothing() {
         let pool = Pool::builder().threads(1).build().unwrap();
         let held = hold(&pool, 1);
         let mut handle = pool.try_spawn(|| vec![1]).unwrap();
-        for limit in [Duration::ZERO, Duration::from_millis(2), Duration::from_micros(1)] {
+        for limit in [
+            Duration::ZERO,
+            Duration::from_millis(2),
+            Duration::from_micros(1),
+        ] {
             handle = handle.join_timeout(limit).unwrap_err();
         }
         held.let_go();
@@ -151,7 +159,11 @@ fn an_aborted_task_that_was_queued_never_runs_and_is_gone_at_once() {
             })
             .unwrap();
         assert!(handle.abort(), "it had not started");
-        assert_eq!(fate.try_recv(), Ok(thread::current().id()), "its captures are dropped");
+        assert_eq!(
+            fate.try_recv(),
+            Ok(thread::current().id()),
+            "its captures are dropped"
+        );
         assert!(!handle.abort(), "it is over");
         let error = handle.join().unwrap_err();
         assert!(error.is_aborted());
@@ -169,7 +181,10 @@ fn an_aborted_future_is_dropped_on_its_worker() {
         let pool = Pool::builder().threads(1).build().unwrap();
         let (dropped, fate) = Dropped::new();
         let gate = Gate::default();
-        let (inner, home) = (gate.clone(), pool.blocking_run(|| thread::current().id()).unwrap());
+        let (inner, home) = (
+            gate.clone(),
+            pool.blocking_run(|| thread::current().id()).unwrap(),
+        );
         gate.open();
         let handle = pool
             .try_spawn_local(move || async move {
@@ -285,7 +300,9 @@ fn dropped_and_detached_tasks_run_and_their_results_are_dropped_on_the_worker() 
         let (third, third_fate) = Dropped::new();
         drop(pool.try_spawn(move || first).unwrap());
         pool.try_spawn(move || second).unwrap().detach();
-        pool.try_spawn_local(move || async move { third }).unwrap().detach();
+        pool.try_spawn_local(move || async move { third })
+            .unwrap()
+            .detach();
         held.let_go();
         assert_eq!(first_fate.recv().unwrap(), home);
         assert_eq!(second_fate.recv().unwrap(), home);
@@ -336,13 +353,19 @@ fn joins_may_be_nested_on_a_single_worker() {
             return 0;
         }
         let on = pool.clone();
-        1 + on.try_spawn(move || depth(pool, left - 1)).unwrap().join().unwrap()
+        1 + on
+            .try_spawn(move || depth(pool, left - 1))
+            .unwrap()
+            .join()
+            .unwrap()
     }
     watched(|| {
         let pool = Pool::builder().threads(1).build().unwrap();
         let on = pool.clone();
         assert_eq!(pool.blocking_run(move || depth(on, 50)).unwrap(), 50);
-        eventually("they are counted", || pool.stats().outcomes().completed == 51);
+        eventually("they are counted", || {
+            pool.stats().outcomes().completed == 51
+        });
         eventually("nothing runs", || pool.stats().running == 0);
     });
 }
@@ -357,7 +380,10 @@ fn nested_joins_use_no_pool_up_whatever_its_size() {
             let on = pool.clone();
             pool.try_spawn(move || tree(&on, depth - 1)).unwrap()
         });
-        children.into_iter().map(|child| child.join().unwrap()).sum()
+        children
+            .into_iter()
+            .map(|child| child.join().unwrap())
+            .sum()
     }
     watched(|| {
         for threads in 1..=3 {
@@ -380,7 +406,11 @@ fn a_stateful_closure_that_joins_another_on_the_only_worker_is_refused() {
         let code = pool
             .try_spawn_with(move |_: &mut i32| {
                 // The state is lent to this closure, so nobody can ever run the other one while this waits.
-                on.try_spawn_with(|_| ()).unwrap().join().unwrap_err().code()
+                on.try_spawn_with(|_| ())
+                    .unwrap()
+                    .join()
+                    .unwrap_err()
+                    .code()
             })
             .unwrap()
             .join();
@@ -394,7 +424,9 @@ fn blocking_for_a_future_that_lives_on_the_same_worker_is_refused() {
         let pool = Pool::builder().threads(1).build().unwrap();
         let waits = pool.try_spawn_local(pending::<()>).unwrap();
         let abort = waits.abort_handle();
-        let code = pool.blocking_run(move || waits.join().unwrap_err().code()).unwrap();
+        let code = pool
+            .blocking_run(move || waits.join().unwrap_err().code())
+            .unwrap();
         assert_eq!(code, "CENOTE_WOULD_DEADLOCK");
         abort.abort();
     });

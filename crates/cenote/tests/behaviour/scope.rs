@@ -32,8 +32,17 @@ fn tasks_borrow_and_change_what_outlives_the_scope() {
                 }
             });
         }
-        assert!(numbers.iter().zip(10..).all(|(&number, expected)| number == expected));
-        assert_eq!(elsewhere.get(), 1_000, "a caller that is no worker runs none itself");
+        assert!(
+            numbers
+                .iter()
+                .zip(10..)
+                .all(|(&number, expected)| number == expected)
+        );
+        assert_eq!(
+            elsewhere.get(),
+            1_000,
+            "a caller that is no worker runs none itself"
+        );
     });
 }
 
@@ -43,8 +52,14 @@ fn a_scope_returns_its_value_and_its_tasks_theirs() {
         let pool = of(2);
         let words = ["a".to_owned(), "bc".to_owned()];
         let lengths = pool.scope(|scope| {
-            let handles: Vec<_> = words.iter().map(|word| scope.spawn(|| word.len())).collect();
-            handles.into_iter().map(|handle| handle.join().unwrap()).collect::<Vec<_>>()
+            let handles: Vec<_> = words
+                .iter()
+                .map(|word| scope.spawn(|| word.len()))
+                .collect();
+            handles
+                .into_iter()
+                .map(|handle| handle.join().unwrap())
+                .collect::<Vec<_>>()
         });
         assert_eq!(lengths, [1, 2]);
     });
@@ -135,7 +150,10 @@ fn a_panic_of_the_scope_itself_comes_after_its_tasks_have_ended() {
                 panic!("as it is meant to");
             })
         }));
-        assert_eq!(caught.unwrap_err().downcast_ref::<&str>(), Some(&"as it is meant to"));
+        assert_eq!(
+            caught.unwrap_err().downcast_ref::<&str>(),
+            Some(&"as it is meant to")
+        );
         assert_eq!(ran.get(), 50);
     });
 }
@@ -175,7 +193,10 @@ fn scopes_may_be_nested_on_a_single_worker() {
             let numbers: Vec<u64> = (0..1_000).collect();
             assert_eq!(sum(&pool, &numbers), 499_500);
             let on = pool.clone();
-            assert_eq!(pool.blocking_run(move || sum(&on, &numbers)).unwrap(), 499_500);
+            assert_eq!(
+                pool.blocking_run(move || sum(&on, &numbers)).unwrap(),
+                499_500
+            );
         }
     });
 }
@@ -257,7 +278,12 @@ fn a_shutdown_ends_the_scope_and_tells_of_tasks_that_never_ran() {
                 });
                 running.join().unwrap();
                 let reason = queued.join().unwrap_err();
-                assert!(reason.downcast_ref::<String>().unwrap().contains("cancelled"));
+                assert!(
+                    reason
+                        .downcast_ref::<String>()
+                        .unwrap()
+                        .contains("cancelled")
+                );
             });
             assert_eq!(never.get(), 0);
         });

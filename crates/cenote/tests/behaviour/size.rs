@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use cenote::{LaneConfig, Pool};
 
+use crate::support::{Count, FOREVER, Gate, eventually, hold, watched};
 #[cfg(target_os = "linux")]
 use crate::support::{alone, process, thread_names};
-use crate::support::{Count, FOREVER, Gate, eventually, hold, watched};
 
 const SOON: Duration = Duration::from_millis(1);
 
@@ -37,7 +37,9 @@ fn options_out_of_their_range_are_refused() {
         Pool::builder().lane("", LaneConfig::new()).build(),
     ];
     for (number, pool) in refused.into_iter().enumerate() {
-        let error = pool.err().unwrap_or_else(|| panic!("number {number} was accepted"));
+        let error = pool
+            .err()
+            .unwrap_or_else(|| panic!("number {number} was accepted"));
         assert_eq!(error.code(), "CENOTE_BAD_OPTION");
     }
 }
@@ -45,7 +47,11 @@ fn options_out_of_their_range_are_refused() {
 #[test]
 fn a_pool_grows_while_its_workers_are_blocked_and_tasks_wait() {
     watched(|| {
-        let pool = Pool::builder().threads(1..=4).grow_after(SOON).build().unwrap();
+        let pool = Pool::builder()
+            .threads(1..=4)
+            .grow_after(SOON)
+            .build()
+            .unwrap();
         let gate = Gate::default();
         let tasks: Vec<_> = (0..6)
             .map(|_| {
@@ -73,7 +79,9 @@ fn a_pool_does_not_grow_for_short_tasks() {
             .grow_after(Duration::from_secs(20))
             .build()
             .unwrap();
-        let handles: Vec<_> = (0..5_000).map(|i| pool.try_spawn(move || i).unwrap()).collect();
+        let handles: Vec<_> = (0..5_000)
+            .map(|i| pool.try_spawn(move || i).unwrap())
+            .collect();
         for (i, handle) in handles.into_iter().enumerate() {
             assert_eq!(handle.join().unwrap(), i);
         }
@@ -196,7 +204,10 @@ fn threads_are_named_and_their_hooks_run_around_all_else() {
         assert_eq!(name.unwrap(), "press number 0");
         assert_eq!(pool.stats().workers[0].name, "press number 0");
         assert!(pool.blocking_close(FOREVER).is_clean());
-        assert_eq!(*events.lock().unwrap(), [("start", 0), ("state", 0), ("stop", 0)]);
+        assert_eq!(
+            *events.lock().unwrap(),
+            [("start", 0), ("state", 0), ("stop", 0)]
+        );
     });
 }
 
@@ -209,7 +220,11 @@ fn threads_have_the_stack_they_were_given() {
     }
     watched(|| {
         // Four times the default's, of which it needs more than twice.
-        let pool = Pool::builder().threads(1).stack_size(16 << 20).build().unwrap();
+        let pool = Pool::builder()
+            .threads(1)
+            .stack_size(16 << 20)
+            .build()
+            .unwrap();
         pool.blocking_run(|| deep(100)).unwrap();
     });
 }
@@ -249,7 +264,11 @@ fn a_pool_has_the_threads_it_says_and_none_after_its_end() {
 #[cfg(target_os = "linux")]
 #[test]
 fn when_not_one_thread_can_be_started_the_pool_is_not_built() {
-    let error = Pool::builder().threads(2).stack_size(1 << 46).build().unwrap_err();
+    let error = Pool::builder()
+        .threads(2)
+        .stack_size(1 << 46)
+        .build()
+        .unwrap_err();
     assert_eq!(error.code(), "CENOTE_THREAD_SPAWN");
     assert!(std::error::Error::source(&error).is_some());
 }
@@ -264,7 +283,11 @@ fn when_only_some_threads_can_be_started_nothing_is_lost() {
 
     alone(|| {
         // Threads that are started before have their stacks already: the timer's among them.
-        let warm = Pool::builder().threads(1..=2).grow_after(SOON).build().unwrap();
+        let warm = Pool::builder()
+            .threads(1..=2)
+            .grow_after(SOON)
+            .build()
+            .unwrap();
         hold(&warm, 2).release();
         let limit = getrlimit(Resource::As);
         let used = process("VmSize") << 10;

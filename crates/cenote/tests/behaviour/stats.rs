@@ -33,12 +33,22 @@ fn the_histograms_have_each_task_once() {
         assert!(pool.blocking_close(FOREVER).is_clean());
         let stats = pool.stats();
         assert_eq!(stats.outcomes().completed, 2_000);
-        assert_eq!((stats.queue_wait.count(), stats.run_time.count()), (2_000, 2_000));
+        assert_eq!(
+            (stats.queue_wait.count(), stats.run_time.count()),
+            (2_000, 2_000)
+        );
         assert_eq!(stats.lanes[1].run_time.count(), 500);
         assert_eq!(stats.lanes[0].queue_wait.count(), 1_500);
-        let by_worker: u64 = stats.workers.iter().map(|worker| worker.tasks.completed).sum();
+        let by_worker: u64 = stats
+            .workers
+            .iter()
+            .map(|worker| worker.tasks.completed)
+            .sum();
         assert_eq!(by_worker, 2_000);
-        assert_eq!((stats.queued, stats.running, stats.background, stats.threads), (0, 0, 0, 0));
+        assert_eq!(
+            (stats.queued, stats.running, stats.background, stats.threads),
+            (0, 0, 0, 0)
+        );
     });
 }
 
@@ -56,7 +66,14 @@ fn every_outcome_is_counted_where_it_belongs() {
         assert!(late.unwrap().join().unwrap_err().is_timed_out());
         let held = hold(&pool, 1);
         let expires = pool.task().queue_timeout(Duration::from_millis(2));
-        assert!(expires.try_spawn(|| ()).unwrap().join().unwrap_err().is_expired());
+        assert!(
+            expires
+                .try_spawn(|| ())
+                .unwrap()
+                .join()
+                .unwrap_err()
+                .is_expired()
+        );
         assert!(pool.try_spawn(|| ()).unwrap().abort());
         let cancelled = pool.try_spawn(|| ()).unwrap();
         assert!(pool.try_spawn(|| ()).unwrap_err().is_full());
@@ -108,7 +125,11 @@ fn wait_and_run_times_are_told_apart() {
 fn wakes_of_sleeping_workers_are_recorded() {
     watched(|| {
         for local in [false, true] {
-            let pool = Pool::builder().threads(1).max_spin(Duration::ZERO).build().unwrap();
+            let pool = Pool::builder()
+                .threads(1)
+                .max_spin(Duration::ZERO)
+                .build()
+                .unwrap();
             pool.blocking_run(move || {
                 if local {
                     cenote::detach(std::future::pending());
@@ -117,7 +138,11 @@ fn wakes_of_sleeping_workers_are_recorded() {
             .unwrap();
             let parks = || {
                 let stages = pool.stats().workers[0].stages;
-                if local { stages.parks_driver } else { stages.parks_futex }
+                if local {
+                    stages.parks_driver
+                } else {
+                    stages.parks_futex
+                }
             };
             for _ in 0..20 {
                 let before = parks();
@@ -140,7 +165,10 @@ fn what_is_so_now_is_shown_now() {
         eventually("both idle", || pool.stats().idle == 2);
         let held = hold(&pool, 1);
         let stats = pool.stats();
-        assert_eq!((stats.threads, stats.idle, stats.running, stats.queued), (2, 1, 1, 0));
+        assert_eq!(
+            (stats.threads, stats.idle, stats.running, stats.queued),
+            (2, 1, 1, 0)
+        );
         let gate = Gate::default();
         let inner = gate.clone();
         let other = pool.try_spawn(move || inner.pass()).unwrap();

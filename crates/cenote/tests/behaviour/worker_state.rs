@@ -98,11 +98,25 @@ fn a_state_that_is_lent_or_of_another_type_is_not_lent() {
             .worker_state(|_| Ok::<_, io::Error>(5_u8))
             .build()
             .unwrap();
-        let twice = pool.try_spawn_with(|_: &mut u8| with_state(|_: &mut u8| ())).unwrap();
-        assert!(twice.join().unwrap_err().to_string().contains("lent already"));
+        let twice = pool
+            .try_spawn_with(|_: &mut u8| with_state(|_: &mut u8| ()))
+            .unwrap();
+        assert!(
+            twice
+                .join()
+                .unwrap_err()
+                .to_string()
+                .contains("lent already")
+        );
         let other = pool.blocking_run(|| with_state(|_: &mut u16| ()));
         assert!(other.unwrap_err().to_string().contains("u16"));
-        assert_eq!(pool.try_spawn_with(|state: &mut u8| *state).unwrap().join().unwrap(), 5);
+        assert_eq!(
+            pool.try_spawn_with(|state: &mut u8| *state)
+                .unwrap()
+                .join()
+                .unwrap(),
+            5
+        );
     });
 }
 
@@ -119,7 +133,9 @@ fn a_panic_leaves_the_state_to_the_next_task() {
             panic!("as it is meant to");
         });
         assert!(panics.unwrap().join().is_err());
-        let next = pool.try_spawn_with(|state: &mut Vec<i32>| state.clone()).unwrap();
+        let next = pool
+            .try_spawn_with(|state: &mut Vec<i32>| state.clone())
+            .unwrap();
         assert_eq!(next.join().unwrap(), [1, 2]);
     });
 }
@@ -140,7 +156,11 @@ fn a_state_is_dropped_on_its_worker_after_its_tasks_and_futures() {
                 .build()
                 .unwrap();
             let state_fate = state_fate.recv().unwrap();
-            let home = pool.try_spawn_with(|state| state.home).unwrap().join().unwrap();
+            let home = pool
+                .try_spawn_with(|state| state.home)
+                .unwrap()
+                .join()
+                .unwrap();
             pool.blocking_run(move || {
                 cenote::detach(async move {
                     struct Last(Option<Dropped>);
@@ -199,7 +219,13 @@ fn an_init_that_fails_is_tried_again() {
             .init_retries(2)
             .build()
             .unwrap();
-        assert_eq!(pool.try_spawn_with(|state: &mut usize| *state).unwrap().join().unwrap(), 3);
+        assert_eq!(
+            pool.try_spawn_with(|state: &mut usize| *state)
+                .unwrap()
+                .join()
+                .unwrap(),
+            3
+        );
         assert_eq!(attempts.get(), 3);
         assert_eq!(pool.stats().init_failures, 2);
     });
@@ -240,12 +266,24 @@ fn a_pool_runs_with_the_workers_that_could_make_their_state() {
     watched(|| {
         let pool = Pool::builder()
             .threads(3)
-            .worker_state(|info| if info.index == 1 { Ok(info.index) } else { Err("no") })
+            .worker_state(|info| {
+                if info.index == 1 {
+                    Ok(info.index)
+                } else {
+                    Err("no")
+                }
+            })
             .init_retries(0)
             .build()
             .unwrap();
         for _ in 0..100 {
-            assert_eq!(pool.try_spawn_with(|state: &mut usize| *state).unwrap().join().unwrap(), 1);
+            assert_eq!(
+                pool.try_spawn_with(|state: &mut usize| *state)
+                    .unwrap()
+                    .join()
+                    .unwrap(),
+                1
+            );
         }
         assert!(pool.stats().init_failures >= 2);
         assert!(pool.blocking_close(FOREVER).is_clean());
@@ -261,7 +299,11 @@ fn growth_that_fails_to_make_its_state_loses_nothing() {
             .threads(1..=3)
             .grow_after(std::time::Duration::from_millis(1))
             .worker_state(move |info| {
-                if failing.load(Ordering::SeqCst) { Err("no more") } else { Ok(info.index) }
+                if failing.load(Ordering::SeqCst) {
+                    Err("no more")
+                } else {
+                    Ok(info.index)
+                }
             })
             .init_retries(0)
             .build()
@@ -281,5 +323,11 @@ fn growth_that_fails_to_make_its_state_loses_nothing() {
 #[test]
 fn tasks_of_a_pool_without_a_state_are_handed_nothing() {
     let pool = Pool::builder().threads(1).build().unwrap();
-    assert_eq!(pool.try_spawn_with(|(): &mut ()| 1).unwrap().join().unwrap(), 1);
+    assert_eq!(
+        pool.try_spawn_with(|(): &mut ()| 1)
+            .unwrap()
+            .join()
+            .unwrap(),
+        1
+    );
 }

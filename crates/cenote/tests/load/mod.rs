@@ -87,7 +87,9 @@ pub(crate) fn shapes() -> Vec<(&'static str, Shape)> {
 /// How many seconds all shapes together are to take.
 pub(crate) fn seconds(default: f64) -> f64 {
     match std::env::var("CENOTE_STRESS_SECONDS") {
-        Ok(text) => text.parse().expect("CENOTE_STRESS_SECONDS is a number of seconds"),
+        Ok(text) => text
+            .parse()
+            .expect("CENOTE_STRESS_SECONDS is a number of seconds"),
         Err(_) => default,
     }
 }
@@ -153,7 +155,9 @@ fn busy(times: u64) {
 
 /// Puts a pool of that shape under load for `time`, and checks that nothing was lost.
 pub(crate) fn stress(name: &str, shape: &Shape, time: Duration, seed: u64) {
-    let narrow = LaneConfig::new().max_running(1).queue_limit(shape.queue_limit.min(2));
+    let narrow = LaneConfig::new()
+        .max_running(1)
+        .queue_limit(shape.queue_limit.min(2));
     let pool = Pool::builder()
         .threads(shape.threads.clone())
         .max_spin(shape.max_spin)
@@ -191,7 +195,11 @@ pub(crate) fn stress(name: &str, shape: &Shape, time: Duration, seed: u64) {
                 // The same for all, so that they choose the same kind of round.
                 let mut rounds = Random::new(!seed);
                 while !last_round.load(Ordering::Relaxed) {
-                    let tasks = if rounds.one_in(4) { 60 } else { 1 + random.below(3) };
+                    let tasks = if rounds.one_in(4) {
+                        60
+                    } else {
+                        1 + random.below(3)
+                    };
                     round(run, &mut random, tasks);
                     if random.one_in(3) {
                         // Workers fall asleep in between, more or less deeply.
@@ -206,13 +214,21 @@ pub(crate) fn stress(name: &str, shape: &Shape, time: Duration, seed: u64) {
         }
     });
     let report = run.pool.blocking_close(NO_PROGRESS);
-    assert!(report.is_clean(), "{name}: {report}\n{:#?}", run.pool.stats());
+    assert!(
+        report.is_clean(),
+        "{name}: {report}\n{:#?}",
+        run.pool.stats()
+    );
     run.over.store(true, Ordering::Relaxed);
     watchdog.thread().unpark();
     watchdog.join().unwrap();
     let accepted = run.accepted.load(Ordering::Relaxed);
     assert!(accepted > 0);
-    assert_eq!(run.dropped.load(Ordering::Relaxed), accepted, "{name}: captures");
+    assert_eq!(
+        run.dropped.load(Ordering::Relaxed),
+        accepted,
+        "{name}: captures"
+    );
     let outcomes = run.pool.stats().outcomes();
     assert_eq!(outcomes.settled(), accepted, "{name}: {outcomes:?}");
     assert!(run.bodies.load(Ordering::Relaxed) >= outcomes.completed);
@@ -300,7 +316,8 @@ fn is_known(error: &JoinError) -> bool {
 fn submit(run: &Arc<Run>, random: &mut Random) -> Option<JoinHandle<u64>> {
     let lane = &run.lanes[[0, 0, 1, 2][random.below(4) as usize]];
     let mut task = lane.task();
-    task = task.priority([Priority::High, Priority::Normal, Priority::Low][random.below(3) as usize]);
+    task =
+        task.priority([Priority::High, Priority::Normal, Priority::Low][random.below(3) as usize]);
     if random.one_in(8) {
         task = task.queue_timeout(Duration::from_micros(random.below(400)));
     }
@@ -317,7 +334,11 @@ fn submit(run: &Arc<Run>, random: &mut Random) -> Option<JoinHandle<u64>> {
         bodies.fetch_add(1, Ordering::Relaxed);
         progress.fetch_add(1, Ordering::Relaxed);
     };
-    let times = if random.one_in(10) { 20_000 } else { random.below(200) };
+    let times = if random.one_in(10) {
+        20_000
+    } else {
+        random.below(200)
+    };
     let blocks = random.one_in(2);
     let handle = match random.below(10) {
         0..5 => {
@@ -327,7 +348,14 @@ fn submit(run: &Arc<Run>, random: &mut Random) -> Option<JoinHandle<u64>> {
                 busy(times);
                 7
             };
-            accepted(run, if blocks { task.blocking_spawn(work) } else { task.try_spawn(work) })
+            accepted(
+                run,
+                if blocks {
+                    task.blocking_spawn(work)
+                } else {
+                    task.try_spawn(work)
+                },
+            )
         }
         5 => {
             let work = move |state: &mut u64| {
@@ -336,7 +364,14 @@ fn submit(run: &Arc<Run>, random: &mut Random) -> Option<JoinHandle<u64>> {
                 *state += 1;
                 7
             };
-            accepted(run, if blocks { task.blocking_spawn_with(work) } else { task.try_spawn_with(work) })
+            accepted(
+                run,
+                if blocks {
+                    task.blocking_spawn_with(work)
+                } else {
+                    task.try_spawn_with(work)
+                },
+            )
         }
         6..8 => {
             let work = move || async move {
@@ -350,7 +385,14 @@ fn submit(run: &Arc<Run>, random: &mut Random) -> Option<JoinHandle<u64>> {
                 }
                 7
             };
-            accepted(run, if blocks { task.blocking_spawn_local(work) } else { task.try_spawn_local(work) })
+            accepted(
+                run,
+                if blocks {
+                    task.blocking_spawn_local(work)
+                } else {
+                    task.try_spawn_local(work)
+                },
+            )
         }
         8 => {
             // Leaves something behind.
@@ -362,7 +404,14 @@ fn submit(run: &Arc<Run>, random: &mut Random) -> Option<JoinHandle<u64>> {
                 });
                 7
             };
-            accepted(run, if blocks { task.blocking_spawn(work) } else { task.try_spawn(work) })
+            accepted(
+                run,
+                if blocks {
+                    task.blocking_spawn(work)
+                } else {
+                    task.try_spawn(work)
+                },
+            )
         }
         _ => {
             // Waits for another one from inside.
@@ -371,14 +420,24 @@ fn submit(run: &Arc<Run>, random: &mut Random) -> Option<JoinHandle<u64>> {
                 let _tracked = tracked;
                 ran();
                 let inner = Tracked(Arc::clone(&on.dropped));
-                let nested = accepted(&on, on.lanes[0].try_spawn(move || {
+                let bodies = Arc::clone(&on.bodies);
+                let nested = on.lanes[0].try_spawn(move || {
                     let _inner = inner;
+                    bodies.fetch_add(1, Ordering::Relaxed);
                     busy(times);
                     7
-                }));
+                });
+                let nested = accepted(&on, nested);
                 nested.map_or(7, |nested| nested.join().unwrap())
             };
-            accepted(run, if blocks { task.blocking_spawn(work) } else { task.try_spawn(work) })
+            accepted(
+                run,
+                if blocks {
+                    task.blocking_spawn(work)
+                } else {
+                    task.try_spawn(work)
+                },
+            )
         }
     };
     if let Some(token) = token
@@ -391,7 +450,10 @@ fn submit(run: &Arc<Run>, random: &mut Random) -> Option<JoinHandle<u64>> {
 }
 
 /// Counts a task that was accepted.
-fn accepted<T, F>(run: &Run, spawned: Result<JoinHandle<T>, SpawnError<F>>) -> Option<JoinHandle<T>> {
+fn accepted<T, F>(
+    run: &Run,
+    spawned: Result<JoinHandle<T>, SpawnError<F>>,
+) -> Option<JoinHandle<T>> {
     match spawned {
         Ok(handle) => {
             run.accepted.fetch_add(1, Ordering::Relaxed);
@@ -399,7 +461,11 @@ fn accepted<T, F>(run: &Run, spawned: Result<JoinHandle<T>, SpawnError<F>>) -> O
         }
         Err(refused) => {
             // Closed only for tasks that spawn while the load is over.
-            assert!(refused.is_full() || run.pool.is_closed(), "{}", refused.code());
+            assert!(
+                refused.is_full() || run.pool.is_closed(),
+                "{}",
+                refused.code()
+            );
             // What it had captured was never accepted.
             drop(refused.into_inner());
             run.dropped.fetch_sub(1, Ordering::Relaxed);

@@ -41,7 +41,10 @@ pub(crate) fn watched(test: impl FnOnce() + Send + 'static) {
 /// Runs a test in a process of its own, where it may count threads and set limits.
 pub(crate) fn alone(test: impl FnOnce() + Send + 'static) {
     const ALONE: &str = "CENOTE_TEST_ALONE";
-    let name = thread::current().name().expect("tests have names").to_owned();
+    let name = thread::current()
+        .name()
+        .expect("tests have names")
+        .to_owned();
     if std::env::var(ALONE).is_ok_and(|alone| alone == name) {
         return watched(test);
     }
@@ -52,7 +55,11 @@ pub(crate) fn alone(test: impl FnOnce() + Send + 'static) {
         .unwrap();
     let text = String::from_utf8_lossy(&output.stdout);
     let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{}\n{text}\n{errors}", output.status);
+    assert!(
+        output.status.success(),
+        "{}\n{text}\n{errors}",
+        output.status
+    );
     assert!(text.contains("1 passed"), "the child ran no test:\n{text}");
 }
 
@@ -69,6 +76,12 @@ pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
 pub(crate) fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     let since = Instant::now();
     while !holds() {
+        #[cfg(target_os = "linux")]
+        assert!(
+            since.elapsed() < LIMIT / 2,
+            "never: {what}; threads: {:?}",
+            thread_names()
+        );
         assert!(since.elapsed() < LIMIT / 2, "never: {what}");
         thread::sleep(Duration::from_micros(300));
     }
