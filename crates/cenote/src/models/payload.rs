@@ -42,6 +42,9 @@ pub(super) struct Tracked {
     cell: UnsafeCell<()>,
 }
 
+// SAFETY: there is nothing in it but the checker's own record, and the checker runs one thread at a time.
+unsafe impl Sync for Tracked {}
+
 impl Tracked {
     pub(super) fn new() -> Self {
         LIVE.set(LIVE.get() + 1);

@@ -696,13 +696,18 @@ impl<S: 'static> Builder<S> {
         let dispatch = Dispatch::new(queues, threads.max);
         let shared = Arc::new(Shared::new(config, dispatch, names, fork::generation()));
         let pool = Pool::from_shared(Arc::clone(&shared));
-        for started in 0..threads.min {
-            if let Err(error) = shared.start_thread() {
-                if started == 0 {
-                    return Err(BuildError(BuildCause::Thread(error)));
-                }
-                break;
+        // All places first: a worker that fails at once is not the last of the pool while others are still to be started.
+        let places: Vec<usize> = (0..threads.min).filter_map(|_| shared.life.reserve()).collect();
+        let mut started = 0;
+        let mut refused = None;
+        for place in places {
+            match shared.start_reserved(place) {
+                Ok(()) => started += 1,
+                Err(error) => refused = Some(error),
             }
+        }
+        if let (0, Some(error)) = (started, refused) {
+            return Err(BuildError(BuildCause::Thread(error)));
         }
         if waits_for_state {
             shared.life.wait_until_started();

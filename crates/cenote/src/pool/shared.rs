@@ -243,9 +243,14 @@ impl Shared {
 
     /// Starts a thread for a vacant place. `Ok(false)`: there is none.
     pub(crate) fn start_thread(self: &Arc<Self>) -> io::Result<bool> {
-        let Some(index) = self.life.reserve() else {
-            return Ok(false);
-        };
+        match self.life.reserve() {
+            Some(index) => self.start_reserved(index).map(|()| true),
+            None => Ok(false),
+        }
+    }
+
+    /// Starts a thread for a place that was taken for it.
+    pub(crate) fn start_reserved(self: &Arc<Self>, index: usize) -> io::Result<()> {
         // The function that names threads is the user's, and std panics at a name with a NUL.
         let started = catch_unwind(AssertUnwindSafe(|| worker::start(Arc::clone(self), index)))
             .unwrap_or_else(|payload| Err(io::Error::other(InitFailure::panic(&*payload).to_string())));
@@ -254,7 +259,7 @@ impl Shared {
             self.life.failed(index);
             return Err(error);
         }
-        Ok(true)
+        Ok(())
     }
 
     pub(crate) fn worker_started(&self, _index: usize) {

@@ -233,10 +233,16 @@ unsafe fn run<W: Work>(header: NonNull<Header>) -> Ran {
     let Stage::Work(work) = stage else {
         unreachable!("a task that starts has its work")
     };
-    work.run(Running {
+    let running = Running {
         task: TaskRef(header),
         work: PhantomData,
-    })
+    };
+    // Only now that the work is out of the stage: from here on a deadline may put a result there.
+    #[cfg(not(loom))]
+    if let Some(extra) = running.task.header().extra() {
+        extra.started(&running.task);
+    }
+    work.run(running)
 }
 
 /// Settles with an error.
@@ -435,7 +441,8 @@ impl TaskRef {
         true
     }
 
-    /// Settles a task that runs and may be settled early. False: it is settled already.
+    /// Settles a task that runs and may be settled early, after its work was taken out, which is when its deadline begins. False:
+    /// it is settled already.
     #[cfg_attr(loom, allow(dead_code, reason = "deadlines are not modelled"))]
     pub(crate) fn settle_running(&self, cause: Cause) -> bool {
         debug_assert!(self.header().meta.may_settle_early);

@@ -126,9 +126,10 @@ impl Worker {
             return;
         }
         let now = Stamp::now();
-        let since = now.nanos_since(Stamp::from_bits(self.turned.get()));
+        let turned = Stamp::from_bits(self.turned.get());
+        let since = if turned.is_none() { u64::MAX } else { now.nanos_since(turned) };
         // Early by a task, so that the turn is not late by one.
-        if since + self.average_run.get() < self.shared.config.turn_budget_nanos {
+        if since.saturating_add(self.average_run.get()) < self.shared.config.turn_budget_nanos {
             return;
         }
         self.turned.set(now.to_bits());

@@ -316,11 +316,7 @@ impl Worker {
         if extra.is_expired() {
             task.settle_queued(Cause::Expired);
         }
-        let started = header.state().start();
-        if started {
-            extra.started(task);
-        }
-        started
+        header.state().start()
     }
 
     /// Runs a task whose `start` this worker has won. `placed`: it has a place of its own among its lane's running.
@@ -336,7 +332,10 @@ impl Worker {
         CURRENT.set(outer);
         slot.lane.store(0, Ordering::Relaxed);
         slot.busy_since.store(0, Ordering::Relaxed);
-        if placed && ran != Ran::Left {
+        if ran == Ran::Left {
+            // A turn is due: the future is polled for the first time before another closure may hold it up.
+            self.turned.set(0);
+        } else if placed {
             self.shared.wake(self.shared.dispatch.ended(lane));
         }
         if outer.is_none() {
@@ -383,9 +382,6 @@ impl Worker {
             let slot = self.shared.slot(self.index);
             let outer = (slot.busy_since.load(Ordering::Relaxed), slot.lane.load(Ordering::Relaxed));
             let began = Stamp::now();
-            if let Some(extra) = header.extra() {
-                extra.started(task);
-            }
             self.run_started(task.clone(), began, !lent);
             self.record_pending();
             slot.busy_since.store(outer.0, Ordering::Relaxed);
