@@ -124,9 +124,9 @@ impl LaneQueue {
         if self.is_unlimited() {
             return true;
         }
-        // Relaxed: a count. That no place stays unused is argued at `end`.
+        // Acquire: pairs with the release in `end`: what the task before did in this place is visible to the next.
         self.running
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |running| {
+            .fetch_update(Ordering::Acquire, Ordering::Relaxed, |running| {
                 (running < self.max_running).then(|| running + 1)
             })
             .is_ok()
@@ -138,7 +138,7 @@ impl LaneQueue {
         if self.is_unlimited() {
             return false;
         }
-        // Acquire and release: what one running task did is visible to the next one in its place.
+        // Release: pairs with `begin`.
         let before = self.running.fetch_sub(1, Ordering::AcqRel);
         debug_assert!(before > 0, "more tasks of a lane ended than began");
         // Pairs with the fence in `Roster::announce`, and in `Roster::kick`: either the task that is queued meanwhile is

@@ -507,6 +507,11 @@ impl<W: Work> Running<W> {
             Err(Cause::Aborted) => Ran::Aborted,
             Err(_) => Ran::Cancelled,
         };
+        // The deadline is over, one way or the other.
+        #[cfg(not(loom))]
+        if let Some(extra) = self.task.header().extra() {
+            extra.forget();
+        }
         if self.task.header().meta.may_settle_early && !self.task.header().state.settle_running() {
             drop_quietly(result);
             return Ran::Overtaken;

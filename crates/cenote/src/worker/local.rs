@@ -279,9 +279,6 @@ impl<W: Work, U> LocalTask<W, U> {
         let future = self.future.take();
         drop_quietly(future);
         let header: &Header = running.task().header();
-        if let Some(extra) = header.extra() {
-            extra.forget();
-        }
         let ended = Ended {
             lane: usize::from(header.meta.lane),
             waited: self.began.nanos_since(Stamp::from_bits(header.submitted)),
