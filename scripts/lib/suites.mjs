@@ -5,7 +5,7 @@
 import { installRuntimes, nodes, supported } from '../../tests/matrix/runtimes.mjs';
 import { inRoot } from './root.mjs';
 import { cargo, minutes, node } from './runners.mjs';
-import { longSanitizers, sanitizers } from './sanitizers.mjs';
+import { allTests, longSanitizers, sanitizers } from './sanitizers.mjs';
 
 // The pinned runtimes are binaries for one kind of machine.
 const matrix = { missing: supported ? undefined : 'the pinned runtimes are for Linux on x64 with glibc' };
@@ -59,7 +59,7 @@ const checked = {
   CARGO_TARGET_DIR: inRoot('target', 'checked'),
   CARGO_PROFILE_RELEASE_DEBUG: 'line-tables-only',
 };
-const stress = ['-p', 'cenote', '-p', 'cenote-park', '--release', '--lib', '--tests'];
+const stress = ['--release', ...allTests];
 const oneCpu = {
   prefix: ['taskset', '-c', '0'],
   missing: process.platform === 'linux' ? undefined : '`taskset` is there on Linux only',
