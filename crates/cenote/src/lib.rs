@@ -25,9 +25,21 @@ mod timer;
 #[cfg(not(loom))]
 mod worker;
 
+#[cfg(all(feature = "futures", not(loom)))]
+#[cfg_attr(docsrs, doc(cfg(feature = "futures")))]
+pub use crate::integrations::futures;
+#[cfg(all(feature = "hyper", not(loom)))]
+#[cfg_attr(docsrs, doc(cfg(feature = "hyper")))]
+pub use crate::integrations::hyper;
 #[cfg(all(feature = "metrics", not(loom)))]
 #[cfg_attr(docsrs, doc(cfg(feature = "metrics")))]
 pub use crate::integrations::metrics;
+#[cfg(all(feature = "napi", not(loom)))]
+#[cfg_attr(docsrs, doc(cfg(feature = "napi")))]
+pub use crate::integrations::napi;
+#[cfg(all(feature = "tower", not(loom)))]
+#[cfg_attr(docsrs, doc(cfg(feature = "tower")))]
+pub use crate::integrations::tower;
 #[cfg(not(loom))]
 pub use crate::{
     pool::{
@@ -35,6 +47,7 @@ pub use crate::{
         close::CloseReport,
         error::{BuildError, RunError, SpawnError},
         handle::{Lane, Pool},
+        permit::Permit,
         scope::{Scope, ScopedJoinHandle},
         task::{Priority, Task},
     },

@@ -1,4 +1,12 @@
 //! Where the pool fits into other crates, each behind the feature of its name.
 
+#[cfg(feature = "futures")]
+pub mod futures;
+#[cfg(feature = "hyper")]
+pub mod hyper;
 #[cfg(feature = "metrics")]
 pub mod metrics;
+#[cfg(feature = "napi")]
+pub mod napi;
+#[cfg(feature = "tower")]
+pub mod tower;

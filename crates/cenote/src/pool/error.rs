@@ -42,6 +42,11 @@ impl Reason {
         }
     }
 
+    /// Of a pool that was found closed.
+    pub(crate) fn closed(broken: bool) -> Self {
+        Reason::new(Refused::Closed, 0, broken)
+    }
+
     fn code(self) -> &'static str {
         match self {
             Reason::Full { .. } => "CENOTE_QUEUE_FULL",

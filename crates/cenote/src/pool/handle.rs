@@ -406,7 +406,7 @@ impl<S: 'static> Pool<S> {
         &self.handle.shared
     }
 
-    fn lane_index(&self) -> usize {
+    pub(crate) fn lane_index(&self) -> usize {
         0
     }
 
@@ -427,6 +427,22 @@ impl<S: 'static> Pool<S> {
             index,
             state: PhantomData,
         })
+    }
+
+    /// Whether no thread is left.
+    #[cfg(feature = "napi")]
+    pub(crate) fn has_ended(&self) -> bool {
+        self.shared().life.counts().all() == 0
+    }
+
+    /// The pool's own lane.
+    #[cfg(feature = "tower")]
+    pub(crate) fn main_lane(&self) -> Lane<S> {
+        Lane {
+            handle: Arc::clone(&self.handle),
+            index: self.lane_index(),
+            state: PhantomData,
+        }
     }
 
     /// Whether the pool accepts nothing any more.
@@ -503,11 +519,11 @@ impl<S: 'static> Pool<S> {
 }
 
 impl<S: 'static> Lane<S> {
-    fn shared(&self) -> &Arc<Shared> {
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
         &self.handle.shared
     }
 
-    fn lane_index(&self) -> usize {
+    pub(crate) fn lane_index(&self) -> usize {
         self.index
     }
 
@@ -551,7 +567,7 @@ fn lane_stats(shared: &Shared, lane: usize) -> LaneStats {
 /// What is of this moment.
 fn fill_in(shared: &Shared, lane: usize, stats: &mut LaneStats) {
     let queue = shared.dispatch.lane(lane);
-    stats.queued = queue.len();
+    stats.queued = shared.lanes[lane].reserved.without(|| queue.len());
     stats.queue_limit = queue.gate().limit();
     stats.max_running = (queue.max_running() != usize::MAX).then(|| queue.max_running());
     stats.running = shared

@@ -16,7 +16,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::config::{BoxError, Config};
 use super::life::{Life, Phase};
+use super::permit::Reserved;
 use crate::clock::Stamp;
+use crate::os::fork;
 use crate::queue::dispatch::{Dispatch, Wake};
 use crate::stats::{Outcome, SharedOutcomes};
 use crate::task::cell::TaskRef;
@@ -59,6 +61,8 @@ pub(crate) struct LaneInfo {
     pub(crate) name: String,
     /// Told when there is room in a queue that was full.
     pub(crate) room: Event,
+    /// Places in the queue that are held by permits.
+    pub(crate) reserved: Reserved,
     /// Tasks that were settled by no worker.
     pub(crate) outcomes: SharedOutcomes,
 }
@@ -119,6 +123,7 @@ impl Shared {
                 .map(|name| LaneInfo {
                     name,
                     room: Event::new(),
+                    reserved: Reserved::default(),
                     outcomes: SharedOutcomes::default(),
                 })
                 .collect(),
@@ -156,10 +161,70 @@ impl Shared {
 
     /// Tasks admitted and not taken, in all lanes.
     pub(crate) fn queued(&self) -> usize {
-        self.dispatch
-            .lanes()
-            .map(|lane| self.dispatch.lane(lane).gate().count())
-            .sum()
+        self.dispatch.lanes().map(|lane| self.queued_in(lane)).sum()
+    }
+
+    /// The same, of one lane.
+    pub(crate) fn queued_in(&self, lane: usize) -> usize {
+        self.lanes[lane].reserved.without(|| self.dispatch.lane(lane).gate().count())
+    }
+
+    // Permits.
+
+    /// Puts a task in a place that was reserved. It settles, whatever becomes of the pool.
+    pub(crate) fn submit_reserved(self: &Arc<Self>, task: TaskRef) {
+        let lane = usize::from(task.header().meta.lane);
+        if self.fork != fork::generation() {
+            task.settle_queued(Cause::Forked);
+            return;
+        }
+        let reserved = self.lanes[lane].reserved.remove();
+        let (wake, wanted_room) = self.dispatch.submit_reserved(task, reserved);
+        if wake.0.is_none() {
+            self.consider_growth();
+        }
+        self.wake(wake);
+        if wanted_room {
+            self.make_room(lane);
+        }
+        if self.dispatch.lane(lane).gate().is_closed() {
+            self.settle_if_ended();
+            // The place passed for a task until it was given back, as in `give_place_back`.
+            self.kick_all();
+        }
+    }
+
+    /// A place that was reserved is not needed.
+    pub(crate) fn give_place_back(&self, lane: usize) {
+        if self.fork != fork::generation() {
+            return;
+        }
+        let gate = self.dispatch.lane(lane).gate();
+        self.lanes[lane].reserved.remove();
+        if gate.release(1) {
+            self.make_room(lane);
+        }
+        // A worker that took the place for a task did not end, and who waits for the end went on waiting. One word: either this
+        // sees that the gate was closed, or whoever closes it looks after this.
+        if gate.is_closed() {
+            self.kick_all();
+            self.drained.notify(usize::MAX);
+        }
+    }
+
+    /// After a task was queued behind a closed gate: there may be no worker left that comes to it.
+    pub(crate) fn settle_if_ended(&self) {
+        // The lock of the counts puts this look after the last worker's end, or else before that worker's own look at
+        // the queues.
+        if !self.is_shut_down() && self.life.counts().all() > 0 {
+            return;
+        }
+        if self.is_broken() {
+            self.settle_queued(Cause::NoWorker, Outcome::Lost);
+        } else {
+            self.settle_queued(Cause::Cancelled, Outcome::Cancelled);
+        }
+        self.drained.notify(usize::MAX);
     }
 
     /// A task was taken from a lane's queue, and somebody waits for the room.

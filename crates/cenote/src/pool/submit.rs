@@ -139,6 +139,14 @@ impl<'a, W: Work> Submission<'a, W> {
         }
     }
 
+    /// Into a place of the queue that was reserved for it.
+    pub(crate) fn into_place(self) -> JoinHandle<W::Output> {
+        let mut candidate = self.candidate();
+        let task = candidate.task.take().expect("it has just been made");
+        candidate.shared.submit_reserved(task);
+        candidate.accepted()
+    }
+
     /// Waits for room, asynchronously. Dropped while it waits, it drops the work.
     pub(crate) async fn wait(self) -> Result<JoinHandle<W::Output>, SpawnError<W>> {
         let shared = self.shared;

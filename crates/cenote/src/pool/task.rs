@@ -183,6 +183,10 @@ impl<'a, S: 'static> Task<'a, S> {
         self
     }
 
+    pub(crate) fn into_parts(self) -> (&'a Arc<Shared>, usize, Options) {
+        (self.shared, self.lane, self.options)
+    }
+
     #[inline]
     fn submission<W>(&self, kind: Kind, needs_state: bool, work: W) -> Submission<'_, W> {
         Submission {

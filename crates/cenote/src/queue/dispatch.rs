@@ -85,6 +85,25 @@ impl Dispatch {
         Ok(Wake(self.roster.kick(kind, kind == Kind::Closure && count <= COVERED)))
     }
 
+    /// Like [`submit`](Self::submit), in a place of the queue that was reserved by an `admit` before. `reserved` is how many
+    /// such places there are besides it. True: the place was not needed, and somebody waits for it.
+    pub(crate) fn submit_reserved(&self, task: TaskRef, reserved: usize) -> (Wake, bool) {
+        let lane = &self.lanes[usize::from(task.header().meta.lane)];
+        let kind = task.header().meta.kind;
+        let mut task = task;
+        let gate = lane.gate();
+        let queued = gate.count().saturating_sub(reserved);
+        // No task is queued that this one would pass.
+        if lane.is_unlimited() && queued <= 1 && !gate.is_closed() {
+            match self.roster.offer(task, kind == Kind::Closure) {
+                Ok(sent) => return (Wake(Some(sent)), gate.release(1)),
+                Err(back) => task = back,
+            }
+        }
+        lane.push_admitted(task);
+        (Wake(self.roster.kick(kind, kind == Kind::Closure && queued <= COVERED)), false)
+    }
+
     /// The next task for a worker, and whom to send for the one after it.
     pub(crate) fn next(&self, search: Search) -> Option<(Taken, Wake)> {
         for offset in 0..self.lanes.len() {

@@ -114,6 +114,12 @@ impl LaneQueue {
         self.gate.count().saturating_sub(taken)
     }
 
+    /// Pushes a task that was admitted before.
+    pub(crate) fn push_admitted(&self, task: TaskRef) {
+        let meta = task.header().meta;
+        self.fifos[meta.kind as usize][usize::from(meta.band)].push(task);
+    }
+
     /// Any number of tasks may run at once.
     pub(crate) fn is_unlimited(&self) -> bool {
         self.max_running == usize::MAX

@@ -262,6 +262,12 @@ pub(crate) fn help_with(task: &TaskRef) -> Result<(), JoinError> {
 }
 
 impl Worker {
+    /// The thread ends: it takes no futures any more.
+    #[cfg(feature = "futures")]
+    pub(crate) fn has_ended(&self) -> bool {
+        self.ended.get()
+    }
+
     /// Whether blocking for a future's task here is waiting for this very thread.
     fn would_deadlock(&self, task: &TaskRef) -> bool {
         let lives_here = task
