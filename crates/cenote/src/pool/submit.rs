@@ -27,6 +27,8 @@ struct Candidate<'a, W: Work> {
     /// `None` once it was submitted.
     task: Option<TaskRef>,
     joiner: Option<Joiner<W::Output>>,
+    /// It is likely to be done in no time.
+    prompt: bool,
 }
 
 impl<'a, W: Work> Candidate<'a, W> {
@@ -50,6 +52,7 @@ impl<'a, W: Work> Candidate<'a, W> {
             task: Some(task),
             // SAFETY: it is the second reference, and `work` is of type `W`.
             joiner: Some(unsafe { Joiner::new(second) }),
+            prompt: false,
         }
     }
 
@@ -69,6 +72,7 @@ impl<'a, W: Work> Candidate<'a, W> {
                 if wake.0.is_none() {
                     self.shared.consider_growth();
                 }
+                self.prompt = self.shared.dispatch.is_prompt(wake);
                 self.shared.wake(wake);
                 Ok(())
             }
@@ -89,7 +93,8 @@ impl<'a, W: Work> Candidate<'a, W> {
     #[inline]
     fn accepted(mut self) -> JoinHandle<W::Output> {
         let joiner = self.joiner.take().expect("a candidate is accepted once");
-        JoinHandle::new(joiner, self.shared.config.max_spin, self.shared.fork)
+        let handle = JoinHandle::new(joiner, self.shared.config.max_spin, self.shared.fork);
+        if self.prompt { handle.prompt() } else { handle }
     }
 
     #[cold]

@@ -64,6 +64,13 @@ impl Dispatch {
         0..self.lanes.len()
     }
 
+    /// Whether a task that was just submitted is likely to be done in no time: it was handed to a worker that is awake and
+    /// runs short tasks.
+    pub(crate) fn is_prompt(&self, wake: Wake) -> bool {
+        wake.0
+            .is_some_and(|sent| !sent.asleep && self.roster.is_deputy(sent.worker))
+    }
+
     pub(crate) fn roster(&self) -> &Roster {
         &self.roster
     }

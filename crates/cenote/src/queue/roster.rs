@@ -253,6 +253,12 @@ impl Roster {
         self.relied.load(Ordering::Relaxed)
     }
 
+    /// Whether the worker is awake, and its tasks are short. A hint.
+    pub(crate) fn is_deputy(&self, worker: usize) -> bool {
+        let (group, bit) = self.place(worker);
+        group.deputies.load(Ordering::Relaxed) & bit != 0
+    }
+
     fn has_deputies(&self) -> bool {
         self.groups
             .iter()

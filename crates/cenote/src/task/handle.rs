@@ -6,6 +6,8 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
+use cenote_park::Participants;
+
 use super::blocking::{self, Awaited};
 use super::cell::{Joiner, TaskRef};
 use super::error::{Cause, JoinError};
@@ -42,14 +44,41 @@ pub struct JoinHandle<T> {
     joiner: Joiner<T>,
     max_spin: Duration,
     fork: u32,
+    /// The task is likely to be done before the thread could have gone to sleep: the first poll waits a moment for it.
+    prompt: bool,
 }
 
+/// How long a poll looks for a result that is expected at once. Less than the wake-up it saves, on either side.
+const POLL_SPIN: Duration = Duration::from_micros(3);
+
 impl<T> JoinHandle<T> {
+    pub(crate) fn prompt(mut self) -> Self {
+        self.prompt = true;
+        self
+    }
+
+    /// Looks for the result for a moment, once.
+    fn look(&mut self) {
+        if !std::mem::take(&mut self.prompt) || self.max_spin.is_zero() || !Participants::global().may_spin() {
+            return;
+        }
+        let until = Instant::now() + POLL_SPIN.min(self.max_spin);
+        loop {
+            for _ in 0..4 {
+                std::hint::spin_loop();
+            }
+            if self.joiner.is_done() || Instant::now() >= until {
+                return;
+            }
+        }
+    }
+
     pub(crate) fn new(joiner: Joiner<T>, max_spin: Duration, fork: u32) -> Self {
         JoinHandle {
             joiner,
             max_spin,
             fork,
+            prompt: false,
         }
     }
 
@@ -237,6 +266,7 @@ impl<T> Future for JoinHandle<T> {
         if self.fork != fork::generation() {
             return Poll::Ready(Err(JoinError::new(Cause::Forked)));
         }
+        self.look();
         if self.joiner.wait_with(context.waker()) {
             return Poll::Pending;
         }

@@ -244,6 +244,42 @@ fn threads_are_as_nice_as_they_were_told_and_nobody_else() {
     });
 }
 
+#[cfg(all(target_os = "linux", feature = "core_affinity"))]
+#[test]
+fn each_thread_is_pinned_to_a_cpu_of_its_own_if_it_is_told() {
+    use rustix::thread::sched_getaffinity;
+
+    watched(|| {
+        let cpus = sched_getaffinity(None).unwrap().count() as usize;
+        let pool = Pool::builder()
+            .threads(cpus)
+            .core_affinity(true)
+            .build()
+            .unwrap();
+        let gate = Gate::default();
+        let tasks: Vec<_> = (0..cpus)
+            .map(|_| {
+                let gate = gate.clone();
+                pool.try_spawn(move || {
+                    gate.pass();
+                    sched_getaffinity(None).unwrap()
+                })
+                .unwrap()
+            })
+            .collect();
+        gate.wait_for(cpus);
+        gate.open();
+        let mut taken = std::collections::HashSet::new();
+        for task in tasks {
+            let own = task.join().unwrap();
+            assert_eq!(own.count(), 1);
+            let cpu = (0..rustix::thread::CpuSet::MAX_CPU).find(|&cpu| own.is_set(cpu));
+            assert!(taken.insert(cpu), "two workers on one CPU");
+        }
+        assert_eq!(sched_getaffinity(None).unwrap().count() as usize, cpus);
+    });
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn a_pool_has_the_threads_it_says_and_none_after_its_end() {

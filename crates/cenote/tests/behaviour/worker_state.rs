@@ -10,7 +10,7 @@ use std::thread::{self, ThreadId};
 
 use cenote::{Pool, with_state};
 
-use crate::support::{Bomb, Count, Dropped, FOREVER, hold, watched};
+use crate::support::{Bomb, Count, Dropped, FOREVER, Gate, hold, watched};
 
 /// A state that is neither `Send` nor `Sync`.
 struct Local {
@@ -317,6 +317,38 @@ fn growth_that_fails_to_make_its_state_loses_nothing() {
         fail.store(false, Ordering::SeqCst);
         assert!(queued.join().unwrap() > 0);
         held.release();
+    });
+}
+
+#[test]
+fn when_the_last_worker_fails_what_is_queued_is_lost_and_the_rest_refused() {
+    watched(|| {
+        let gate = Gate::default();
+        let inner = gate.clone();
+        // Without a state `build` does not wait for the workers, so that tasks can be queued before they fail.
+        let pool = Pool::builder()
+            .threads(2)
+            .on_thread_start(move |_| {
+                inner.pass();
+                panic!("as it is meant to");
+            })
+            .build()
+            .unwrap();
+        gate.wait_for(2);
+        let closure = pool.try_spawn(|| ()).unwrap();
+        let future = pool.try_spawn_local(|| async {}).unwrap();
+        gate.open();
+        for task in [closure, future] {
+            let error = task.join().unwrap_err();
+            assert!(error.is_lost());
+            assert_eq!(error.code(), "CENOTE_NO_WORKER");
+        }
+        let refused = pool.try_spawn(|| 1).unwrap_err();
+        assert_eq!(refused.code(), "CENOTE_NO_WORKER");
+        assert!(!refused.is_closed() && !refused.is_full());
+        assert_eq!(refused.into_inner()(), 1);
+        assert_eq!(pool.stats().outcomes().lost, 2);
+        assert!(pool.blocking_close(FOREVER).is_clean());
     });
 }
 
