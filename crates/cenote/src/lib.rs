@@ -3,7 +3,11 @@
 #![deny(missing_docs)]
 #![cfg_attr(
     loom,
-    allow(unreachable_pub, dead_code, reason = "the models are of the protocol alone: much of what it serves is left out")
+    allow(
+        unreachable_pub,
+        dead_code,
+        reason = "the models are of the protocol alone: much of what it serves is left out"
+    )
 )]
 
 #[cfg(not(loom))]

@@ -29,11 +29,17 @@ fn occupy(pool: &Pool) -> (mpsc::Sender<()>, JoinHandle<()>) {
 }
 
 fn one_worker(queue_limit: usize) -> Pool {
-    Pool::builder().threads(1).queue_limit(queue_limit).build().unwrap()
+    Pool::builder()
+        .threads(1)
+        .queue_limit(queue_limit)
+        .build()
+        .unwrap()
 }
 
 fn is_pending(future: impl Future) -> bool {
-    pin!(future).poll(&mut Context::from_waker(Waker::noop())).is_pending()
+    pin!(future)
+        .poll(&mut Context::from_waker(Waker::noop()))
+        .is_pending()
 }
 
 #[test]
@@ -77,7 +83,14 @@ fn permits_run_what_they_are_given_on_idle_and_on_busy_workers() {
         .unwrap();
     for _ in 0..100 {
         assert_eq!(pool.try_reserve().unwrap().spawn(|| 1).join().unwrap(), 1);
-        assert_eq!(pool.try_reserve().unwrap().spawn_with(|forty| *forty + 2).join().unwrap(), 42);
+        assert_eq!(
+            pool.try_reserve()
+                .unwrap()
+                .spawn_with(|forty| *forty + 2)
+                .join()
+                .unwrap(),
+            42
+        );
         let local = pool.try_reserve().unwrap().spawn_local(|| async {
             tokio::task::yield_now().await;
             3
@@ -113,11 +126,19 @@ fn the_tasks_of_permits_keep_the_order_in_which_they_are_spawned() {
 #[test]
 fn the_options_of_a_reserved_task_count_from_its_spawning() {
     let pool = one_worker(4);
-    let permit = pool.task().queue_timeout(Duration::from_millis(5)).try_reserve().unwrap();
+    let permit = pool
+        .task()
+        .queue_timeout(Duration::from_millis(5))
+        .try_reserve()
+        .unwrap();
     thread::sleep(Duration::from_millis(20));
     assert_eq!(permit.spawn(|| "in time").join().unwrap(), "in time");
     let (_release, _busy) = occupy(&pool);
-    let permit = pool.task().queue_timeout(Duration::from_millis(5)).try_reserve().unwrap();
+    let permit = pool
+        .task()
+        .queue_timeout(Duration::from_millis(5))
+        .try_reserve()
+        .unwrap();
     assert!(permit.spawn(|| ()).join().unwrap_err().is_expired());
 }
 
@@ -182,7 +203,11 @@ async fn closing_ends_the_waits_for_a_permit() {
     tokio::task::yield_now().await;
     let report = pool.close(LONG).await;
     assert!(report.is_clean(), "{report}");
-    let refused = tokio::time::timeout(LONG, waiting).await.unwrap().unwrap().unwrap_err();
+    let refused = tokio::time::timeout(LONG, waiting)
+        .await
+        .unwrap()
+        .unwrap()
+        .unwrap_err();
     assert!(refused.is_closed());
     assert!(pool.try_reserve().unwrap_err().is_closed());
     drop(permit);
@@ -278,7 +303,11 @@ fn an_idle_thread_retires_beside_a_permit_and_no_thread_is_started_for_one() {
 fn permits_and_tasks_and_the_end_all_at_once() {
     const LIMIT: usize = 3;
     for round in 0..200 {
-        let pool = Pool::builder().threads(1 + round % 3).queue_limit(LIMIT).build().unwrap();
+        let pool = Pool::builder()
+            .threads(1 + round % 3)
+            .queue_limit(LIMIT)
+            .build()
+            .unwrap();
         let held = Arc::new(AtomicUsize::new(0));
         let start = Arc::new(Barrier::new(5));
         let workers: Vec<_> = (0..4)
@@ -331,7 +360,10 @@ fn permits_and_tasks_and_the_end_all_at_once() {
             let report = pool.blocking_close(LONG);
             assert!(report.is_clean(), "{report}");
         }
-        let settled: usize = workers.into_iter().map(|worker| worker.join().unwrap()).sum();
+        let settled: usize = workers
+            .into_iter()
+            .map(|worker| worker.join().unwrap())
+            .sum();
         assert!(settled > 0 || round % 2 == 0);
         let report = pool.blocking_close(LONG);
         assert!(report.is_clean(), "{report}");

@@ -1,7 +1,5 @@
-//! Pools that are built and dropped by the thousand leave nothing behind: no thread, no file, no memory. A binary of
+//! Pools that are built and dropped by the thousands leave nothing behind: no thread, no file, no memory. A binary of
 //! its own: it counts what the whole process has.
-//!
-//! It builds 1,000 pools, or 10,000 with `CENOTE_LONG=1`.
 #![cfg(all(target_os = "linux", not(loom)))]
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
 
@@ -37,6 +35,8 @@ unsafe impl GlobalAlloc for Counting {
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
+
+const POOLS: usize = 10_000;
 
 /// One pool's life, in one of several forms.
 fn live(number: usize) {
@@ -82,8 +82,6 @@ fn live(number: usize) {
 
 #[test]
 fn pools_that_come_and_go_leave_nothing_behind() {
-    let long = std::env::var("CENOTE_LONG").is_ok_and(|value| value == "1");
-    let pools = if long { 10_000 } else { 1_000 };
     let threads = process("Threads");
     let gone = || {
         // The last pool's threads, and the timer's, which lingers for a second.
@@ -95,7 +93,7 @@ fn pools_that_come_and_go_leave_nothing_behind() {
     // Among them the pipe that tokio makes for signals.
     let files = open_files();
     let (allocated, resident) = (ALLOCATED.load(Ordering::Relaxed), process("VmRSS"));
-    for number in 0..pools {
+    for number in 0..POOLS {
         live(number);
         if number % 50 == 0 {
             // Their threads end in the background; not too many at once.
@@ -105,9 +103,9 @@ fn pools_that_come_and_go_leave_nothing_behind() {
     gone();
     let left = ALLOCATED.load(Ordering::Relaxed).saturating_sub(allocated);
     let grown = process("VmRSS").saturating_sub(resident);
-    println!("{pools} pools; {left} bytes more are allocated, {grown} KiB more resident");
+    println!("{POOLS} pools; {left} bytes more are allocated, {grown} KiB more resident");
     assert_eq!(open_files(), files);
-    assert!(left < 16 * pools, "{left} bytes are left of {pools} pools");
+    assert!(left < 16 * POOLS, "{left} bytes are left of {POOLS} pools");
     // The allocator keeps some of what it was given back.
-    assert!(grown < 32 * 1024, "{grown} KiB are left of {pools} pools");
+    assert!(grown < 32 * 1024, "{grown} KiB are left of {POOLS} pools");
 }

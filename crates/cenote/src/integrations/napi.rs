@@ -109,7 +109,10 @@ impl Runtime {
 
     /// Changes what the pool for blocking work is built with. Called for each start.
     #[must_use]
-    pub fn configure_blocking(mut self, f: impl Fn(Builder) -> Builder + Send + Sync + 'static) -> Self {
+    pub fn configure_blocking(
+        mut self,
+        f: impl Fn(Builder) -> Builder + Send + Sync + 'static,
+    ) -> Self {
         self.blocking = Box::new(f);
         self
     }
@@ -149,7 +152,9 @@ impl fmt::Debug for Runtime {
             Stage::Running(_) => "running",
             Stage::Stopping(_) => "stopping",
         };
-        f.debug_struct("Runtime").field("stage", &stage).finish_non_exhaustive()
+        f.debug_struct("Runtime")
+            .field("stage", &stage)
+            .finish_non_exhaustive()
     }
 }
 
@@ -229,7 +234,10 @@ fn failure(message: impl fmt::Display) -> Error {
 // destructor of ours can run code that is gone. Beyond that, `finish_shutdown` returns `Ok` after every thread of the pools has
 // ended its work, with which each task and closure is run or dropped; it does not on a thread of theirs, which the pin covers.
 unsafe impl AsyncRuntime for Runtime {
-    fn spawn(&self, task: AsyncRuntimeTask) -> std::result::Result<(), AsyncRuntimeRejection<AsyncRuntimeTask>> {
+    fn spawn(
+        &self,
+        task: AsyncRuntimeTask,
+    ) -> std::result::Result<(), AsyncRuntimeRejection<AsyncRuntimeTask>> {
         let pools = match self.running() {
             Ok(pools) => pools,
             Err(error) => return Err(AsyncRuntimeRejection::new(task, error)),
@@ -260,7 +268,9 @@ unsafe impl AsyncRuntime for Runtime {
         let mut stage = self.stage.lock();
         match &*stage {
             Stage::Running(_) => return Ok(()),
-            Stage::Stopping(_) => return Err(failure("the addon's cenote runtime is being shut down")),
+            Stage::Stopping(_) => {
+                return Err(failure("the addon's cenote runtime is being shut down"));
+            }
             Stage::Stopped => {}
         }
         let pools = self.build().map_err(failure)?;
@@ -302,7 +312,9 @@ unsafe impl AsyncRuntime for Runtime {
             return true;
         };
         match &*stage {
-            Stage::Stopping(pools) => [&pools.futures, &pools.blocking].iter().any(|pool| !pool.has_ended()),
+            Stage::Stopping(pools) => [&pools.futures, &pools.blocking]
+                .iter()
+                .any(|pool| !pool.has_ended()),
             _ => false,
         }
     }
@@ -313,7 +325,9 @@ unsafe impl AsyncRuntime for Runtime {
             _ => return Ok(()),
         };
         let both = [&pools.futures, &pools.blocking];
-        let own = both.iter().any(|pool| worker::worker_of(pool.shared()).is_some());
+        let own = both
+            .iter()
+            .any(|pool| worker::worker_of(pool.shared()).is_some());
         for pool in both {
             pool.blocking_close(Duration::MAX);
         }
@@ -375,5 +389,7 @@ fn pin_image() -> Result<()> {
     target_os = "illumos"
 )))]
 fn pin_image() -> Result<()> {
-    Err(failure("cenote cannot keep an addon's image loaded on this system, so it does not run its tasks"))
+    Err(failure(
+        "cenote cannot keep an addon's image loaded on this system, so it does not run its tasks",
+    ))
 }

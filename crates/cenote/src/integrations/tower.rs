@@ -146,7 +146,11 @@ impl<H, S: 'static> LaneService<H, S> {
 
 impl<H, S: 'static> Clone for LaneService<H, S> {
     fn clone(&self) -> Self {
-        LaneService::new(self.lane.clone(), self.options.clone(), Arc::clone(&self.handler))
+        LaneService::new(
+            self.lane.clone(),
+            self.options.clone(),
+            Arc::clone(&self.handler),
+        )
     }
 }
 
@@ -182,7 +186,10 @@ where
     }
 
     fn call(&mut self, request: Request) -> Self::Future {
-        let place = self.place.take().expect("`call` without a `poll_ready` that was ready");
+        let place = self
+            .place
+            .take()
+            .expect("`call` without a `poll_ready` that was ready");
         let permit = Permit::new(place, self.options.clone());
         ResponseFuture {
             handle: H::spawn(&self.handler, permit, request),
@@ -202,7 +209,9 @@ impl<T> Future for ResponseFuture<T> {
     type Output = Result<T, RunError>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        Pin::new(&mut self.handle).poll(context).map_err(RunError::Join)
+        Pin::new(&mut self.handle)
+            .poll(context)
+            .map_err(RunError::Join)
     }
 }
 
@@ -216,7 +225,9 @@ impl<T> Drop for ResponseFuture<T> {
 
 impl<T> fmt::Debug for ResponseFuture<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ResponseFuture").field("task", &self.handle).finish()
+        f.debug_struct("ResponseFuture")
+            .field("task", &self.handle)
+            .finish()
     }
 }
 

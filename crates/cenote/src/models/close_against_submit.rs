@@ -42,7 +42,11 @@ fn task_is_refused_or_handed_to_a_worker_that_waits() {
         let worker = host.waiting_worker(0);
         let submitting = {
             let host = Arc::clone(&host);
-            thread::spawn(move || (0..2).filter(|_| host.submit(CLOSURE, None).is_ok()).count())
+            thread::spawn(move || {
+                (0..2)
+                    .filter(|_| host.submit(CLOSURE, None).is_ok())
+                    .count()
+            })
         };
         host.close();
         worker.join().unwrap();
@@ -81,7 +85,10 @@ fn gate_admits_nothing_after_it_was_closed() {
         });
         assert!(gate.close());
         let at_the_end = gate.count();
-        let admitted: usize = admitting.into_iter().map(|thread| thread.join().unwrap()).sum();
+        let admitted: usize = admitting
+            .into_iter()
+            .map(|thread| thread.join().unwrap())
+            .sum();
         assert_eq!(admitted, at_the_end);
     });
 }

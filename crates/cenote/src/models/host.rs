@@ -61,7 +61,12 @@ impl Host {
         Self::with(workers, lanes, end, Duration::ZERO)
     }
 
-    pub(super) fn with(workers: usize, lanes: &[LaneLimits], end: End, max_spin: Duration) -> Arc<Self> {
+    pub(super) fn with(
+        workers: usize,
+        lanes: &[LaneLimits],
+        end: End,
+        max_spin: Duration,
+    ) -> Arc<Self> {
         let lanes = lanes
             .iter()
             .map(|lane| LaneQueue::new(lane.queue, lane.running, 0))
@@ -98,7 +103,11 @@ impl Host {
     }
 
     /// As `Candidate::try_submit`.
-    pub(super) fn submit(&self, shape: Shape, act: Option<Act>) -> Result<Joiner<Tracked>, Refused> {
+    pub(super) fn submit(
+        &self,
+        shape: Shape,
+        act: Option<Act>,
+    ) -> Result<Joiner<Tracked>, Refused> {
         let (task, joiner) = task(&self.ledger, shape, act);
         match self.dispatch.submit(task) {
             Ok(wake) => {
@@ -222,6 +231,8 @@ impl Host {
                     None => {}
                 }
                 if self.may_exit() {
+                    // As `Shared::worker_ended`.
+                    self.kick_all_but(Some(index));
                     return;
                 }
                 waits = self.dispatch.settle_down(index, locals) && !self.may_exit();
@@ -258,9 +269,6 @@ impl Host {
             return None;
         };
         self.wake(wake);
-        if self.life.phase() != Phase::Open && self.queued() == 0 {
-            self.kick_all_but(None);
-        }
         last.left_more = taken.more.is_some();
         if !mem::replace(&mut last.from_queue, true) {
             self.dispatch.roster().hide(worker);
@@ -272,7 +280,9 @@ impl Host {
     fn wait(&self, waiter: &mut Waiter<Seat>, worker: usize, may_stand_sentinel: &mut bool) {
         let roster = self.dispatch.roster();
         let has_mail = || roster.has_mail(worker);
-        if waiter.spin_on(&SpinRequest::default(), has_mail, || false) == Spin::Hit || !roster.fall_asleep(worker) {
+        if waiter.spin_on(&SpinRequest::default(), has_mail, || false) == Spin::Hit
+            || !roster.fall_asleep(worker)
+        {
             return;
         }
         roster.set_parked(worker, true);

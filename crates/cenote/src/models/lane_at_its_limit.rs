@@ -59,10 +59,7 @@ fn place_that_is_given_back_by_a_worker_with_other_work_is_seen() {
         };
         let come: Act = Arc::new(move || last.come());
         assert!(host.submit(CLOSURE, None).is_ok());
-        let other_lane = Shape {
-            lane: 1,
-            ..CLOSURE
-        };
+        let other_lane = Shape { lane: 1, ..CLOSURE };
         assert!(host.submit(other_lane, Some(wait)).is_ok());
         let busy = host.worker(0, false);
         let idle = host.worker(1, false);

@@ -59,7 +59,10 @@ fn of_two_tasks_one_is_handed_over() {
         let mail = open_and_close(&roster, true);
         let backs = offering.map(|thread| thread.join().unwrap());
         let handed_over = usize::from(matches!(mail, Mail::Task(_)));
-        assert_eq!(backs.iter().filter(|back| back.is_ok()).count(), handed_over);
+        assert_eq!(
+            backs.iter().filter(|back| back.is_ok()).count(),
+            handed_over
+        );
     });
 }
 

@@ -18,7 +18,11 @@ pub(super) struct Ledger {
 impl Ledger {
     /// So many tasks were run.
     pub(super) fn assert_runs(&self, runs: usize) {
-        assert_eq!(self.runs.load(SeqCst), runs, "tasks were lost, or run twice");
+        assert_eq!(
+            self.runs.load(SeqCst),
+            runs,
+            "tasks were lost, or run twice"
+        );
     }
 }
 
@@ -34,7 +38,11 @@ pub(super) fn begin() {
 
 /// At the end of an execution.
 pub(super) fn end() {
-    assert_eq!(LIVE.get(), 0, "a work, a result or a waker was never dropped");
+    assert_eq!(
+        LIVE.get(),
+        0,
+        "a work, a result or a waker was never dropped"
+    );
 }
 
 /// A value that is made on one thread and used on others. Each use has to be ordered after the one before, or the checker says so.
@@ -116,7 +124,11 @@ pub(super) const LOCAL: Shape = Shape {
 };
 
 /// A task, and its handle.
-pub(super) fn task(ledger: &Arc<Ledger>, shape: Shape, act: Option<Act>) -> (TaskRef, Joiner<Tracked>) {
+pub(super) fn task(
+    ledger: &Arc<Ledger>,
+    shape: Shape,
+    act: Option<Act>,
+) -> (TaskRef, Joiner<Tracked>) {
     let submitted = ledger.made.fetch_add(1, SeqCst);
     let job = Job {
         input: Tracked::new(),

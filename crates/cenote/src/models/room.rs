@@ -47,7 +47,11 @@ impl Event {
     fn wait(&self, number: usize) {
         let mut listeners = self.listeners.lock().unwrap();
         loop {
-            if let Some(place) = listeners.waiting.iter().position(|&listener| listener == (number, true)) {
+            if let Some(place) = listeners
+                .waiting
+                .iter()
+                .position(|&listener| listener == (number, true))
+            {
                 listeners.waiting.remove(place);
                 return;
             }
@@ -58,7 +62,11 @@ impl Event {
     /// A listener that was told and does not wait passes it on.
     fn leave(&self, number: usize) {
         let mut listeners = self.listeners.lock().unwrap();
-        let place = listeners.waiting.iter().position(|&(waiting, _)| waiting == number).unwrap();
+        let place = listeners
+            .waiting
+            .iter()
+            .position(|&(waiting, _)| waiting == number)
+            .unwrap();
         let (_, told) = listeners.waiting.remove(place).unwrap();
         drop(listeners);
         if told {

@@ -17,7 +17,11 @@ fn one_worker(preemptions: usize, submitters: usize, each: usize, max_spin: Dura
         let submitting: Vec<_> = (0..submitters)
             .map(|_| {
                 let host = Arc::clone(&host);
-                thread::spawn(move || (0..each).map(|_| host.submit(CLOSURE, None)).collect::<Vec<_>>())
+                thread::spawn(move || {
+                    (0..each)
+                        .map(|_| host.submit(CLOSURE, None))
+                        .collect::<Vec<_>>()
+                })
             })
             .collect();
         host.work(0, false);

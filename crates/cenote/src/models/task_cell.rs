@@ -268,7 +268,14 @@ fn outcome(worker: JoinHandle<Option<Ran>>, timer: &Timer) -> bool {
     let ran = worker.join().unwrap();
     let timer = timer.lock().unwrap().take().unwrap();
     let timed_out = timer.join().unwrap();
-    assert_eq!(ran, Some(if timed_out { Ran::Overtaken } else { Ran::Completed }));
+    assert_eq!(
+        ran,
+        Some(if timed_out {
+            Ran::Overtaken
+        } else {
+            Ran::Completed
+        })
+    );
     timed_out
 }
 
@@ -289,7 +296,8 @@ fn timeout_meets_finish() {
 fn timeout_meets_finish_and_a_handle_that_left_a_waker_and_is_dropped() {
     check(2, || {
         let mut task = timed();
-        task.handle.wait_with(&waker(&loom::sync::Arc::new(Notify::new())));
+        task.handle
+            .wait_with(&waker(&loom::sync::Arc::new(Notify::new())));
         drop(task.handle);
         outcome(task.worker, &task.timer);
         task.ledger.assert_runs(1);

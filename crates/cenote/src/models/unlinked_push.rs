@@ -20,7 +20,8 @@ fn queue_loses_and_reorders_nothing() {
         let producers: Vec<_> = [2, 1]
             .into_iter()
             .map(|each| {
-                let (tasks, mine): (Vec<_>, Vec<_>) = (0..each).map(|_| task(&ledger, CLOSURE, None)).unzip();
+                let (tasks, mine): (Vec<_>, Vec<_>) =
+                    (0..each).map(|_| task(&ledger, CLOSURE, None)).unzip();
                 handles.extend(mine);
                 let fifo = Arc::clone(&fifo);
                 thread::spawn(move || {

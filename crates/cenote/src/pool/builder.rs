@@ -568,7 +568,10 @@ impl<S: 'static> Builder<S> {
     /// assert_eq!(used.join()?, 4);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn worker_state<N, E>(self, init: impl Fn(&WorkerInfo) -> Result<N, E> + Send + Sync + 'static) -> Builder<N>
+    pub fn worker_state<N, E>(
+        self,
+        init: impl Fn(&WorkerInfo) -> Result<N, E> + Send + Sync + 'static,
+    ) -> Builder<N>
     where
         N: 'static,
         E: Into<BoxError>,
@@ -697,7 +700,9 @@ impl<S: 'static> Builder<S> {
         let shared = Arc::new(Shared::new(config, dispatch, names, fork::generation()));
         let pool = Pool::from_shared(Arc::clone(&shared));
         // All places first: a worker that fails at once is not the last of the pool while others are still to be started.
-        let places: Vec<usize> = (0..threads.min).filter_map(|_| shared.life.reserve()).collect();
+        let places: Vec<usize> = (0..threads.min)
+            .filter_map(|_| shared.life.reserve())
+            .collect();
         let mut started = 0;
         let mut refused = None;
         for place in places {
@@ -726,10 +731,19 @@ impl<S: 'static> Builder<S> {
             return bad("threads", "has to be at least 1".to_owned());
         }
         if threads.max < threads.min {
-            return bad("threads", format!("has a least of {} above its most of {}", threads.min, threads.max));
+            return bad(
+                "threads",
+                format!(
+                    "has a least of {} above its most of {}",
+                    threads.min, threads.max
+                ),
+            );
         }
         if threads.max > MOST_THREADS {
-            return bad("threads", format!("is {}; the most is {MOST_THREADS}", threads.max));
+            return bad(
+                "threads",
+                format!("is {}; the most is {MOST_THREADS}", threads.max),
+            );
         }
         if self.concurrency == 0 {
             return bad("concurrency", "has to be at least 1".to_owned());
@@ -741,7 +755,10 @@ impl<S: 'static> Builder<S> {
             return bad("turn_budget", "has to be more than zero".to_owned());
         }
         if self.max_spin > Duration::from_secs(1) {
-            return bad("max_spin", format!("is {:?}; the most is 1 s", self.max_spin));
+            return bad(
+                "max_spin",
+                format!("is {:?}; the most is 1 s", self.max_spin),
+            );
         }
         #[cfg(unix)]
         if let Some(nice) = self.nice
@@ -750,7 +767,13 @@ impl<S: 'static> Builder<S> {
             return bad("nice", format!("is {nice}; it goes from -20 to 19"));
         }
         if self.lanes.len() > MOST_LANES {
-            return bad("lane", format!("was given {} times; the most is {MOST_LANES}", self.lanes.len()));
+            return bad(
+                "lane",
+                format!(
+                    "was given {} times; the most is {MOST_LANES}",
+                    self.lanes.len()
+                ),
+            );
         }
         for (index, (name, config)) in self.lanes.iter().enumerate() {
             if name.is_empty() {
@@ -760,10 +783,16 @@ impl<S: 'static> Builder<S> {
                 return bad("lane", format!("was given twice for the name {name:?}"));
             }
             if config.queue_limit == Some(0) {
-                return bad("lane", format!("{name:?} has a queue_limit of 0; the least is 1"));
+                return bad(
+                    "lane",
+                    format!("{name:?} has a queue_limit of 0; the least is 1"),
+                );
             }
             if config.max_running == Some(0) {
-                return bad("lane", format!("{name:?} has a max_running of 0, with which nothing would ever run"));
+                return bad(
+                    "lane",
+                    format!("{name:?} has a max_running of 0, with which nothing would ever run"),
+                );
             }
         }
         Ok(())

@@ -146,7 +146,9 @@ impl<S: 'static> Pool<S> {
                 worker.work_off();
             }
             let changed = shared.drained.listen();
-            if is_drained(shared, own.is_some()) && own.as_ref().is_none_or(|worker| worker.is_alone()) {
+            if is_drained(shared, own.is_some())
+                && own.as_ref().is_none_or(|worker| worker.is_alone())
+            {
                 limit.forget();
                 return CloseReport::default();
             }
@@ -226,12 +228,20 @@ impl Limit {
 
 fn left_now(shared: &Shared) -> CloseReport {
     let mut report = CloseReport {
-        queued: shared.dispatch.lanes().map(|lane| shared.dispatch.lane(lane).len()).sum(),
+        queued: shared
+            .dispatch
+            .lanes()
+            .map(|lane| shared.dispatch.lane(lane).len())
+            .sum(),
         threads: shared.life.counts().all(),
         ..CloseReport::default()
     };
     for slot in shared.slots() {
-        let locals: u32 = slot.locals.iter().map(|lane| lane.load(Ordering::Relaxed)).sum();
+        let locals: u32 = slot
+            .locals
+            .iter()
+            .map(|lane| lane.load(Ordering::Relaxed))
+            .sum();
         report.running += locals as usize + usize::from(slot.lane.load(Ordering::Relaxed) > 0);
         report.background += slot.background.load(Ordering::Relaxed);
     }
@@ -272,7 +282,11 @@ fn is_drained(shared: &Shared, inside: bool) -> bool {
     if shared.fork != fork::generation() {
         return true;
     }
-    let expected = if inside { shared.drained_workers.load(Ordering::Acquire) } else { 0 };
+    let expected = if inside {
+        shared.drained_workers.load(Ordering::Acquire)
+    } else {
+        0
+    };
     shared.queued() == 0 && shared.life.counts().all() <= expected
 }
 

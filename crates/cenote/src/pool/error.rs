@@ -277,7 +277,10 @@ impl From<JoinError> for RunError {
 pub struct BuildError(pub(crate) BuildCause);
 
 pub(crate) enum BuildCause {
-    BadOption { option: &'static str, problem: String },
+    BadOption {
+        option: &'static str,
+        problem: String,
+    },
     Thread(io::Error),
     Init(InitFailure),
 }
@@ -315,9 +318,15 @@ impl BuildError {
 impl fmt::Display for BuildError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
-            BuildCause::BadOption { option, problem } => write!(f, "the pool's option `{option}` {problem}"),
-            BuildCause::Thread(error) => write!(f, "the pool could not start a single thread: {error}"),
-            BuildCause::Init(failure) => write!(f, "the pool's worker_state function failed: {failure}"),
+            BuildCause::BadOption { option, problem } => {
+                write!(f, "the pool's option `{option}` {problem}")
+            }
+            BuildCause::Thread(error) => {
+                write!(f, "the pool could not start a single thread: {error}")
+            }
+            BuildCause::Init(failure) => {
+                write!(f, "the pool's worker_state function failed: {failure}")
+            }
         }
     }
 }

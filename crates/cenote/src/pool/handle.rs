@@ -254,7 +254,10 @@ macro_rules! spawn_methods {
             /// assert_eq!(handle.join()?, 5);
             /// # Ok::<(), Box<dyn std::error::Error>>(())
             /// ```
-            pub fn try_spawn_local<F, U>(&self, f: F) -> Result<JoinHandle<U::Output>, SpawnError<F>>
+            pub fn try_spawn_local<F, U>(
+                &self,
+                f: F,
+            ) -> Result<JoinHandle<U::Output>, SpawnError<F>>
             where
                 F: FnOnce() -> U + Send + 'static,
                 U: Future + 'static,
@@ -279,7 +282,10 @@ macro_rules! spawn_methods {
             /// # Ok(())
             /// # }
             /// ```
-            pub async fn spawn_local<F, U>(&self, f: F) -> Result<JoinHandle<U::Output>, SpawnError<F>>
+            pub async fn spawn_local<F, U>(
+                &self,
+                f: F,
+            ) -> Result<JoinHandle<U::Output>, SpawnError<F>>
             where
                 F: FnOnce() -> U + Send + 'static,
                 U: Future + 'static,
@@ -301,7 +307,10 @@ macro_rules! spawn_methods {
             /// assert_eq!(on.blocking_spawn_local(|| async { 1 })?.join()?, 1);
             /// # Ok::<(), Box<dyn std::error::Error>>(())
             /// ```
-            pub fn blocking_spawn_local<F, U>(&self, f: F) -> Result<JoinHandle<U::Output>, SpawnError<F>>
+            pub fn blocking_spawn_local<F, U>(
+                &self,
+                f: F,
+            ) -> Result<JoinHandle<U::Output>, SpawnError<F>>
             where
                 F: FnOnce() -> U + Send + 'static,
                 U: Future + 'static,
@@ -421,7 +430,11 @@ impl<S: 'static> Pool<S> {
     /// # Ok::<(), cenote::BuildError>(())
     /// ```
     pub fn lane(&self, name: &str) -> Option<Lane<S>> {
-        let index = self.shared().lanes.iter().position(|lane| lane.name == name)?;
+        let index = self
+            .shared()
+            .lanes
+            .iter()
+            .position(|lane| lane.name == name)?;
         Some(Lane {
             handle: Arc::clone(&self.handle),
             index,
@@ -488,7 +501,10 @@ impl<S: 'static> Pool<S> {
             })
             .collect();
         let recorders: Vec<_> = shared.slots().iter().map(|slot| &slot.recorder).collect();
-        let lanes = shared.lanes.iter().map(|lane| (lane.name.as_str(), &lane.outcomes));
+        let lanes = shared
+            .lanes
+            .iter()
+            .map(|lane| (lane.name.as_str(), &lane.outcomes));
         let mut stats = PoolStats::merge(lanes, &recorders);
         stats.workers = workers;
         for (index, lane) in stats.lanes.iter_mut().enumerate() {
@@ -558,7 +574,10 @@ impl<S: 'static> Lane<S> {
 fn lane_stats(shared: &Shared, lane: usize) -> LaneStats {
     shared.slots().iter().for_each(Slot::wait_for_record);
     let info = &shared.lanes[lane];
-    let recorders = shared.slots().iter().filter_map(|slot| slot.recorder.lane_if_used(lane));
+    let recorders = shared
+        .slots()
+        .iter()
+        .filter_map(|slot| slot.recorder.lane_if_used(lane));
     let mut stats = LaneStats::merge(&info.name, recorders, &info.outcomes);
     fill_in(shared, lane, &mut stats);
     stats

@@ -113,7 +113,8 @@ impl Life {
         let counts = &mut places.counts;
         counts.peak = counts.peak.max(counts.live);
         // Relaxed: the fence below.
-        self.threads.store(counts.starting + counts.live, Ordering::Relaxed);
+        self.threads
+            .store(counts.starting + counts.live, Ordering::Relaxed);
         drop(places);
         // Pairs with the submitter's fence, between its queueing and `may_grow`.
         fence(Ordering::SeqCst);

@@ -85,7 +85,8 @@ impl<S: 'static> Permit<S> {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        self.place.fill(Kind::Closure, false, &self.options, Closure(f))
+        self.place
+            .fill(Kind::Closure, false, &self.options, Closure(f))
     }
 
     /// Spawns a closure that is handed the worker's state in the place.
@@ -103,7 +104,8 @@ impl<S: 'static> Permit<S> {
         F: FnOnce(&mut S) -> T + Send + 'static,
         T: Send + 'static,
     {
-        self.place.fill(Kind::Closure, true, &self.options, Stateful(f, PhantomData))
+        self.place
+            .fill(Kind::Closure, true, &self.options, Stateful(f, PhantomData))
     }
 
     /// Spawns a future that `f` makes on the worker in the place. The future may be `!Send`.
@@ -170,7 +172,13 @@ impl Place {
         self.shared.dispatch.lane(self.lane).gate().is_closed()
     }
 
-    pub(crate) fn fill<W: Work>(mut self, kind: Kind, needs_state: bool, options: &Options, work: W) -> JoinHandle<W::Output> {
+    pub(crate) fn fill<W: Work>(
+        mut self,
+        kind: Kind,
+        needs_state: bool,
+        options: &Options,
+        work: W,
+    ) -> JoinHandle<W::Output> {
         self.is_held = false;
         let submission = Submission {
             shared: &self.shared,
@@ -375,7 +383,10 @@ macro_rules! reserve_methods {
     };
 }
 
-reserve_methods!(Pool, "let on = cenote::Pool::builder().queue_limit(1).build()?;");
+reserve_methods!(
+    Pool,
+    "let on = cenote::Pool::builder().queue_limit(1).build()?;"
+);
 reserve_methods!(
     Lane,
     "let pool = cenote::Pool::builder().lane(\"l\", cenote::LaneConfig::new().queue_limit(1)).build()?;\nlet on = pool.lane(\"l\").unwrap();"

@@ -271,7 +271,9 @@ impl<'scope> Scope<'scope, '_> {
         // SAFETY: only the lifetime changes. `Pool::scope` returns and unwinds only when `left` is 0 again, and the guard counts
         // down after everything else the box holds is gone, whether it was called or dropped.
         let task = unsafe {
-            mem::transmute::<Box<dyn FnOnce() + Send + 'scope>, Box<dyn FnOnce() + Send + 'static>>(task)
+            mem::transmute::<Box<dyn FnOnce() + Send + 'scope>, Box<dyn FnOnce() + Send + 'static>>(
+                task,
+            )
         };
         let submission = Submission {
             shared: &self.shared,

@@ -76,7 +76,11 @@ pub(crate) enum InitFailure {
 
 impl InitFailure {
     pub(crate) fn panic(payload: &(dyn Any + Send)) -> Self {
-        InitFailure::Panic(panic_message(payload).unwrap_or("a payload that is no text").into())
+        InitFailure::Panic(
+            panic_message(payload)
+                .unwrap_or("a payload that is no text")
+                .into(),
+        )
     }
 }
 
@@ -166,7 +170,9 @@ impl Shared {
 
     /// The same, of one lane.
     pub(crate) fn queued_in(&self, lane: usize) -> usize {
-        self.lanes[lane].reserved.without(|| self.dispatch.lane(lane).gate().count())
+        self.lanes[lane]
+            .reserved
+            .without(|| self.dispatch.lane(lane).gate().count())
     }
 
     // Permits.
@@ -255,7 +261,9 @@ impl Shared {
     #[cold]
     fn arm_growth(self: &Arc<Self>, after: Duration) {
         // Relaxed, before the swap: most calls find it armed.
-        if self.growth_armed.load(Ordering::Relaxed) || self.growth_armed.swap(true, Ordering::AcqRel) {
+        if self.growth_armed.load(Ordering::Relaxed)
+            || self.growth_armed.swap(true, Ordering::AcqRel)
+        {
             return;
         }
         let Some(at) = Instant::now().checked_add(after) else {
@@ -318,7 +326,9 @@ impl Shared {
     pub(crate) fn start_reserved(self: &Arc<Self>, index: usize) -> io::Result<()> {
         // The function that names threads is the user's, and std panics at a name with a NUL.
         let started = catch_unwind(AssertUnwindSafe(|| worker::start(Arc::clone(self), index)))
-            .unwrap_or_else(|payload| Err(io::Error::other(InitFailure::panic(&*payload).to_string())));
+            .unwrap_or_else(|payload| {
+                Err(io::Error::other(InitFailure::panic(&*payload).to_string()))
+            });
         if let Err(error) = started {
             self.spawn_failures.fetch_add(1, Ordering::Relaxed);
             self.life.failed(index);
@@ -421,7 +431,6 @@ impl Shared {
         }
     }
 
-
     /// Settles what is queued, without running it. Returns how many tasks that were.
     pub(crate) fn settle_queued(&self, cause: Cause, outcome: Outcome) -> usize {
         let note = cause.note();
@@ -456,7 +465,10 @@ impl Shared {
                 }
                 let slot = &self.slots[worker.index()];
                 let closers = slot.closers.load(Ordering::Relaxed);
-                if closers > 0 && worker.locals() <= closers && !slot.is_drained.swap(true, Ordering::Relaxed) {
+                if closers > 0
+                    && worker.locals() <= closers
+                    && !slot.is_drained.swap(true, Ordering::Relaxed)
+                {
                     self.drained_workers.fetch_add(1, Ordering::AcqRel);
                     self.drained.notify(usize::MAX);
                 }

@@ -33,7 +33,14 @@ struct Candidate<'a, W: Work> {
 
 impl<'a, W: Work> Candidate<'a, W> {
     #[inline]
-    fn new(shared: &'a Arc<Shared>, lane: usize, kind: Kind, needs_state: bool, options: &Options, work: W) -> Self {
+    fn new(
+        shared: &'a Arc<Shared>,
+        lane: usize,
+        kind: Kind,
+        needs_state: bool,
+        options: &Options,
+        work: W,
+    ) -> Self {
         let meta = Meta {
             pool: shared.id,
             lane: lane as u16,
@@ -45,7 +52,12 @@ impl<'a, W: Work> Candidate<'a, W> {
         let (task, second) = cell::new(work, meta, Stamp::now().to_bits(), options.has_any());
         if options.has_any() {
             let extra = task.header().extra_or_new();
-            extra.arm(&task, options.queue_timeout, options.timeout, options.token.as_ref());
+            extra.arm(
+                &task,
+                options.queue_timeout,
+                options.timeout,
+                options.token.as_ref(),
+            );
         }
         Candidate {
             shared,
@@ -74,6 +86,10 @@ impl<'a, W: Work> Candidate<'a, W> {
                 }
                 self.prompt = self.shared.dispatch.is_prompt(wake);
                 self.shared.wake(wake);
+                // Admitted before the close, and queued after the last worker had left: nobody else would settle it.
+                if self.shared.dispatch.lane(lane).gate().is_closed() {
+                    self.shared.settle_if_ended();
+                }
                 Ok(())
             }
             Err((task, refused)) => {
@@ -101,7 +117,10 @@ impl<'a, W: Work> Candidate<'a, W> {
     fn refused(mut self, reason: Reason) -> Result<JoinHandle<W::Output>, SpawnError<W>> {
         let task = self.task.take().expect("a refused candidate has its task");
         let lane = usize::from(task.header().meta.lane);
-        let joiner = self.joiner.take().expect("a refused candidate has its handle");
+        let joiner = self
+            .joiner
+            .take()
+            .expect("a refused candidate has its handle");
         // SAFETY: `new` made the task with a `W`.
         match unsafe { joiner.into_work::<W>() } {
             Ok(work) => {
@@ -131,7 +150,14 @@ pub(crate) struct Submission<'a, W> {
 impl<'a, W: Work> Submission<'a, W> {
     #[inline]
     fn candidate(self) -> Candidate<'a, W> {
-        Candidate::new(self.shared, self.lane, self.kind, self.needs_state, self.options, self.work)
+        Candidate::new(
+            self.shared,
+            self.lane,
+            self.kind,
+            self.needs_state,
+            self.options,
+            self.work,
+        )
     }
 
     /// Sheds: a full queue is an error at once.

@@ -89,7 +89,10 @@ impl Dispatch {
             }
         }
         let count = lane.push(task)?;
-        Ok(Wake(self.roster.kick(kind, kind == Kind::Closure && count <= COVERED)))
+        Ok(Wake(
+            self.roster
+                .kick(kind, kind == Kind::Closure && count <= COVERED),
+        ))
     }
 
     /// Like [`submit`](Self::submit), in a place of the queue that was reserved by an `admit` before. `reserved` is how many
@@ -108,7 +111,13 @@ impl Dispatch {
             }
         }
         lane.push_admitted(task);
-        (Wake(self.roster.kick(kind, kind == Kind::Closure && queued <= COVERED)), false)
+        (
+            Wake(
+                self.roster
+                    .kick(kind, kind == Kind::Closure && queued <= COVERED),
+            ),
+            false,
+        )
     }
 
     /// The next task for a worker, and whom to send for the one after it.
@@ -116,7 +125,9 @@ impl Dispatch {
         for offset in 0..self.lanes.len() {
             let lane = &self.lanes[(search.first_lane + offset) % self.lanes.len()];
             if let Some(taken) = lane.pop(search.locals, search.sure, search.short) {
-                let wake = taken.more.and_then(|kind| self.roster.kick(kind, kind == Kind::Closure));
+                let wake = taken
+                    .more
+                    .and_then(|kind| self.roster.kick(kind, kind == Kind::Closure));
                 return Some((taken, Wake(wake)));
             }
         }

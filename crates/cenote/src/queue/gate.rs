@@ -67,7 +67,12 @@ impl Gate {
                 return Err(Refused::Full);
             }
             // Relaxed: the queue itself carries the task.
-            match self.word.compare_exchange_weak(now, now + 1, Ordering::Relaxed, Ordering::Relaxed) {
+            match self.word.compare_exchange_weak(
+                now,
+                now + 1,
+                Ordering::Relaxed,
+                Ordering::Relaxed,
+            ) {
                 Ok(_) => return Ok((now & COUNT) + 1),
                 Err(changed) => now = changed,
             }
@@ -78,7 +83,10 @@ impl Gate {
     pub(crate) fn release(&self, tasks: usize) -> bool {
         // Acquire: pairs with `set_waiters`, so that whoever set the flag is found listening.
         let before = self.word.fetch_sub(tasks, Ordering::Acquire);
-        debug_assert!(before & COUNT >= tasks, "more tasks were taken than admitted");
+        debug_assert!(
+            before & COUNT >= tasks,
+            "more tasks were taken than admitted"
+        );
         before & WAITERS != 0
     }
 

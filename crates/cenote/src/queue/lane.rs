@@ -202,13 +202,15 @@ impl LaneQueue {
         }
         // The place is reserved under the lock, and only for a task that is there: a worker that looks for the last time, under
         // the lock too, never sees a reservation that comes to nothing.
-        let task = best.filter(|_| !begin || self.begin()).and_then(|(_, kind, band)| {
-            let task = self.fifos[kind][band].pop(&mut consumers.ends[kind][band]);
-            if task.is_none() && begin && !self.is_unlimited() {
-                self.running.fetch_sub(1, Ordering::AcqRel);
-            }
-            task
-        });
+        let task = best
+            .filter(|_| !begin || self.begin())
+            .and_then(|(_, kind, band)| {
+                let task = self.fifos[kind][band].pop(&mut consumers.ends[kind][band]);
+                if task.is_none() && begin && !self.is_unlimited() {
+                    self.running.fetch_sub(1, Ordering::AcqRel);
+                }
+                task
+            });
         consumers.taken += usize::from(task.is_some());
         let more = self.more(&consumers);
         // With nothing more to take the count has to be right: it says whether a task may pass the queue, and, at 0, that
@@ -233,7 +235,9 @@ impl LaneQueue {
             let ends = &consumers.ends[kind as usize];
             fifos.iter().zip(ends).any(|(fifo, end)| fifo.has_next(end))
         };
-        [Kind::Closure, Kind::Local].into_iter().find(|&kind| linked(kind))
+        [Kind::Closure, Kind::Local]
+            .into_iter()
+            .find(|&kind| linked(kind))
     }
 
     fn first_kind(&self, consumers: &mut Consumers, locals: bool) -> Option<Kind> {

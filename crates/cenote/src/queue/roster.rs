@@ -148,7 +148,9 @@ impl Roster {
             group.open.fetch_or(bit, Ordering::Relaxed);
         }
         // Release: whoever finds the worker waiting sees what it did before.
-        self.seats[worker].mailbox.store(code(ANNOUNCED), Ordering::Release);
+        self.seats[worker]
+            .mailbox
+            .store(code(ANNOUNCED), Ordering::Release);
         // Pairs with the fence in `kick`: a submitter that pushed before its fence is seen by the look at the queues
         // that follows; one that comes later sees the bit and `ANNOUNCED`.
         fence(Ordering::SeqCst);
@@ -320,7 +322,12 @@ impl Roster {
         let mut from = OPEN_ALL;
         loop {
             // Release: pairs with `close`, which takes the mail.
-            match seat.mailbox.compare_exchange(code(from), mail, Ordering::Release, Ordering::Relaxed) {
+            match seat.mailbox.compare_exchange(
+                code(from),
+                mail,
+                Ordering::Release,
+                Ordering::Relaxed,
+            ) {
                 Ok(_) => return Some(from >= ASLEEP_ALL),
                 Err(now) => from = now.addr(),
             }

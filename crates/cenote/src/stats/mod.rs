@@ -22,7 +22,6 @@ use std::time::Duration;
 use cenote_park::StageSnapshot;
 
 pub use histogram::Histogram;
-pub(crate) use latency::LatencyRecorder;
 pub use outcome::Outcomes;
 pub(crate) use outcome::{Outcome, SharedOutcomes};
 pub(crate) use recorder::{LaneRecorder, WorkerRecorder};

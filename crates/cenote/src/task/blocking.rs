@@ -80,10 +80,19 @@ pub(crate) trait Awaited {
 }
 
 /// Waits until `awaited` is ready, or until `deadline`; returns whether it is ready.
-pub(crate) fn wait(max_spin: Duration, deadline: Option<Instant>, awaited: &mut impl Awaited) -> bool {
+pub(crate) fn wait(
+    max_spin: Duration,
+    deadline: Option<Instant>,
+    awaited: &mut impl Awaited,
+) -> bool {
     // Taken out while it waits: a waker or a destructor that waits itself finds none, and makes its own.
     let caller = CALLER
-        .try_with(|place| place.try_borrow_mut().ok().and_then(|mut place| place.take()))
+        .try_with(|place| {
+            place
+                .try_borrow_mut()
+                .ok()
+                .and_then(|mut place| place.take())
+        })
         .ok()
         .flatten();
     let mut caller = caller.unwrap_or_else(|| Caller::new(max_spin));
@@ -115,7 +124,9 @@ impl Caller {
             until: deadline,
             ..SpinRequest::default()
         };
-        let spin = self.waiter.spin_on(&request, || awaited.is_ready(), || false);
+        let spin = self
+            .waiter
+            .spin_on(&request, || awaited.is_ready(), || false);
         if spin == Spin::Hit && awaited.is_ready() {
             return true;
         }

@@ -211,7 +211,12 @@ impl<W: Work> Cell<W> {
 /// Makes a task with two references: the first is the queue's, the second the handle's. `guarded`: it has an extra that has
 /// to be looked at before it starts.
 #[inline]
-pub(crate) fn new<W: Work>(work: W, meta: Meta, submitted: u64, guarded: bool) -> (TaskRef, TaskRef) {
+pub(crate) fn new<W: Work>(
+    work: W,
+    meta: Meta,
+    submitted: u64,
+    guarded: bool,
+) -> (TaskRef, TaskRef) {
     let memory = allocate::<Cell<W>>();
     let cell = Cell {
         header: Header::new(const { &Cell::<W>::VTABLE }, meta, submitted, guarded),
@@ -262,7 +267,10 @@ unsafe fn fail<W: Work>(header: NonNull<Header>, error: JoinError) {
 unsafe fn settle<W: Work>(header: NonNull<Header>, result: Result<W::Output, JoinError>) {
     // SAFETY: the caller owns the stage.
     let before = unsafe { Cell::<W>::replace(header, Stage::Result(result)) };
-    debug_assert!(matches!(before, Stage::Empty), "settled twice, or with the work in place");
+    debug_assert!(
+        matches!(before, Stage::Empty),
+        "settled twice, or with the work in place"
+    );
     let task = TaskRef(header);
     match task.header().state.finish() {
         // The reference went with the step: the cell may be gone already.

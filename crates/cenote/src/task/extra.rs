@@ -51,13 +51,18 @@ impl Extra {
             let mut inner = self.0.lock();
             inner.timeout = timeout;
             // A time too far to be told is no limit.
-            inner.queue_deadline = queue_timeout.and_then(|after| Instant::now().checked_add(after));
+            inner.queue_deadline =
+                queue_timeout.and_then(|after| Instant::now().checked_add(after));
             inner.token = token.map(CancellationToken::child_token);
         }
         if let Some(token) = token {
             let mut cancelled = Box::pin(token.clone().cancelled_owned());
             let waker = Waker::from(Arc::new(CancelQueued(task.clone())));
-            if cancelled.as_mut().poll(&mut Context::from_waker(&waker)).is_ready() {
+            if cancelled
+                .as_mut()
+                .poll(&mut Context::from_waker(&waker))
+                .is_ready()
+            {
                 task.settle_queued(Cause::Cancelled);
                 return;
             }
@@ -73,9 +78,12 @@ impl Extra {
         if let Some(deadline) = deadline {
             let expiring = task.clone();
             // Without a timer the deadline is still looked at when a worker comes to the task.
-            let timer = timer::schedule(deadline, Box::new(move || {
-                expiring.settle_queued(Cause::Expired);
-            }));
+            let timer = timer::schedule(
+                deadline,
+                Box::new(move || {
+                    expiring.settle_queued(Cause::Expired);
+                }),
+            );
             self.0.lock().timer = timer.ok();
         }
     }
@@ -94,13 +102,16 @@ impl Extra {
             return;
         };
         let late = task.clone();
-        let timer = timer::schedule(at, Box::new(move || {
-            if late.settle_running(Cause::TimedOut)
-                && let Some(extra) = late.header().extra()
-            {
-                extra.stop();
-            }
-        }));
+        let timer = timer::schedule(
+            at,
+            Box::new(move || {
+                if late.settle_running(Cause::TimedOut)
+                    && let Some(extra) = late.header().extra()
+                {
+                    extra.stop();
+                }
+            }),
+        );
         self.0.lock().timer = timer.ok();
     }
 

@@ -59,7 +59,10 @@ impl<T> JoinHandle<T> {
 
     /// Looks for the result for a moment, once.
     fn look(&mut self) {
-        if !std::mem::take(&mut self.prompt) || self.max_spin.is_zero() || !Participants::global().may_spin() {
+        if !std::mem::take(&mut self.prompt)
+            || self.max_spin.is_zero()
+            || !Participants::global().may_spin()
+        {
             return;
         }
         let until = Instant::now() + POLL_SPIN.min(self.max_spin);
@@ -105,7 +108,10 @@ impl<T> JoinHandle<T> {
     #[inline]
     pub fn join(mut self) -> Result<T, JoinError> {
         match self.wait(None) {
-            Ok(()) => self.joiner.take().expect("a task that was waited for is done"),
+            Ok(()) => self
+                .joiner
+                .take()
+                .expect("a task that was waited for is done"),
             Err(error) => Err(error),
         }
     }

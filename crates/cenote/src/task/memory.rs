@@ -69,7 +69,9 @@ pub(super) unsafe fn free<T>(memory: NonNull<T>) {
 }
 
 const fn recycles<T>() -> bool {
-    !cfg!(any(miri, cenote_no_recycle)) && mem::size_of::<T>() <= BLOCK && mem::align_of::<T>() <= ALIGN
+    !cfg!(any(miri, cenote_no_recycle))
+        && mem::size_of::<T>() <= BLOCK
+        && mem::align_of::<T>() <= ALIGN
 }
 
 const BLOCK_LAYOUT: Layout = match Layout::from_size_align(BLOCK, ALIGN) {
@@ -78,14 +80,18 @@ const BLOCK_LAYOUT: Layout = match Layout::from_size_align(BLOCK, ALIGN) {
 };
 
 const fn layout<T>() -> Layout {
-    if recycles::<T>() { BLOCK_LAYOUT } else { Layout::new::<T>() }
+    if recycles::<T>() {
+        BLOCK_LAYOUT
+    } else {
+        Layout::new::<T>()
+    }
 }
 
 thread_local! {
     static CACHE: Cache = const {
         Cache {
-            own: Chain::EMPTY,
-            spare: Chain::EMPTY,
+            own: Chain::empty(),
+            spare: Chain::empty(),
         }
     };
 }
@@ -106,17 +112,23 @@ struct Cache {
 }
 
 impl Chain {
-    const EMPTY: Chain = Chain {
-        first: Cell::new(ptr::null_mut()),
-        len: Cell::new(0),
-    };
+    const fn empty() -> Chain {
+        Chain {
+            first: Cell::new(ptr::null_mut()),
+            len: Cell::new(0),
+        }
+    }
 
     /// # Safety
     ///
     /// The block is free, and in no chain.
     unsafe fn push(&self, block: NonNull<Block>) {
         // SAFETY: a free block of ours is writable, and large and aligned enough.
-        unsafe { block.write(Block { next: self.first.get() }) };
+        unsafe {
+            block.write(Block {
+                next: self.first.get(),
+            })
+        };
         self.first.set(block.as_ptr());
         self.len.set(self.len.get() + 1);
     }
@@ -191,7 +203,9 @@ impl Cache {
             free_chain(first);
             return;
         }
-        let Some(mut last) = NonNull::new(first) else { return };
+        let Some(mut last) = NonNull::new(first) else {
+            return;
+        };
         loop {
             // SAFETY: a free block of a chain that is this thread's alone.
             let next = unsafe { last.read() }.next;

@@ -20,3 +20,6 @@ mod memory;
 pub(crate) mod state;
 #[cfg(not(loom))]
 pub(crate) mod work;
+
+#[cfg(all(test, not(loom)))]
+mod tests;

@@ -128,7 +128,11 @@ impl State {
     /// Queued, wanted by a handle, with two references: the handle's and the queue's.
     /// `guarded`: [`try_start`](Self::try_start) fails, so that whoever takes it looks at what guards it first.
     pub(crate) fn new(guarded: bool) -> Self {
-        State(AtomicUsize::new(if guarded { FRESH | GUARDED } else { FRESH }))
+        State(AtomicUsize::new(if guarded {
+            FRESH | GUARDED
+        } else {
+            FRESH
+        }))
     }
 
     /// Acquires: whoever sees `DONE` also sees the result.
@@ -196,7 +200,10 @@ impl State {
             }
             // Release: the result is written before; pairs with `load`. Acquire: the waker was written
             // before its flag was set (`offer_waker`).
-            match self.0.compare_exchange_weak(now, next, Ordering::AcqRel, Ordering::Relaxed) {
+            match self
+                .0
+                .compare_exchange_weak(now, next, Ordering::AcqRel, Ordering::Relaxed)
+            {
                 Ok(_) if release => return Finish::Released,
                 Ok(before) if before & JOIN == 0 => return Finish::Unwanted,
                 Ok(before) => return Finish::Wake(before & WAKER != 0),
@@ -229,7 +236,10 @@ impl State {
             if now & PHASE == DONE {
                 return false;
             }
-            match self.0.compare_exchange_weak(now, change(now), success, Ordering::Acquire) {
+            match self
+                .0
+                .compare_exchange_weak(now, change(now), success, Ordering::Acquire)
+            {
                 Ok(_) => return true,
                 Err(changed) => now = changed,
             }

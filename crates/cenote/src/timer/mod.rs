@@ -39,6 +39,10 @@ pub(crate) struct ScheduleError {
     /// Why.
     pub(crate) source: io::Error,
     /// The job, which was not scheduled.
+    #[cfg_attr(
+        not(test),
+        allow(dead_code, reason = "the pool goes on without: see each caller")
+    )]
     pub(crate) job: Job,
 }
 

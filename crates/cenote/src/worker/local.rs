@@ -68,7 +68,10 @@ impl Worker {
 
     pub(super) fn note_background(&self) {
         let background = self.alive().saturating_sub(self.locals.get());
-        self.shared.slot(self.index).background.store(background, Ordering::Relaxed);
+        self.shared
+            .slot(self.index)
+            .background
+            .store(background, Ordering::Relaxed);
     }
 
     pub(super) fn has_place(&self) -> bool {
@@ -127,7 +130,11 @@ impl Worker {
         }
         let now = Stamp::now();
         let turned = Stamp::from_bits(self.turned.get());
-        let since = if turned.is_none() { u64::MAX } else { now.nanos_since(turned) };
+        let since = if turned.is_none() {
+            u64::MAX
+        } else {
+            now.nanos_since(turned)
+        };
         // Early by a task, so that the turn is not late by one.
         if since.saturating_add(self.average_run.get()) < self.shared.config.turn_budget_nanos {
             return;
@@ -167,7 +174,9 @@ impl Worker {
         runtime.block_on(poll_fn(|context| {
             if first {
                 first = false;
-                self.shared.slot(self.index).set_ring(Some(context.waker().clone()));
+                self.shared
+                    .slot(self.index)
+                    .set_ring(Some(context.waker().clone()));
             } else if self.must_leave_runtime() {
                 return Poll::Ready(());
             }

@@ -88,7 +88,10 @@ pub struct WorkerInfo {
 }
 
 pub(crate) fn worker() -> Option<Rc<Worker>> {
-    WORKER.try_with(|worker| worker.borrow().clone()).ok().flatten()
+    WORKER
+        .try_with(|worker| worker.borrow().clone())
+        .ok()
+        .flatten()
 }
 
 pub(crate) fn is_worker() -> bool {
@@ -153,7 +156,8 @@ pub fn detach<F>(future: F)
 where
     F: Future<Output = ()> + 'static,
 {
-    let worker = worker().expect("`cenote::detach` was called on a thread that is no worker of a pool");
+    let worker =
+        worker().expect("`cenote::detach` was called on a thread that is no worker of a pool");
     worker.spawn_background(future);
 }
 
@@ -183,7 +187,8 @@ where
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn token() -> CancellationToken {
-    let worker = worker().expect("`cenote::token` was called on a thread that is no worker of a pool");
+    let worker =
+        worker().expect("`cenote::token` was called on a thread that is no worker of a pool");
     worker.token()
 }
 
@@ -209,7 +214,8 @@ pub fn token() -> CancellationToken {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn with_state<S: 'static, R>(f: impl FnOnce(&mut S) -> R) -> R {
-    let worker = worker().expect("`cenote::with_state` was called on a thread that is no worker of a pool");
+    let worker =
+        worker().expect("`cenote::with_state` was called on a thread that is no worker of a pool");
     worker.lend_state(f)
 }
 
@@ -283,7 +289,9 @@ impl Worker {
 
     fn lend_state<S: 'static, R>(&self, f: impl FnOnce(&mut S) -> R) -> R {
         let mut state = self.state.try_borrow_mut().unwrap_or_else(|_| {
-            panic!("the worker's state is lent already: by `with_state`, or to the closure that runs")
+            panic!(
+                "the worker's state is lent already: by `with_state`, or to the closure that runs"
+            )
         });
         if let Some(state) = state.as_mut().and_then(|state| state.downcast_mut::<S>()) {
             return f(state);
@@ -293,7 +301,10 @@ impl Worker {
             let mut none: Box<dyn Any> = Box::new(());
             return f(none.downcast_mut::<S>().expect("S is ()"));
         }
-        panic!("this worker's state is not of type {}", std::any::type_name::<S>());
+        panic!(
+            "this worker's state is not of type {}",
+            std::any::type_name::<S>()
+        );
     }
 
     fn token(&self) -> CancellationToken {

@@ -181,7 +181,11 @@ impl Worker {
             }
             // The phase once more after the announcement: whoever raised it before has found the mailbox closed, and kicked
             // nobody. Pairs with the fence in `kick_worker`.
-            let waits = self.shared.dispatch.settle_down(self.index, self.has_place()) && !self.may_exit();
+            let waits = self
+                .shared
+                .dispatch
+                .settle_down(self.index, self.has_place())
+                && !self.may_exit();
             self.record_pending();
             let mut idle_for_long = false;
             if waits {
@@ -256,7 +260,8 @@ impl Worker {
             self.shared.dispatch.roster().hide(self.index);
         }
         if taken.wanted_room {
-            self.shared.make_room(usize::from(taken.task.header().meta.lane));
+            self.shared
+                .make_room(usize::from(taken.task.header().meta.lane));
         }
         Some(taken.task)
     }
@@ -272,7 +277,10 @@ impl Worker {
     /// each, it would cost worker and submitter more than the tasks. Looks seldom, so that several can gather. True: there is
     /// something in a queue.
     fn linger(&self) -> bool {
-        if !self.from_queue.replace(false) || !self.deputy.get() || self.shared.config.max_spin.is_zero() {
+        if !self.from_queue.replace(false)
+            || !self.deputy.get()
+            || self.shared.config.max_spin.is_zero()
+        {
             return false;
         }
         let participants = Participants::global();
@@ -299,7 +307,11 @@ impl Worker {
         let header = task.header();
         if !header.state().try_start() && !self.start_guarded(&task) {
             let lane = usize::from(header.meta.lane);
-            self.found_settled(&task, lane, began.nanos_since(Stamp::from_bits(header.submitted)));
+            self.found_settled(
+                &task,
+                lane,
+                began.nanos_since(Stamp::from_bits(header.submitted)),
+            );
             self.shared.wake(self.shared.dispatch.ended(lane));
             return;
         }
@@ -358,7 +370,9 @@ impl Worker {
         };
         if pending.ran != Ran::Left {
             let nanos = pending.ended.nanos_since(pending.began);
-            let waited = pending.began.nanos_since(Stamp::from_bits(pending.submitted));
+            let waited = pending
+                .began
+                .nanos_since(Stamp::from_bits(pending.submitted));
             self.record_run(pending.lane, pending.ran, waited, nanos);
             let average = self.average_run.get();
             let average = average - average / 8 + nanos / 8;
@@ -380,7 +394,10 @@ impl Worker {
         }
         if header.state().start() {
             let slot = self.shared.slot(self.index);
-            let outer = (slot.busy_since.load(Ordering::Relaxed), slot.lane.load(Ordering::Relaxed));
+            let outer = (
+                slot.busy_since.load(Ordering::Relaxed),
+                slot.lane.load(Ordering::Relaxed),
+            );
             let began = Stamp::now();
             self.run_started(task.clone(), began, !lent);
             self.record_pending();
@@ -437,7 +454,8 @@ impl Worker {
         match alive {
             Some(runtime) => self.wait_in_runtime(&runtime),
             None => {
-                let sentinel = self.may_stand_sentinel.get() && roster.try_stand_sentinel(self.index);
+                let sentinel =
+                    self.may_stand_sentinel.get() && roster.try_stand_sentinel(self.index);
                 let deadline = if sentinel {
                     Instant::now().checked_add(SENTINEL_PERIOD)
                 } else if self.shared.is_retirable() {

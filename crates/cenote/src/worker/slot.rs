@@ -75,7 +75,8 @@ impl Slot {
             return;
         }
         // Relaxed: a figure. The wake call orders it before the worker's look.
-        self.rung_at.store(Stamp::now().to_bits(), Ordering::Relaxed);
+        self.rung_at
+            .store(Stamp::now().to_bits(), Ordering::Relaxed);
         if claim == Claim::Futex {
             word.wake_futex();
         } else if let Some(ring) = &*self.ring.lock() {
@@ -98,7 +99,7 @@ impl Slot {
     pub(crate) fn take_rung_at(&self) -> Stamp {
         let rung_at = self.rung_at();
         if !rung_at.is_none() {
-            self.rung_at.store(0, Ordering::Relaxed);
+            self.rung_at.store(Stamp::NONE.to_bits(), Ordering::Relaxed);
         }
         rung_at
     }
