@@ -199,7 +199,8 @@ fn a_waker_is_woken_once_unless_the_handle_was_told_that_the_task_is_done() {
             .map(|wakes| wakes.0.load(Ordering::Relaxed));
         match left {
             [true, true] => assert_eq!(woken, [0, 1]),
-            [true, false] => assert_eq!(woken, [1, 0]),
+            // Done before the second was left: the first was woken, or had just been taken back.
+            [true, false] => assert!(woken[0] <= 1 && woken[1] == 0),
             _ => assert_eq!((left, woken), ([false, false], [0, 0])),
         }
         assert!(handle.take().is_some());
