@@ -37,7 +37,9 @@ pub async fn add(a: u32, b: u32) -> u32 {
 
 #[napi]
 pub async fn name_of_worker() -> String {
-    let worker = cenote::current().map(|worker| worker.name).unwrap_or_default();
+    let worker = cenote::current()
+        .map(|worker| worker.name)
+        .unwrap_or_default();
     assert_eq!(worker, thread_name());
     worker
 }
@@ -66,9 +68,10 @@ pub async fn fail() -> Result<()> {
     Err(failed("as it should"))
 }
 
+/// Without the panic hook's message on the console.
 #[napi]
 pub async fn panic() {
-    panic!("in the future");
+    std::panic::resume_unwind(Box::new("in the future"));
 }
 
 /// Blocks a thread for blocking work, and says which.
@@ -78,7 +81,10 @@ pub async fn block(ms: u32) -> Result<String> {
         thread::sleep(Duration::from_millis(ms.into()));
         thread_name()
     };
-    cenote::napi::spawn_blocking(work).map_err(failed)?.await.map_err(failed)
+    cenote::napi::spawn_blocking(work)
+        .map_err(failed)?
+        .await
+        .map_err(failed)
 }
 
 /// Runs until it is asked to stop; true if it was.
@@ -91,7 +97,10 @@ pub async fn block_until_stopped() -> Result<bool> {
         }
         true
     };
-    cenote::napi::spawn_blocking(work).map_err(failed)?.await.map_err(failed)
+    cenote::napi::spawn_blocking(work)
+        .map_err(failed)?
+        .await
+        .map_err(failed)
 }
 
 struct CountDrop;
