@@ -127,20 +127,18 @@ const cenote = (except = []) => [
 ];
 const withPark = (args) => ['-p', 'cenote-park', ...args, ...targets(integration('park'))];
 
-// ThreadSanitizer has memory and a thread of its own, which a test that counts those of the process would count; and
-// without file descriptors it cannot tell whose functions it is to overlook.
-const forTsan = { args: cenote(['many_pools']), skip: ['--', '--skip', 'without_file_descriptors'] };
-
-// Everything runs several times slower: fewer cases each, of the same kinds.
-const fewer = { PROPTEST_CASES: process.env.PROPTEST_CASES ?? '32' };
+// Sanitizers have memory and threads of their own, which a test that counts those of the process would count.
+const forSanitizers = cenote(['many_pools']);
+// Without file descriptors ThreadSanitizer cannot tell whose functions it is to overlook.
+const notForTsan = ['--', '--skip', 'without_file_descriptors'];
 
 /** The unit and integration tests of both crates, as arguments of `cargo test`. */
 export const allTests = withPark(cenote());
 
 /** Short enough for every change. */
 export const sanitizers = [
-  sanitized('asan', 'asan', cenote(), { limit: minutes(10), env: fewer }),
-  sanitized('tsan', 'tsan', [...forTsan.args, ...forTsan.skip], { limit: minutes(12), env: fewer }),
+  sanitized('asan', 'asan', forSanitizers, { limit: minutes(10), env: fewer }),
+  sanitized('tsan', 'tsan', [...forSanitizers, ...notForTsan], { limit: minutes(12), env: fewer }),
   // Some twenty times slower than without: the task cells, and what handles and panics do with them.
   memcheck('valgrind', ['-p', 'cenote', '--lib', '--test', 'behaviour', '--', 'task::', 'results::', 'panics::'], {
     limit: minutes(8),
@@ -150,6 +148,6 @@ export const sanitizers = [
 
 /** The same and more, for as long as `env` says. */
 export const longSanitizers = (env, limit) => [
-  sanitized('asan-long', 'asan', allTests, { limit, env }),
-  sanitized('tsan-long', 'tsan', [...withPark(forTsan.args), ...forTsan.skip], { limit, env }),
+  sanitized('asan-long', 'asan', withPark(forSanitizers), { limit, env }),
+  sanitized('tsan-long', 'tsan', [...withPark(forSanitizers), ...notForTsan], { limit, env }),
 ];
