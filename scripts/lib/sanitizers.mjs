@@ -132,6 +132,9 @@ const forSanitizers = cenote(['many_pools']);
 // Without file descriptors ThreadSanitizer cannot tell whose functions it is to overlook.
 const notForTsan = ['--', '--skip', 'without_file_descriptors'];
 
+// Everything runs several times slower: fewer cases each, of the same kinds.
+const fewer = { PROPTEST_CASES: process.env.PROPTEST_CASES ?? '32' };
+
 /** The unit and integration tests of both crates, as arguments of `cargo test`. */
 export const allTests = withPark(cenote());
 
