@@ -219,3 +219,45 @@ fn miss_that_work_followed_soon_widens_and_one_that_nothing_followed_narrows() {
     assert!(waiter.unpark().claimed);
     assert!(budget(&waiter) > narrowed);
 }
+
+#[test]
+fn spin_hits_on_what_is_ready_elsewhere_without_a_publication() {
+    let ready = std::sync::atomic::AtomicBool::new(false);
+    let mut waiter = Waiter::with_participants(
+        Arc::<WaitWord>::default(),
+        Duration::from_secs(1),
+        participants(2),
+    );
+    let is_ready = || ready.load(std::sync::atomic::Ordering::Acquire);
+    thread::scope(|scope| {
+        scope.spawn(|| ready.store(true, std::sync::atomic::Ordering::Release));
+        let request = SpinRequest::default();
+        let hit = (0..60).any(|_| waiter.spin_on(&request, is_ready, || false) == Spin::Hit);
+        assert!(hit);
+    });
+    assert!(!waiter.has_work(), "nothing was published");
+}
+
+#[test]
+fn waiter_that_stepped_out_counts_again_with_its_next_spin() {
+    let participants = participants(2);
+    let mut waiter =
+        Waiter::with_participants(Arc::<WaitWord>::default(), Duration::ZERO, participants);
+    assert_eq!(participants.not_parked(), 1);
+    waiter.step_out();
+    waiter.step_out();
+    assert_eq!(participants.not_parked(), 0);
+    assert_eq!(
+        waiter.spin(&SpinRequest::default(), || false),
+        Spin::Skipped
+    );
+    assert_eq!(participants.not_parked(), 1);
+    assert!(waiter.park_driver(|| false));
+    waiter.step_out();
+    assert_eq!(
+        (participants.not_parked(), waiter.word().state()),
+        (0, State::Running)
+    );
+    drop(waiter);
+    assert_eq!(participants.not_parked(), 0);
+}
