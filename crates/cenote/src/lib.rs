@@ -44,6 +44,9 @@ pub use crate::integrations::napi;
 #[cfg(all(feature = "tower", not(loom)))]
 #[cfg_attr(docsrs, doc(cfg(feature = "tower")))]
 pub use crate::integrations::tower;
+#[cfg(all(feature = "tracing", not(loom)))]
+#[cfg_attr(docsrs, doc(cfg(feature = "tracing")))]
+pub use crate::integrations::tracing;
 #[cfg(not(loom))]
 pub use crate::{
     pool::{

@@ -1,5 +1,6 @@
 //! A pool as an executor of the `futures` crates.
 #![cfg(feature = "futures")]
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
 
 use std::rc::Rc;
 use std::sync::mpsc;

@@ -1,5 +1,6 @@
 //! The figures of a real pool, as they reach a recorder of the `metrics` facade.
 #![cfg(feature = "metrics")]
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};

@@ -2,6 +2,7 @@
 //!
 //! One test: the backend that runs is one for the whole process.
 #![cfg(feature = "napi")]
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
 
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};

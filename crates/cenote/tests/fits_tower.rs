@@ -1,5 +1,6 @@
 //! A lane as a `tower` service: permits, and the middleware that exists on top.
 #![cfg(feature = "tower")]
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;

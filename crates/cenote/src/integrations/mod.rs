@@ -10,3 +10,8 @@ pub mod metrics;
 pub mod napi;
 #[cfg(feature = "tower")]
 pub mod tower;
+#[cfg(feature = "tracing")]
+pub mod tracing;
+// What the rest of the crate calls is there, and does nothing.
+#[cfg(not(feature = "tracing"))]
+pub(crate) mod tracing;

@@ -12,6 +12,7 @@ use parking_lot::Mutex;
 use super::handle::Pool;
 use super::life::Phase;
 use super::shared::Shared;
+use crate::integrations::tracing::event;
 use crate::os::fork;
 use crate::stats::Outcome;
 use crate::task::error::Cause;
@@ -218,8 +219,26 @@ impl Limit {
     fn reached(&self, shared: &Shared) {
         let mut left = self.left.lock();
         if left.is_none() {
-            *left = Some(left_now(shared));
+            let report = left_now(shared);
+            *left = Some(report);
             drop(left);
+            #[cfg(feature = "tracing")]
+            if !report.is_clean() {
+                let CloseReport {
+                    queued,
+                    running,
+                    background,
+                    threads,
+                } = report;
+                event!(
+                    WARN,
+                    queued,
+                    running,
+                    background,
+                    threads,
+                    "pool not done at its limit"
+                );
+            }
             shut_down(shared);
             shared.drained.notify(usize::MAX);
         }
@@ -252,11 +271,13 @@ fn shut_down(shared: &Shared) -> usize {
     shared.close_gates();
     let cancelled = shared.settle_queued(Cause::Cancelled, Outcome::Cancelled);
     shared.enter(Phase::ShutDown);
+    event!(DEBUG, cancelled, "pool shut down");
     cancelled
 }
 
 /// Refuses new tasks, and sees to the limit whoever waits.
 fn begin(shared: &Arc<Shared>, limit: Duration) -> Arc<Limit> {
+    event!(DEBUG, "pool closes");
     shared.enter(Phase::Closing);
     let limit = Arc::new(Limit {
         at: Instant::now().checked_add(limit),

@@ -86,7 +86,7 @@ impl<S: 'static> Permit<S> {
         T: Send + 'static,
     {
         self.place
-            .fill(Kind::Closure, false, &self.options, Closure(f))
+            .fill(Kind::Closure, false, &self.options, Closure::new(f))
     }
 
     /// Spawns a closure that is handed the worker's state in the place.
@@ -105,7 +105,7 @@ impl<S: 'static> Permit<S> {
         T: Send + 'static,
     {
         self.place
-            .fill(Kind::Closure, true, &self.options, Stateful(f, PhantomData))
+            .fill(Kind::Closure, true, &self.options, Stateful::new(f))
     }
 
     /// Spawns a future that `f` makes on the worker in the place. The future may be `!Send`.
@@ -124,7 +124,8 @@ impl<S: 'static> Permit<S> {
         U: Future + 'static,
         U::Output: Send + 'static,
     {
-        self.place.fill(Kind::Local, false, &self.options, Local(f))
+        self.place
+            .fill(Kind::Local, false, &self.options, Local::new(f))
     }
 }
 

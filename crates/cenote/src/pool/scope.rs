@@ -281,7 +281,7 @@ impl<'scope> Scope<'scope, '_> {
             kind: Kind::Closure,
             needs_state: false,
             options: &Options::DEFAULT,
-            work: Closure(task),
+            work: Closure::new(task),
         };
         let handle = match submission.attempt() {
             Ok(handle) => {
@@ -291,7 +291,7 @@ impl<'scope> Scope<'scope, '_> {
                 Some(handle)
             }
             Err(refused) => {
-                (refused.into_inner().0)();
+                refused.into_inner().into_inner()();
                 None
             }
         };

@@ -18,6 +18,7 @@ use super::config::{BoxError, Config};
 use super::life::{Life, Phase};
 use super::permit::Reserved;
 use crate::clock::Stamp;
+use crate::integrations::tracing::event;
 use crate::os::fork;
 use crate::queue::dispatch::{Dispatch, Wake};
 use crate::stats::{Outcome, SharedOutcomes};
@@ -290,7 +291,10 @@ impl Shared {
         }
         let after = if self.workers_are_blocked() {
             match self.start_thread() {
-                Ok(_) => self.config.grow_after,
+                Ok(_) => {
+                    event!(DEBUG, queued = self.queued(), "pool grows");
+                    self.config.grow_after
+                }
                 Err(_) => RETRY_THREAD.max(self.config.grow_after),
             }
         } else {
@@ -332,23 +336,35 @@ impl Shared {
         if let Err(error) = started {
             self.spawn_failures.fetch_add(1, Ordering::Relaxed);
             self.life.failed(index);
+            event!(WARN, %error, "worker thread not started");
             return Err(error);
         }
         Ok(())
     }
 
-    pub(crate) fn worker_started(&self, _index: usize) {
+    #[cfg_attr(
+        not(feature = "tracing"),
+        expect(unused_variables, reason = "only the event has it")
+    )]
+    pub(crate) fn worker_started(&self, index: usize) {
         self.life.started();
+        event!(DEBUG, worker = self.name_of(index), "worker started");
+    }
+
+    #[cfg(feature = "tracing")]
+    fn name_of(&self, worker: usize) -> String {
+        self.slots[worker].name.lock().clone()
     }
 
     pub(crate) fn note_init_failure(&self, failure: &InitFailure) {
         self.init_failures.fetch_add(1, Ordering::Relaxed);
+        event!(WARN, error = %failure, "worker state not made");
         *self.last_failure.lock() = Some(failure.clone());
     }
 
     /// A worker's state could not be made, in all the attempts it has.
     pub(crate) fn worker_failed(&self, index: usize, failure: InitFailure) {
-        *self.last_failure.lock() = Some(failure);
+        *self.last_failure.lock() = Some(failure.clone());
         // Before the count goes down: whoever waits for the start finds the pool broken.
         let last = {
             let counts = self.life.counts();
@@ -362,6 +378,7 @@ impl Shared {
         if left.all() == 0 {
             self.broken.store(true, Ordering::Release);
             self.close_gates();
+            event!(ERROR, error = %failure, "pool without workers");
             self.settle_queued(Cause::NoWorker, Outcome::Lost);
             self.drained.notify(usize::MAX);
         }
@@ -479,6 +496,8 @@ impl Shared {
 
     /// A worker's thread is about to end; it touches nothing of the pool's any more.
     pub(crate) fn worker_ended(self: &Arc<Self>, index: usize, retired: bool) {
+        // The place may be another's after the next line.
+        event!(DEBUG, worker = self.name_of(index), retired, "worker ended");
         let left = self.life.ended(index, retired);
         if self.is_ending() {
             // Those that waited for the end of tasks they could not take, which this worker may have taken.
@@ -486,6 +505,7 @@ impl Shared {
             if left.all() == 0 {
                 // A task that was put in a queue while the last worker left.
                 self.settle_queued(Cause::Cancelled, Outcome::Cancelled);
+                event!(DEBUG, "pool ended");
             }
             self.drained.notify(usize::MAX);
         } else if !retired && left.starting + left.live < self.config.min_threads {

@@ -218,9 +218,9 @@ impl<'a, S: 'static> Task<'a, S> {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        self.submission(Kind::Closure, false, Closure(f))
+        self.submission(Kind::Closure, false, Closure::new(f))
             .attempt()
-            .map_err(|error| error.map(|work| work.0))
+            .map_err(|error| error.map(Closure::into_inner))
     }
 
     /// Spawns a closure, and waits for room in the queue if need be.
@@ -245,10 +245,10 @@ impl<'a, S: 'static> Task<'a, S> {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        self.submission(Kind::Closure, false, Closure(f))
+        self.submission(Kind::Closure, false, Closure::new(f))
             .wait()
             .await
-            .map_err(|error| error.map(|work| work.0))
+            .map_err(|error| error.map(Closure::into_inner))
     }
 
     /// Spawns a closure, and blocks for room in the queue if need be. On a worker of the same pool it does not block,
@@ -270,9 +270,9 @@ impl<'a, S: 'static> Task<'a, S> {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        self.submission(Kind::Closure, false, Closure(f))
+        self.submission(Kind::Closure, false, Closure::new(f))
             .block()
-            .map_err(|error| error.map(|work| work.0))
+            .map_err(|error| error.map(Closure::into_inner))
     }
 
     /// [`try_spawn`](Self::try_spawn) for a closure that is handed the worker's state.
@@ -296,9 +296,9 @@ impl<'a, S: 'static> Task<'a, S> {
         F: FnOnce(&mut S) -> T + Send + 'static,
         T: Send + 'static,
     {
-        self.submission(Kind::Closure, true, Stateful(f, PhantomData))
+        self.submission(Kind::Closure, true, Stateful::new(f))
             .attempt()
-            .map_err(|error| error.map(|work| work.0))
+            .map_err(|error| error.map(Stateful::into_inner))
     }
 
     /// [`spawn`](Self::spawn) for a closure that is handed the worker's state.
@@ -325,10 +325,10 @@ impl<'a, S: 'static> Task<'a, S> {
         F: FnOnce(&mut S) -> T + Send + 'static,
         T: Send + 'static,
     {
-        self.submission(Kind::Closure, true, Stateful(f, PhantomData))
+        self.submission(Kind::Closure, true, Stateful::new(f))
             .wait()
             .await
-            .map_err(|error| error.map(|work| work.0))
+            .map_err(|error| error.map(Stateful::into_inner))
     }
 
     /// [`blocking_spawn`](Self::blocking_spawn) for a closure that is handed the worker's state.
@@ -352,9 +352,9 @@ impl<'a, S: 'static> Task<'a, S> {
         F: FnOnce(&mut S) -> T + Send + 'static,
         T: Send + 'static,
     {
-        self.submission(Kind::Closure, true, Stateful(f, PhantomData))
+        self.submission(Kind::Closure, true, Stateful::new(f))
             .block()
-            .map_err(|error| error.map(|work| work.0))
+            .map_err(|error| error.map(Stateful::into_inner))
     }
 
     /// Spawns a future that `f` makes on the worker, or returns `f` if the queue is full. The future may be `!Send`; it
@@ -377,9 +377,9 @@ impl<'a, S: 'static> Task<'a, S> {
         U: Future + 'static,
         U::Output: Send + 'static,
     {
-        self.submission(Kind::Local, false, Local(f))
+        self.submission(Kind::Local, false, Local::new(f))
             .attempt()
-            .map_err(|error| error.map(|work| work.0))
+            .map_err(|error| error.map(Local::into_inner))
     }
 
     /// Like [`try_spawn_local`](Self::try_spawn_local), and waits for room in the queue if need be.
@@ -404,10 +404,10 @@ impl<'a, S: 'static> Task<'a, S> {
         U: Future + 'static,
         U::Output: Send + 'static,
     {
-        self.submission(Kind::Local, false, Local(f))
+        self.submission(Kind::Local, false, Local::new(f))
             .wait()
             .await
-            .map_err(|error| error.map(|work| work.0))
+            .map_err(|error| error.map(Local::into_inner))
     }
 
     /// Like [`try_spawn_local`](Self::try_spawn_local), and blocks for room in the queue if need be.
@@ -429,9 +429,9 @@ impl<'a, S: 'static> Task<'a, S> {
         U: Future + 'static,
         U::Output: Send + 'static,
     {
-        self.submission(Kind::Local, false, Local(f))
+        self.submission(Kind::Local, false, Local::new(f))
             .block()
-            .map_err(|error| error.map(|work| work.0))
+            .map_err(|error| error.map(Local::into_inner))
     }
 
     /// Spawns a closure, waiting for room if need be, and waits for what it returns.

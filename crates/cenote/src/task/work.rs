@@ -1,4 +1,5 @@
-//! The three kinds of work: a closure, a closure with the worker's state, and a future made on the worker.
+//! The three kinds of work: a closure, a closure with the worker's state, and a future made on the worker. Each runs in the
+//! span of where it was made.
 
 use std::future::Future;
 use std::marker::PhantomData;
@@ -6,6 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::cell::{Ran, Running, Work};
 use super::error::Cause;
+use crate::integrations::tracing::TaskSpan;
 use crate::worker;
 
 /// Runs the user's code. A panic becomes the cause of the failure.
@@ -17,34 +19,86 @@ pub(crate) fn catch<T>(f: impl FnOnce() -> T) -> Result<T, Cause> {
 }
 
 /// `FnOnce() -> T`.
-pub(crate) struct Closure<F>(pub(crate) F);
+pub(crate) struct Closure<F> {
+    f: F,
+    span: TaskSpan,
+}
+
+impl<F> Closure<F> {
+    #[inline]
+    pub(crate) fn new(f: F) -> Self {
+        let span = TaskSpan::current();
+        Closure { f, span }
+    }
+
+    pub(crate) fn into_inner(self) -> F {
+        self.f
+    }
+}
 
 impl<F: FnOnce() -> T, T> Work for Closure<F> {
     type Output = T;
 
     #[inline]
     fn run(self, running: Running<Self>) -> Ran {
-        let result = catch(self.0);
+        let Closure { f, span } = self;
+        let result = catch(|| span.in_scope(f));
+        // Before the task is settled, so that whoever waits for it finds the span closed.
+        span.close();
         worker::leave_task();
         running.settle(result)
     }
 }
 
 /// `FnOnce(&mut S) -> T`.
-pub(crate) struct Stateful<F, S>(pub(crate) F, pub(crate) PhantomData<fn(S)>);
+pub(crate) struct Stateful<F, S> {
+    f: F,
+    span: TaskSpan,
+    state: PhantomData<fn(S)>,
+}
+
+impl<F, S> Stateful<F, S> {
+    pub(crate) fn new(f: F) -> Self {
+        Stateful {
+            f,
+            span: TaskSpan::current(),
+            state: PhantomData,
+        }
+    }
+
+    pub(crate) fn into_inner(self) -> F {
+        self.f
+    }
+}
 
 impl<F: FnOnce(&mut S) -> T, T, S: 'static> Work for Stateful<F, S> {
     type Output = T;
 
     fn run(self, running: Running<Self>) -> Ran {
-        let result = catch(|| worker::with_state(self.0));
+        let Stateful { f, span, .. } = self;
+        let result = catch(|| span.in_scope(|| worker::with_state(f)));
+        span.close();
         worker::leave_task();
         running.settle(result)
     }
 }
 
 /// `FnOnce() -> impl Future`.
-pub(crate) struct Local<F>(pub(crate) F);
+pub(crate) struct Local<F> {
+    f: F,
+    span: TaskSpan,
+}
+
+impl<F> Local<F> {
+    pub(crate) fn new(f: F) -> Self {
+        let span = TaskSpan::current();
+        Local { f, span }
+    }
+
+    pub(crate) fn into_inner(self) -> F {
+        self.f
+    }
+}
 
 impl<F, U> Work for Local<F>
 where
@@ -55,12 +109,14 @@ where
     type Output = U::Output;
 
     fn run(self, running: Running<Self>) -> Ran {
-        match catch(self.0) {
+        let Local { f, span } = self;
+        match catch(|| span.in_scope(f)) {
             Ok(future) => {
-                worker::spawn_task(future, running);
+                worker::spawn_task(span.instrument(future), running);
                 Ran::Left
             }
             Err(cause) => {
+                span.close();
                 worker::leave_task();
                 running.settle(Err(cause))
             }

@@ -25,6 +25,7 @@ use tokio_util::sync::WaitForCancellationFutureOwned;
 
 use super::{CURRENT, Worker, worker};
 use crate::clock::Stamp;
+use crate::integrations::tracing::TaskSpan;
 use crate::task::cell::{Header, Ran, Running, Work, drop_quietly};
 use crate::task::error::Cause;
 
@@ -61,7 +62,7 @@ impl Worker {
     pub(super) fn spawn_background(&self, future: impl Future<Output = ()> + 'static) {
         // Where there is no runtime any more, the future is dropped, like those that were in it.
         if let Some(runtime) = self.runtime() {
-            runtime.spawn_local(future);
+            runtime.spawn_local(TaskSpan::current().instrument(future));
             self.note_background();
         }
     }
