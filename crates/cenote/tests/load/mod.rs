@@ -2,7 +2,8 @@
 //!
 //! The threads go in rounds. In a quiet round each submits a few tasks and waits for them, and nobody submits more before
 //! all have: a task whose wake is lost is then found by nobody, all threads stand still, and the watchdog ends the
-//! process with the pool's figures. In a loud round they submit as fast as they can.
+//! process with the pool's figures. In other rounds one of them submits one task after the other, each as soon as the one
+//! before has settled, or a moment later, so that it meets its worker at each step on its way to sleep. In a loud round they submit as fast as they can.
 //!
 //! Every accepted task has a [`Tracked`] value among its captures. In the end as many of them were dropped as tasks were
 //! accepted, each handle that was kept has settled once, and the pool's counts say the same.
@@ -70,6 +71,13 @@ pub(crate) fn shapes() -> Vec<(&'static str, Shape)> {
                 threads: 3..=3,
                 concurrency: 1,
                 queue_limit: 2,
+                ..Shape::default()
+            },
+        ),
+        (
+            "one worker",
+            Shape {
+                threads: 1..=1,
                 ..Shape::default()
             },
         ),
@@ -195,12 +203,17 @@ pub(crate) fn stress(name: &str, shape: &Shape, time: Duration, seed: u64) {
                 // The same for all, so that they choose the same kind of round.
                 let mut rounds = Random::new(!seed);
                 while !last_round.load(Ordering::Relaxed) {
-                    let tasks = if rounds.one_in(4) {
-                        60
-                    } else {
-                        1 + random.below(3)
-                    };
-                    round(run, &mut random, tasks);
+                    match rounds.below(8) {
+                        0 => round(run, &mut random, 60),
+                        1..4 => {
+                            let tasks = 1 + random.below(3);
+                            round(run, &mut random, tasks);
+                        }
+                        _ if rounds.below(SUBMITTERS as u64) == submitter => {
+                            alone(run, &mut random)
+                        }
+                        _ => {}
+                    }
                     if random.one_in(3) {
                         // Workers fall asleep in between, more or less deeply.
                         thread::sleep(Duration::from_micros(random.below(300)));
@@ -277,6 +290,31 @@ fn round(run: &Arc<Run>, random: &mut Random, tasks: u64) {
         settle(handle, random);
         run.settled.fetch_add(1, Ordering::Relaxed);
         run.progress.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// Submits one task after the other, while all others are quiet.
+fn alone(run: &Run, random: &mut Random) {
+    for _ in 0..100 {
+        let lane = &run.lanes[random.below(3) as usize];
+        let tracked = Tracked(Arc::clone(&run.dropped));
+        let bodies = Arc::clone(&run.bodies);
+        let body = move || {
+            let _tracked = tracked;
+            bodies.fetch_add(1, Ordering::Relaxed);
+            7
+        };
+        let spawned = if random.one_in(4) {
+            lane.blocking_spawn_local(|| async { body() })
+                .map_err(SpawnError::without_work)
+        } else {
+            lane.blocking_spawn(body).map_err(SpawnError::without_work)
+        };
+        run.accepted.fetch_add(1, Ordering::Relaxed);
+        assert_eq!(spawned.unwrap().join().unwrap(), 7);
+        run.progress.fetch_add(1, Ordering::Relaxed);
+        let gap = random.below(12);
+        busy(random.below(1 << gap));
     }
 }
 
