@@ -54,7 +54,7 @@ fn live(number: usize) {
         .try_spawn(|| ())
         .unwrap()
         .detach();
-    if number % 3 == 0 {
+    if number.is_multiple_of(3) {
         assert_eq!(
             lane.try_spawn_local(|| async { 2 })
                 .unwrap()
