@@ -64,6 +64,7 @@ struct Busy {
 
 impl Busy {
     fn with(pool: &Pool) -> Self {
+        #[allow(clippy::only_used_in_recursion, reason = "whoever holds a sender runs")]
         fn link(pool: Pool, stop: Count, runs: mpsc::Sender<()>) {
             if stop.get() == 0 {
                 let on = pool.clone();

@@ -162,7 +162,9 @@ fn at_the_limit_close_reports_what_is_left_and_ends_it() {
             assert!(task.join().unwrap_err().is_cancelled());
         }
         gate.open();
-        closures.map(|task| task.join().unwrap());
+        for task in closures {
+            task.join().unwrap();
+        }
         assert_eq!([ask.recv().unwrap(), ask.recv().unwrap()], [true, true]);
         assert!(waits.join().unwrap_err().is_cancelled());
         future_fate.recv().unwrap();

@@ -90,7 +90,8 @@ fn a_future_may_hold_what_is_not_send_while_it_waits() {
                 let home = thread::current().id();
                 let local = Rc::new(RefCell::new(vec![1]));
                 let other = Rc::clone(&local);
-                other.borrow_mut().push(receive.await.unwrap());
+                let received = receive.await.unwrap();
+                other.borrow_mut().push(received);
                 assert_eq!(thread::current().id(), home, "it has moved");
                 local.take()
             })

@@ -150,7 +150,9 @@ fn idle_workers_serve_every_lane() {
             // All three of them in the one lane.
             gate.wait_for(3);
             gate.open();
-            tasks.map(|task| task.join().unwrap());
+            for task in tasks {
+                task.join().unwrap();
+            }
         }
     });
 }
@@ -242,7 +244,9 @@ fn the_main_lane_can_be_given_limits() {
         assert!(pool.try_spawn(|| ()).unwrap_err().is_full());
         gate.open();
         running.join().unwrap();
-        queued.map(|task| task.join().unwrap());
+        for task in queued {
+            task.join().unwrap();
+        }
     });
 }
 

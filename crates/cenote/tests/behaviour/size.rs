@@ -25,6 +25,7 @@ fn a_pool_has_a_thread_for_each_cpu_unless_it_is_told() {
 }
 
 #[test]
+#[allow(clippy::reversed_empty_ranges, reason = "it is to be refused")]
 fn options_out_of_their_range_are_refused() {
     let refused = [
         Pool::builder().threads(0).build(),
@@ -136,7 +137,9 @@ fn a_thread_with_a_background_future_does_not_retire() {
         });
         gate.wait_for(2);
         gate.open();
-        tasks.map(|task| task.join().unwrap());
+        for task in tasks {
+            task.join().unwrap();
+        }
         // Many times the idle timeout, on both of them.
         let mut seen = std::collections::HashMap::new();
         while seen.len() < 2 || seen.values().any(|&count| count < 100) {

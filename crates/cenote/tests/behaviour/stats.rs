@@ -180,7 +180,9 @@ fn what_is_so_now_is_shown_now() {
         gate.open();
         held.release();
         other.join().unwrap();
-        queued.map(|task| task.join().unwrap());
+        for task in queued {
+            task.join().unwrap();
+        }
         eventually("both idle again", || pool.stats().idle == 2);
     });
 }
