@@ -63,8 +63,8 @@ struct Busy {
 }
 
 impl Busy {
+    #[allow(clippy::only_used_in_recursion, reason = "whoever holds a sender runs")]
     fn with(pool: &Pool) -> Self {
-        #[allow(clippy::only_used_in_recursion, reason = "whoever holds a sender runs")]
         fn link(pool: Pool, stop: Count, runs: mpsc::Sender<()>) {
             if stop.get() == 0 {
                 let on = pool.clone();
