@@ -17,11 +17,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use cenote::{JoinError, JoinHandle, LaneConfig, Pool, Priority, SpawnError};
+use cenote::{JoinError, JoinHandle, LaneConfig, Pool, Priority, SpawnError, Status};
 use proptest::prelude::*;
 use tokio_util::sync::CancellationToken;
 
-use support::{FOREVER, Peak, hold, watched};
+use support::{FOREVER, Peak, eventually, hold, watched};
 
 fn config(cases: u32) -> ProptestConfig {
     let long = std::env::var("CENOTE_LONG").is_ok_and(|value| value == "1");
@@ -381,8 +381,11 @@ fn run(program: &Program) {
             (Step::Spawn(spec), _) => {
                 match spawn(&pool, tasks.len(), spec, &limits, program.concurrency) {
                     Ok(task) => {
-                        // What has expired before it was refused cannot be given back.
-                        let over = || task.handle.as_ref().is_some_and(JoinHandle::is_finished);
+                        // What expires before it is refused cannot be given back.
+                        let over = || {
+                            let status = task.handle.as_ref().map(JoinHandle::status);
+                            status == Some(Status::Finished)
+                        };
                         assert!(
                             !closed || spec.queue_timeout.is_some() && over(),
                             "accepted after the end"
@@ -450,10 +453,20 @@ fn run(program: &Program) {
     assert!(report.is_clean(), "{report}");
     for task in &mut tasks {
         if let Some(handle) = task.handle.take() {
-            assert!(handle.is_finished(), "the pool has ended, and it has not");
+            // At most the timer is still on its way to tell it.
+            assert_eq!(handle.status(), Status::Finished, "the pool has ended");
             task.result = Some(handle.join());
         }
     }
+    // The timer may be about to drop what it has settled, and to count it.
+    eventually("all of it is dropped", || {
+        tasks
+            .iter()
+            .all(|task| task.effects.dropped.load(Ordering::SeqCst) > 0)
+    });
+    eventually("all of it is counted", || {
+        pool.stats().outcomes().settled() >= tasks.len() as u64
+    });
     for (number, task) in tasks.iter().enumerate() {
         check(number, task, ended);
     }
