@@ -6,7 +6,7 @@
 // `tests/sanitizers/canary.test.mjs` proves that each tool, with these very settings, still finds a planted error.
 
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { inRoot } from './root.mjs';
 import { cargo, minutes } from './runners.mjs';
@@ -70,13 +70,18 @@ export const tools = {
   },
 };
 
-// The targets in `tests/` of a crate; not the test of the examples, which needs them built, nor the models.
-const integration = (crate) =>
-  readdirSync(inRoot('crates', crate, 'tests'), { withFileTypes: true })
-    .filter((entry) => entry.isFile() || existsSync(join(inRoot('crates', crate, 'tests'), entry.name, 'main.rs')))
-    .map((entry) => entry.name.replace(/\.rs$/, ''))
+// The targets in `tests/` of a crate; not the test of the examples, which needs them built, nor the models, nor what is
+// compiled with a feature only.
+const integration = (crate) => {
+  const folder = inRoot('crates', crate, 'tests');
+  return readdirSync(folder, { withFileTypes: true })
+    .map((entry) => (entry.isFile() ? entry.name : join(entry.name, 'main.rs')))
+    .filter((file) => existsSync(join(folder, file)))
+    .filter((file) => !/^#!\[cfg\(.*\bfeature\b/m.test(readFileSync(join(folder, file), 'utf8')))
+    .map((file) => file.replace(/([\\/]main)?\.rs$/, ''))
     .filter((name) => name !== 'examples' && !name.startsWith('loom_'))
     .sort();
+};
 
 const targets = (tests) => tests.flatMap((name) => ['--test', name]);
 
