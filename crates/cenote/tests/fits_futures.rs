@@ -139,3 +139,29 @@ fn a_thread_that_is_no_worker_of_the_pool_cannot_spawn_local_futures() {
     };
     assert!(accepted);
 }
+
+/// Spawns when it is dropped, and says whether that was accepted.
+struct SpawnOnDrop(Pool, mpsc::Sender<bool>);
+
+impl Drop for SpawnOnDrop {
+    fn drop(&mut self) {
+        let accepted = LocalSpawnExt::spawn_local(&self.0, async {}).is_ok();
+        self.1.send(accepted).unwrap();
+    }
+}
+
+#[test]
+fn a_worker_that_ends_refuses_local_futures() {
+    let pool = Pool::builder().threads(1).build().unwrap();
+    let (sender, receiver) = mpsc::channel();
+    let late = SpawnOnDrop(pool.clone(), sender);
+    pool.blocking_run(move || {
+        cenote::detach(async move {
+            let _late = late;
+            std::future::pending::<()>().await;
+        });
+    })
+    .unwrap();
+    pool.shutdown_now();
+    assert!(!receiver.recv_timeout(LONG).unwrap());
+}

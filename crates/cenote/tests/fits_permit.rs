@@ -299,10 +299,20 @@ fn an_idle_thread_retires_beside_a_permit_and_no_thread_is_started_for_one() {
     busy.join().unwrap();
 }
 
+/// Waits for a permit, on a thread of its own.
+fn reserve(pool: &Pool) -> Result<cenote::Permit, cenote::SpawnError<()>> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .unwrap();
+    let permit = runtime.block_on(async { tokio::time::timeout(LONG, pool.reserve()).await });
+    permit.expect("nobody told the wait for a permit")
+}
+
 /// Every handle settles, no limit is passed, and nothing is left, with permits, tasks, waits and the end all at once.
 #[test]
 fn permits_and_tasks_and_the_end_all_at_once() {
-    const LIMIT: usize = 3;
+    const LIMIT: usize = 2;
     for round in 0..200 {
         let pool = Pool::builder()
             .threads(1 + round % 3)
@@ -310,8 +320,8 @@ fn permits_and_tasks_and_the_end_all_at_once() {
             .build()
             .unwrap();
         let held = Arc::new(AtomicUsize::new(0));
-        let start = Arc::new(Barrier::new(5));
-        let workers: Vec<_> = (0..4)
+        let start = Arc::new(Barrier::new(6));
+        let workers: Vec<_> = (0..5)
             .map(|kind| {
                 let (pool, held, start) = (pool.clone(), Arc::clone(&held), Arc::clone(&start));
                 thread::spawn(move || {
@@ -320,7 +330,11 @@ fn permits_and_tasks_and_the_end_all_at_once() {
                     for n in 0..200 {
                         let handle = match kind {
                             0 => pool.try_spawn(move || n).ok(),
-                            _ => match pool.try_reserve() {
+                            _ => match if kind < 3 {
+                                pool.try_reserve()
+                            } else {
+                                reserve(&pool)
+                            } {
                                 Ok(permit) => {
                                     assert!(held.fetch_add(1, Ordering::SeqCst) < LIMIT);
                                     if kind == 1 {

@@ -168,12 +168,11 @@ fn a_worker_is_in_no_span_once_the_task_is_over_also_after_a_panic() {
 fn a_span_closes_with_its_task_and_stays_open_for_what_the_task_left_behind() {
     record();
     let pool = Pool::builder().threads(1).build().unwrap();
-    info_span!("short")
-        .in_scope(|| pool.try_spawn(|| ()))
-        .unwrap()
-        .join()
-        .unwrap();
-    assert_eq!(lines_with("closed short").len(), 1);
+    for n in 1..=500 {
+        let task = info_span!("short").in_scope(|| pool.try_spawn(|| ()));
+        task.unwrap().join().unwrap();
+        assert_eq!(lines_with("closed short").len(), n);
+    }
     // A task that never runs.
     let (release, released) = std::sync::mpsc::channel::<()>();
     let (began, begun) = std::sync::mpsc::channel();

@@ -30,7 +30,8 @@ use crate::task::work::{Closure, Local, Stateful};
 /// A place in a lane's queue for one task, which a full queue can no longer refuse. Made by `reserve` and `try_reserve` of a
 /// [`Pool`], a [`Lane`] or a [`Task`].
 ///
-/// It counts against the lane's `queue_limit` until it is used or dropped, so hold it for short. It does not hold up the
+/// It counts against the lane's `queue_limit` until it is used or dropped, so hold it for short; with a limit of 0 there is never
+/// one. It does not hold up the
 /// pool's [`close`](Pool::close): a task that is spawned from it afterwards runs if a worker is still there, else its handle
 /// says [`is_cancelled`](crate::JoinError::is_cancelled).
 ///

@@ -286,13 +286,14 @@ impl Shared {
         // A submitter that comes from here on arms it again.
         self.growth_armed.store(false, Ordering::Release);
         std::sync::atomic::fence(Ordering::SeqCst);
-        if self.life.phase() == Phase::ShutDown || self.queued() == 0 || !self.life.may_grow() {
+        let queued = self.queued();
+        if self.life.phase() == Phase::ShutDown || queued == 0 || !self.life.may_grow() {
             return;
         }
         let after = if self.workers_are_blocked() {
             match self.start_thread() {
                 Ok(_) => {
-                    event!(DEBUG, queued = self.queued(), "pool grows");
+                    event!(DEBUG, queued, "pool grows");
                     self.config.grow_after
                 }
                 Err(_) => RETRY_THREAD.max(self.config.grow_after),
