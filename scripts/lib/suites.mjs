@@ -26,8 +26,9 @@ const models = ['-p', 'cenote-park', '-p', 'cenote', '--release', '--lib', '--te
 
 /** The suites of `npm test`. */
 export const suites = [
-  cargo('cargo', ['--workspace'], { limit: minutes(10) }),
-  // The park crate is left out: its one feature exchanges the futex, which has a suite of its own.
+  // Without the crate that has features to switch on, which the next suite does.
+  cargo('cargo', ['--workspace', '--exclude', 'cenote'], { limit: minutes(10) }),
+  // The park crate's one feature exchanges the futex, which has a suite of its own.
   cargo('cargo-features', ['-p', 'cenote', '--all-features'], { limit: minutes(10) }),
   cargo('loom', models, { limit: minutes(12), env: loomEnv }),
   // The fallback is compiled in by a feature, so that it is tested where the futex exists too.
@@ -37,6 +38,8 @@ export const suites = [
   node('node', 'tests/node', { limit: minutes(6) }),
   node('node-no-spin', 'tests/node', { limit: minutes(6), env: { CENOTE_MAX_SPIN_US: '0' } }),
   node('node-portable', 'tests/node', { limit: minutes(6), env: { CENOTE_FORCE_PORTABLE: '1' } }),
+  // Builds an addon whose async work runs on a pool of the Rust crate.
+  node('napi-runtime', 'tests/napi-runtime', { limit: minutes(12) }),
   node('examples', 'examples', { limit: minutes(4) }),
   node('benches', 'benches/node', { limit: minutes(4) }),
   node('packaging', 'tests/packaging', { limit: minutes(5) }),
