@@ -195,9 +195,10 @@ pub(crate) fn stress(name: &str, shape: &Shape, time: Duration, seed: u64) {
     let until = Instant::now() + time;
     let last_round = AtomicBool::new(false);
     thread::scope(|scope| {
+        let mut submitters = Vec::new();
         for submitter in 0..SUBMITTERS as u64 {
             let (run, barrier, last_round) = (&run, &barrier, &last_round);
-            scope.spawn(move || {
+            submitters.push(scope.spawn(move || {
                 let _whole = Whole;
                 let mut random = Random::new(seed.wrapping_add(submitter));
                 // The same for all, so that they choose the same kind of round.
@@ -223,7 +224,11 @@ pub(crate) fn stress(name: &str, shape: &Shape, time: Duration, seed: u64) {
                     }
                     barrier.wait();
                 }
-            });
+            }));
+        }
+        // ThreadSanitizer understands this, but not how a scope ends.
+        for submitter in submitters {
+            submitter.join().unwrap();
         }
     });
     let report = run.pool.blocking_close(NO_PROGRESS);
