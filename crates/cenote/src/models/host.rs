@@ -16,7 +16,7 @@ use crate::queue::dispatch::{Dispatch, Search, Wake};
 use crate::queue::gate::Refused;
 use crate::queue::lane::LaneQueue;
 use crate::queue::roster::Mail;
-use crate::task::cell::{Joiner, TaskRef};
+use crate::task::cell::{Joiner, Kind, TaskRef};
 
 pub(super) const NO_LIMIT: usize = usize::MAX;
 
@@ -137,8 +137,10 @@ impl Host {
     }
 
     /// As `Worker::execute`.
-    fn execute(&self, task: TaskRef, worker: usize) {
-        let lane = usize::from(task.header().meta.lane);
+    fn execute(&self, task: TaskRef, worker: usize, locals: bool) {
+        let meta = task.header().meta;
+        assert!(locals || meta.kind == Kind::Closure, "a future on a worker that has no place for it");
+        let lane = usize::from(meta.lane);
         if task.header().state().try_start() || task.header().state().start() {
             task.run_started();
         }
@@ -221,7 +223,7 @@ impl Host {
                 match self.next(index, locals, &mut last) {
                     Some(task) => {
                         kicked = false;
-                        self.execute(task, index);
+                        self.execute(task, index, locals);
                         continue;
                     }
                     None if kicked => {
@@ -241,7 +243,7 @@ impl Host {
                 self.wait(&mut waiter, index, &mut may_stand_sentinel);
             }
             match self.dispatch.get_up(index) {
-                Mail::Task(task) => self.execute(task, index),
+                Mail::Task(task) => self.execute(task, index, locals),
                 Mail::Kick => kicked = true,
                 Mail::Nothing => {
                     if waits && self.end == End::Retire && self.may_retire() {
