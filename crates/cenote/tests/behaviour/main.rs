@@ -12,6 +12,7 @@ mod end;
 mod fork;
 mod kinds;
 mod lanes;
+mod nested;
 mod panics;
 mod priorities;
 mod queue_limit;

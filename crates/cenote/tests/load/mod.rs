@@ -3,94 +3,30 @@
 //! The threads go in rounds. In a quiet round each submits a few tasks and waits for them, and nobody submits more before
 //! all have: a task whose wake is lost is then found by nobody, all threads stand still, and the watchdog ends the
 //! process with the pool's figures. In other rounds one of them submits one task after the other, each as soon as the one
-//! before has settled, or a moment later, so that it meets its worker at each step on its way to sleep. In a loud round they submit as fast as they can.
+//! before has settled, or a moment later, so that it meets its worker at each step on its way to sleep. In a loud round
+//! they submit as fast as they can.
 //!
 //! Every accepted task has a [`Tracked`] value among its captures. In the end as many of them were dropped as tasks were
 //! accepted, each handle that was kept has settled once, and the pool's counts say the same.
+
+mod random;
+mod shape;
+mod task;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use cenote::{JoinError, JoinHandle, Lane, LaneConfig, Pool, Priority, SpawnError};
-use tokio_util::sync::CancellationToken;
+use cenote::{JoinError, JoinHandle, Lane, LaneConfig, Pool, SpawnError};
+
+use random::{Random, busy};
+pub(crate) use shape::{Shape, shapes};
+use task::submit;
 
 /// Nothing takes so long but a wake that was lost.
 const NO_PROGRESS: Duration = Duration::from_secs(20);
 const SUBMITTERS: usize = 3;
-
-/// What the pool under load is like.
-#[derive(Clone, Debug)]
-pub(crate) struct Shape {
-    pub(crate) threads: std::ops::RangeInclusive<usize>,
-    pub(crate) max_spin: Duration,
-    pub(crate) idle_timeout: Duration,
-    pub(crate) grow_after: Duration,
-    pub(crate) concurrency: usize,
-    pub(crate) queue_limit: usize,
-}
-
-impl Default for Shape {
-    fn default() -> Self {
-        Shape {
-            threads: 2..=2,
-            max_spin: Duration::from_micros(20),
-            idle_timeout: Duration::from_secs(10),
-            grow_after: Duration::from_millis(5),
-            concurrency: 64,
-            queue_limit: 64,
-        }
-    }
-}
-
-/// The shapes that every run tries, by name.
-pub(crate) fn shapes() -> Vec<(&'static str, Shape)> {
-    vec![
-        ("default", Shape::default()),
-        (
-            "no spin",
-            Shape {
-                max_spin: Duration::ZERO,
-                ..Shape::default()
-            },
-        ),
-        (
-            "grows and retires",
-            Shape {
-                threads: 1..=4,
-                max_spin: Duration::ZERO,
-                idle_timeout: Duration::from_micros(200),
-                grow_after: Duration::from_micros(100),
-                ..Shape::default()
-            },
-        ),
-        (
-            "narrow",
-            Shape {
-                threads: 3..=3,
-                concurrency: 1,
-                queue_limit: 2,
-                ..Shape::default()
-            },
-        ),
-        (
-            "one worker",
-            Shape {
-                threads: 1..=1,
-                ..Shape::default()
-            },
-        ),
-        (
-            "many threads",
-            Shape {
-                threads: 12..=12,
-                max_spin: Duration::from_micros(5),
-                ..Shape::default()
-            },
-        ),
-    ]
-}
 
 /// How many seconds all shapes together are to take.
 pub(crate) fn seconds(default: f64) -> f64 {
@@ -123,27 +59,6 @@ impl Drop for Tracked {
     }
 }
 
-/// A small generator of numbers, the same for the same seed (xorshift).
-struct Random(u64);
-
-impl Random {
-    fn new(seed: u64) -> Self {
-        // A xorshift needs bits to begin with, and cannot get out of zero.
-        Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
-    }
-
-    fn below(&mut self, limit: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % limit
-    }
-
-    fn one_in(&mut self, times: u64) -> bool {
-        self.below(times) == 0
-    }
-}
-
 /// Ends the process if its thread panics: the others would wait for it for ever.
 struct Whole;
 
@@ -152,12 +67,6 @@ impl Drop for Whole {
         if thread::panicking() {
             std::process::abort();
         }
-    }
-}
-
-fn busy(times: u64) {
-    for _ in 0..times {
-        std::hint::spin_loop();
     }
 }
 
@@ -353,166 +262,4 @@ fn settle(mut handle: JoinHandle<u64>, random: &mut Random) {
 
 fn is_known(error: &JoinError) -> bool {
     error.is_aborted() || error.is_expired() || error.is_timed_out() || error.is_cancelled()
-}
-
-/// Submits a random task. `None`: it was refused, and its closure is gone.
-fn submit(run: &Arc<Run>, random: &mut Random) -> Option<JoinHandle<u64>> {
-    let lane = &run.lanes[[0, 0, 1, 2][random.below(4) as usize]];
-    let mut task = lane.task();
-    task =
-        task.priority([Priority::High, Priority::Normal, Priority::Low][random.below(3) as usize]);
-    if random.one_in(8) {
-        task = task.queue_timeout(Duration::from_micros(random.below(400)));
-    }
-    if random.one_in(8) {
-        task = task.timeout(Duration::from_micros(random.below(2_000)));
-    }
-    let token = random.one_in(8).then(CancellationToken::new);
-    if let Some(token) = &token {
-        task = task.cancel_on(token.child_token());
-    }
-    let tracked = Tracked(Arc::clone(&run.dropped));
-    let (bodies, progress) = (Arc::clone(&run.bodies), Arc::clone(&run.progress));
-    let ran = move || {
-        bodies.fetch_add(1, Ordering::Relaxed);
-        progress.fetch_add(1, Ordering::Relaxed);
-    };
-    let times = if random.one_in(10) {
-        20_000
-    } else {
-        random.below(200)
-    };
-    let blocks = random.one_in(2);
-    let handle = match random.below(10) {
-        0..5 => {
-            let work = move || {
-                let _tracked = tracked;
-                ran();
-                busy(times);
-                7
-            };
-            accepted(
-                run,
-                if blocks {
-                    task.blocking_spawn(work)
-                } else {
-                    task.try_spawn(work)
-                },
-            )
-        }
-        5 => {
-            let work = move |state: &mut u64| {
-                let _tracked = tracked;
-                ran();
-                *state += 1;
-                7
-            };
-            accepted(
-                run,
-                if blocks {
-                    task.blocking_spawn_with(work)
-                } else {
-                    task.try_spawn_with(work)
-                },
-            )
-        }
-        6..8 => {
-            let work = move || async move {
-                let _tracked = tracked;
-                ran();
-                for _ in 0..times % 4 {
-                    tokio::task::yield_now().await;
-                }
-                if times % 7 == 0 {
-                    tokio::time::sleep(Duration::from_millis(1)).await;
-                }
-                7
-            };
-            accepted(
-                run,
-                if blocks {
-                    task.blocking_spawn_local(work)
-                } else {
-                    task.try_spawn_local(work)
-                },
-            )
-        }
-        8 => {
-            // Leaves something behind.
-            let work = move || {
-                ran();
-                cenote::detach(async move {
-                    let _tracked = tracked;
-                    tokio::time::sleep(Duration::from_micros(times)).await;
-                });
-                7
-            };
-            accepted(
-                run,
-                if blocks {
-                    task.blocking_spawn(work)
-                } else {
-                    task.try_spawn(work)
-                },
-            )
-        }
-        _ => {
-            // Waits for another one from inside.
-            let on = Arc::clone(run);
-            let work = move || {
-                let _tracked = tracked;
-                ran();
-                let inner = Tracked(Arc::clone(&on.dropped));
-                let bodies = Arc::clone(&on.bodies);
-                let nested = on.lanes[0].try_spawn(move || {
-                    let _inner = inner;
-                    bodies.fetch_add(1, Ordering::Relaxed);
-                    busy(times);
-                    7
-                });
-                let nested = accepted(&on, nested);
-                nested.map_or(7, |nested| nested.join().unwrap())
-            };
-            accepted(
-                run,
-                if blocks {
-                    task.blocking_spawn(work)
-                } else {
-                    task.try_spawn(work)
-                },
-            )
-        }
-    };
-    if let Some(token) = token
-        && random.one_in(2)
-    {
-        busy(random.below(500));
-        token.cancel();
-    }
-    handle
-}
-
-/// Counts a task that was accepted.
-fn accepted<T, F>(
-    run: &Run,
-    spawned: Result<JoinHandle<T>, SpawnError<F>>,
-) -> Option<JoinHandle<T>> {
-    match spawned {
-        Ok(handle) => {
-            run.accepted.fetch_add(1, Ordering::Relaxed);
-            Some(handle)
-        }
-        Err(refused) => {
-            // Closed only for tasks that spawn while the load is over.
-            assert!(
-                refused.is_full() || run.pool.is_closed(),
-                "{}",
-                refused.code()
-            );
-            // What it had captured was never accepted.
-            drop(refused.into_inner());
-            run.dropped.fetch_sub(1, Ordering::Relaxed);
-            None
-        }
-    }
 }

@@ -1,160 +1,18 @@
-//! Random programs on a pool, compared with a naive model of it: a list of what was spawned and what was done to it.
-//!
-//! - Every accepted task settles exactly once, in a way that what was done to it allows: seen by its handle, by its
-//!   captures, by its body, and by the pool's counts.
-//! - On one worker the order is that of the bands, and of submission within each.
-//! - What is accepted is what there is room for; no limit is ever exceeded.
-//!
-//! It tries some hundred programs, or thirty times as many with `CENOTE_LONG=1`.
-#![cfg(not(loom))]
-#![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
-
-mod support;
+//! Every accepted task settles exactly once, in a way that what was done to it allows; and no limit is exceeded.
 
 use std::cell::Cell;
 use std::panic::panic_any;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use cenote::{JoinError, JoinHandle, LaneConfig, Pool, Priority, SpawnError, Status};
+use cenote::{JoinError, JoinHandle, LaneConfig, Pool, SpawnError, Status};
 use proptest::prelude::*;
 use tokio_util::sync::CancellationToken;
 
-use support::{FOREVER, Peak, eventually, hold, watched};
-
-fn config(cases: u32) -> ProptestConfig {
-    let long = std::env::var("CENOTE_LONG").is_ok_and(|value| value == "1");
-    ProptestConfig {
-        cases: if long { 30 * cases } else { cases },
-        failure_persistence: None,
-        ..ProptestConfig::default()
-    }
-}
-
-fn band() -> impl Strategy<Value = Priority> {
-    prop_oneof![
-        Just(Priority::High),
-        Just(Priority::Normal),
-        Just(Priority::Low)
-    ]
-}
-
-/// What a task does.
-#[derive(Clone, Copy, Debug)]
-enum Body {
-    Returns,
-    Panics,
-    /// Until somebody opens it, or asks it to stop.
-    Waits,
-    /// A future that waits so often.
-    Future(u8),
-    FuturePanics,
-    FutureWaits,
-}
-
-impl Body {
-    fn is_future(self) -> bool {
-        matches!(
-            self,
-            Body::Future(_) | Body::FuturePanics | Body::FutureWaits
-        )
-    }
-
-    fn panics(self) -> bool {
-        matches!(self, Body::Panics | Body::FuturePanics)
-    }
-}
-
-#[derive(Clone, Debug)]
-struct Spec {
-    body: Body,
-    lane: usize,
-    priority: Priority,
-    queue_timeout: Option<u16>,
-    timeout: Option<u16>,
-}
-
-#[derive(Clone, Debug)]
-enum Step {
-    Spawn(Spec),
-    Abort(usize),
-    Cancel(usize),
-    Open(usize),
-    Join(usize),
-    Drop(usize),
-    Look,
-    Close { micros: u16 },
-    ShutDown,
-}
-
-#[derive(Clone, Debug)]
-struct Program {
-    threads: usize,
-    concurrency: usize,
-    queue_limit: usize,
-    max_running: usize,
-    spins: bool,
-    steps: Vec<Step>,
-}
-
-fn spec() -> impl Strategy<Value = Spec> {
-    let body = prop_oneof![
-        4 => Just(Body::Returns),
-        1 => Just(Body::Panics),
-        1 => Just(Body::Waits),
-        3 => (0..4_u8).prop_map(Body::Future),
-        1 => Just(Body::FuturePanics),
-        1 => Just(Body::FutureWaits),
-    ];
-    let micros = || prop::option::weighted(0.15, 0..1_000_u16);
-    (body, 0..2_usize, band(), micros(), micros()).prop_map(
-        |(body, lane, priority, queue_timeout, timeout)| Spec {
-            body,
-            lane,
-            priority,
-            queue_timeout,
-            timeout,
-        },
-    )
-}
-
-fn step() -> impl Strategy<Value = Step> {
-    let task = 0..64_usize;
-    prop_oneof![
-        24 => spec().prop_map(Step::Spawn),
-        4 => task.clone().prop_map(Step::Abort),
-        3 => task.clone().prop_map(Step::Cancel),
-        6 => task.clone().prop_map(Step::Open),
-        6 => task.clone().prop_map(Step::Join),
-        3 => task.prop_map(Step::Drop),
-        4 => Just(Step::Look),
-        1 => (0..2_000_u16).prop_map(|micros| Step::Close { micros }),
-        1 => Just(Step::ShutDown),
-    ]
-}
-
-fn program() -> impl Strategy<Value = Program> {
-    let steps = prop::collection::vec(step(), 1..60);
-    (
-        1..4_usize,
-        1..3_usize,
-        1..12_usize,
-        1..3_usize,
-        any::<bool>(),
-        steps,
-    )
-        .prop_map(
-            |(threads, concurrency, queue_limit, max_running, spins, steps)| Program {
-                threads,
-                concurrency,
-                queue_limit,
-                max_running,
-                spins,
-                steps,
-            },
-        )
-}
+use crate::program::{Body, Program, Spec, Step, program};
+use crate::support::{FOREVER, Peak, eventually, watched};
+use crate::{LANES, config};
 
 /// What a task did, told by itself.
 #[derive(Default)]
@@ -214,8 +72,6 @@ impl Drop for FutureHere {
         FUTURES.set(FUTURES.get() - 1);
     }
 }
-
-const LANES: [&str; 2] = ["main", "narrow"];
 
 fn spawn(
     pool: &Pool,
@@ -504,116 +360,5 @@ proptest! {
     #[test]
     fn every_accepted_task_settles_once_and_as_what_was_done_to_it_allows(program in program()) {
         watched(move || run(&program));
-    }
-}
-
-/// A task for the order: its lane, its band, whether it is a future, and whether it is aborted while it is queued.
-type Ordered = (usize, Priority, bool, bool);
-
-fn ordered() -> impl Strategy<Value = Vec<Ordered>> {
-    prop::collection::vec(
-        (0..2_usize, band(), any::<bool>(), prop::bool::weighted(0.2)),
-        0..80,
-    )
-}
-
-/// Submits all of them while the one worker is held, and returns the order in which each lane's ran.
-fn run_in_order(tasks: &[Ordered], aging: Duration) -> [Vec<usize>; 2] {
-    let pool = Pool::builder()
-        .threads(1)
-        .aging(aging)
-        .lane("narrow", LaneConfig::new().max_running(1))
-        .build()
-        .unwrap();
-    let lanes = LANES.map(|name| pool.lane(name).unwrap());
-    let order: Arc<[Mutex<Vec<usize>>; 2]> = Arc::default();
-    let held = hold(&pool, 1);
-    let handles: Vec<_> = tasks
-        .iter()
-        .enumerate()
-        .map(|(number, &(lane, priority, future, _))| {
-            let order = Arc::clone(&order);
-            let ran = move || order[lane].lock().unwrap().push(number);
-            let task = lanes[lane].task().priority(priority);
-            if future {
-                task.try_spawn_local(move || {
-                    ran();
-                    async {}
-                })
-                .unwrap()
-            } else {
-                task.try_spawn(ran).unwrap()
-            }
-        })
-        .collect();
-    for (handle, &(.., aborted)) in handles.iter().zip(tasks) {
-        if aborted {
-            assert!(handle.abort());
-        }
-    }
-    held.release();
-    assert!(pool.blocking_close(FOREVER).is_clean());
-    [0, 1].map(|lane| std::mem::take(&mut *order[lane].lock().unwrap()))
-}
-
-/// The naive way to say what is next.
-fn expected(tasks: &[Ordered], lane: usize, by_band: bool) -> Vec<usize> {
-    let mut order: Vec<usize> = (0..tasks.len())
-        .filter(|&number| tasks[number].0 == lane && !tasks[number].3)
-        .collect();
-    if by_band {
-        // Stable.
-        order.sort_by_key(|&number| tasks[number].1);
-    }
-    order
-}
-
-proptest! {
-    #![proptest_config(config(100))]
-
-    #[test]
-    fn one_worker_runs_each_lane_by_band_and_each_band_in_order(tasks in ordered()) {
-        let order = run_in_order(&tasks, FOREVER);
-        for lane in [0, 1] {
-            prop_assert_eq!(&order[lane], &expected(&tasks, lane, true));
-        }
-    }
-
-    #[test]
-    fn without_aging_one_worker_runs_each_lane_in_order(tasks in ordered()) {
-        let order = run_in_order(&tasks, Duration::ZERO);
-        for lane in [0, 1] {
-            prop_assert_eq!(&order[lane], &expected(&tasks, lane, false));
-        }
-    }
-
-    #[test]
-    fn a_held_pool_accepts_what_there_is_room_for(
-        limits in (1..20_usize, 1..20_usize),
-        tasks in prop::collection::vec((0..2_usize, any::<bool>()), 0..60),
-    ) {
-        let pool = Pool::builder()
-            .threads(1)
-            .queue_limit(limits.0)
-            .lane("narrow", LaneConfig::new().queue_limit(limits.1))
-            .build()
-            .unwrap();
-        let limits = [limits.0, limits.1];
-        let held = hold(&pool, 1);
-        let mut queued = [0; 2];
-        for &(lane, future) in &tasks {
-            let on = pool.lane(LANES[lane]).unwrap();
-            let accepted = if future {
-                on.try_spawn_local(|| async {}).map(JoinHandle::detach).is_ok()
-            } else {
-                on.try_spawn(|| ()).map(JoinHandle::detach).is_ok()
-            };
-            prop_assert_eq!(accepted, queued[lane] < limits[lane]);
-            queued[lane] += usize::from(accepted);
-            prop_assert_eq!(on.stats().queued, queued[lane]);
-        }
-        held.release();
-        prop_assert!(pool.blocking_close(FOREVER).is_clean());
-        prop_assert_eq!(pool.stats().outcomes().completed as usize, queued[0] + queued[1] + 1);
     }
 }
