@@ -216,7 +216,10 @@ impl Host {
         };
         let mut waiter = Waiter::new(seat, self.max_spin);
         let mut kicked = false;
-        let mut last = Last::default();
+        let mut last = Last {
+            next_lane: index,
+            ..Last::default()
+        };
         let mut may_stand_sentinel = true;
         while !self.is_done() {
             if !waits {
@@ -261,13 +264,15 @@ impl Host {
     /// As `Worker::next`.
     fn next(&self, worker: usize, locals: bool, last: &mut Last) -> Option<TaskRef> {
         let search = Search {
-            first_lane: 0,
+            first_lane: last.next_lane,
             locals,
             sure: last.left_more,
             short: true,
         };
+        last.next_lane += 1;
         let Some((taken, wake)) = self.dispatch.next(search) else {
-            *last = Last::default();
+            last.from_queue = false;
+            last.left_more = false;
             return None;
         };
         self.wake(wake);
@@ -302,6 +307,8 @@ impl Host {
 struct Last {
     from_queue: bool,
     left_more: bool,
+    /// The lane to ask first.
+    next_lane: usize,
 }
 
 /// As `SeatWord`.

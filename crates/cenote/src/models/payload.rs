@@ -27,22 +27,28 @@ impl Ledger {
 }
 
 thread_local! {
-    /// What is tracked and not dropped yet. All threads of a model are one thread of the system.
+    // All threads of a model are one thread of the system.
+    /// What is tracked and not dropped yet.
     static LIVE: Cell<usize> = const { Cell::new(0) };
+    /// A use is under way. It stays so if the checker's complaint about it was caught, as that of a destructor is.
+    static IN_USE: Cell<bool> = const { Cell::new(false) };
 }
 
 /// At the start of an execution.
 pub(super) fn begin() {
     LIVE.set(0);
+    IN_USE.set(false);
 }
 
 /// At the end of an execution.
 pub(super) fn end() {
-    assert_eq!(
-        LIVE.get(),
-        0,
-        "a work, a result or a waker was never dropped"
-    );
+    assert!(!IN_USE.get(), "two uses of a value were not ordered");
+    assert_eq!(live(), 0, "a work, a result or a waker was never dropped");
+}
+
+/// Works, results and wakers that are not dropped yet.
+pub(super) fn live() -> usize {
+    LIVE.get()
 }
 
 /// A value that is made on one thread and used on others. Each use has to be ordered after the one before, or the checker says so.
@@ -64,7 +70,9 @@ impl Tracked {
     }
 
     pub(super) fn touch(&self) {
+        let before = IN_USE.replace(true);
         self.cell.with_mut(|_| ());
+        IN_USE.set(before);
     }
 }
 

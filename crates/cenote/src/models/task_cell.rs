@@ -10,7 +10,7 @@ use loom::sync::Notify;
 use loom::thread::{self, JoinHandle};
 
 use super::check;
-use super::payload::{Act, CLOSURE, Job, Ledger, Shape, Tracked, task};
+use super::payload::{self, Act, CLOSURE, Job, Ledger, Shape, Tracked, task};
 use super::waker::waker;
 use crate::task::cell::{Joiner, Ran, TaskRef};
 use crate::task::error::{Cause, JoinError};
@@ -139,6 +139,19 @@ fn handle_that_is_dropped_meets_finish() {
         drop(handle);
         assert_eq!(worker.join().unwrap(), Some(Ran::Completed));
         ledger.assert_runs(1);
+    });
+}
+
+#[test]
+fn unwanted_result_is_dropped_while_others_have_references() {
+    check(3, || {
+        let (_, task, handle) = make(CLOSURE);
+        let elsewhere = handle.task().clone();
+        let worker = worker(task);
+        drop(handle);
+        worker.join().unwrap();
+        assert_eq!(payload::live(), 0);
+        drop(elsewhere);
     });
 }
 
