@@ -19,10 +19,11 @@ use std::sync::{Mutex, PoisonError};
 /// ```
 pub struct JoinError(Cause);
 
-// SAFETY: of all the causes only the payload of a panic may not be `Sync`. A shared reference gives nothing of it away but its
-// type, and its text where it is a `str` or a `String` (`panic_message`), which are `Sync`; to get at the payload itself takes
-// the error by value.
-unsafe impl Sync for JoinError {}
+// So that it goes into `Box<dyn Error + Send + Sync>`, as errors have to.
+const _: fn() = || {
+    fn travels<T: Send + Sync + 'static>() {}
+    travels::<JoinError>();
+};
 
 /// The causes.
 pub(crate) enum Cause {
