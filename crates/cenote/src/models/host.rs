@@ -139,7 +139,10 @@ impl Host {
     /// As `Worker::execute`.
     fn execute(&self, task: TaskRef, worker: usize, locals: bool) {
         let meta = task.header().meta;
-        assert!(locals || meta.kind == Kind::Closure, "a future on a worker that has no place for it");
+        assert!(
+            locals || meta.kind == Kind::Closure,
+            "a future on a worker that has no place for it"
+        );
         let lane = usize::from(meta.lane);
         if task.header().state().try_start() || task.header().state().start() {
             task.run_started();
