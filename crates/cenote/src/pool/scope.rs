@@ -62,6 +62,8 @@ pub struct Scope<'scope, 'env: 'scope> {
 #[derive(Default)]
 struct Tally {
     left: AtomicUsize,
+    /// Tasks that were dropped before they ran, and of which nobody was told.
+    unrun: AtomicUsize,
     panic: Mutex<Option<Box<dyn Any + Send>>>,
     waker: Mutex<Option<Waker>>,
 }
@@ -79,11 +81,18 @@ impl Tally {
 }
 
 /// Counts a task as done when it is dropped.
-struct Guard(Arc<Tally>);
+struct Guard {
+    tally: Arc<Tally>,
+    ran: bool,
+}
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        self.0.done();
+        if !self.ran {
+            // Relaxed: `done` releases it.
+            self.tally.unrun.fetch_add(1, Ordering::Relaxed);
+        }
+        self.tally.done();
     }
 }
 
@@ -120,7 +129,12 @@ struct ScopedTask<F, T> {
 
 impl<F: FnOnce() -> T, T> ScopedTask<F, T> {
     fn run(self) {
-        let ScopedTask { f, place, guard } = self;
+        let ScopedTask {
+            f,
+            place,
+            mut guard,
+        } = self;
+        guard.ran = true;
         // Unwind safety: the panic goes on where the task is joined, or at the end of the scope.
         let result = catch_unwind(AssertUnwindSafe(f));
         let mut owner = place.lock();
@@ -129,7 +143,7 @@ impl<F: FnOnce() -> T, T> ScopedTask<F, T> {
             drop(owner);
         } else {
             drop(owner);
-            guard.0.drop_unwanted(result);
+            guard.tally.drop_unwanted(result);
         }
         drop(place);
         drop(guard);
@@ -187,10 +201,19 @@ impl<T> ScopedJoinHandle<'_, T> {
         let ended = self.handle.take().map(JoinHandle::join);
         match self.place.lock().result.take() {
             Some(result) => result,
-            None => Err(match ended {
-                Some(Err(error)) => Box::new(error.to_string()),
-                _ => Box::new("the task was dropped before it ran".to_owned()),
-            }),
+            None => {
+                // The caller knows now. Relaxed: the end of the task was acquired with its handle.
+                let _ =
+                    self.tally
+                        .unrun
+                        .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |unrun| {
+                            unrun.checked_sub(1)
+                        });
+                Err(match ended {
+                    Some(Err(error)) => Box::new(error.to_string()),
+                    _ => Box::new("the task was dropped before it ran".to_owned()),
+                })
+            }
         }
     }
 
@@ -265,7 +288,10 @@ impl<'scope> Scope<'scope, '_> {
         let task = ScopedTask {
             f,
             place: Arc::clone(&place),
-            guard: Guard(Arc::clone(&self.tally)),
+            guard: Guard {
+                tally: Arc::clone(&self.tally),
+                ran: false,
+            },
         };
         let task: Box<dyn FnOnce() + Send + 'scope> = Box::new(move || task.run());
         // SAFETY: only the lifetime changes. `Pool::scope` returns and unwinds only when `left` is 0 again, and the guard counts
@@ -321,7 +347,7 @@ impl<S: 'static> Pool<S> {
     /// # Panics
     ///
     /// After all tasks are done: if `f` panicked, with its panic; else if a task panicked whose handle was not joined, with
-    /// the first such panic.
+    /// the first such panic; else if a task never ran, which a shutdown of the pool can cause, and its handle was not joined.
     ///
     /// # Examples
     ///
@@ -362,9 +388,16 @@ impl<S: 'static> Pool<S> {
             blocking::wait(shared.config.max_spin, None, &mut end);
         }
         let panic = scope.tally.panic.lock().take();
+        let unrun = scope.tally.unrun.load(Ordering::Relaxed);
         match (result, panic) {
             (Err(payload), _) | (Ok(_), Some(payload)) => resume_unwind(payload),
-            (Ok(value), None) => value,
+            (Ok(value), None) => {
+                assert!(
+                    unrun == 0,
+                    "{unrun} tasks of a scope never ran: the pool was shut down meanwhile"
+                );
+                value
+            }
         }
     }
 }

@@ -313,3 +313,25 @@ fn no_task_of_a_scope_is_alive_after_it() {
         eventually("nothing runs", || pool.stats().running == 0);
     });
 }
+
+#[test]
+#[should_panic(expected = "1 tasks of a scope never ran")]
+fn a_scope_does_not_end_quietly_when_a_shutdown_kept_a_task_from_running() {
+    let pool = of(1);
+    let gate = Gate::default();
+    let (spawned, both) = mpsc::channel();
+    thread::scope(|threads| {
+        let (pool, gate) = (&pool, &gate);
+        threads.spawn(move || {
+            both.recv().unwrap();
+            pool.shutdown_now();
+            gate.open();
+        });
+        pool.scope(|scope| {
+            drop(scope.spawn(|| gate.pass()));
+            gate.wait_for(1);
+            drop(scope.spawn(|| unreachable!("it was queued when the pool was shut down")));
+            spawned.send(()).unwrap();
+        });
+    });
+}
