@@ -211,6 +211,13 @@ impl Host {
         self.run(index, locals, false);
     }
 
+    /// One task, if there is one. Then the thread is gone, as if it were in a closure that does not end.
+    pub(super) fn work_once(&self, index: usize) {
+        if let Some(task) = self.next(index, true, &mut Last::default()) {
+            self.execute(task, index, true);
+        }
+    }
+
     /// As `Worker::run`. `waits`: the mailbox is open.
     fn run(self: &Arc<Self>, index: usize, locals: bool, mut waits: bool) {
         let seat = Seat {

@@ -7,17 +7,11 @@ use loom::thread;
 
 use super::check;
 use super::host::{End, Host, LaneLimits, NO_LIMIT};
-use super::meeting::Meeting;
 use super::payload::{Act, CLOSURE, LOCAL, Shape, Tracked};
 
 const ONE_AT_A_TIME: LaneLimits = LaneLimits {
     queue: NO_LIMIT,
     running: 1,
-};
-
-const FREE: LaneLimits = LaneLimits {
-    running: NO_LIMIT,
-    ..ONE_AT_A_TIME
 };
 
 /// Fails if it is done by two at once, or if what the one before did is not visible.
@@ -47,27 +41,31 @@ fn two_workers_never_run_two_tasks_of_it_at_once() {
     });
 }
 
-#[test]
-fn place_that_is_given_back_by_a_worker_with_other_work_is_seen() {
-    check(1, || {
-        let host = Host::new(2, &[ONE_AT_A_TIME, FREE], End::After(3));
-        // The first worker runs a task of the lane, then one of another lane, which waits for the last one.
-        let last = Arc::new(Meeting::of(1));
-        let wait: Act = {
-            let last = Arc::clone(&last);
-            Arc::new(move || last.wait())
-        };
-        let come: Act = Arc::new(move || last.come());
+/// The worker that gives the place back has other work then, and does not look again.
+fn place_is_given_back(preemptions: usize, kind: Shape) {
+    check(preemptions, move || {
+        let host = Host::new(2, &[ONE_AT_A_TIME], End::After(2));
         assert!(host.submit(CLOSURE, None).is_ok());
-        let other_lane = Shape { lane: 1, ..CLOSURE };
-        assert!(host.submit(other_lane, Some(wait)).is_ok());
-        let busy = host.worker(0, false);
-        let idle = host.worker(1, false);
-        assert!(host.submit(CLOSURE, Some(come)).is_ok());
+        let busy = {
+            let host = Arc::clone(&host);
+            thread::spawn(move || host.work_once(0))
+        };
+        let idle = host.worker(1, true);
+        assert!(host.submit(kind, None).is_ok());
         busy.join().unwrap();
         idle.join().unwrap();
-        host.ledger.assert_runs(3);
+        host.ledger.assert_runs(2);
     });
+}
+
+#[test]
+fn place_that_is_given_back_is_seen_by_the_worker_that_waits() {
+    place_is_given_back(1, CLOSURE);
+}
+
+#[test]
+fn place_that_is_given_back_is_seen_by_the_worker_that_waits_for_a_future() {
+    place_is_given_back(1, LOCAL);
 }
 
 #[test]

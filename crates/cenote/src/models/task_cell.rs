@@ -173,7 +173,7 @@ fn waker_that_was_left_is_woken() {
     check(3, || {
         let (_, task, mut handle) = make(CLOSURE);
         let worker = worker(task);
-        let notify = loom::sync::Arc::new(Notify::new());
+        let notify = Arc::new(Notify::new());
         if handle.wait_with(&waker(&notify)) {
             wait(&notify, &handle);
         }
@@ -188,8 +188,8 @@ fn waker_that_replaced_another_is_woken() {
     check(3, || {
         let (_, task, mut handle) = make(CLOSURE);
         let worker = worker(task);
-        let first = loom::sync::Arc::new(Notify::new());
-        let second = loom::sync::Arc::new(Notify::new());
+        let first = Arc::new(Notify::new());
+        let second = Arc::new(Notify::new());
         if handle.wait_with(&waker(&first)) && handle.wait_with(&waker(&second)) {
             wait(&second, &handle);
         }
@@ -206,7 +206,7 @@ fn handle_that_left_a_waker_is_dropped_while_others_have_references() {
         let elsewhere = handle.task().clone();
         let worker = worker(task);
         let asking = thread::spawn(move || elsewhere.snapshot().phase() == Phase::Done);
-        handle.wait_with(&waker(&loom::sync::Arc::new(Notify::new())));
+        handle.wait_with(&waker(&Arc::new(Notify::new())));
         drop(handle);
         worker.join().unwrap();
         asking.join().unwrap();
@@ -310,7 +310,7 @@ fn timeout_meets_finish_and_a_handle_that_left_a_waker_and_is_dropped() {
     check(2, || {
         let mut task = timed();
         task.handle
-            .wait_with(&waker(&loom::sync::Arc::new(Notify::new())));
+            .wait_with(&waker(&Arc::new(Notify::new())));
         drop(task.handle);
         outcome(task.worker, &task.timer);
         task.ledger.assert_runs(1);

@@ -1,13 +1,14 @@
 //! Wakers that notice a missing order between threads, and that are counted like all that is tracked.
 
+use std::sync::Arc;
 use std::task::{RawWaker, RawWakerVTable, Waker};
 
-use loom::sync::Arc;
 use loom::sync::Notify;
 
 use super::payload::Tracked;
 
 struct Flagged {
+    // Not the checker's `Arc`: its count would order what the task has to.
     notify: Arc<Notify>,
     tracked: Tracked,
 }
