@@ -309,8 +309,7 @@ fn timeout_meets_finish() {
 fn timeout_meets_finish_and_a_handle_that_left_a_waker_and_is_dropped() {
     check(2, || {
         let mut task = timed();
-        task.handle
-            .wait_with(&waker(&Arc::new(Notify::new())));
+        task.handle.wait_with(&waker(&Arc::new(Notify::new())));
         drop(task.handle);
         outcome(task.worker, &task.timer);
         task.ledger.assert_runs(1);
