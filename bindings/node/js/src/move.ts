@@ -1,0 +1,111 @@
+// Values that are transferred instead of cloned, as a task or as a handler's result.
+//
+// A *transferable* says by two properties, whose symbols Piscina registered, what goes into the
+// transfer list and what is sent in its place. `move` marks one, or wraps an ordinary value in one;
+// only what is marked is transferred. The mark is a registered symbol, so that a worker that loaded
+// another copy of this package is understood.
+
+import { types } from 'node:util';
+import type { Transferable } from 'node:worker_threads';
+
+/** The property with what is transferred: one object, or an array of them. */
+export const transferableSymbol: unique symbol = Symbol.for('Piscina.transferable') as never;
+/** The property with what is sent in place of the transferable. */
+export const valueSymbol: unique symbol = Symbol.for('Piscina.valueOf') as never;
+const kMovable: unique symbol = Symbol.for('cenote.movable') as never;
+
+/** An object that knows how it is transferred. */
+export interface Movable {
+  readonly [transferableSymbol]: object;
+  readonly [valueSymbol]: unknown;
+}
+
+/** What is sent for a movable value, and what is transferred with it. */
+export interface Unwrapped {
+  readonly value: unknown;
+  readonly transferList: Transferable[];
+}
+
+class MovableValue implements Movable {
+  readonly #value: object;
+
+  constructor(value: object) {
+    this.#value = value;
+  }
+
+  get [transferableSymbol](): object {
+    const value = this.#value;
+    if (!ArrayBuffer.isView(value)) return value;
+    // Shared memory is shared by sending it; a transfer list refuses it.
+    return types.isSharedArrayBuffer(value.buffer) ? [] : value.buffer;
+  }
+
+  get [valueSymbol](): object {
+    return this.#value;
+  }
+}
+
+/** Stands for a transferable that cannot be marked itself. */
+class MovableProxy implements Movable {
+  readonly #movable: Movable;
+
+  constructor(movable: Movable) {
+    this.#movable = movable;
+  }
+
+  get [transferableSymbol](): object {
+    return this.#movable[transferableSymbol];
+  }
+
+  get [valueSymbol](): unknown {
+    return this.#movable[valueSymbol];
+  }
+}
+
+/**
+ * Marks a value so that it is transferred instead of cloned: `pool.run(move(buffer))`, or
+ * `return move(buffer)` in a handler. It has to be the task or the result itself: nested in another
+ * object it is not looked for. Of a view, the buffer is transferred. What is no object is returned as it is.
+ */
+export function move<T>(value: T): T {
+  if (typeof value !== 'object' || value === null) return value;
+  let movable: object = isTransferable(value) ? value : new MovableValue(value);
+  if (!Object.isExtensible(movable)) movable = new MovableProxy(movable as Movable);
+  markMovable(movable);
+  return movable as T;
+}
+
+/** Whether the value says how it is transferred. */
+export function isTransferable(value: unknown): value is Movable {
+  return typeof value === 'object' && value !== null && transferableSymbol in value && valueSymbol in value;
+}
+
+/** Marks a transferable, so that it is transferred. */
+export function markMovable(value: object): void {
+  Object.defineProperty(value, kMovable, { value: true, enumerable: false, configurable: true, writable: true });
+}
+
+/** Whether the value came from {@link move}. Takes any value, and never throws. */
+export function isMovable(value: unknown): value is Movable {
+  if (typeof value !== 'object' || value === null) return false;
+  try {
+    return (value as { [kMovable]?: unknown })[kMovable] === true && isTransferable(value);
+  } catch {
+    // A proxy: whatever it is, it cannot be sent anyway.
+    return false;
+  }
+}
+
+/** What is sent for a value that {@link isMovable}. Reads its properties, so it throws what these throw. */
+export function unwrapMovable(value: Movable): Unwrapped {
+  const moved = value[transferableSymbol];
+  return {
+    value: value[valueSymbol],
+    transferList: (Array.isArray(moved) ? [...(moved as unknown[])] : [moved]) as Transferable[],
+  };
+}
+
+/** What is sent for any value: itself if it did not come from {@link move}. */
+export function takeTransfer(value: unknown): Unwrapped {
+  return isMovable(value) ? unwrapMovable(value) : { value, transferList: [] };
+}
