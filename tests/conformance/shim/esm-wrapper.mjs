@@ -1,0 +1,3 @@
+// What `import 'piscina'` gets: all that `cenote/piscina` exports to an ES module.
+export * from 'cenote/piscina';
+export { default } from 'cenote/piscina';
