@@ -3,6 +3,7 @@
 import DefaultPool, {
   AbortError,
   CenoteError,
+  move,
   Pool,
   type BackgroundCounts,
   type CenoteErrorCode,
@@ -50,6 +51,10 @@ const options: PoolOptions = {
   maxSpinUs: 0,
   turnBudgetUs: 1_000,
   prefetchWindowUs: 0,
+  queueTimeout: 1_000,
+  timeout: Infinity,
+  abortGrace: 0,
+  bootTimeout: 60_000,
 };
 
 export async function use(signal: AbortSignal, port: MessagePort): Promise<void> {
@@ -65,8 +70,23 @@ export async function use(signal: AbortSignal, port: MessagePort): Promise<void>
   const other = await pool.run<string[], number>(['a'], { filename: 'b.js', name: 'c', signal });
   holds<Same<typeof other, number>>();
   await pool.run({ n: 2 }, { transferList: [new ArrayBuffer(8)] });
+  await pool.run({ n: 2 }, { timeout: 1, queueTimeout: Infinity });
   // @ts-expect-error: no such option of a call
-  await pool.run({ n: 2 }, { timeout: 1 });
+  await pool.run({ n: 2 }, { abortGrace: 1 });
+  // @ts-expect-error: a number
+  await pool.run({ n: 2 }, { timeout: '1' });
+  // @ts-expect-error: a number
+  new Pool({ bootTimeout: '1' });
+
+  holds<Same<ReturnType<typeof pool.ready>, Promise<void>>>();
+  holds<Same<typeof pool.options.queueTimeout, number>>();
+  holds<Same<typeof pool.options.timeout, number>>();
+  holds<Same<typeof pool.options.abortGrace, number>>();
+  holds<Same<typeof pool.options.bootTimeout, number>>();
+
+  const bytes = new Pool<ArrayBuffer, number>();
+  await bytes.run(move(new ArrayBuffer(8)));
+  await new Pool<Uint8Array>().run(move(new Uint8Array(8)));
   // @ts-expect-error: a signal is an AbortSignal
   await pool.run({ n: 2 }, { signal: 'abort' });
   // @ts-expect-error: no such option of a pool
@@ -92,6 +112,11 @@ export async function use(signal: AbortSignal, port: MessagePort): Promise<void>
     holds<Same<typeof threadId, number>>();
   });
 
+  pool.on('message', (message, threadId) => {
+    holds<Same<typeof message, unknown>>();
+    holds<Same<typeof threadId, number>>();
+  });
+
   const stats: PoolStats = pool.stats();
   const wait: LatencySummary = stats.queueWait;
   const tasks: TaskCounts = stats.tasks;
@@ -101,10 +126,11 @@ export async function use(signal: AbortSignal, port: MessagePort): Promise<void>
   const summaries: LatencySummaries = stats;
   holds<Same<typeof wait.p999, number>>();
   holds<Same<typeof tasks.completed, number>>();
+  holds<Same<typeof tasks.expired, number>>();
   void [background, stages, workers, summaries, port];
 
   const runOptions: RunOptions = { signal };
-  const events: (keyof PoolEvents)[] = ['backgroundError', 'workerLost'];
+  const events: (keyof PoolEvents)[] = ['backgroundError', 'workerLost', 'message'];
   void [runOptions, events];
 
   const closed: Promise<void> = pool.close();
@@ -127,6 +153,15 @@ const handler: Handler<Job, string> = async ({ n }, context: TaskContext) => {
   context.waitUntil(Promise.resolve());
   // @ts-expect-error: only a promise can be waited for
   context.waitUntil(1);
+  holds<Same<typeof context.signal, AbortSignal>>();
+  holds<Same<typeof context.aborted, boolean>>();
+  // @ts-expect-error: it is asked, not told
+  context.aborted = true;
+  await fetch('http://localhost/', { signal: context.signal });
   return String(n);
 };
 export default handler;
+
+export const makesBytes: Handler<number, ArrayBuffer> = (n) => move(new ArrayBuffer(n));
+const code: CenoteErrorCode[] = ['ERR_CENOTE_QUEUE_TIMEOUT', 'ERR_CENOTE_TIMEOUT', 'ERR_CENOTE_BOOT_TIMEOUT'];
+void code;

@@ -8,7 +8,9 @@ const pool: cenote.Pool<number, number> = new Pool<number, number>({ filename: _
 
 async function use(): Promise<number> {
   try {
-    return await pool.run(21);
+    await pool.ready();
+    cenote.move(new ArrayBuffer(8));
+    return await pool.run(21, { timeout: 1_000 });
   } catch (error) {
     if (error instanceof cenote.CenoteError) return error.code.length;
     throw error;

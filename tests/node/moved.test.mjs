@@ -1,0 +1,218 @@
+// `move()`: a task or a result that is transferred instead of copied.
+
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { MessageChannel } from 'node:worker_threads';
+import { move, Pool } from 'cenote';
+import { behaviour, blocker, fixture, poolFor } from './support/behaviour.mjs';
+
+const kTransferable = Symbol.for('Piscina.transferable');
+const kValue = Symbol.for('Piscina.valueOf');
+const onePool = (t, options) =>
+  poolFor(t, { filename: fixture('features/moves.cjs'), minThreads: 1, maxThreads: 1, ...options });
+
+/** A buffer of so many ones. */
+function ones(bytes) {
+  const buffer = new ArrayBuffer(bytes);
+  new Uint8Array(buffer).fill(1);
+  return buffer;
+}
+
+behaviour('a moved task is transferred: the original is detached, the handler gets the value itself', async (t) => {
+  const pool = onePool(t);
+  const buffer = ones(1_000);
+  const run = pool.run(move(buffer), { name: 'what' });
+  assert.deepEqual(await run, { tag: '[object ArrayBuffer]', bytes: 1_000 });
+  assert.equal(buffer.byteLength, 0);
+  const copied = ones(1_000);
+  assert.equal(await pool.run(copied, { name: 'sum' }), 1_000);
+  assert.equal(copied.byteLength, 1_000, 'without move() it is copied');
+});
+
+behaviour('a moved typed array arrives as one, and its buffer is detached', async (t) => {
+  const pool = onePool(t);
+  for (const make of [
+    () => new Uint8Array(ones(64)),
+    () => new Float64Array(ones(64)),
+    () => new DataView(ones(64)),
+    () => new BigInt64Array(ones(64)),
+  ]) {
+    const view = make();
+    const tag = Object.prototype.toString.call(view);
+    assert.deepEqual(await pool.run(move(view), { name: 'what' }), { tag, bytes: 64 });
+    assert.equal(view.buffer.byteLength, 0);
+  }
+});
+
+behaviour('a port may be moved, as a task', async (t) => {
+  const pool = onePool(t);
+  const { port1, port2 } = new MessageChannel();
+  t.after(() => port1.close());
+  const heard = once(port1, 'message');
+  await pool.run(move(port2), { name: 'talk' });
+  assert.deepEqual(await heard, ['hello']);
+});
+
+behaviour('a moved task with a transferList of its own: both are transferred', async (t) => {
+  const pool = onePool(t);
+  const buffer = ones(8);
+  const other = ones(8);
+  const task = { [kTransferable]: buffer, [kValue]: [buffer, other] };
+  const result = await pool.run(move(task), { transferList: [other] });
+  assert.deepEqual(
+    result.map(({ byteLength }) => byteLength),
+    [8, 8],
+  );
+  assert.deepEqual([buffer.byteLength, other.byteLength], [0, 0]);
+});
+
+behaviour('an object with the symbols decides for itself what is moved and what arrives', async (t) => {
+  const pool = onePool(t);
+  const buffer = ones(8);
+  class Message {
+    get [kTransferable]() {
+      return buffer;
+    }
+    get [kValue]() {
+      return { label: 'mine', buffer };
+    }
+  }
+  const { label, buffer: arrived } = await pool.run(move(new Message()));
+  assert.deepEqual([label, arrived.byteLength, buffer.byteLength], ['mine', 8, 0]);
+});
+
+behaviour('an object with the symbols that was not given to move() is a task like any other', async (t) => {
+  const pool = onePool(t);
+  const buffer = ones(8);
+  const task = { [kTransferable]: buffer, [kValue]: { label: 'mine' }, own: 1 };
+  assert.deepEqual(await pool.run(task), { own: 1 });
+  assert.equal(buffer.byteLength, 8);
+});
+
+behaviour('move() leaves values alone that have no identity', async (t) => {
+  const pool = onePool(t);
+  for (const value of [1, 'text', null, undefined, true, 10n]) {
+    assert.equal(move(value), value);
+    assert.equal(await pool.run(move(value)), value);
+    assert.equal(await pool.run(value, { name: 'primitive' }), value);
+  }
+});
+
+behaviour('what is moved shows the symbols, and may be moved again', async (t) => {
+  const pool = onePool(t);
+  const buffer = ones(8);
+  const moved = move(move(buffer));
+  assert.equal(moved[kTransferable], buffer);
+  assert.equal(moved[kValue], buffer);
+  const { bytes } = await pool.run(moved, { name: 'what' });
+  assert.deepEqual([bytes, buffer.byteLength], [8, 0]);
+  const view = new Uint8Array(8);
+  assert.equal(move(view)[kTransferable], view.buffer);
+  assert.equal(move(view)[kValue], view);
+});
+
+behaviour('a moved task that waits is transferred when it is posted; aborted before, it stays', async (t) => {
+  const pool = poolFor(t, { minThreads: 1, maxThreads: 1 });
+  const busy = blocker(pool);
+  await busy.started;
+  const controller = new AbortController();
+  const buffer = ones(8);
+  const run = pool.run(move(buffer), { signal: controller.signal });
+  controller.abort();
+  await assert.rejects(run, { name: 'AbortError' });
+  assert.equal(buffer.byteLength, 8);
+  busy.release();
+  const { byteLength } = await pool.run(move(buffer));
+  assert.deepEqual([byteLength, buffer.byteLength], [8, 0]);
+});
+
+behaviour('a task that cannot be moved rejects alone', async (t) => {
+  const pool = onePool(t);
+  const gone = ones(8);
+  structuredClone(gone, { transfer: [gone] });
+  await assert.rejects(pool.run(move(gone)), { name: 'DataCloneError' });
+  // Nothing in it can be transferred.
+  await assert.rejects(pool.run(move({ plain: true })), (error) => /^(DataCloneError|TypeError)$/.test(error.name));
+  assert.equal(await pool.run('next'), 'next');
+  assert.equal(pool.stats().tasks.lost, 0);
+});
+
+for (const name of ['buffer', 'bufferLater']) {
+  behaviour(`a moved result is transferred: the worker keeps nothing of it (${name})`, async (t) => {
+    const pool = onePool(t);
+    const buffer = await pool.run(1_000, { name });
+    assert.ok(buffer instanceof ArrayBuffer);
+    assert.equal(
+      new Uint8Array(buffer).reduce((sum, byte) => sum + byte, 0),
+      1_000,
+    );
+    assert.equal(await pool.run(0, { name: 'keptBytes' }), 0);
+  });
+}
+
+behaviour('a moved view of the middle of a buffer arrives as it was', async (t) => {
+  const pool = onePool(t);
+  const view = await pool.run(0, { name: 'view' });
+  assert.ok(view instanceof Uint16Array);
+  assert.deepEqual([...view], [1, 2, 3]);
+  assert.equal(await pool.run(0, { name: 'keptBytes' }), 0);
+});
+
+behaviour('a port may be moved, as a result', async (t) => {
+  const pool = onePool(t);
+  const port = await pool.run(0, { name: 'port' });
+  t.after(() => port.close());
+  const heard = once(port, 'message');
+  port.postMessage(21);
+  assert.deepEqual(await heard, [42]);
+});
+
+behaviour('a stream may be moved, as a result', async (t) => {
+  const pool = onePool(t);
+  const stream = await pool.run(0, { name: 'stream' });
+  const chunks = [];
+  for await (const chunk of stream) chunks.push(chunk);
+  assert.deepEqual(chunks, ['a', 'b']);
+});
+
+behaviour('a result with the symbols decides for itself what is moved and what arrives', async (t) => {
+  const pool = onePool(t);
+  const { label, buffer } = await pool.run(8, { name: 'symbols' });
+  assert.deepEqual([label, buffer.byteLength], ['made', 8]);
+  assert.equal(await pool.run(0, { name: 'keptBytes' }), 0);
+});
+
+behaviour('moved results in a batch with others, and with some that cannot be moved', async (t) => {
+  const pool = onePool(t, { prefetchWindowUs: 1_000_000, concurrentTasksPerWorker: 4 });
+  for (let n = 0; n < 5; n++) await pool.run(8, { name: 'buffer' });
+  const runs = Array.from({ length: 120 }, (_, n) => {
+    if (n % 4 === 0) return pool.run(n + 1, { name: 'buffer' });
+    if (n % 4 === 1) return pool.run(n + 1, { name: 'bufferLater' });
+    return n % 20 === 2 ? pool.run(0, { name: 'twice' }) : pool.run(n);
+  });
+  (await Promise.allSettled(runs)).forEach(({ status, value, reason }, n) => {
+    if (n % 4 < 2) assert.equal(value?.byteLength, n + 1, `${n}: ${reason}`);
+    else if (n % 20 === 2) assert.deepEqual([status, reason?.name], ['rejected', 'DataCloneError']);
+    else assert.equal(value, n);
+  });
+});
+
+behaviour('moved tasks among others, all in one tick', async (t) => {
+  const pool = onePool(t, { prefetchWindowUs: 1_000_000 });
+  for (let n = 0; n < 5; n++) await pool.run(ones(1), { name: 'sum' });
+  const buffers = Array.from({ length: 60 }, (_, n) => ones(n + 1));
+  const sums = await Promise.all(
+    buffers.map((buffer, n) => pool.run(n % 3 === 0 ? move(buffer) : buffer, { name: 'sum' })),
+  );
+  assert.deepEqual(
+    sums,
+    buffers.map((_, n) => n + 1),
+  );
+  buffers.forEach(({ byteLength }, n) => assert.equal(byteLength, n % 3 === 0 ? 0 : n + 1));
+});
+
+behaviour('move is an export of both module systems', async () => {
+  const { createRequire } = await import('node:module');
+  assert.equal(createRequire(import.meta.url)('cenote').move, move);
+  assert.equal(typeof Pool, 'function');
+});

@@ -1,0 +1,99 @@
+// What a task writes to its worker's stdout and stderr is delivered before its result is: a program that ends with the
+// result loses none of it.
+
+import assert from 'node:assert/strict';
+import { behaviour, fixture, runProgram } from './support/behaviour.mjs';
+
+const env = { PRINTS: fixture('features/prints.cjs') };
+const lines = (label, count, tail = '') => Array.from({ length: count }, (_, n) => `${label} ${n}${tail}\n`).join('');
+
+/** Runs `body` with a `pool`, and ends it as `end` says. */
+const program = (body, { options = '', end = '' } = {}) =>
+  runProgram(
+    `import { Pool } from 'cenote';
+    const pool = new Pool({ filename: process.env.PRINTS, maxThreads: 1, ${options} });
+    ${body}
+    ${end}`,
+    { env },
+  );
+
+const ends = {
+  'that ends by itself': '',
+  'that calls process.exit()': 'process.exit(0);',
+  'that closes the pool': 'await pool.close();',
+  'that destroys the pool': 'await pool.destroy();',
+  'that destroys the pool and exits': 'void pool.destroy(); process.exit(0);',
+};
+
+for (const [what, end] of Object.entries(ends)) {
+  behaviour(`all that a task printed is there, in a program ${what}`, async () => {
+    const { code, stdout, stderr } = await program(`await pool.run({ label: 'a', lines: 100 });`, { end });
+    assert.deepEqual([code, stderr], [0, '']);
+    assert.equal(stdout, lines('a', 100));
+  });
+}
+
+for (const stream of ['stdout', 'stderr']) {
+  behaviour(`a megabyte of ${stream} is there in a program that exits with the result`, async () => {
+    const result = await program(
+      `await pool.run({ label: 'a', lines: 1_000, length: 1_000, stream: '${stream}' }).then(() => process.exit(0));`,
+    );
+    assert.equal(result.code, 0);
+    assert.equal(result[stream].length, lines('a', 1_000, '.'.repeat(1_000)).length);
+    assert.equal(result[stream], lines('a', 1_000, '.'.repeat(1_000)));
+  });
+
+  behaviour(`the first lines of a fresh thread are there: ${stream}`, async () => {
+    const result = await program(`await pool.run({ label: 'a', lines: 1, stream: '${stream}' });`, {
+      options: 'minThreads: 0',
+      end: 'process.exit(0);',
+    });
+    assert.deepEqual([result.code, result[stream]], [0, 'a 0\n']);
+  });
+}
+
+behaviour('what was printed before an error is there when the error is', async () => {
+  const { code, stdout } = await program(
+    `await pool.run({ label: 'a', lines: 50, fail: true }).catch((error) => {
+      console.log(error.message);
+      process.exit(3);
+    });`,
+  );
+  assert.equal(code, 3);
+  assert.equal(stdout, `${lines('a', 50)}after the output\n`);
+});
+
+behaviour('output comes before its result, not after: what the caller prints is behind it', async () => {
+  const { code, stdout } = await program(
+    `await pool.ready();
+    for (let n = 0; n < 20; n++) {
+      await pool.run({ label: String(n), lines: 3 });
+      console.log('caller ' + n);
+    }
+    process.exit(0);`,
+  );
+  assert.equal(code, 0);
+  assert.equal(stdout, Array.from({ length: 20 }, (_, n) => `${lines(n, 3)}caller ${n}\n`).join(''));
+});
+
+behaviour('the output of an asynchronous task, and an unfinished line, are there', async () => {
+  const { code, stdout } = await program(`await pool.run({ label: 'a', lines: 20 }, { name: 'inTurns' });`, {
+    end: 'process.exit(0);',
+  });
+  assert.deepEqual([code, stdout], [0, `${lines('a', 20)}a end`]);
+});
+
+behaviour('the output of many tasks on several workers is there, that of each in order', async () => {
+  const { code, stdout } = await program(
+    `const runs = Array.from({ length: 40 }, (_, n) => pool.run({ label: 'task' + n, lines: 25 }));
+    await Promise.all(runs);`,
+    { options: 'maxThreads: 2', end: 'process.exit(0);' },
+  );
+  assert.equal(code, 0);
+  const printed = stdout.split('\n').filter((line) => line !== '');
+  assert.equal(printed.length, 1_000);
+  for (let n = 0; n < 40; n++) {
+    const own = printed.filter((line) => line.startsWith(`task${n} `));
+    assert.equal(own.map((line) => `${line}\n`).join(''), lines(`task${n}`, 25));
+  }
+});

@@ -1,0 +1,162 @@
+// `ready()`: the threads that are kept have loaded the file, or why they could not.
+
+import assert from 'node:assert/strict';
+import { Pool } from 'cenote';
+import { behaviour, fixture, poolFor, sharedWords, until } from './support/behaviour.mjs';
+
+const withSetup = fixture('features/with-setup.cjs');
+const neverLoads = fixture('features/never-loads.mjs');
+const kSetupEnded = 1;
+const readyCount = (pool) => pool.stats().workers.filter(({ state }) => state === 'ready').length;
+
+behaviour('ready() resolves once minThreads threads have loaded the file and run its setup', async (t) => {
+  const words = sharedWords();
+  const pool = poolFor(t, { filename: withSetup, workerData: { words }, minThreads: 2, maxThreads: 3 });
+  assert.equal(await pool.ready(), undefined);
+  assert.equal(words[kSetupEnded], 2);
+  assert.equal(readyCount(pool), 2);
+  assert.equal(pool.threads.length, 2);
+});
+
+behaviour('ready() waits for a file that takes long to load', async (t) => {
+  const words = sharedWords(2);
+  words[1] = 1;
+  const pool = poolFor(t, {
+    filename: fixture('features/blocks-loading.cjs'),
+    workerData: { words },
+    minThreads: 1,
+    maxThreads: 1,
+  });
+  let ready = false;
+  const waiting = pool.ready().then(() => (ready = true));
+  await until('it loads', () => Atomics.load(words, 0) === 1);
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  assert.equal(ready, false);
+  Atomics.store(words, 1, 0);
+  Atomics.notify(words, 1);
+  await waiting;
+});
+
+behaviour('ready() with minThreads 0 starts one thread', async (t) => {
+  const words = sharedWords();
+  const pool = poolFor(t, { filename: withSetup, workerData: { words }, minThreads: 0, maxThreads: 2 });
+  assert.equal(pool.threads.length, 0);
+  await pool.ready();
+  assert.equal(pool.threads.length, 1);
+  assert.equal(words[kSetupEnded], 1);
+});
+
+behaviour('ready() without a filename waits for the threads alone', async (t) => {
+  const pool = new Pool({ minThreads: 2, maxThreads: 2 });
+  t.after(() => pool.destroy());
+  await pool.ready();
+  assert.equal(readyCount(pool), 2);
+});
+
+behaviour('ready() before any task, with tasks, after them, twice and again', async (t) => {
+  const pool = poolFor(t, { minThreads: 1, maxThreads: 1 });
+  const both = [pool.ready(), pool.ready()];
+  const runs = Array.from({ length: 20 }, (_, n) => pool.run(n));
+  await Promise.all(both);
+  assert.deepEqual(
+    await Promise.all(runs),
+    Array.from({ length: 20 }, (_, n) => n),
+  );
+  await pool.ready();
+  await Promise.all([pool.ready(), pool.ready()]);
+  assert.equal(pool.stats().tasks.accepted, 20);
+});
+
+behaviour('ready() resolves while every thread computes', async (t) => {
+  const pool = poolFor(t, { minThreads: 1, maxThreads: 1 });
+  await pool.ready();
+  const words = sharedWords();
+  const run = pool.run({ words }, { name: 'block' });
+  await until('it runs', () => Atomics.load(words, 0) === 1);
+  await pool.ready();
+  Atomics.store(words, 1, 1);
+  Atomics.notify(words, 1);
+  await run;
+});
+
+behaviour('ready() rejects with what the file threw while it was loaded, each time', async (t) => {
+  const words = sharedWords();
+  const pool = poolFor(t, {
+    filename: fixture('features/fails-loading.cjs'),
+    workerData: { words },
+    minThreads: 1,
+    maxThreads: 1,
+  });
+  const wrong = { name: 'RangeError', message: 'cannot be loaded', code: 'E_LOAD' };
+  await assert.rejects(pool.ready(), wrong);
+  await assert.rejects(pool.ready(), wrong);
+  await assert.rejects(pool.run(0), wrong);
+  assert.equal(words[0], 1, 'evaluated once');
+});
+
+behaviour('ready() rejects with what setup threw, and so do the tasks', async (t) => {
+  const words = sharedWords();
+  const pool = poolFor(t, { filename: withSetup, workerData: { words, fail: 'setup' }, minThreads: 1, maxThreads: 1 });
+  const wrong = { name: 'RangeError', message: 'no database', code: 'E_NO_DATABASE' };
+  await assert.rejects(pool.ready(), wrong);
+  await assert.rejects(pool.run(0), wrong);
+});
+
+behaviour('ready() rejects where the file or the export is not there', async (t) => {
+  const none = poolFor(t, { name: 'missing', minThreads: 1, maxThreads: 1 });
+  await assert.rejects(none.ready(), {
+    name: 'CenoteError',
+    code: 'ERR_CENOTE_HANDLER_NOT_FOUND',
+    message: /"missing"/,
+  });
+  const noFile = poolFor(t, { filename: fixture('features/missing.cjs'), minThreads: 1, maxThreads: 1 });
+  await assert.rejects(noFile.ready(), { code: 'ERR_MODULE_NOT_FOUND' });
+});
+
+behaviour('ready() rejects if no thread can be started', async (t) => {
+  const pool = poolFor(t, {
+    filename: fixture('chaos/exits-at-load.cjs'),
+    workerData: {},
+    minThreads: 1,
+    maxThreads: 1,
+  });
+  await assert.rejects(pool.ready(), { name: 'CenoteError', code: 'ERR_CENOTE_WORKER_BOOT' });
+  await assert.rejects(pool.ready(), { name: 'CenoteError', code: 'ERR_CENOTE_WORKER_BOOT' });
+});
+
+behaviour('ready() of a pool that is closed or destroyed rejects', async (t) => {
+  const closed = poolFor(t, { minThreads: 1, maxThreads: 1 });
+  await closed.close();
+  await assert.rejects(closed.ready(), { name: 'CenoteError', code: 'ERR_CENOTE_POOL_CLOSED' });
+  const destroyed = poolFor(t, { minThreads: 1, maxThreads: 1 });
+  await destroyed.destroy();
+  await assert.rejects(destroyed.ready(), (error) => /^ERR_CENOTE_POOL_(DESTROYED|CLOSED)$/.test(error.code));
+});
+
+behaviour('close() and destroy() settle a ready() that waits', async (t) => {
+  for (const [how, code] of [
+    ['close', 'ERR_CENOTE_POOL_CLOSED'],
+    ['destroy', 'ERR_CENOTE_POOL_DESTROYED'],
+  ]) {
+    const words = sharedWords(2);
+    words[1] = 1;
+    const pool = poolFor(t, { filename: neverLoads, workerData: { words }, minThreads: 1, maxThreads: 1 });
+    const rejected = assert.rejects(pool.ready(), { name: 'CenoteError', code });
+    await until('it loads', () => Atomics.load(words, 0) === 1);
+    await Promise.all([pool[how](), rejected]);
+    assert.deepEqual(pool.threads, []);
+  }
+});
+
+behaviour('a ready() whose rejection nobody waits for is the only one that is unhandled', async (t) => {
+  const seen = [];
+  const listener = (error) => seen.push(error.message);
+  process.on('unhandledRejection', listener);
+  t.after(() => process.off('unhandledRejection', listener));
+  const filename = fixture('features/fails-loading.cjs');
+  // Without ready() nobody asked: a file that cannot be loaded is told to the tasks.
+  const silent = poolFor(t, { filename, minThreads: 1, maxThreads: 1 });
+  await until('the thread is there', () => readyCount(silent) === 1);
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  assert.deepEqual(seen, []);
+});
