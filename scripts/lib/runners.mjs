@@ -1,4 +1,5 @@
-// What a test suite is, and the two kinds of it: one run of `cargo test`, one run of `node --test`.
+// What a test suite is, and the three kinds of it: one run of `cargo test`, one run of `node --test`, and the tests of
+// another package on ours.
 //
 // A suite has a `name`; a `command` with `args` (a function, which may be slow, and throws a `Stop` if there is nothing
 // to run) and `env`; `limitMs`, after which it counts as hung; and `counts`, which reads the runner's output.
@@ -6,6 +7,7 @@
 
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { conformanceCounts } from '../../tests/conformance/counts.mjs';
 import { cargoCounts, nodeCounts } from './counts.mjs';
 import { inRoot } from './root.mjs';
 import { Stop } from './say.mjs';
@@ -70,5 +72,19 @@ export const node = (
   env: { ...noTuning, ...env },
   limitMs: limit,
   counts: nodeCounts,
+  missing,
+});
+
+/** A script that runs another package's tests on ours. It has a watchdog of its own, which says which test hung. */
+export const conformance = (name, script, { limit, command = process.execPath, ready = () => {}, missing }) => ({
+  name,
+  command,
+  args: async () => {
+    await ready();
+    return [script];
+  },
+  env: noTuning,
+  limitMs: limit,
+  counts: conformanceCounts,
   missing,
 });

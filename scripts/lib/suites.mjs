@@ -4,7 +4,7 @@
 
 import { installRuntimes, nodes, supported } from '../../tests/matrix/runtimes.mjs';
 import { inRoot } from './root.mjs';
-import { cargo, minutes, node } from './runners.mjs';
+import { cargo, conformance, minutes, node } from './runners.mjs';
 import { allTests, longSanitizers, sanitizers } from './sanitizers.mjs';
 
 // The pinned runtimes are binaries for one kind of machine.
@@ -38,6 +38,10 @@ export const suites = [
   node('node', 'tests/node', { limit: minutes(6) }),
   node('node-no-spin', 'tests/node', { limit: minutes(6), env: { CENOTE_MAX_SPIN_US: '0' } }),
   node('node-portable', 'tests/node', { limit: minutes(6), env: { CENOTE_FORCE_PORTABLE: '1' } }),
+  // Whether the next suite would notice.
+  node('conformance', 'tests/conformance', { limit: minutes(2) }),
+  // The tests that Piscina is published with, on `cenote/piscina`.
+  conformance('piscina', 'tests/conformance/piscina.mjs', { limit: minutes(9) }),
   // Builds an addon whose async work runs on a pool of the Rust crate.
   node('napi-runtime', 'tests/napi-runtime', { limit: minutes(12) }),
   node('examples', 'examples', { limit: minutes(4) }),
@@ -48,6 +52,17 @@ export const suites = [
   ...nodes.map(({ major, command }) =>
     node(`node-${major}`, 'tests/node', { ...matrix, limit: minutes(6), command, ready: installRuntimes }),
   ),
+  // Two of Piscina's tests run on Node 24 only.
+  ...nodes
+    .filter(({ major }) => major === 24)
+    .map(({ major, command }) =>
+      conformance(`piscina-node-${major}`, 'tests/conformance/piscina.mjs', {
+        ...matrix,
+        limit: minutes(9),
+        command,
+        ready: installRuntimes,
+      }),
+    ),
 ];
 
 const stressSeconds = Number(process.env.CENOTE_STRESS_SECONDS ?? 300);

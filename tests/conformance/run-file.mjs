@@ -4,7 +4,7 @@
 // crashes costs nothing but itself.
 
 import { existsSync, readFileSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { run } from '../../scripts/lib/run.mjs';
 
 const reporter = new URL('reporter.mjs', import.meta.url).href;
@@ -23,6 +23,7 @@ function readResults(file) {
  * long it took, and `fault`: what went wrong with the file as a whole, if anything did.
  */
 export async function runFile(folder, file, limitMs) {
+  const path = join(folder, 'test', file);
   const resultsFile = join(folder, 'results.ndjson');
   rmSync(resultsFile, { force: true });
   const { code, signal, output, timedOut, ms } = await run(
@@ -36,14 +37,17 @@ export async function runFile(folder, file, limitMs) {
       '--test-reporter-destination=stdout',
       `--test-reporter=${reporter}`,
       `--test-reporter-destination=${resultsFile}`,
-      join(folder, 'test', file),
+      path,
     ],
     // A runner started inside another runner's test would report to that one.
     { cwd: folder, limitMs, env: { NODE_TEST_CONTEXT: undefined } },
   );
-  const results = readResults(resultsFile);
+  const all = readResults(resultsFile);
+  // Of a file that ended before its tests did, the runner says that the file itself failed, as if it were a test.
+  const results = all.filter(({ name }) => resolve(folder, name.at(-1)) !== path);
   let fault;
   if (timedOut) fault = `hung: ended after ${limitMs / 1_000} s`;
+  else if (results.length < all.length) fault = 'the file itself failed: it threw, or its process ended badly';
   else if (code !== 0 && !results.some(({ status }) => status === 'fail')) {
     fault = code === null ? `ended by ${signal}` : `exit code ${code}, though no test failed`;
   }
