@@ -35,7 +35,7 @@ export function readList(version) {
   if (!existsSync(listOf(version))) {
     const there = readdirSync(here('.')).filter((name) => name.endsWith('.json'));
     throw new Stop(
-      `there is no list for Piscina ${version}, only ${there.join(', ')}; README.md says how to record one`,
+      `there is no list for Piscina ${version}, only ${there.join(', ')}; README.md beside it says how to record one`,
     );
   }
   const { hash, files } = JSON.parse(readFileSync(listOf(version), 'utf8'));
