@@ -181,6 +181,15 @@ behaviour('with several tasks at once on a worker, one that ends when it is aske
   assert.equal(await pool.run(0, { name: 'threadId' }), before);
 });
 
+behaviour('tasks with a timeout share a worker as others do', async (t) => {
+  const pool = onePool(t, { concurrentTasksPerWorker: 4, timeout: 600_000 });
+  const words = sharedWords();
+  const runs = Array.from({ length: 4 }, () => pool.run({ words }, { name: 'hold' }));
+  await until('all run at once', () => Atomics.load(words, 0) === 4);
+  Atomics.store(words, 1, 1);
+  await Promise.all(runs);
+});
+
 behaviour('a task whose time is over has left its place once its worker is gone', async (t) => {
   const pool = onePool(t, { maxQueue: 0 });
   await readyWorkers(pool, 1);

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { Pool } from 'cenote';
-import { behaviour, fixture, poolFor, sharedWords, until } from './support/behaviour.mjs';
+import { behaviour, fixture, poolFor, runProgram, sharedWords, until } from './support/behaviour.mjs';
 
 const withSetup = fixture('features/with-setup.cjs');
 const neverLoads = fixture('features/never-loads.mjs');
@@ -148,15 +148,24 @@ behaviour('close() and destroy() settle a ready() that waits', async (t) => {
   }
 });
 
-behaviour('a ready() whose rejection nobody waits for is the only one that is unhandled', async (t) => {
+behaviour('a program that waits for ready() does not end before, and ends after', async () => {
+  const { code, stdout, stderr } = await runProgram(`
+    import { Pool } from 'cenote';
+    const pool = new Pool({ filename: process.env.TASKS, minThreads: 0 });
+    await pool.ready();
+    console.log(pool.stats().workers.map(({ state }) => state).join());
+  `);
+  assert.deepEqual([code, stdout.trim(), stderr], [0, 'ready', '']);
+});
+
+behaviour('a file that cannot be loaded is told to nobody who did not ask', async (t) => {
   const seen = [];
   const listener = (error) => seen.push(error.message);
   process.on('unhandledRejection', listener);
   t.after(() => process.off('unhandledRejection', listener));
-  const filename = fixture('features/fails-loading.cjs');
-  // Without ready() nobody asked: a file that cannot be loaded is told to the tasks.
-  const silent = poolFor(t, { filename, minThreads: 1, maxThreads: 1 });
-  await until('the thread is there', () => readyCount(silent) === 1);
+  const pool = poolFor(t, { filename: fixture('features/fails-loading.cjs'), minThreads: 1, maxThreads: 1 });
+  await until('the thread is there', () => readyCount(pool) === 1);
+  await assert.rejects(pool.run(0), { message: 'cannot be loaded' });
   await new Promise((resolve) => setTimeout(resolve, 20));
   assert.deepEqual(seen, []);
 });
