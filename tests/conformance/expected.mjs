@@ -66,7 +66,7 @@ export async function recordList(version, hash, resultsOf) {
     }
   }
   const sorted = Object.fromEntries(Object.entries(files).sort(([a], [b]) => (a < b ? -1 : 1)));
-  const text = JSON.stringify({ hash, files: sorted }, null, 2);
+  const text = JSON.stringify({ hash, files: sorted });
   writeFileSync(listOf(version), await format(text, { parser: 'json', printWidth: 120 }));
   return unclear;
 }
