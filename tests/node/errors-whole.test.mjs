@@ -1,0 +1,624 @@
+// Errors cross threads whole: the wire form by itself, then what callers of a pool see.
+
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createRequire } from 'node:module';
+import { test } from 'node:test';
+import { inspect } from 'node:util';
+import vm from 'node:vm';
+import { Pool } from 'cenote';
+import { behaviour, fixture, runProgram } from './support/behaviour.mjs';
+
+const require = createRequire(import.meta.url);
+const { encodeThrown, fromWire, kThrewError, rejectWithCallerStack, toWire } = require('../../dist/thrown.js');
+
+/** What a thrown value is on the other side. */
+function cross(error) {
+  const [code, value] = structuredClone(toWire(error));
+  return fromWire(code, value);
+}
+
+function descriptorOf(object, key) {
+  const { value, ...flags } = Object.getOwnPropertyDescriptor(object, key) ?? {};
+  return flags;
+}
+
+const kHidden = { writable: true, enumerable: false, configurable: true };
+const kVisible = { writable: true, enumerable: true, configurable: true };
+
+// Classes and names
+
+for (const Class of [Error, TypeError, RangeError, SyntaxError, ReferenceError, EvalError, URIError]) {
+  test(`${Class.name} arrives as one`, () => {
+    const error = new Class('message');
+    const arrived = cross(error);
+    assert.equal(Object.getPrototypeOf(arrived), Class.prototype);
+    assert.equal(arrived.name, Class.name);
+    assert.equal(arrived.message, 'message');
+    assert.equal(arrived.stack, error.stack);
+    assert.deepEqual(Reflect.ownKeys(arrived).sort(), ['message', 'stack']);
+  });
+}
+
+test('stack and message are as the constructor makes them', () => {
+  const arrived = cross(new Error('message'));
+  assert.deepEqual(descriptorOf(arrived, 'stack'), kHidden);
+  assert.deepEqual(descriptorOf(arrived, 'message'), kHidden);
+  assert.equal(Object.hasOwn(cross(new Error()), 'message'), false);
+  assert.equal(Object.hasOwn(cross(new Error('')), 'message'), true);
+});
+
+test('an AggregateError arrives with its errors, whole', () => {
+  const shared = Object.assign(new RangeError('one'), { code: 'E_ONE' });
+  const error = new AggregateError([shared, 'text', null, shared, { a: 1 }], 'several');
+  const arrived = cross(error);
+  assert.ok(arrived instanceof AggregateError);
+  assert.equal(arrived.message, 'several');
+  assert.deepEqual(descriptorOf(arrived, 'errors'), kHidden);
+  const [first, text, nothing, again, object] = arrived.errors;
+  assert.ok(first instanceof RangeError);
+  assert.equal(first.code, 'E_ONE');
+  assert.equal(first.stack, shared.stack);
+  assert.equal(again, first);
+  assert.deepEqual([text, nothing, object], ['text', null, { a: 1 }]);
+  assert.equal(arrived.errors.length, 5);
+});
+
+test('what cannot be cloned among the errors leaves the others in their places', () => {
+  const arrived = cross(new AggregateError([new Error('a'), () => {}, new Error('b'), new Proxy({}, {})]));
+  assert.equal(arrived.errors.length, 4);
+  assert.deepEqual(
+    arrived.errors.map((error) => error?.message),
+    ['a', undefined, 'b', undefined],
+  );
+});
+
+test('a DOMException arrives as one, with the code of its name', () => {
+  const error = new DOMException('stop', 'AbortError');
+  error.extra = 7;
+  const arrived = cross(error);
+  assert.ok(arrived instanceof DOMException);
+  assert.deepEqual([arrived.name, arrived.code, arrived.message, arrived.extra], ['AbortError', 20, 'stop', 7]);
+  assert.equal(arrived.stack, error.stack);
+  assert.deepEqual(descriptorOf(arrived, 'stack'), kHidden);
+  assert.equal(cross(new DOMException('x', 'OwnName')).name, 'OwnName');
+});
+
+test('what only pretends to be a DOMException still arrives as an error', () => {
+  const error = Object.create(DOMException.prototype);
+  assert.ok(cross(error) instanceof Error);
+});
+
+test('a subclass arrives as the nearest built-in class, with its name wherever that is from', () => {
+  class Own extends RangeError {
+    name = 'OwnName';
+  }
+  class FromPrototype extends TypeError {
+    get name() {
+      return 'PrototypeName';
+    }
+  }
+  class Further extends FromPrototype {}
+  const own = cross(new Own('x'));
+  assert.equal(Object.getPrototypeOf(own), RangeError.prototype);
+  assert.equal(own.name, 'OwnName');
+  assert.deepEqual(descriptorOf(own, 'name'), kVisible);
+  const further = cross(new Further('y'));
+  assert.equal(Object.getPrototypeOf(further), TypeError.prototype);
+  assert.equal(further.name, 'PrototypeName');
+  assert.deepEqual(descriptorOf(further, 'name'), kHidden);
+  assert.equal(String(further), 'PrototypeName: y');
+});
+
+test("a subclass without a name of its own is shown as Node shows it, above the worker's frames", () => {
+  class ParseError extends Error {}
+  class Failure extends TypeError {}
+  for (const error of [new ParseError('x'), new Failure('y'), new Failure()]) {
+    const arrived = cross(error);
+    assert.equal(arrived.name, Object.getPrototypeOf(error.constructor).name);
+    assert.equal(arrived.stack.split('\n')[0], inspect(error).split('\n')[0]);
+    assert.ok(arrived.stack.includes(error.constructor.name));
+    assert.ok(arrived.stack.endsWith(error.stack.slice(error.stack.indexOf('\n'))));
+  }
+});
+
+test('errors of another realm arrive as errors of this one', () => {
+  for (const name of ['Error', 'RangeError', 'AggregateError']) {
+    const argument = name === 'AggregateError' ? '[new URIError("in")], ' : '';
+    const error = vm.runInNewContext(`Object.assign(new ${name}(${argument}"far"), { code: "E_FAR" })`);
+    assert.equal(error instanceof Error, false);
+    const arrived = cross(error);
+    assert.equal(Object.getPrototypeOf(arrived), globalThis[name].prototype);
+    assert.deepEqual([arrived.message, arrived.code, arrived.stack], ['far', 'E_FAR', error.stack]);
+    if (name === 'AggregateError') assert.ok(arrived.errors[0] instanceof URIError);
+  }
+  const subclass = vm.runInNewContext('class TypeError2 extends TypeError {}; new TypeError2("sub")');
+  assert.equal(Object.getPrototypeOf(cross(subclass)), TypeError.prototype);
+  const impostor = vm.runInNewContext('({ make(Base) { class TypeError extends Base {}; return new TypeError() } })');
+  assert.equal(Object.getPrototypeOf(cross(impostor.make(RangeError))), RangeError.prototype);
+});
+
+test('an object that only inherits from Error arrives as an error', () => {
+  function Old(message) {
+    this.message = message;
+    Error.captureStackTrace(this, Old);
+  }
+  Old.prototype = Object.create(Error.prototype, { name: { value: 'Old' } });
+  const arrived = cross(new Old('style'));
+  assert.ok(arrived instanceof Error);
+  assert.deepEqual([arrived.name, arrived.message], ['Old', 'style']);
+  assert.match(arrived.stack, /errors-whole/);
+});
+
+// Properties
+
+test('code arrives wherever it is defined', () => {
+  class Coded extends Error {
+    get code() {
+      return 'E_GETTER';
+    }
+  }
+  assert.equal(cross(new Coded('x')).code, 'E_GETTER');
+  assert.deepEqual(descriptorOf(cross(new Coded('x')), 'code'), kHidden);
+  const hidden = Object.defineProperty(new Error('x'), 'code', { value: 17 });
+  assert.equal(cross(hidden).code, 17);
+  const visible = Object.assign(new Error('x'), { code: 'E_OWN' });
+  assert.deepEqual(descriptorOf(cross(visible), 'code'), kVisible);
+  assert.equal('code' in cross(new Error('x')), false);
+});
+
+test("Node's own errors arrive with what Node gives them", () => {
+  for (const provoke of [() => Buffer.alloc('many'), () => require('node:fs').readFileSync('/does/not/exist')]) {
+    let error;
+    try {
+      provoke();
+    } catch (thrown) {
+      error = thrown;
+    }
+    const arrived = cross(error);
+    assert.deepEqual({ ...arrived }, { ...error });
+    assert.ok(arrived.code.length > 0);
+    assert.deepEqual([arrived.name, arrived.message], [error.name, error.message]);
+    assert.equal(arrived.stack, error.stack);
+  }
+});
+
+test('own enumerable properties arrive, in their order, and hidden or symbol ones do not', () => {
+  const error = new Error('x');
+  Object.assign(error, { text: 'a', number: 1n, nothing: undefined, date: new Date(0), bytes: new Uint8Array([1, 2]) });
+  error.map = new Map([[1, { two: 2 }]]);
+  Object.defineProperty(error, 'hidden', { value: 1 });
+  error[Symbol('secret')] = 1;
+  const arrived = cross(error);
+  assert.deepEqual(Object.keys(arrived), ['text', 'number', 'nothing', 'date', 'bytes', 'map']);
+  assert.deepEqual({ ...arrived }, { ...Object.fromEntries(Object.entries(error)) });
+  assert.equal('hidden' in arrived, false);
+});
+
+test('each property that cannot be read or cloned is left out, and no other', () => {
+  const error = Object.assign(new Error('x'), {
+    before: { a: 1 },
+    method() {},
+    symbol: Symbol('s'),
+    proxy: new Proxy({}, {}),
+    promise: Promise.resolve(),
+    deep: { list: [{ call() {} }] },
+    weak: new WeakMap(),
+    throwing: {
+      get inside() {
+        throw new Error('inside');
+      },
+    },
+    after: [2],
+  });
+  Object.defineProperty(error, 'getter', {
+    enumerable: true,
+    get() {
+      throw new Error('getter');
+    },
+  });
+  error.withErrors = { reason: new Error('y'), call() {} };
+  error.reason = new Error('z');
+  const arrived = cross(error);
+  assert.deepEqual(Object.keys(arrived), ['before', 'after', 'reason']);
+  assert.deepEqual([arrived.before, arrived.after], [{ a: 1 }, [2]]);
+  assert.equal(arrived.reason.message, 'z');
+});
+
+test('a getter arrives as the value that it had, and is not called again', () => {
+  let calls = 0;
+  const error = Object.defineProperty(new Error('x'), 'count', { enumerable: true, get: () => ++calls });
+  const inner = {
+    get count() {
+      return ++calls;
+    },
+  };
+  error.inner = inner;
+  const record = encodeThrown(error);
+  const until = calls;
+  const arrived = fromWire(kThrewError, structuredClone(record));
+  assert.equal(calls, until);
+  assert.equal(arrived.count, 1);
+  assert.equal(typeof arrived.inner.count, 'number');
+});
+
+test('a getter that fails only sometimes does not make the record uncloneable', () => {
+  for (let good = 0; good < 6; good++) {
+    let calls = 0;
+    const moody = {
+      get it() {
+        if (calls++ >= good) throw new Error('no more');
+        return 1;
+      },
+    };
+    const arrived = cross(Object.assign(new Error('x'), { moody, other: 1, reason: new Error('y') }));
+    assert.equal(arrived.other, 1);
+    assert.equal(arrived.reason.message, 'y');
+  }
+});
+
+test('errors in properties arrive whole, also inside of arrays and objects, and stay the same ones', () => {
+  const inner = Object.assign(new TypeError('inner'), { code: 'E_INNER' });
+  const error = new Error('outer');
+  Object.assign(error, { inner, list: [1, inner], deep: { a: [{ inner }], b: 2 }, self: [error] });
+  const arrived = cross(error);
+  assert.ok(arrived.inner instanceof TypeError);
+  assert.equal(arrived.inner.code, 'E_INNER');
+  assert.equal(arrived.inner.stack, inner.stack);
+  assert.equal(arrived.list[0], 1);
+  assert.equal(arrived.list[1], arrived.inner);
+  assert.equal(arrived.deep.a[0].inner, arrived.inner);
+  assert.equal(arrived.deep.b, 2);
+  assert.equal(arrived.self[0], arrived);
+  // The worker's own are untouched.
+  assert.equal(error.list[1], inner);
+});
+
+test('an error that holds nothing but itself in an array keeps the cycle', () => {
+  const error = new Error('alone');
+  error.list = [error];
+  const arrived = cross(error);
+  assert.equal(arrived.list[0], arrived);
+});
+
+test('objects that form a cycle with errors in it arrive so', () => {
+  const ring = { reason: new Error('x') };
+  ring.ring = ring;
+  const arrived = cross(Object.assign(new Error('y'), { ring, again: ring }));
+  assert.equal(arrived.ring.ring, arrived.ring);
+  assert.equal(arrived.again, arrived.ring);
+  assert.ok(arrived.ring.reason instanceof Error);
+});
+
+test('property names are only names: no prototype changes', () => {
+  const error = new TypeError('x');
+  const evil = JSON.parse('{"__proto__": {"polluted": 1}, "constructor": {"prototype": {"polluted": 1}}}');
+  for (const key of Object.keys(evil)) {
+    Object.defineProperty(error, key, { value: evil[key], enumerable: true, writable: true, configurable: true });
+  }
+  const nested = JSON.parse('{"__proto__": {"polluted": 1}}');
+  nested.reason = new Error('y');
+  error.nested = nested;
+  const arrived = cross(error);
+  assert.equal(Object.getPrototypeOf(arrived), TypeError.prototype);
+  assert.equal(Object.getPrototypeOf(arrived.nested), Object.prototype);
+  assert.equal(arrived.polluted, undefined);
+  assert.equal({}.polluted, undefined);
+  assert.deepEqual(Object.getOwnPropertyDescriptor(arrived, '__proto__').value, { polluted: 1 });
+  assert.deepEqual(Object.getOwnPropertyDescriptor(arrived.nested, '__proto__').value, { polluted: 1 });
+});
+
+// Causes
+
+test('a cause of any kind arrives, hidden as the constructor makes it', () => {
+  for (const cause of ['text', undefined, null, { a: 1 }, 7n]) {
+    const arrived = cross(new Error('x', { cause }));
+    assert.deepEqual(arrived.cause, cause);
+    assert.deepEqual(descriptorOf(arrived, 'cause'), kHidden);
+  }
+  assert.equal('cause' in cross(new Error('x')), false);
+  assert.equal('cause' in cross(new Error('x', { cause: () => {} })), false);
+  const abort = cross(new Error('x', { cause: new DOMException('stop', 'AbortError') }));
+  assert.equal(abort.cause.name, 'AbortError');
+  assert.ok(abort.cause instanceof DOMException);
+});
+
+test('cycles of causes survive', () => {
+  const self = new Error('self');
+  self.cause = self;
+  const arrived = cross(self);
+  assert.equal(arrived.cause, arrived);
+  const a = new Error('a');
+  const b = new RangeError('b', { cause: a });
+  a.cause = b;
+  const first = cross(a);
+  assert.equal(first.cause.message, 'b');
+  assert.ok(first.cause instanceof RangeError);
+  assert.equal(first.cause.cause, first);
+});
+
+test('a chain of 500 causes arrives; one of 100000 arrives as far as the limit', () => {
+  const chain = (length) => {
+    let error = new Error('last');
+    for (let i = 1; i < length; i++) error = new Error(String(length - i), { cause: error });
+    return error;
+  };
+  const depth = (error) => {
+    let count = 1;
+    while (error.cause !== undefined) {
+      error = error.cause;
+      count++;
+    }
+    return [count, error.message];
+  };
+  assert.deepEqual(depth(cross(chain(500))), [500, 'last']);
+  assert.deepEqual(depth(cross(chain(100_000))), [1000, '1000']);
+});
+
+test('of very many errors the first arrive, and the list ends there', () => {
+  const error = new AggregateError(
+    Array.from({ length: 20_000 }, (_, i) => new Error(String(i))),
+    'many',
+  );
+  const arrived = cross(error);
+  assert.equal(arrived.errors.length, 999);
+  assert.equal(arrived.errors.at(-1).message, '998');
+  const sparse = new AggregateError([], 'sparse');
+  sparse.errors[4e9] = new Error('far');
+  assert.equal(cross(sparse).errors[4e9].message, 'far');
+});
+
+test('a deeply nested property is cloned or left out', () => {
+  let deep = {};
+  for (let i = 0; i < 200_000; i++) deep = { deep };
+  assert.equal(cross(Object.assign(new Error('x'), { deep, other: 1 })).other, 1);
+});
+
+// What is hostile, and what is no error
+
+test('encoding never throws, and its result can be cloned', () => {
+  const throwing = () => {
+    throw new Error('trap');
+  };
+  const traps = Object.fromEntries(Object.getOwnPropertyNames(Reflect).map((name) => [name, throwing]));
+  const revoked = Proxy.revocable(new Error('x'), {});
+  revoked.revoke();
+  const noPrototype = new Error('bare');
+  Object.setPrototypeOf(noPrototype, null);
+  const endless = new Proxy(new Error('endless'), {
+    get: (target, key) => (key === 'cause' ? endlessly() : target[key]),
+  });
+  const endlessly = () => new Proxy(endless, {});
+  const everything = new Error('x');
+  for (const key of ['stack', 'name', 'message', 'code', 'cause', 'errors']) {
+    Object.defineProperty(everything, key, { get: throwing, enumerable: true });
+  }
+  const odd = Object.assign(new Error('x'), { name: 5, message: { a: 1 }, stack: [() => {}], code: Symbol('c') });
+  const values = [noPrototype, endless, everything, odd, Object.freeze(new Error('frozen'))];
+  for (const value of [...values, new Error('x', { cause: new Proxy(new Error('y'), traps) })]) {
+    const arrived = cross(value);
+    assert.ok(arrived instanceof Error);
+    assert.equal(typeof arrived.stack, 'string');
+    assert.deepEqual(descriptorOf(arrived, 'stack'), kHidden);
+  }
+  assert.equal(encodeThrown(revoked.proxy), revoked.proxy);
+  assert.doesNotThrow(() => encodeThrown(new Proxy(new Error('x'), traps)));
+});
+
+test('an error without a stack gets its first line', () => {
+  const error = new RangeError('x');
+  delete error.stack;
+  assert.equal(cross(error).stack, 'RangeError: x');
+  const limit = Error.stackTraceLimit;
+  assert.equal(typeof limit, 'number');
+  cross(new Error('y'));
+  assert.equal(Error.stackTraceLimit, limit);
+});
+
+test('anything that is no error is left as it is', () => {
+  for (const value of ['text', 0, null, undefined, { stack: 'x', message: 'y' }, [new Date(0)]]) {
+    const [code, posted] = toWire(value);
+    assert.notEqual(code, kThrewError);
+    assert.equal(posted, value);
+    assert.equal(fromWire(code, posted), value);
+  }
+});
+
+// The callers' part of the stack
+
+const kSeam = /^ {4}at --- task in worker thread 5, called from ---$/m;
+
+/** A promise that is rejected from a timer, as a result comes: with nobody of the callers on the stack. */
+function rejected(error) {
+  return new Promise((resolve) => setTimeout(() => rejectWithCallerStack(resolve, error, 5), 1));
+}
+
+async function innerCaller(error) {
+  await rejected(error);
+}
+
+async function outerCaller(error) {
+  return await innerCaller(error);
+}
+
+test("the callers who await follow below the worker's frames", async () => {
+  const error = cross(new Error('x'));
+  const { stack } = error;
+  await assert.rejects(async () => {
+    await outerCaller(error);
+  }, error);
+  assert.ok(error.stack.startsWith(`${stack}\n`));
+  const appended = error.stack.slice(stack.length);
+  assert.match(appended, kSeam);
+  assert.match(appended, /at async innerCaller \(.*errors-whole.*\)\n\s+at async outerCaller \(/);
+  assert.doesNotMatch(appended, /^(?!\s+at )./m);
+  assert.doesNotMatch(appended, /caller-stack/);
+  assert.deepEqual(descriptorOf(error, 'stack'), kHidden);
+});
+
+test('callers are found through Promise.all', async () => {
+  const error = cross(new Error('x'));
+  async function together() {
+    await Promise.all([Promise.resolve(), innerCaller(error)]);
+  }
+  await assert.rejects(together(), error);
+  assert.match(error.stack, /at async innerCaller[^]*at async Promise.all[^]*at async together/);
+});
+
+test('a caller who only catches gets the stack of the worker', async () => {
+  const error = cross(new Error('x'));
+  const { stack } = error;
+  const caught = await new Promise((resolve) => {
+    rejected(error).catch(resolve);
+  });
+  assert.equal(caught, error);
+  assert.equal(error.stack, stack);
+});
+
+test('whatever the error is, it is what the promise rejects with', async () => {
+  const { stack: _, ...bare } = Object.getOwnPropertyDescriptors(new Error('bare'));
+  const stuck = Object.defineProperty(new Error('stuck'), 'stack', {
+    value: 'fixed',
+    writable: false,
+    configurable: false,
+  });
+  const values = ['text', null, undefined, { stack: 'data' }, Object.freeze(new Error('frozen')), stuck];
+  for (const value of [...values, Object.create(Error.prototype, bare)]) {
+    const stack = value?.stack;
+    let caught;
+    try {
+      await rejected(value);
+      assert.fail('it did not reject');
+    } catch (error) {
+      caught = error;
+    }
+    assert.equal(caught, value);
+    if (Object.isFrozen(value) || typeof value !== 'object') continue;
+    if (value === stuck || !(value instanceof Error)) assert.equal(value.stack, stack);
+  }
+});
+
+test('stacks that the program formats itself are left alone', async () => {
+  const error = cross(new Error('x'));
+  const { stack } = error;
+  const before = Error.prepareStackTrace;
+  try {
+    Error.prepareStackTrace = (_error, sites) => sites;
+    await innerCaller(error).catch(() => {});
+  } finally {
+    Error.prepareStackTrace = before;
+  }
+  assert.equal(error.stack, stack);
+});
+
+behaviour('a rejection is unhandled only if the caller does not handle it, and once', async () => {
+  const { stdout } = await runProgram(`
+    import { createRequire } from 'node:module';
+    const { rejectWithCallerStack } = createRequire(process.cwd() + '/')('./dist/thrown.js');
+    process.on('unhandledRejection', (error) => console.log('unhandled', error.message));
+    process.on('rejectionHandled', () => console.log('handled late'));
+    process.on('uncaughtException', (error) => console.log('uncaught', error.message));
+    const rejected = (error) => new Promise((resolve) => rejectWithCallerStack(resolve, error, 5));
+    rejected(new Error('caught')).catch((error) => console.log('caught', error.message));
+    try { await rejected(new Error('awaited')); } catch (error) { console.log('caught', error.message); }
+    rejected(new Error('nobody'));
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  `);
+  assert.deepEqual(stdout.trim().split('\n').sort(), ['caught awaited', 'caught caught', 'unhandled nobody']);
+});
+
+// Through a pool
+
+function throwingPool(t, name) {
+  const pool = new Pool({ filename: fixture('errors/throws.cjs'), name, maxThreads: 1 });
+  t.after(() => pool.destroy());
+  return pool;
+}
+
+async function thrownBy(t, name, task) {
+  const pool = throwingPool(t, name);
+  async function caller() {
+    return await pool.run(task);
+  }
+  try {
+    await caller();
+  } catch (error) {
+    return error;
+  }
+  return assert.fail('it did not throw');
+}
+
+behaviour('pool: what is no error arrives as thrown', async (t) => {
+  assert.equal(await thrownBy(t, 'text'), 'only text');
+  assert.deepEqual(await thrownBy(t, 'object'), { code: 42, message: 'not an error' });
+  assert.equal(await thrownBy(t, 'nothing'), null);
+});
+
+for (const name of ['plain', 'rejects']) {
+  behaviour(`pool: the stack has the worker's frames, then the caller's (${name})`, async (t) => {
+    const error = await thrownBy(t, name, 'message');
+    assert.equal(error.message, 'message');
+    assert.match(
+      error.stack,
+      /message\n[^]*throws\.cjs:\d+[^]*\n {4}at --- task in worker thread \d+, called from ---\n +at async caller \(/,
+    );
+  });
+}
+
+behaviour('pool: tasks that fail together each have their own callers', async (t) => {
+  const pool = throwingPool(t, 'plain');
+  async function one() {
+    await pool.run('1');
+  }
+  async function two() {
+    await pool.run('2');
+  }
+  const [first, second] = await Promise.allSettled([one(), two()]);
+  assert.match(first.reason.stack, /at async one/);
+  assert.doesNotMatch(first.reason.stack, /at async two/);
+  assert.match(second.reason.stack, /at async two/);
+});
+
+behaviour('pool: classes, names and codes arrive', async (t) => {
+  const named = await thrownBy(t, 'named');
+  assert.deepEqual([named.name, named.code, named.message], ['NamedFailure', 'E_NAMED', 'named']);
+  const unnamed = await thrownBy(t, 'unnamed');
+  assert.ok(unnamed instanceof TypeError);
+  assert.match(unnamed.stack, /^UnnamedFailure/);
+  const foreign = await thrownBy(t, 'foreign');
+  assert.ok(foreign instanceof RangeError);
+  assert.equal(foreign.code, 'E_FOREIGN');
+  const node = await thrownBy(t, 'node');
+  assert.ok(node instanceof TypeError);
+  assert.equal(node.code, 'ERR_INVALID_ARG_TYPE');
+  const aborted = await thrownBy(t, 'aborted');
+  assert.ok(aborted instanceof DOMException);
+  assert.equal(aborted.name, 'AbortError');
+});
+
+behaviour('pool: an error with something in it that cannot be cloned arrives without that', async (t) => {
+  const error = await thrownBy(t, 'uncloneable');
+  assert.equal(error.message, 'partly');
+  assert.deepEqual({ ...error }, { kept: { a: [1] } });
+});
+
+behaviour('pool: causes and errors arrive whole', async (t) => {
+  const cycle = await thrownBy(t, 'cycle');
+  assert.equal(cycle.message, 'a');
+  assert.ok(cycle.cause instanceof TypeError);
+  assert.equal(cycle.cause.cause, cycle);
+  const aggregate = await thrownBy(t, 'aggregate');
+  assert.ok(aggregate instanceof AggregateError);
+  assert.ok(aggregate.errors[0] instanceof RangeError);
+  assert.equal(aggregate.errors[1], 'second');
+});
+
+behaviour('pool: what background work rejects with arrives whole', async (t) => {
+  const pool = throwingPool(t, 'background');
+  const reported = once(pool, 'backgroundError');
+  await pool.run();
+  // An idle pool keeps no process alive; one that closes waits for its background work.
+  await pool.close();
+  const [error] = await reported;
+  assert.deepEqual([error.name, error.code], ['NamedFailure', 'E_NAMED']);
+});
