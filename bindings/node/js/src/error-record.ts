@@ -34,6 +34,7 @@ export const kClasses = [
   AggregateError as unknown as ErrorConstructor,
 ] as const;
 export const kAggregate = kClasses.length - 1;
+
 /** Whether a value is an error, of whatever realm, or inherits from one. */
 export function isError(value: unknown): value is object {
   if (typeof value !== 'object' || value === null) return false;
