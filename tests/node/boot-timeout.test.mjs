@@ -78,6 +78,14 @@ behaviour('a setup that never ends is ended too', async (t) => {
   assert.equal(words[4], 0, 'no task ran');
 });
 
+behaviour('a file that waits for nothing at all settles its tasks too, whichever is noticed first', async (t) => {
+  const { pool, words } = hangingPool(t);
+  Atomics.store(words, kHangs, 2);
+  await assert.rejects(pool.run(1), { name: 'CenoteError', code: 'ERR_CENOTE_WORKER_BOOT' });
+  Atomics.store(words, kHangs, 0);
+  assert.equal(await pool.run('again'), 'again');
+});
+
 behaviour('a pool recovers from a file that did not load', async (t) => {
   const { pool, words } = hangingPool(t, { bootTimeout: 1_500, minThreads: 1 });
   await assert.rejects(pool.run(1), isBootTimeout);

@@ -113,16 +113,20 @@ behaviour('ready() rejects where the file or the export is not there', async (t)
   await assert.rejects(noFile.ready(), { code: 'ERR_MODULE_NOT_FOUND' });
 });
 
-behaviour('ready() rejects if no thread can be started', async (t) => {
-  const pool = poolFor(t, {
-    filename: fixture('chaos/exits-at-load.cjs'),
-    workerData: {},
-    minThreads: 1,
-    maxThreads: 1,
+for (const minThreads of [0, 1]) {
+  behaviour(`ready() rejects if no thread can be started, each time: minThreads ${minThreads}`, async (t) => {
+    const pool = poolFor(t, {
+      filename: fixture('chaos/exits-at-load.cjs'),
+      workerData: {},
+      minThreads,
+      maxThreads: 1,
+    });
+    const wrong = { name: 'CenoteError', code: 'ERR_CENOTE_WORKER_BOOT' };
+    await assert.rejects(pool.ready(), wrong);
+    await assert.rejects(pool.ready(), wrong);
+    await Promise.all([assert.rejects(pool.ready(), wrong), assert.rejects(pool.run(1), wrong)]);
   });
-  await assert.rejects(pool.ready(), { name: 'CenoteError', code: 'ERR_CENOTE_WORKER_BOOT' });
-  await assert.rejects(pool.ready(), { name: 'CenoteError', code: 'ERR_CENOTE_WORKER_BOOT' });
-});
+}
 
 behaviour('ready() of a pool that is closed or destroyed rejects', async (t) => {
   const closed = poolFor(t, { minThreads: 1, maxThreads: 1 });
