@@ -5,7 +5,7 @@
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, describe, it } from 'node:test';
@@ -83,8 +83,7 @@ for (const page of pages) {
       for (const section of sections(page)) programs(section);
     });
 
-    it('its links within the page and to other files lead somewhere', async () => {
-      const { existsSync } = await import('node:fs');
+    it('its links within the page and to other files lead somewhere', () => {
       const anchor = (heading) =>
         heading
           .toLowerCase()
