@@ -4,7 +4,8 @@
 import assert from 'node:assert/strict';
 import { behaviour, fixture, runProgram } from './support/behaviour.mjs';
 
-const env = { PRINTS: fixture('features/prints.cjs') };
+// The portable waiter says by a warning on stderr that it is in use.
+const env = { PRINTS: fixture('features/prints.cjs'), NODE_NO_WARNINGS: '1' };
 const lines = (label, count, tail = '') => Array.from({ length: count }, (_, n) => `${label} ${n}${tail}\n`).join('');
 
 /** Runs `body` with a `pool`, and ends it as `end` says. */
@@ -12,6 +13,8 @@ const program = (body, { options = '', end = '' } = {}) =>
   runProgram(
     `import { Pool } from 'cenote';
     const pool = new Pool({ filename: process.env.PRINTS, maxThreads: 1, ${options} });
+    // Referenced, so that no collection of the pool ends the program.
+    globalThis.pool = pool;
     ${body}
     ${end}`,
     { env },

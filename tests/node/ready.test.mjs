@@ -153,12 +153,16 @@ behaviour('close() and destroy() settle a ready() that waits', async (t) => {
 });
 
 behaviour('a program that waits for ready() does not end before, and ends after', async () => {
-  const { code, stdout, stderr } = await runProgram(`
+  const { code, stdout, stderr } = await runProgram(
+    `
     import { Pool } from 'cenote';
     const pool = new Pool({ filename: process.env.TASKS, minThreads: 0 });
+    globalThis.pool = pool;
     await pool.ready();
     console.log(pool.stats().workers.map(({ state }) => state).join());
-  `);
+  `,
+    { env: { NODE_NO_WARNINGS: '1' } },
+  );
   assert.deepEqual([code, stdout.trim(), stderr], [0, 'ready', '']);
 });
 
