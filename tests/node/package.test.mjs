@@ -13,7 +13,7 @@ const path = (name) => fileURLToPath(new URL(name, import.meta.url));
 
 behaviour('import and require give the same names, and the same classes', () => {
   const cjs = require('cenote');
-  const names = ['AbortError', 'CenoteError', 'Pool'];
+  const names = ['AbortError', 'CenoteError', 'Pool', 'move'];
   assert.deepEqual(Object.keys(cjs).sort(), names);
   assert.deepEqual(Object.keys(esm).sort(), [...names, 'default']);
   for (const name of names) assert.equal(esm[name], cjs[name]);

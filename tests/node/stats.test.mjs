@@ -50,6 +50,7 @@ behaviour('the outcomes add up to what was accepted', async (t) => {
     completed: 4 + 22,
     failed: 7,
     aborted: 1,
+    expired: 0,
     lost: 0,
     cancelled: 0,
     queued: 0,

@@ -3,8 +3,10 @@
 // Guarantees: never more than `maxThreads` that take tasks; at least `minThreads` while the pool is
 // open and threads can start at all; those that cannot are not tried for ever (after kStartAttempts
 // in a row the waiting tasks are told, and only the next task starts anew); an idle thread above the
-// minimum is asked to end by itself, so that what a task left running on it is finished first.
+// minimum is asked to end by itself, so that what a task left running on it is finished first; no more than
+// `maxThreads` linger so.
 
+import { CenoteError } from './errors.js';
 import { WorkerHandle, type WorkerEvents, type WorkerSpec } from './worker-handle.js';
 
 export interface CrewLimits {
@@ -12,6 +14,10 @@ export interface CrewLimits {
   readonly maxThreads: number;
   readonly concurrency: number;
   readonly idleTimeoutMs: number;
+  /** How long a thread may take to be ready. */
+  readonly bootTimeoutMs: number;
+  /** Threads take tasks from the moment they are made, not only once they are ready. */
+  readonly eager: boolean;
 }
 
 /** How a thread ended. */
@@ -34,7 +40,7 @@ const kCoolDownMs = 1_000;
 const kRetireLimitMs = 30_000;
 
 export class Crew {
-  /** Threads that take tasks. */
+  /** Threads that take tasks; where the crew is eager, also those that still boot. */
   readonly ready: WorkerHandle[] = [];
   /** All threads that have not ended. */
   readonly all = new Set<WorkerHandle>();
@@ -54,28 +60,44 @@ export class Crew {
     this.#events = events;
   }
 
-  get #booting(): number {
+  /** Threads that take tasks or soon will. */
+  get #serving(): number {
     let count = 0;
-    for (const worker of this.all) if (worker.state === 'booting') count++;
+    for (const worker of this.all) if (worker.state === 'booting' || worker.state === 'ready') count++;
     return count;
+  }
+
+  /** Whether a thread has started, and takes tasks. */
+  get #proven(): boolean {
+    return this.ready.some((worker) => worker.wasReady);
   }
 
   /** Starts threads up to the minimum, and further for tasks that wait for a place. */
   ensure(waiting: number): void {
     if (this.#gaveUp && waiting === 0) return;
     // Only while others serve: nothing but this would start a thread for tasks that have none.
-    if (this.ready.length > 0 && performance.now() < this.#notBefore) return;
-    const booting = this.#booting;
-    const serving = this.ready.length + booting;
+    if (this.#notBefore > 0 && this.#proven && performance.now() < this.#notBefore) return;
+    const serving = this.#serving;
     const { minThreads, maxThreads, concurrency } = this.#limits;
     const wanted = this.ready.length + Math.ceil(waiting / concurrency);
     const target = Math.min(maxThreads, Math.max(minThreads, wanted, serving));
-    for (let i = serving; i < target; i++) this.all.add(new WorkerHandle(this.#spec, this.#events));
+    for (let i = serving; i < target; i++) this.#start();
+  }
+
+  #start(): void {
+    const { bootTimeoutMs, eager } = this.#limits;
+    const worker = new WorkerHandle(this.#spec, this.#events);
+    this.all.add(worker);
+    if (eager) this.ready.push(worker);
+    if (bootTimeoutMs === Infinity) return;
+    worker.bootTimer = setTimeout(() => worker.giveUp(bootTimedOut(bootTimeoutMs)), bootTimeoutMs);
+    worker.bootTimer.unref();
   }
 
   /** A thread reported ready. */
   enlist(worker: WorkerHandle): void {
-    if (worker.state === 'ready') this.ready.push(worker);
+    clearTimeout(worker.bootTimer);
+    if (worker.state === 'ready' && !this.#limits.eager) this.ready.push(worker);
     this.watchIdle();
   }
 
@@ -92,11 +114,12 @@ export class Crew {
    * and that no thread is there to serve.
    */
   remove(worker: WorkerHandle, { expected, begun, waiting }: Ended): boolean {
+    clearTimeout(worker.bootTimer);
     this.dismiss(worker);
     this.all.delete(worker);
     if (this.all.size === 0) for (const done of this.#whenEmpty.splice(0)) done();
     const worked = begun > 0 || worker.completed + worker.failed > 0;
-    const idled = worker.wasReady && waiting === 0 && performance.now() - worker.startedAt > kProvenMs;
+    const idled = worker.wasReady && waiting === 0 && performance.now() - worker.bornAt > kProvenMs;
     if (expected || worked || idled) {
       this.#failedStarts = 0;
       this.#gaveUp = false;
@@ -104,7 +127,7 @@ export class Crew {
     }
     this.#failedStarts++;
     if (this.#failedStarts < kStartAttempts) return false;
-    if (this.ready.length > 0) {
+    if (this.#proven) {
       this.#notBefore = performance.now() + kCoolDownMs;
       return false;
     }
@@ -123,21 +146,24 @@ export class Crew {
   watchIdle(): void {
     const { idleTimeoutMs, minThreads } = this.#limits;
     if (this.#idleTimer !== undefined || idleTimeoutMs === Infinity || this.ready.length <= minThreads) return;
+    let since = Infinity;
+    for (const worker of this.ready) if (isIdle(worker)) since = Math.min(since, worker.idleSince);
+    if (since === Infinity) return;
     this.#idleTimer = setTimeout(
       () => {
         this.#idleTimer = undefined;
         this.#retireIdle();
         this.watchIdle();
       },
-      Math.max(1, idleTimeoutMs),
+      Math.max(1, since + idleTimeoutMs - performance.now()),
     );
     this.#idleTimer.unref();
   }
 
   #retireIdle(): void {
-    const { idleTimeoutMs, minThreads } = this.#limits;
+    const { idleTimeoutMs, minThreads, maxThreads } = this.#limits;
     const latest = performance.now() - idleTimeoutMs;
-    const idle = this.ready.filter((worker) => worker.inFlight === 0 && worker.idleSince <= latest);
+    const idle = this.ready.filter((worker) => isIdle(worker) && worker.idleSince <= latest);
     // The coldest go first.
     idle.sort((a, b) => a.idleSince - b.idleSince);
     for (const worker of idle.slice(0, Math.max(0, this.ready.length - minThreads))) {
@@ -146,10 +172,25 @@ export class Crew {
         if (this.all.has(worker)) worker.terminate();
       }, kRetireLimitMs).unref();
     }
+    // A set keeps its order, so the first of these were asked first. Were they not counted, a pool
+    // whose threads hold something open would gather them faster than they end.
+    const leaving = [...this.all].filter((worker) => worker.state === 'leaving');
+    for (const worker of leaving.slice(0, Math.max(0, leaving.length - maxThreads))) worker.terminate();
   }
 
   stopWatching(): void {
     clearTimeout(this.#idleTimer);
     this.#idleTimer = undefined;
   }
+}
+
+function isIdle(worker: WorkerHandle): boolean {
+  return worker.inFlight === 0 && worker.state === 'ready';
+}
+
+function bootTimedOut(limitMs: number): CenoteError {
+  return new CenoteError(
+    'ERR_CENOTE_BOOT_TIMEOUT',
+    `The worker thread was not ready after ${limitMs} ms (bootTimeout): its file may never finish loading`,
+  );
 }

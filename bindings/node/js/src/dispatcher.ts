@@ -1,53 +1,49 @@
-// Which task goes to which worker, and when.
+// Which tasks a pool accepts, when they are dealt to workers, and how each of them settles.
 //
-// `submit` queues; one microtask later everything that was queued in the meantime is dealt out,
-// with one wake per worker and as few messages as may be:
-//
-// 1. idle workers first, one task each, the warmest first;
-// 2. then workers that may run several at once, the emptiest first;
-// 3. then *prefetch*: a worker is given more than it can start, if its tasks are measured to be
-//    short (`prefetchWindow` of expected work, kDeep times that behind a deep queue; kPrefetchMax
-//    tasks). Tasks with a signal or a transfer list are put behind no other.
-//
-// A prefetch that was a wrong guess is taken back: when a worker idles while another holds tasks
-// it has not begun, or when a worker has begun nothing for a while, its unclaimed tasks are revoked
-// and dealt out again, in front of the queue.
+// `submit` queues; one microtask later everything that was queued in the meantime is dealt out
+// (dealer.ts), with one wake per worker and as few messages as may be. An *eager* dispatcher also
+// deals in `submit` itself, to threads that still boot as well: what can start somewhere is posted
+// when `submit` returns, even if the caller then blocks its thread.
 //
 // Guarantees: every accepted task settles exactly once, whatever happens to its worker; at most
-// `maxThreads * concurrency + maxQueue` tasks are accepted and unsettled; tasks start in the order of their acceptance, but
-// for those that a worker held when it died or was revoked from.
+// `maxThreads * concurrency + maxQueue` tasks are accepted and unsettled; tasks start in the order of
+// the queue, but for those that a worker held when it died or was revoked from.
 
 import { Crew, type CrewLimits } from './crew.js';
-import { AbortError, CenoteError } from './errors.js';
+import { Dealer, type DealerOptions } from './dealer.js';
+import { messageOf, type PoolErrors, type WorkerEnd } from './errors.js';
+import type { Handler } from './handlers.js';
 import { thisLoop, type LoopSource } from './loop.js';
-import { fromWire, kRefused, kReturned, type WireError } from './messages.js';
+import { kRefused, kReturned, type WireError } from './messages.js';
 import { Tally } from './tally.js';
-import { TaskQueue, type Outcome, type Task } from './task.js';
+import type { Outcome, Task, WaitQueue } from './task.js';
+import { fromWire, rejectWithCallerStack } from './thrown.js';
 import type { WorkerEvents, WorkerHandle, WorkerSpec } from './worker-handle.js';
-import { kPrefetchMax } from './words.js';
+import { kAskAborted, kAskTimeout } from './words.js';
 
-export interface DispatcherOptions extends CrewLimits {
+export interface DispatcherOptions extends CrewLimits, DealerOptions {
   readonly maxQueue: number;
-  readonly prefetchWindowMs: number;
+  /** How long a task that was asked to end has for it, in ms, before its worker is terminated. */
+  readonly abortGraceMs: number;
+  readonly queue: WaitQueue;
+  readonly errors: PoolErrors;
   readonly spec: WorkerSpec;
 }
 
-/** What a pool hears from its dispatcher. Called in a turn of its own, so it may throw. */
+/** What a pool hears from its dispatcher. All but the first two are called in the middle of things and must not throw. */
 export interface DispatcherListener {
   onBackgroundError(error: unknown, threadId: number): void;
-  onWorkerLost(error: unknown, exitCode: number, threadId: number): void;
+  /** A worker ended without being told to. It had begun so many tasks, which were rejected, and held so many others. */
+  onWorkerLost(end: WorkerEnd, begun: number, waiting: number): void;
+  /** The worker's code posted a message on its `parentPort`. May throw. */
+  onMessage(message: unknown, worker: WorkerHandle): void;
+  onWorkerReady?(worker: WorkerHandle): void;
+  /** It takes no more tasks: it was told to end, or ended. */
+  onWorkerLeft?(worker: WorkerHandle): void;
 }
 
-/** A worker that has claimed none of its tasks for so long, in ms, is taken to be in a long one. */
-const kStuckMs = 1;
-/** A queue that holds so many windows of work for each worker is deep, and the window grows to as many. */
-const kDeep = 5;
-/** At most so many tasks go to one worker before the others are looked at. */
-const kShareMax = 32;
 /** After so many workers died holding it, an unbegun task is taken to be what kills them. */
 const kDeathsMax = 3;
-/** Under a tenth of a microsecond a measured run time is the clock's grain. */
-const kLeastAverageMs = 1e-4;
 
 export class Dispatcher implements LoopSource, WorkerEvents {
   readonly maxSpinUs: number;
@@ -55,7 +51,14 @@ export class Dispatcher implements LoopSource, WorkerEvents {
   readonly crew: Crew;
   /** What the workers that ended leave to the statistics. */
   readonly ended = new Tally();
-  readonly outcomes: Record<Outcome, number> = { completed: 0, failed: 0, aborted: 0, lost: 0, cancelled: 0 };
+  readonly outcomes: Record<Outcome, number> = {
+    completed: 0,
+    failed: 0,
+    aborted: 0,
+    expired: 0,
+    lost: 0,
+    cancelled: 0,
+  };
   accepted = 0;
   /** Refused for a full queue. */
   refused = 0;
@@ -63,29 +66,42 @@ export class Dispatcher implements LoopSource, WorkerEvents {
   unsettled = 0;
   state: 'open' | 'closing' | 'closed' = 'open';
   readonly #options: DispatcherOptions;
+  readonly #errors: PoolErrors;
   readonly #listener: DispatcherListener;
-  readonly #queue = new TaskQueue();
+  readonly #queue: WaitQueue;
+  readonly #dealer: Dealer;
+  #dealing = false;
   #flushScheduled = false;
-  #useCount = 0;
   #whenSettled: (() => void)[] = [];
+  #whenReady: { resolve: () => void; reject: (error: unknown) => void }[] = [];
   #closing: Promise<void> | null = null;
   readonly #flushSoon = (): void => {
     this.#flushScheduled = false;
     this.#flush();
   };
+  readonly #failed = (task: Task, error: unknown): void => {
+    if (this.#settle(task, 'failed')) task.reject(error);
+  };
 
   constructor(options: DispatcherOptions, listener: DispatcherListener) {
     this.#options = options;
+    this.#errors = options.errors;
     this.#listener = listener;
+    this.#queue = options.queue;
     this.maxSpinUs = options.spec.maxSpinUs;
     this.turnBudgetUs = options.spec.turnBudgetUs;
     thisLoop.attach(this);
     this.crew = new Crew(options, options.spec, this);
+    this.#dealer = new Dealer(options, options.queue, this.crew.ready, {
+      onGiven: (task) => this.#watch(task),
+      onFailed: this.#failed,
+    });
     try {
       this.crew.ensure(0);
     } catch (error) {
-      // `new Worker` refused the options: there is no pool then.
-      thisLoop.detach(this);
+      // `new Worker` refused the options, or the system a thread: there is no pool then.
+      for (const worker of this.crew.all) worker.terminate();
+      this.#end();
       throw error;
     }
   }
@@ -95,48 +111,160 @@ export class Dispatcher implements LoopSource, WorkerEvents {
     return this.#queue.length;
   }
 
+  /** Accepted tasks that cannot have begun: queued, or given to a worker ahead. */
+  get waiting(): number {
+    let waiting = this.#queue.length;
+    for (const worker of this.crew.ready) waiting += Math.max(0, worker.inFlight - this.#options.concurrency);
+    return waiting;
+  }
+
   // Accepting
 
   /** Accepts a task, or rejects it at once (`false`); a rejected task never runs. */
   submit(task: Task): boolean {
-    const { maxThreads, concurrency, maxQueue } = this.#options;
+    const { maxThreads, concurrency, maxQueue, eager } = this.#options;
     if (this.state !== 'open') {
-      task.reject(new CenoteError('ERR_CENOTE_POOL_CLOSED', 'The pool is closed and takes no more tasks'));
+      task.reject(this.#errors.closed());
       return false;
     }
     if (this.unsettled >= maxThreads * concurrency + maxQueue) {
-      this.refused++;
-      task.reject(
-        new CenoteError(
-          'ERR_CENOTE_QUEUE_FULL',
-          `The pool already has ${maxThreads * concurrency} tasks to run and ${maxQueue} waiting (maxQueue): ` +
-            'run fewer at a time, or raise maxQueue',
-        ),
-      );
+      this.#refuse(task);
       return false;
     }
-    this.accepted++;
-    if (this.unsettled++ === 0) thisLoop.hold();
-    this.#queue.push(task);
+    this.#accept();
+    try {
+      this.#queue.push(task);
+    } catch (error) {
+      // A queue of the user's.
+      this.#failed(task, error);
+      return false;
+    }
+    if (eager) {
+      this.#dealNow();
+      if (task.holder === null && !task.settled && this.waiting > maxQueue) {
+        // A task that shares its worker with no other takes more than one place.
+        this.#queue.remove(task);
+        this.accepted--;
+        this.#leave();
+        this.#refuse(task);
+        return false;
+      }
+    }
+    if (task.limits !== null && !task.settled) this.#watch(task);
     this.#scheduleFlush();
     return true;
   }
 
-  /** Rejects an accepted task. If it has begun, its worker is terminated. */
+  /** Accepts a task for one worker alone. */
+  submitTo(worker: WorkerHandle, task: Task): void {
+    if (this.state !== 'open') {
+      task.reject(this.#errors.closed());
+    } else if (!worker.hasRoom) {
+      this.#refuse(task);
+    } else {
+      task.pinned = true;
+      this.#accept();
+      this.#dealer.give(task, worker);
+      worker.post();
+      this.#scheduleFlush();
+    }
+  }
+
+  #accept(): void {
+    this.accepted++;
+    if (this.unsettled++ === 0) thisLoop.hold();
+  }
+
+  #refuse(task: Task): void {
+    const { maxThreads, concurrency, maxQueue } = this.#options;
+    this.refused++;
+    task.reject(this.#errors.queueFull(maxThreads * concurrency, maxQueue));
+  }
+
+  // Ending tasks early
+
+  /** Rejects an accepted task. If it has begun, it is asked to end, and at last its worker is terminated. */
   abort(task: Task, reason: unknown): void {
-    if (task.settled) return;
+    if (!isOver(task)) this.#cancel(task, 'aborted', kAskAborted, this.#errors.aborted(reason));
+  }
+
+  #cancel(task: Task, outcome: 'aborted' | 'expired', ask: number, error: unknown): void {
     const { holder } = task;
+    const { abortGraceMs } = this.#options;
     if (holder === null) {
       this.#queue.remove(task);
     } else {
       // Unless it has been claimed, it comes back with the others and is left out.
-      const back = holder.revoke(task.transferList !== null);
-      // Of the claimed ones only the last still runs: those before it have ended, and their results
-      // are on their way. (Several run at once only without a signal.)
-      if (holder.claimedLast(task)) holder.terminate();
+      const back = holder.revoke(task.fixed);
+      const running = holder.isRunning(task);
       this.#requeue(back.filter((other) => other !== task));
+      // Where it could not be taken back, the worker skips it.
+      task.asked = outcome;
+      holder.ask(task, ask);
+      if (running && abortGraceMs > 0) {
+        // It stays accepted until its worker has ended it, one way or the other.
+        clearTimeout(task.timer);
+        if (abortGraceMs < Infinity) {
+          task.timer = setTimeout(() => this.#endWorker(holder), abortGraceMs);
+        }
+        task.reject(error);
+        return;
+      }
+      if (running) this.#endWorker(holder);
     }
-    if (this.#settle(task, 'aborted')) task.reject(new AbortError(reason));
+    if (this.#settle(task, outcome)) task.reject(error);
+  }
+
+  #endWorker(holder: { terminate(): void }): void {
+    holder.terminate();
+    // Its successor starts while it ends.
+    if (this.state === 'open') this.#ensureThreads();
+  }
+
+  /** Looks at a task when the first of its limits may be over. While it is queued its run cannot be. */
+  #watch(task: Task): void {
+    const { queueMs, runMs } = task.limits!;
+    const leftMs = task.acceptedAt + queueMs - performance.now();
+    this.#lookAgainIn(task, task.holder === null ? leftMs : Math.min(leftMs, runMs));
+  }
+
+  #lookAgainIn(task: Task, ms: number): void {
+    clearTimeout(task.timer);
+    if (ms === Infinity) return;
+    // A timer may be early by a fraction of a millisecond; it is then set again.
+    task.timer = setTimeout(() => this.#lookAt(task), Math.max(1, ms));
+    // What holds the loop are the unsettled tasks themselves.
+    task.timer.unref();
+  }
+
+  /** One of a task's limits may be over. */
+  #lookAt(task: Task): void {
+    if (isOver(task)) return;
+    const { queueMs, runMs } = task.limits!;
+    const startedAt = task.holder?.startedAt(task) ?? -1;
+    const now = performance.now();
+    if (startedAt >= 0) {
+      const leftMs = startedAt + runMs - now;
+      if (leftMs > 0) this.#lookAgainIn(task, leftMs);
+      else this.#cancel(task, 'expired', kAskTimeout, this.#errors.ranTooLong(runMs));
+      return;
+    }
+    if (task.acceptedAt + queueMs > now) this.#watch(task);
+    else this.#expireQueued(task);
+  }
+
+  #expireQueued(task: Task): void {
+    const { queueMs, runMs } = task.limits!;
+    const { holder } = task;
+    if (holder !== null) {
+      this.#requeue(holder.revoke(task.fixed));
+      if (task.holder !== null && holder.startedAt(task) >= 0) {
+        // It began in this moment.
+        this.#lookAgainIn(task, runMs);
+        return;
+      }
+    }
+    this.#cancel(task, 'expired', kAskTimeout, this.#errors.waitedTooLong(queueMs));
   }
 
   // Dealing
@@ -148,144 +276,53 @@ export class Dispatcher implements LoopSource, WorkerEvents {
   }
 
   #flush(): void {
-    if (this.#queue.length > 0) this.#deal();
-    if (this.#queue.length > 0) this.#ensureThreads();
-    this.#rebalance();
+    this.#dealNow();
+    const back = this.#dealer.takeBack();
+    if (back.length > 0) {
+      this.#requeue(back);
+      this.#deal();
+    }
+    this.crew.watchIdle();
     thisLoop.expect();
   }
 
+  #dealNow(): void {
+    if (this.#queue.length > 0) this.#deal();
+    if (this.#queue.length === 0 || this.state === 'closed') return;
+    this.#ensureThreads();
+    if (this.#options.eager && this.#queue.length > 0) this.#deal();
+  }
+
   #deal(): void {
-    const { ready } = this.crew;
-    if (ready.length === 0) return;
-    this.#dealToIdle();
-    if (this.#options.concurrency > 1) this.#dealToOpen();
-    if (this.#queue.length > 0 && this.#options.prefetchWindowMs > 0) {
+    // A balancer or a queue of the user's may submit.
+    if (this.#dealing) return;
+    this.#dealing = true;
+    this.#dealer.deal();
+    // Many a task in one message: an eager submit prefetches in the microtask, with the others.
+    if (this.#queue.length > 0 && this.#dealer.prefetches && !(this.#options.eager && this.#flushScheduled)) {
       // What is posted ahead waits for no thread, yet may end up behind a long task, with no worker
       // idle that would take it over. So that there is one soon, the crew grows, by one at a time.
       if (this.crew.all.size < this.#options.maxThreads) this.#ensureThreads(1);
-      this.#prefetch();
+      this.#dealer.prefetch();
     }
-    for (const worker of ready) if (worker.hasPending) worker.post();
-  }
-
-  #give(worker: WorkerHandle): void {
-    const task = this.#queue.shift();
-    if (task === null) return;
-    if (this.#isExclusive(task)) worker.exclusive = true;
-    task.holder = worker;
-    worker.lastUsed = ++this.#useCount;
-    worker.add(task);
-  }
-
-  /** An abort may cost the worker, so such a task shares it with no other. */
-  #isExclusive(task: Task): boolean {
-    return task.abortable && this.#options.concurrency > 1;
-  }
-
-  #dealToIdle(): void {
-    while (this.#queue.length > 0) {
-      let warmest: WorkerHandle | null = null;
-      for (const worker of this.crew.ready) {
-        if (worker.inFlight === 0 && (warmest === null || worker.lastUsed > warmest.lastUsed)) warmest = worker;
-      }
-      if (warmest === null) return;
-      this.#give(warmest);
-    }
-  }
-
-  #dealToOpen(): void {
-    for (let task = this.#queue.peek(); task !== null && !this.#isExclusive(task); task = this.#queue.peek()) {
-      let emptiest: WorkerHandle | null = null;
-      for (const worker of this.crew.ready) {
-        if (worker.exclusive || worker.inFlight >= this.#options.concurrency) continue;
-        if (emptiest === null || isBetter(worker, emptiest)) emptiest = worker;
-      }
-      if (emptiest === null) return;
-      this.#give(emptiest);
-    }
-  }
-
-  #prefetch(): void {
-    const { concurrency } = this.#options;
-    const { ready } = this.crew;
-    for (;;) {
-      const first = this.#queue.peek();
-      if (first === null || !this.#mayPrefetch(first)) return;
-      const averageMs = Math.max(first.handler.averageMs, kLeastAverageMs);
-      const prefetchWindowMs = this.#windowMs(averageMs);
-      let least: WorkerHandle | null = null;
-      for (const worker of ready) {
-        if (!worker.mayPrefetch || worker.exclusive || worker.holdsTransferred) continue;
-        if (worker.inFlight >= kPrefetchMax || worker.expectedMs + averageMs > prefetchWindowMs) continue;
-        if (least === null || worker.inFlight < least.inFlight) least = worker;
-      }
-      if (least === null) return;
-      const room = Math.min(
-        Math.max(kPrefetchMax, concurrency) - least.inFlight,
-        Math.floor((prefetchWindowMs - least.expectedMs) / averageMs),
-        Math.ceil(this.#queue.length / ready.length),
-        kShareMax,
-      );
-      for (let i = 0; i < room; i++) {
-        const task = this.#queue.peek();
-        if (task === null || task.handler !== first.handler || !this.#mayPrefetch(task)) break;
-        this.#give(least);
-      }
-    }
-  }
-
-  /** Behind a deep queue a larger window delays nothing, and saves wakes. */
-  #windowMs(averageMs: number): number {
-    const { prefetchWindowMs } = this.#options;
-    const queuedMs = (this.#queue.length * averageMs) / this.crew.ready.length;
-    return queuedMs > kDeep * prefetchWindowMs ? kDeep * prefetchWindowMs : prefetchWindowMs;
-  }
-
-  #mayPrefetch(task: Task): boolean {
-    // An abort ends the worker, and with it results of tasks before that it has not posted yet: a
-    // task that may be aborted is never put behind others.
-    return task.handler.measured && task.transferList === null && !task.abortable;
-  }
-
-  /** Takes tasks back from a worker that will not get to them as soon as another would. */
-  #rebalance(): void {
-    const { ready } = this.crew;
-    if (ready.length < 2) return;
-    let idle = false;
-    let loaded: WorkerHandle | null = null;
-    let most = 0;
-    for (const worker of ready) {
-      if (worker.inFlight === 0) {
-        idle = true;
-      } else if (worker.inFlight > 1) {
-        const { unclaimed } = worker;
-        if (unclaimed > most) {
-          most = unclaimed;
-          loaded = worker;
-        }
-      }
-    }
-    if (loaded === null) return;
-    if (idle) {
-      this.#requeue(loaded.revoke());
-    } else {
-      const now = performance.now();
-      for (const worker of ready) {
-        if (worker.inFlight > 1 && worker.isStuck(now, kStuckMs)) this.#requeue(worker.revoke());
-      }
-    }
-    if (this.#queue.length > 0) this.#deal();
+    this.#dealer.post();
+    this.#dealing = false;
   }
 
   /** Puts tasks that were posted, and not begun, back in front. */
   #requeue(tasks: Task[]): void {
     if (tasks.length === 0) return;
-    for (const task of tasks) task.holder = null;
+    for (const task of tasks) {
+      task.holder = null;
+      if (task.limits !== null) this.#watch(task);
+    }
     this.#queue.unshift(tasks);
     this.#scheduleFlush();
   }
 
-  #ensureThreads(waiting = this.#queue.length): void {
+  #ensureThreads(least = 0): void {
+    // Who waits for `ready()` waits for a thread as a task does.
+    const waiting = Math.max(this.#queue.length, least, this.#whenReady.length > 0 ? 1 : 0);
     try {
       this.crew.ensure(waiting);
     } catch (error) {
@@ -295,28 +332,49 @@ export class Dispatcher implements LoopSource, WorkerEvents {
   }
 
   #rejectQueue(cause: unknown): void {
+    const error = (): unknown => this.#errors.noThread(cause);
+    this.#drainQueue('lost', error);
+    for (const { reject } of this.#whenReady.splice(0)) reject(error());
+  }
+
+  #drainQueue(outcome: Outcome, error: () => unknown): void {
     for (let task = this.#queue.shift(); task !== null; task = this.#queue.shift()) {
-      if (!this.#settle(task, 'lost')) continue;
-      task.reject(
-        new CenoteError('ERR_CENOTE_WORKER_BOOT', `No worker thread could be started: ${messageOf(cause)}`, { cause }),
-      );
+      if (this.#settle(task, outcome)) task.reject(error());
     }
+  }
+
+  /** Rejects what waits, and leaves what has a place in a worker. */
+  rejectWaiting(error: () => unknown): void {
+    for (const worker of this.crew.ready) {
+      const back = worker.revoke();
+      // What it could begin at once keeps its place, though it may not have come to it yet.
+      const kept = back.splice(0, Math.max(0, this.#options.concurrency - worker.inFlight));
+      for (const task of kept) this.#dealer.give(task, worker);
+      if (kept.length > 0) worker.post();
+      this.#requeue(back);
+    }
+    this.#drainQueue('cancelled', error);
   }
 
   // Settling
 
-  /** Counts a task's end, once. */
+  /** Counts a task's end, once. `true`: its caller is still to be told. */
   #settle(task: Task, outcome: Outcome): boolean {
     if (task.settled) return false;
     task.settled = true;
     task.holder = null;
     task.forget?.();
-    this.outcomes[outcome]++;
-    if (--this.unsettled === 0) {
-      thisLoop.release();
-      for (const done of this.#whenSettled.splice(0)) done();
-    }
-    return true;
+    clearTimeout(task.timer);
+    const { asked } = task;
+    this.outcomes[asked ?? outcome]++;
+    this.#leave();
+    return asked === null || asked === outcome;
+  }
+
+  #leave(): void {
+    if (--this.unsettled > 0) return;
+    thisLoop.release();
+    for (const done of this.#whenSettled.splice(0)) done();
   }
 
   // LoopSource
@@ -347,18 +405,31 @@ export class Dispatcher implements LoopSource, WorkerEvents {
   onReady(worker: WorkerHandle): void {
     this.crew.enlist(worker);
     if (this.state === 'closing' && this.unsettled === 0) worker.askToClose();
+    this.#listener.onWorkerReady?.(worker);
+    this.#answerReady();
+  }
+
+  onMessage(worker: WorkerHandle, message: unknown): void {
+    this.#listener.onMessage(message, worker);
   }
 
   onLeaving(worker: WorkerHandle): void {
     this.crew.dismiss(worker);
+    this.#listener.onWorkerLeft?.(worker);
   }
 
-  onResult(task: Task, code: number, value: unknown): void {
+  onResult(task: Task, code: number, value: unknown, threadId: number): void {
     if (code === kReturned) {
       if (this.#settle(task, 'completed')) task.resolve(value);
     } else if (this.#settle(task, 'failed')) {
-      task.reject(code === kRefused ? refusal(value as WireError) : fromWire(code, value));
+      rejectWithCallerStack(task.resolve, this.#failureOf(code, value, task.handler), threadId);
     }
+  }
+
+  #failureOf(code: number, value: unknown, handler: Handler | null): unknown {
+    if (code !== kRefused) return fromWire(code, value);
+    const refusal = value as WireError;
+    return this.#errors.refused(refusal.code, refusal.message, handler);
   }
 
   onUnpostable(task: Task, error: unknown): void {
@@ -378,33 +449,60 @@ export class Dispatcher implements LoopSource, WorkerEvents {
 
   onExit(worker: WorkerHandle, exitCode: number, expected: boolean): void {
     const { error, threadId } = worker;
+    const end: WorkerEnd = { threadId, exitCode, error };
     const held = worker.abandon();
     this.ended.add(worker);
-    const reason = error === undefined ? `it exited with code ${exitCode}` : messageOf(error);
-    const lost = (what: string): CenoteError =>
-      new CenoteError('ERR_CENOTE_WORKER_LOST', `Worker thread ${threadId} ended ${what}: ${reason}`, {
-        cause: error,
-      });
+    this.crew.dismiss(worker);
+    if (!expected) this.#listener.onWorkerLeft?.(worker);
     for (const task of held.started) {
-      if (this.#settle(task, 'lost')) task.reject(lost('while the task ran'));
+      if (this.#settle(task, 'lost')) task.reject(this.#errors.lost(end, true));
     }
     const again: Task[] = [];
     for (const task of held.unclaimed) {
       if (task.settled) continue;
       // With a task begun, that one is what the worker died of.
       if (held.started.length === 0) task.deaths++;
-      if (task.transferList === null && task.deaths < kDeathsMax) again.push(task);
-      else if (this.#settle(task, 'lost'))
-        task.reject(lost('before the task began, and it cannot be given to another'));
+      if (!task.fixed && task.deaths < kDeathsMax) again.push(task);
+      else if (this.#settle(task, 'lost')) task.reject(this.#errors.lost(end, false));
     }
     this.#requeue(again);
-    const gaveUp = this.crew.remove(worker, { expected, begun: held.started.length, waiting: held.unclaimed.length });
+    const begun = held.started.length;
+    const gaveUp = this.crew.remove(worker, { expected, begun, waiting: held.unclaimed.length });
     if (!expected) {
-      queueMicrotask(() => this.#listener.onWorkerLost(error, exitCode, threadId));
-      if (gaveUp) this.#rejectQueue(error ?? new Error(`The worker thread ended: ${reason}`));
+      queueMicrotask(() => this.#listener.onWorkerLost(end, begun, held.unclaimed.length));
+      if (gaveUp) this.#rejectQueue(error ?? new Error(`The worker thread ended: ${reasonOf(end)}`));
     }
     if (this.state === 'open' && !gaveUp) this.#ensureThreads();
     this.#scheduleFlush();
+  }
+
+  // Ready
+
+  /** Resolves once `minThreads` threads, at least one, have loaded what they need. */
+  ready(): Promise<void> {
+    if (this.state !== 'open') return rejected(this.#errors.closed());
+    thisLoop.hold();
+    const ready = new Promise<void>((resolve, reject) => this.#whenReady.push({ resolve, reject }));
+    this.#ensureThreads();
+    this.#answerReady();
+    return ready.finally(() => thisLoop.release());
+  }
+
+  #answerReady(): void {
+    if (this.#whenReady.length === 0) return;
+    let count = 0;
+    for (const worker of this.crew.ready) {
+      if (worker.loadFailure !== null) {
+        const [code, value] = worker.loadFailure;
+        for (const { reject } of this.#whenReady.splice(0)) {
+          reject(this.#failureOf(code, value, this.#options.spec.preload));
+        }
+        return;
+      }
+      if (worker.wasReady) count++;
+    }
+    if (count < Math.max(1, this.#options.minThreads)) return;
+    for (const { resolve } of this.#whenReady.splice(0)) resolve();
   }
 
   // Ending
@@ -418,6 +516,7 @@ export class Dispatcher implements LoopSource, WorkerEvents {
   async #close(): Promise<void> {
     if (this.state === 'open') this.state = 'closing';
     thisLoop.hold();
+    for (const { reject } of this.#whenReady.splice(0)) reject(this.#errors.closed());
     this.crew.stopWatching();
     if (this.unsettled > 0) await new Promise<void>((resolve) => this.#whenSettled.push(resolve));
     for (const worker of this.crew.all) {
@@ -435,11 +534,9 @@ export class Dispatcher implements LoopSource, WorkerEvents {
     this.state = 'closed';
     this.crew.stopWatching();
     thisLoop.hold();
-    const error = (): CenoteError =>
-      new CenoteError('ERR_CENOTE_POOL_DESTROYED', 'The pool was destroyed before the task was done');
-    for (let task = this.#queue.shift(); task !== null; task = this.#queue.shift()) {
-      if (this.#settle(task, 'cancelled')) task.reject(error());
-    }
+    const error = (): unknown => this.#errors.destroyed();
+    for (const { reject } of this.#whenReady.splice(0)) reject(error());
+    this.#drainQueue('cancelled', error);
     for (const worker of this.crew.all) {
       const held = worker.abandon();
       for (const task of [...held.started, ...held.unclaimed]) {
@@ -458,16 +555,15 @@ export class Dispatcher implements LoopSource, WorkerEvents {
   }
 }
 
-/** Which of two workers gets to a task sooner: one that was revoked from was stuck a moment ago. */
-function isBetter(worker: WorkerHandle, than: WorkerHandle): boolean {
-  if (worker.mayPrefetch !== than.mayPrefetch) return worker.mayPrefetch;
-  return worker.inFlight < than.inFlight;
+/** Whether a task's caller has its answer. */
+function isOver(task: Task): boolean {
+  return task.settled || task.asked !== null;
 }
 
-function refusal(error: WireError): CenoteError {
-  return new CenoteError(error.code, error.message);
+function reasonOf({ error, exitCode }: WorkerEnd): string {
+  return error === undefined ? `it exited with code ${exitCode}` : messageOf(error);
 }
 
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+async function rejected(error: unknown): Promise<never> {
+  throw error;
 }

@@ -15,6 +15,12 @@ export type CenoteErrorCode =
   | 'ERR_CENOTE_WORKER_LOST'
   /** No worker could be started for the task. `cause` is the last failure. */
   | 'ERR_CENOTE_WORKER_BOOT'
+  /** A worker was not ready within `bootTimeout`. Seen as the `cause` of `ERR_CENOTE_WORKER_BOOT`. */
+  | 'ERR_CENOTE_BOOT_TIMEOUT'
+  /** The task had not begun within `queueTimeout`; it never runs. */
+  | 'ERR_CENOTE_QUEUE_TIMEOUT'
+  /** The task had not ended within `timeout` of its start. */
+  | 'ERR_CENOTE_TIMEOUT'
   /** Neither the pool nor the call names a file. */
   | 'ERR_CENOTE_NO_FILENAME'
   /** The file has no handler function under the name. */
@@ -71,4 +77,72 @@ export function describe(value: unknown): string {
     return `a value of type ${typeof value} that cannot be shown`;
   }
   return text.length > 160 ? `${text.slice(0, 160)}…` : text;
+}
+
+/** How a worker ended. */
+export interface WorkerEnd {
+  readonly threadId: number;
+  readonly exitCode: number;
+  /** The uncaught error that ended it, if there was one. */
+  readonly error: unknown;
+}
+
+/** What a pool's tasks are rejected with, where it is not what their handlers threw. */
+export interface PoolErrors {
+  /** Submitted to a pool that takes no more. */
+  closed(): unknown;
+  /** Submitted to a pool that holds as many as it may. */
+  queueFull(places: number, maxQueue: number): unknown;
+  destroyed(): unknown;
+  aborted(reason: unknown): unknown;
+  /** Not begun within the limit, in ms. */
+  waitedTooLong(limitMs: number): unknown;
+  /** Not ended within the limit, in ms. */
+  ranTooLong(limitMs: number): unknown;
+  /** Its worker ended while it ran (`begun`), or before, and it cannot be given to another. */
+  lost(end: WorkerEnd, begun: boolean): unknown;
+  /** No thread could be started. */
+  noThread(cause: unknown): unknown;
+  /** Refused by the worker; the handler says what was to be run. */
+  refused(
+    code: CenoteErrorCode,
+    message: string,
+    handler: { readonly url: string; readonly exportName: string } | null,
+  ): unknown;
+}
+
+/** The errors of `Pool`. */
+export const poolErrors: PoolErrors = {
+  closed: () => new CenoteError('ERR_CENOTE_POOL_CLOSED', 'The pool is closed and takes no more tasks'),
+  queueFull: (places, maxQueue) =>
+    new CenoteError(
+      'ERR_CENOTE_QUEUE_FULL',
+      `The pool already has ${places} tasks to run and ${maxQueue} waiting (maxQueue): ` +
+        'run fewer at a time, or raise maxQueue',
+    ),
+  destroyed: () => new CenoteError('ERR_CENOTE_POOL_DESTROYED', 'The pool was destroyed before the task was done'),
+  aborted: (reason) => new AbortError(reason),
+  waitedTooLong: (limitMs) =>
+    new CenoteError(
+      'ERR_CENOTE_QUEUE_TIMEOUT',
+      `The task had not begun after ${limitMs} ms (queueTimeout), and never will: ` +
+        'the pool has more to do than its threads can, or they are blocked',
+    ),
+  ranTooLong: (limitMs) =>
+    new CenoteError('ERR_CENOTE_TIMEOUT', `The task had not ended ${limitMs} ms after its start (timeout)`),
+  lost: ({ threadId, exitCode, error }, begun) => {
+    const what = begun ? 'while the task ran' : 'before the task began, and it cannot be given to another';
+    const reason = error === undefined ? `it exited with code ${exitCode}` : messageOf(error);
+    return new CenoteError('ERR_CENOTE_WORKER_LOST', `Worker thread ${threadId} ended ${what}: ${reason}`, {
+      cause: error,
+    });
+  },
+  noThread: (cause) =>
+    new CenoteError('ERR_CENOTE_WORKER_BOOT', `No worker thread could be started: ${messageOf(cause)}`, { cause }),
+  refused: (code, message) => new CenoteError(code, message),
+};
+
+/** What an error, or any other thrown value, says. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

@@ -5,4 +5,5 @@ export type { OptionSource, PoolOptions, ResolvedOptions } from './options.js';
 export type { BackgroundCounts, PoolStats, TaskCounts, WaitStages, WorkerStats } from './stats.js';
 export type { LatencySummaries, LatencySummary } from './latencies.js';
 export { AbortError, CenoteError, type CenoteErrorCode } from './errors.js';
+export { move } from './move.js';
 export type { Handler, TaskContext } from './task-context.js';

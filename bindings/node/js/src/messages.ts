@@ -7,7 +7,10 @@ import type { MessagePort } from 'node:worker_threads';
 import type { LoopAddress } from './loop.js';
 import type { CenoteErrorCode } from './errors.js';
 
-/** `[generation, postedAt, (slot, handler, payload)…]`; `postedAt` is 0 unless the worker was idle. */
+/**
+ * `[generation, postedAt, (slot, handler, payload)…]`; `postedAt` is 0 unless the worker was idle.
+ * `~slot` of a task that may cost the worker: what there is of results is posted before it begins.
+ */
 export type TaskBatch = unknown[];
 /** Where the tasks begin in a {@link TaskBatch}. */
 export const kTaskBatchHeader = 2;
@@ -21,34 +24,6 @@ export const kThrew = 1;
 /** The pool's own error: `value` is a {@link WireError}. */
 export const kRefused = 2;
 
-/** The handler threw a DOMException: `value` is a {@link WireDomException}, since not every Node clones one. */
-export const kThrewDom = 3;
-
-export interface WireDomException {
-  readonly message: string;
-  readonly name: string;
-  readonly stack: string | undefined;
-}
-
-/** A thrown value as it crosses: its code, and what is posted. */
-export function toWire(error: unknown): [code: number, value: unknown] {
-  if (!(error instanceof DOMException)) return [kThrew, error];
-  const { message, name, stack } = error;
-  return [kThrewDom, { message, name, stack } satisfies WireDomException];
-}
-
-/** The other half of {@link toWire}. */
-export function fromWire(code: number, value: unknown): unknown {
-  if (code !== kThrewDom) return value;
-  const { message, name, stack } = value as WireDomException;
-  return Object.defineProperty(new DOMException(message, name), 'stack', {
-    value: stack,
-    writable: true,
-    configurable: true,
-    enumerable: false,
-  });
-}
-
 export interface WireError {
   readonly code: CenoteErrorCode;
   readonly message: string;
@@ -60,6 +35,7 @@ export interface Init {
   readonly port: MessagePort;
   readonly words: Int32Array;
   readonly timings: Float64Array;
+  readonly asks: Int32Array;
   readonly owner: LoopAddress;
   /** The owner's monotonic clock at 0 of its `performance.now()`, in ms. */
   readonly ownerOrigin: number;
@@ -68,6 +44,10 @@ export interface Init {
   readonly turnBudgetUs: number;
   readonly portable: boolean;
   readonly preload: HandlerMessage | null;
+  /** Handlers are called with the task alone, and `setup` and `teardown` are exports like any other. */
+  readonly bare: boolean;
+  /** By how much to lower the thread's priority. */
+  readonly niceIncrement: number;
 }
 
 export interface HandlerMessage {
@@ -83,11 +63,18 @@ export type ToWorker =
   /** Finish the registered background work and say so. */
   | { readonly type: 'close' }
   /** No more tasks will come: end as soon as nothing is left that runs. */
-  | { readonly type: 'retire' };
+  | { readonly type: 'retire' }
+  /** A task was asked to end: to a worker that nobody can ring. */
+  | { readonly type: 'asked' };
 
 export type ToOwner =
   | ResultBatch
-  | { readonly type: 'ready'; readonly address: LoopAddress }
+  | {
+      readonly type: 'ready';
+      readonly address: LoopAddress;
+      /** Why the pool's handler could not be loaded. */
+      readonly failure: readonly [code: number, value: unknown] | null;
+    }
   | { readonly type: 'backgroundError'; readonly code: number; readonly value: unknown }
   | { readonly type: 'closed' };
 

@@ -4,7 +4,7 @@
 // runs its loop in a way that skips the wait, and an install may lack the binary: in each of these
 // cases the portable waiter takes over (see loop.ts), and this file says why.
 
-import { isMainThread } from 'node:worker_threads';
+import { isMainThread, type WorkerOptions } from 'node:worker_threads';
 
 /** The addon's functions. A station is one loop's place in the wait protocol. */
 export interface NativeBinding {
@@ -19,7 +19,7 @@ export interface NativeBinding {
 }
 
 /** The environment variable that forces the portable waiter when it is 1. */
-export const kForcePortable = 'CENOTE_FORCE_PORTABLE';
+const kForcePortable = 'CENOTE_FORCE_PORTABLE';
 
 type Loaded = { readonly binding: NativeBinding } | { readonly binding: null; readonly reason: string };
 
@@ -35,6 +35,14 @@ export function loadNative(): NativeBinding | null {
 export function whyPortable(): string {
   loaded ??= load();
   return loaded.binding === null ? loaded.reason : '';
+}
+
+/** Why a pool with these options of its workers uses the portable waiter; empty if it does not. Both of its sides use the same. */
+export function whyPoolIsPortable(execArgv: readonly string[] | undefined, env: WorkerOptions['env']): string {
+  if (loadNative() === null) return whyPortable();
+  if (execArgv?.includes('--no-addons') === true) return 'options.execArgv has --no-addons';
+  const forced = typeof env === 'object' && env[kForcePortable] === '1';
+  return forced ? `${kForcePortable} is 1 in options.env` : '';
 }
 
 function load(): Loaded {

@@ -10,6 +10,9 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { ResourceLimits, WorkerOptions } from 'node:worker_threads';
 import { describe, invalidType, outOfRange } from './errors.js';
 
+/** The exports of a handler's file that the worker itself calls. */
+export const kHooks: readonly string[] = ['setup', 'teardown'];
+
 /** What a {@link Pool} is made with. Every option may be left out. */
 export interface PoolOptions {
   /**
@@ -33,6 +36,28 @@ export interface PoolOptions {
   readonly maxQueue?: number;
   /** Tasks that one worker may have started and not settled. Up to 16384. @default 1 */
   readonly concurrentTasksPerWorker?: number;
+  /**
+   * Milliseconds that a task may wait for its start, or it is rejected (`ERR_CENOTE_QUEUE_TIMEOUT`)
+   * and never runs. @default Infinity
+   */
+  readonly queueTimeout?: number;
+  /**
+   * Milliseconds that a task may take from its start, or it is rejected (`ERR_CENOTE_TIMEOUT`) and
+   * ended as {@link abortGrace} says, a loop that never yields as well. Tasks with such a limit are
+   * put behind no other on a worker, so each costs a hop of its own. @default Infinity
+   */
+  readonly timeout?: number;
+  /**
+   * Milliseconds that a running task has, after it was aborted or its `timeout` was over, to end by
+   * itself: it is asked through its `context.signal`. Then its worker is terminated. 0: at once;
+   * `Infinity`: never. The caller is answered at once in any case. @default 0
+   */
+  readonly abortGrace?: number;
+  /**
+   * Milliseconds that a thread may take to load the file and run its `setup`; then it is terminated,
+   * and another is tried. `Infinity`: no limit. @default 60000
+   */
+  readonly bootTimeout?: number;
   /** What `require('node:worker_threads').workerData` is in each worker; cloned. */
   readonly workerData?: unknown;
   /** The workers' `process.env`, as for `new Worker`. */
@@ -74,6 +99,10 @@ export interface ResolvedOptions {
   readonly idleTimeout: number;
   readonly maxQueue: number;
   readonly concurrentTasksPerWorker: number;
+  readonly queueTimeout: number;
+  readonly timeout: number;
+  readonly abortGrace: number;
+  readonly bootTimeout: number;
   readonly maxSpinUs: number;
   readonly turnBudgetUs: number;
   readonly prefetchWindowUs: number;
@@ -101,6 +130,10 @@ const kRules = {
   idleTimeout: { least: 0, most: kMaxTimerMs, orInfinity: true },
   maxQueue: { least: 0, most: Number.MAX_SAFE_INTEGER },
   concurrentTasksPerWorker: { least: 1, most: 16_384 },
+  queueTimeout: { least: 1, most: kMaxTimerMs, orInfinity: true },
+  timeout: { least: 1, most: kMaxTimerMs, orInfinity: true },
+  abortGrace: { least: 0, most: kMaxTimerMs, orInfinity: true },
+  bootTimeout: { least: 1, most: kMaxTimerMs, orInfinity: true },
   maxSpinUs: { least: 0, most: 10_000, variable: 'CENOTE_MAX_SPIN_US' },
   turnBudgetUs: { least: 1, most: 1_000_000, variable: 'CENOTE_TURN_BUDGET_US' },
   prefetchWindowUs: { least: 0, most: 1_000_000 },
@@ -127,15 +160,7 @@ export function resolveOptions(input: unknown): ResolvedOptions {
     if (!isPlainObject(input)) throw invalidType('options', 'an object', input);
     Object.assign(given, input);
   }
-  for (const name of Object.keys(given)) {
-    if (!kNames.includes(name as keyof PoolOptions)) {
-      throw invalidType(
-        `options.${name}`,
-        `left out: there is no such option (there are ${kNames.join(', ')})`,
-        given[name],
-      );
-    }
-  }
+  refuseUnknown(given, kNames);
   const sources = Object.fromEntries(
     kNames.map((name) => [name, given[name] === undefined ? 'default' : 'option']),
   ) as Record<keyof PoolOptions, OptionSource>;
@@ -160,6 +185,10 @@ export function resolveOptions(input: unknown): ResolvedOptions {
     idleTimeout: pick('idleTimeout', 10_000),
     maxQueue: pick('maxQueue', 65_536),
     concurrentTasksPerWorker: pick('concurrentTasksPerWorker', 1),
+    queueTimeout: pick('queueTimeout', Infinity),
+    timeout: pick('timeout', Infinity),
+    abortGrace: pick('abortGrace', 0),
+    bootTimeout: pick('bootTimeout', 60_000),
     maxSpinUs: pick('maxSpinUs', 50),
     turnBudgetUs: pick('turnBudgetUs', 1_000),
     prefetchWindowUs: pick('prefetchWindowUs', 200),
@@ -170,6 +199,19 @@ export function resolveOptions(input: unknown): ResolvedOptions {
     resourceLimits: optional(given, 'resourceLimits', 'an object', isPlainObject),
     sources: Object.freeze(sources),
   });
+}
+
+/** Throws for an option that does not exist: it is a slip of the pen, and would be ignored for ever. */
+export function refuseUnknown(given: object, names: readonly string[]): void {
+  for (const [name, value] of Object.entries(given)) {
+    if (names.includes(name)) continue;
+    throw invalidType(`options.${name}`, `left out: there is no such option (there are ${names.join(', ')})`, value);
+  }
+}
+
+/** Checks a time limit of `run()`, in ms. */
+export function checkLimit(value: unknown, name: 'queueTimeout' | 'timeout'): number {
+  return checkNumber(`options.${name}`, value, kRules[name]);
 }
 
 function wholeOr(value: unknown, fallback: number): number {
@@ -224,6 +266,13 @@ function isStrings(value: unknown): value is readonly string[] {
 export function checkName(value: unknown, label: string): string {
   if (typeof value !== 'string') throw invalidType(label, 'a string', value);
   if (value === '') throw outOfRange(label, 'the name of an export', value);
+  if (kHooks.includes(value)) {
+    throw outOfRange(
+      label,
+      `the name of an export that handles tasks: ${kHooks.join(' and ')} are called by the worker`,
+      value,
+    );
+  }
   return value;
 }
 

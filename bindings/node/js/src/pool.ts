@@ -7,12 +7,21 @@ import { EventEmitter } from 'node:events';
 import type { Transferable, Worker, WorkerOptions } from 'node:worker_threads';
 import { Dispatcher, type DispatcherListener } from './dispatcher.js';
 import { onAbort } from './abort-watch.js';
-import { AbortError, invalidType } from './errors.js';
+import { AbortError, invalidType, poolErrors } from './errors.js';
 import { HandlerTable } from './handlers.js';
-import { kForcePortable, loadNative, warnPortable, whyPortable } from './native.js';
-import { checkName, resolveOptions, toFileUrl, type PoolOptions, type ResolvedOptions } from './options.js';
+import { warnPortable, whyPoolIsPortable } from './native.js';
+import { isMovable, unwrapMovable } from './move.js';
+import {
+  checkLimit,
+  checkName,
+  refuseUnknown,
+  resolveOptions,
+  toFileUrl,
+  type PoolOptions,
+  type ResolvedOptions,
+} from './options.js';
 import { takeStats, type PoolStats } from './stats.js';
-import { Task } from './task.js';
+import { Task, TaskQueue, type TaskLimits } from './task.js';
 
 /** What one call of {@link Pool.run} may say. */
 export interface RunOptions {
@@ -23,11 +32,25 @@ export interface RunOptions {
   /** What is moved instead of copied, as for `postMessage`. */
   readonly transferList?: readonly Transferable[];
   /**
-   * Aborts the task: one that waits never runs; for one that runs, its worker is terminated. A task
-   * with a signal is put behind no other on a worker, so each costs a hop of its own.
+   * Aborts the task: one that waits never runs; one that runs is asked to end, and after the pool's
+   * `abortGrace` its worker is terminated. A task with a signal is put behind no other on a worker,
+   * so each costs a hop of its own.
    */
   readonly signal?: AbortSignal;
+  /** Milliseconds that it may wait for its start, instead of the pool's. */
+  readonly queueTimeout?: number;
+  /** Milliseconds that it may take from its start, instead of the pool's. */
+  readonly timeout?: number;
 }
+
+const kRunOptions: readonly string[] = [
+  'filename',
+  'name',
+  'transferList',
+  'signal',
+  'queueTimeout',
+  'timeout',
+] satisfies (keyof RunOptions)[];
 
 /** The events of a {@link Pool}, and what their listeners receive. */
 export interface PoolEvents {
@@ -35,6 +58,8 @@ export interface PoolEvents {
   backgroundError: [error: unknown, threadId: number];
   /** A worker ended without being told to. Its started tasks were rejected, and it is replaced. */
   workerLost: [error: unknown, exitCode: number, threadId: number];
+  /** A worker's code posted a message on its `parentPort`. */
+  message: [message: unknown, threadId: number];
 }
 
 const collected = new FinalizationRegistry<Dispatcher>((dispatcher) => void dispatcher.close());
@@ -52,6 +77,8 @@ const collected = new FinalizationRegistry<Dispatcher>((dispatcher) => void disp
 export class Pool<Payload = unknown, Result = unknown> extends EventEmitter<PoolEvents> {
   readonly #dispatcher: Dispatcher;
   readonly #handlers: HandlerTable;
+  /** The limits of a task whose call names none. */
+  readonly #limits: TaskLimits | null;
   /** The options in force, and in `options.sources` where each came from. */
   readonly options: ResolvedOptions;
 
@@ -66,7 +93,8 @@ export class Pool<Payload = unknown, Result = unknown> extends EventEmitter<Pool
     const resolved = resolveOptions(options);
     this.options = resolved;
     this.#handlers = new HandlerTable(resolved.filename, resolved.name);
-    const portable = whyPoolIsPortable(resolved);
+    this.#limits = limitsOf(resolved.queueTimeout, resolved.timeout);
+    const portable = whyPoolIsPortable(resolved.execArgv, resolved.env);
     if (portable !== '') warnPortable(portable);
     this.#dispatcher = new Dispatcher(
       {
@@ -74,8 +102,14 @@ export class Pool<Payload = unknown, Result = unknown> extends EventEmitter<Pool
         maxThreads: resolved.maxThreads,
         concurrency: resolved.concurrentTasksPerWorker,
         idleTimeoutMs: resolved.idleTimeout,
+        bootTimeoutMs: resolved.bootTimeout,
+        abortGraceMs: resolved.abortGrace,
         maxQueue: resolved.maxQueue,
         prefetchWindowMs: resolved.prefetchWindowUs / 1000,
+        eager: false,
+        queue: new TaskQueue(),
+        balancer: null,
+        errors: poolErrors,
         spec: {
           workerOptions: workerOptions(resolved),
           concurrency: resolved.concurrentTasksPerWorker,
@@ -83,6 +117,9 @@ export class Pool<Payload = unknown, Result = unknown> extends EventEmitter<Pool
           turnBudgetUs: resolved.turnBudgetUs,
           portable: portable !== '',
           preload: this.#handlers.preload,
+          bare: false,
+          niceIncrement: 0,
+          onTiming: null,
         },
       },
       listenFor(new WeakRef<EventEmitter<PoolEvents>>(this)),
@@ -100,25 +137,27 @@ export class Pool<Payload = unknown, Result = unknown> extends EventEmitter<Pool
    */
   run<P = Payload, R = Result>(task: NoInfer<P>, options?: RunOptions): Promise<R> {
     return new Promise<unknown>((resolve, reject) => {
-      if (options === undefined) {
+      if (options === undefined && this.#limits === null && !isMovable(task)) {
         this.#dispatcher.submit(
           new Task(this.#handlers.resolve(undefined, undefined), task, null, false, resolve, reject),
         );
       } else {
-        this.#runWith(task, options, resolve, reject);
+        this.#runWith(task, options === undefined ? {} : options, resolve, reject);
       }
     }) as Promise<R>;
   }
 
   #runWith(
-    payload: unknown,
+    task: unknown,
     options: RunOptions,
     resolve: (value: unknown) => void,
     reject: (error: unknown) => void,
   ): void {
     if (typeof options !== 'object' || options === null) throw invalidType('options', 'an object', options);
     // A null prototype: what somebody put on Object.prototype is no option.
-    const { filename, name, transferList, signal } = Object.assign(Object.create(null) as RunOptions, options);
+    const given = Object.assign(Object.create(null) as RunOptions, options);
+    refuseUnknown(given, kRunOptions);
+    const { filename, name, transferList, signal, queueTimeout, timeout } = given;
     const handler = this.#handlers.resolve(
       filename === undefined ? undefined : toFileUrl(filename, 'options.filename'),
       name === undefined ? undefined : checkName(name, 'options.name'),
@@ -126,14 +165,30 @@ export class Pool<Payload = unknown, Result = unknown> extends EventEmitter<Pool
     if (transferList !== undefined && !Array.isArray(transferList)) {
       throw invalidType('options.transferList', 'an array', transferList);
     }
-    const moved = transferList === undefined || transferList.length === 0 ? null : transferList;
     if (signal !== undefined && !isAbortSignal(signal)) throw invalidType('options.signal', 'an AbortSignal', signal);
+    const limits = limitsOf(
+      queueTimeout === undefined ? this.options.queueTimeout : checkLimit(queueTimeout, 'queueTimeout'),
+      timeout === undefined ? this.options.timeout : checkLimit(timeout, 'timeout'),
+    );
     if (signal?.aborted === true) throw new AbortError(signal.reason);
-    const task = new Task(handler, payload, moved, signal !== undefined, resolve, reject);
-    if (this.#dispatcher.submit(task) && signal !== undefined) {
+    const payload = isMovable(task) ? unwrapMovable(task) : { value: task, transferList: [] };
+    const moved = [...(transferList ?? []), ...payload.transferList];
+    const list = moved.length > 0 ? moved : null;
+    const submitted = new Task(handler, payload.value, list, signal !== undefined, resolve, reject);
+    submitted.limits = limits;
+    if (this.#dispatcher.submit(submitted) && signal !== undefined) {
       const dispatcher = this.#dispatcher;
-      task.forget = onAbort(signal, () => dispatcher.abort(task, signal.reason));
+      submitted.forget = onAbort(signal, () => dispatcher.abort(submitted, signal.reason));
     }
+  }
+
+  /**
+   * Resolves when `minThreads` threads, at least one, have loaded the pool's file and run its `setup`.
+   * Rejects with what either of them threw; with a `CenoteError` if the file has no such handler, if
+   * no thread could be started, or if the pool is closed. It need not be called: tasks wait for what they need.
+   */
+  ready(): Promise<void> {
+    return this.#dispatcher.ready();
   }
 
   /**
@@ -178,20 +233,17 @@ export class Pool<Payload = unknown, Result = unknown> extends EventEmitter<Pool
   }
 }
 
-/** Why this pool uses the portable waiter; empty if it does not. Both of its sides use the same. */
-function whyPoolIsPortable({ execArgv, env }: ResolvedOptions): string {
-  if (loadNative() === null) return whyPortable();
-  if (execArgv?.includes('--no-addons') === true) return 'options.execArgv has --no-addons';
-  const forced = typeof env === 'object' && env[kForcePortable] === '1';
-  return forced ? `${kForcePortable} is 1 in options.env` : '';
-}
-
 /** Holds the pool weakly: its threads must not keep it alive. */
 function listenFor(pool: WeakRef<EventEmitter<PoolEvents>>): DispatcherListener {
   return {
     onBackgroundError: (error, threadId) => void pool.deref()?.emit('backgroundError', error, threadId),
-    onWorkerLost: (error, exitCode, threadId) => void pool.deref()?.emit('workerLost', error, exitCode, threadId),
+    onWorkerLost: ({ error, exitCode, threadId }) => void pool.deref()?.emit('workerLost', error, exitCode, threadId),
+    onMessage: (message, { threadId }) => void pool.deref()?.emit('message', message, threadId),
   };
+}
+
+function limitsOf(queueMs: number, runMs: number): TaskLimits | null {
+  return queueMs === Infinity && runMs === Infinity ? null : { queueMs, runMs };
 }
 
 function workerOptions(options: ResolvedOptions): WorkerOptions {

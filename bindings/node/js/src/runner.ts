@@ -3,22 +3,21 @@
 // Guarantees: a task runs only if its claim succeeded, so one that the owner took back never does;
 // at most `concurrency` are begun and unsettled; after `turnBudget` of tasks in a row, synchronous
 // or not, the loop gets a turn (P1); results are posted in batches, and while tasks run none waits for
-// longer than kFlushMs and the task that then runs; a result that cannot be cloned fails alone.
+// longer than kFlushMs and the task that then runs; a result that cannot be cloned fails alone; what
+// a task wrote to stdout and stderr is with the owner before its result is.
 //
 // The clock is read once a task: its end is the start of the next.
 
 import { receiveMessageOnPort, type MessagePort } from 'node:worker_threads';
 import { BatchGuard } from './batch-guard.js';
 import { describe } from './errors.js';
-import { HandlerNotFound, loadHandler } from './handler-loader.js';
+import { HandlerLoader, HandlerNotFound } from './handler-loader.js';
 import { thisLoop, wake, type LoopAddress, type LoopSource } from './loop.js';
 import {
   clockOrigin,
   kRefused,
   kReturned,
   kTaskBatchHeader,
-  kThrew,
-  toWire,
   type HandlerMessage,
   type Init,
   type ResultBatch,
@@ -27,9 +26,13 @@ import {
   type ToWorker,
   type WireError,
 } from './messages.js';
+import { isMovable, unwrapMovable, type Movable } from './move.js';
 import { loadNative, whyPortable } from './native.js';
-import { isPromiseLike, WorkerTaskContext, type BackgroundRegistry, type Handler } from './task-context.js';
+import { isPromiseLike, WorkerTaskContext, type Handler, type TaskHost } from './task-context.js';
+import { toWire } from './thrown.js';
 import {
+  kAskNothing,
+  kAsks,
   kBackgroundActive,
   kBackgroundRejected,
   kBackgroundSettled,
@@ -44,21 +47,33 @@ import {
 /** The longest that a result waits for others while tasks run, in ms. */
 const kFlushMs = 0.05;
 
+/** The handler threw; {@link toWire} says how the value crosses. */
+const kThrew = -1;
+
 /** Why a handler could not be loaded. */
 class LoadFailure {
   constructor(readonly error: unknown) {}
 }
 
-export class Runner implements LoopSource, BackgroundRegistry {
+/** This thread's output. What it holds back is on its way to the owner's thread, which answers each chunk. */
+const outputs = [process.stdout, process.stderr] as const;
+
+export class Runner implements LoopSource, TaskHost {
   readonly maxSpinUs: number;
   readonly turnBudgetUs: number;
   readonly #port: MessagePort;
   readonly #words: Int32Array;
   readonly #timings: Float64Array;
+  readonly #asks: Int32Array;
   readonly #owner: LoopAddress;
   readonly #portable: boolean;
   readonly #concurrency: number;
-  readonly #context = new WorkerTaskContext(this);
+  readonly #bare: boolean;
+  readonly #niceIncrement: number;
+  readonly #loader: HandlerLoader;
+  /** Contexts whose signal somebody has. */
+  readonly #watching = new Set<WorkerTaskContext>();
+  #seenAsks = 0;
   readonly #guard = new BatchGuard();
   /** By index: a function, why there is none, or the loading that puts either here. */
   readonly #handlers: (Handler | LoadFailure | Promise<void>)[] = [];
@@ -79,8 +94,10 @@ export class Runner implements LoopSource, BackgroundRegistry {
   #flushScheduled = false;
   #turnScheduled = false;
   #background = 0;
-  #closing = false;
-  #retiring = false;
+  /** What is to be done once the registered background work is. */
+  #ending: (() => void) | null = null;
+  #released = false;
+  #tornDown: Promise<void> | null = null;
 
   constructor(init: Init) {
     this.maxSpinUs = init.maxSpinUs;
@@ -89,18 +106,24 @@ export class Runner implements LoopSource, BackgroundRegistry {
     this.#port = init.port;
     this.#words = init.words;
     this.#timings = init.timings;
+    this.#asks = init.asks;
     this.#owner = init.owner;
     this.#portable = init.portable;
     this.#concurrency = init.concurrency;
+    this.#bare = init.bare;
+    this.#niceIncrement = init.niceIncrement;
+    this.#loader = new HandlerLoader(init.bare);
     this.#clockShift = clockOrigin() - init.ownerOrigin;
   }
 
   /** Loads the pool's handler, if there is one, and begins to take tasks. */
   async start(preload: HandlerMessage | null): Promise<void> {
+    if (this.#niceIncrement !== 0) await lowerPriority(this.#niceIncrement);
     if (preload !== null) {
       this.#define(preload);
       await this.#handlers[preload.index];
     }
+    const loaded = preload === null ? undefined : this.#handlers[preload.index];
     if (this.#portable) {
       this.#port.on('message', (message: ToWorker) => this.#onPortMessage(message));
     } else {
@@ -110,9 +133,19 @@ export class Runner implements LoopSource, BackgroundRegistry {
       thisLoop.hold();
     }
     process.on('exit', () => this.#flush());
-    this.#send({ type: 'ready', address: thisLoop.address });
+    this.#sendReady(loaded instanceof LoadFailure ? loaded : null);
     // What came before this line moved no epoch that this loop would notice.
     thisLoop.again();
+  }
+
+  #sendReady(failure: LoadFailure | null): void {
+    const { address } = thisLoop;
+    try {
+      this.#send({ type: 'ready', address, failure: failure === null ? null : failureToWire(failure.error) });
+    } catch {
+      const { message } = uncloneable('The file threw', failure?.error);
+      this.#send({ type: 'ready', address, failure: toWire(new Error(message)) });
+    }
   }
 
   // LoopSource
@@ -124,6 +157,7 @@ export class Runner implements LoopSource, BackgroundRegistry {
   drain(): void {
     this.#now = performance.now();
     this.#turnEndsAt = this.#now + thisLoop.turnLeftMs;
+    this.#lookAtAsks();
     this.#pump();
     this.#flush();
     // The end of a drain is when the next task is likely: this lets the loop spin for it.
@@ -150,11 +184,13 @@ export class Runner implements LoopSource, BackgroundRegistry {
         this.#define(message);
         return;
       case 'close':
-        this.#closing = true;
-        this.#closeIfDone();
+        this.#endWith(() => this.#send({ type: 'closed' }));
         return;
       case 'retire':
-        this.#retire();
+        this.#endWith(() => this.#letGo());
+        return;
+      case 'asked':
+        this.#lookAtAsks();
         return;
     }
   }
@@ -190,9 +226,9 @@ export class Runner implements LoopSource, BackgroundRegistry {
       this.#pump();
       this.#flushSoon();
     };
-    this.#handlers[index] = loadHandler(url, exportName).then(loaded, (error: unknown) =>
-      loaded(new LoadFailure(error)),
-    );
+    this.#handlers[index] = this.#loader
+      .load(url, exportName)
+      .then(loaded, (error: unknown) => loaded(new LoadFailure(error)));
   }
 
   // Running
@@ -210,11 +246,19 @@ export class Runner implements LoopSource, BackgroundRegistry {
       // die of the loading, or another be free sooner, it is not lost.
       if (handler instanceof Promise) break;
       this.#cursor = at + 3;
+      let slot = batch[at] as number;
+      if (slot < 0) {
+        slot = ~slot;
+        this.#flush();
+      }
+      // Before the claim, so that an owner who sees the claim sees this. If the claim fails the slot
+      // may be another task's by now, but one that is not claimed.
+      this.#timings[slot * kTimings + kTimingStart] = this.#now + this.#clockShift;
       if (!this.#claim(batch[0] as number)) continue;
       const payload = batch[at + 2];
       // The array may live on for a while; the payload need not.
       batch[at + 2] = undefined;
-      this.#begin(batch[at] as number, handler, payload);
+      this.#begin(slot, handler, payload);
       if (this.#now - this.#flushedAt >= kFlushMs) this.#flush();
     }
     this.#pumping = false;
@@ -254,45 +298,55 @@ export class Runner implements LoopSource, BackgroundRegistry {
   }
 
   #begin(slot: number, handler: Handler | LoadFailure | undefined, payload: unknown): void {
-    const at = slot * kTimings;
-    this.#timings[at + kTimingStart] = this.#now + this.#clockShift;
-    this.#timings[at + kTimingWake] = this.#wakeMs;
+    this.#timings[slot * kTimings + kTimingWake] = this.#wakeMs;
     this.#wakeMs = 0;
     if (typeof handler !== 'function') {
       this.#refuse(slot, handler?.error);
       return;
     }
     const startedAt = this.#now;
+    if (this.#asks[slot] !== kAskNothing) {
+      // Its caller has been told. It could not be taken back, but it need not run.
+      this.#finish(slot, kReturned, undefined, startedAt);
+      return;
+    }
+    const context = this.#bare ? null : new WorkerTaskContext(this, slot);
     let value: unknown;
     try {
-      value = handler(payload, this.#context);
+      value = context === null ? (handler as (task: unknown) => unknown)(payload) : handler(payload, context);
     } catch (error) {
       this.#now = performance.now();
+      context?.end();
       this.#finish(slot, kThrew, error, startedAt);
       return;
     }
     this.#now = performance.now();
-    if (isPromiseLike(value)) this.#await(slot, value, startedAt);
-    else this.#finish(slot, kReturned, value, startedAt);
+    if (isPromiseLike(value)) {
+      this.#await(slot, value, context, startedAt);
+      return;
+    }
+    context?.end();
+    this.#finish(slot, kReturned, value, startedAt);
   }
 
-  #await(slot: number, value: PromiseLike<unknown>, startedAt: number): void {
+  #await(slot: number, value: PromiseLike<unknown>, context: WorkerTaskContext | null, startedAt: number): void {
     this.#running++;
+    const settle = (code: number, outcome: unknown): void => {
+      context?.end();
+      this.#settle(slot, code, outcome, startedAt);
+    };
     // Through Promise.resolve, so that a `then` that throws or answers twice settles once.
     Promise.resolve(value).then(
-      (result) => this.#settle(slot, kReturned, result, startedAt),
-      (error: unknown) => this.#settle(slot, kThrew, error, startedAt),
+      (result) => settle(kReturned, result),
+      (error: unknown) => settle(kThrew, error),
     );
   }
 
   /** The answer to every task whose handler could not be loaded: why. */
   #refuse(slot: number, error: unknown): void {
-    if (error instanceof HandlerNotFound) {
-      const refusal: WireError = { code: error.code, message: error.message };
-      this.#finish(slot, kRefused, refusal, this.#now);
-    } else {
-      this.#finish(slot, kThrew, error, this.#now);
-    }
+    const [code, value] = failureToWire(error);
+    this.#timings[slot * kTimings + kTimingRun] = 0;
+    this.#results.push(slot, code, value);
   }
 
   /** An asynchronous task is done: post its result, and begin what waits for its place. */
@@ -306,7 +360,19 @@ export class Runner implements LoopSource, BackgroundRegistry {
 
   #finish(slot: number, code: number, value: unknown, startedAt: number): void {
     this.#timings[slot * kTimings + kTimingRun] = this.#now - startedAt;
+    if (outputs[0].writableLength + outputs[1].writableLength > 0) {
+      afterOutput(() => {
+        this.#answer(slot, code, value);
+        this.#flushSoon();
+      });
+    } else {
+      this.#answer(slot, code, value);
+    }
+  }
+
+  #answer(slot: number, code: number, value: unknown): void {
     if (code === kThrew) this.#results.push(slot, ...toWire(value));
+    else if (isMovable(value)) this.#postMoved(slot, value);
     else this.#results.push(slot, code, value);
   }
 
@@ -322,6 +388,17 @@ export class Runner implements LoopSource, BackgroundRegistry {
     this.#posted();
     this.#now = performance.now();
     this.#flushedAt = this.#now;
+  }
+
+  #postMoved(slot: number, movable: Movable): void {
+    try {
+      const { value, transferList } = unwrapMovable(movable);
+      this.#port.postMessage([slot, kReturned, value], transferList);
+    } catch (error) {
+      this.#results.push(slot, ...toWire(error));
+      return;
+    }
+    this.#posted();
   }
 
   #postGuarded(results: ResultBatch): void {
@@ -380,7 +457,26 @@ export class Runner implements LoopSource, BackgroundRegistry {
     wake(this.#owner);
   }
 
-  // BackgroundRegistry
+  // TaskHost
+
+  askOf(slot: number): number {
+    return Atomics.load(this.#asks, slot);
+  }
+
+  watch(context: WorkerTaskContext): void {
+    this.#watching.add(context);
+  }
+
+  unwatch(context: WorkerTaskContext): void {
+    this.#watching.delete(context);
+  }
+
+  #lookAtAsks(): void {
+    const asks = Atomics.load(this.#words, kAsks);
+    if (asks === this.#seenAsks) return;
+    this.#seenAsks = asks;
+    for (const context of this.#watching) context.look();
+  }
 
   began(): void {
     Atomics.store(this.#words, kBackgroundActive, ++this.#background);
@@ -389,36 +485,83 @@ export class Runner implements LoopSource, BackgroundRegistry {
   ended(): void {
     Atomics.add(this.#words, kBackgroundSettled, 1);
     Atomics.store(this.#words, kBackgroundActive, --this.#background);
-    this.#closeIfDone();
+    this.#endIfDone();
   }
 
   failed(error: unknown): void {
     Atomics.add(this.#words, kBackgroundRejected, 1);
+    this.#reportBackground(error);
+    this.ended();
+  }
+
+  #reportBackground(error: unknown): void {
     try {
       const [code, value] = toWire(error);
       this.#send({ type: 'backgroundError', code, value });
     } catch {
       const { message } = uncloneable('Background work rejected with', error);
-      this.#send({ type: 'backgroundError', code: kThrew, value: new Error(message) });
+      const [code, value] = toWire(new Error(message));
+      this.#send({ type: 'backgroundError', code, value });
     }
-    this.ended();
   }
 
   // Ending
 
-  #closeIfDone(): void {
-    if (!this.#closing || this.#background > 0) return;
-    this.#closing = false;
-    this.#send({ type: 'closed' });
+  /** Once the registered background work is done: tears down, and does what comes last. */
+  #endWith(last: () => void): void {
+    this.#ending = last;
+    this.#endIfDone();
   }
 
-  /** Lets go of the loop, so that the thread ends when nothing else of it is alive. */
-  #retire(): void {
-    if (this.#retiring) return;
-    this.#retiring = true;
+  #endIfDone(): void {
+    if (this.#ending === null || this.#background > 0) return;
+    const last = this.#ending;
+    this.#ending = null;
+    this.#tornDown ??= this.#loader.hasTeardown
+      ? this.#loader.teardown().catch((error: unknown) => this.#reportBackground(error))
+      : null;
+    if (this.#tornDown === null) last();
+    else void this.#tornDown.then(last);
+  }
+
+  /** Lets the thread end when nothing else of it is alive. */
+  #letGo(): void {
+    if (this.#released) return;
+    this.#released = true;
     if (this.#portable) this.#port.unref();
     else thisLoop.release();
   }
+}
+
+/** Calls back when everything that was written by now is with the owner. */
+function afterOutput(done: () => void): void {
+  let left = 1;
+  const one = (): void => {
+    if (--left === 0) done();
+  };
+  for (const output of outputs) {
+    if (output.writableLength === 0) continue;
+    left++;
+    output.write('', one);
+  }
+  one();
+}
+
+/** Where the optional package that can do it is not installed, or the system refuses, the priority stays. */
+async function lowerPriority(increment: number): Promise<void> {
+  try {
+    const name: string = '@napi-rs/nice';
+    const { nice } = (await import(name)) as { nice: (increment: number) => number };
+    nice(increment);
+  } catch {
+    // As niceIncrement is documented: without effect, and not fatal.
+  }
+}
+
+/** Why a handler could not be loaded, as it crosses. */
+function failureToWire(error: unknown): [code: number, value: unknown] {
+  if (!(error instanceof HandlerNotFound)) return toWire(error);
+  return [kRefused, { code: error.code, message: error.message } satisfies WireError];
 }
 
 function uncloneable(what: string, value: unknown): WireError {

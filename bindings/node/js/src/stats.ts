@@ -18,6 +18,8 @@ export interface TaskCounts {
   readonly failed: number;
   /** Its signal was aborted. */
   readonly aborted: number;
+  /** Its `queueTimeout` or its `timeout` was over. */
+  readonly expired: number;
   /** Its worker ended, or none could be started. */
   readonly lost: number;
   /** The pool was destroyed. */

@@ -7,14 +7,39 @@ import type { Transferable } from 'node:worker_threads';
 import type { Handler } from './handlers.js';
 
 /** Why a task settled, for the counters. */
-export type Outcome = 'completed' | 'failed' | 'aborted' | 'lost' | 'cancelled';
+export type Outcome = 'completed' | 'failed' | 'aborted' | 'expired' | 'lost' | 'cancelled';
 
 /** Where a posted task is. */
 export interface TaskHolder {
-  revoke(evenTransferred: boolean): Task[];
-  /** Whether the task was claimed, and none after it. */
-  claimedLast(task: Task): boolean;
+  revoke(evenFixed: boolean): Task[];
+  /** When the worker claimed the task, in ms on this thread's clock; -1 if it has not. */
+  startedAt(task: Task): number;
+  /** Whether the task was claimed, and has not ended. */
+  isRunning(task: Task): boolean;
+  /** Tells a posted task to end: one that has not begun is skipped, one that runs is asked. */
+  ask(task: Task, what: number): void;
   terminate(): void;
+}
+
+/** The time limits of a task, in ms; Infinity where there is none. */
+export interface TaskLimits {
+  /** From its acceptance to its start. */
+  readonly queueMs: number;
+  /** From its start to its end. */
+  readonly runMs: number;
+}
+
+/** Where accepted tasks wait. A task is in it at most once. */
+export interface WaitQueue {
+  readonly length: number;
+  /** The task that {@link shift} would give. */
+  peek(): Task | null;
+  push(task: Task): void;
+  shift(): Task | null;
+  /** Puts tasks back in front, in their order. */
+  unshift(tasks: readonly Task[]): void;
+  /** Removes a task that is in the queue. */
+  remove(task: Task): void;
 }
 
 export class Task {
@@ -27,6 +52,8 @@ export class Task {
   /** What it was expected to take when it was posted, in ms. */
   expectedMs = 0;
   settled = false;
+  /** Its caller has an answer, and its worker has yet to end it: why. */
+  asked: Outcome | null = null;
   /** Workers that ended while it was posted to them and not begun. */
   deaths = 0;
   /** The worker that it was given to. */
@@ -34,19 +61,34 @@ export class Task {
   readonly acceptedAt = performance.now();
   /** Undoes the listening on the task's signal. */
   forget: (() => void) | null = null;
+  limits: TaskLimits | null = null;
+  /** Fires when a limit, or the grace after an abort, may be over. */
+  timer: NodeJS.Timeout | undefined = undefined;
+  /** For one worker alone: it can be given to no other. */
+  pinned = false;
 
   constructor(
     readonly handler: Handler,
     readonly payload: unknown,
     readonly transferList: readonly Transferable[] | null,
-    /** Has a signal: the worker may have to be terminated for it, so it shares one with no other. */
+    /** Has a signal: the worker may well have to be terminated for it, so it shares one with no other. */
     readonly abortable: boolean,
     readonly resolve: (value: unknown) => void,
     readonly reject: (error: unknown) => void,
   ) {}
+
+  /** Its worker may have to be terminated while it runs. */
+  get mayEndWorker(): boolean {
+    return this.abortable || (this.limits !== null && this.limits.runMs < Infinity);
+  }
+
+  /** Once it is posted it cannot be given to another worker: its payload went with the message, or it is pinned. */
+  get fixed(): boolean {
+    return this.transferList !== null || this.pinned;
+  }
 }
 
-export class TaskQueue {
+export class TaskQueue implements WaitQueue {
   #first: Task | null = null;
   #last: Task | null = null;
   #length = 0;
@@ -73,7 +115,6 @@ export class TaskQueue {
     return task;
   }
 
-  /** Puts tasks back in front, in their order. */
   unshift(tasks: readonly Task[]): void {
     for (let i = tasks.length - 1; i >= 0; i--) {
       const task = tasks[i]!;
@@ -85,7 +126,6 @@ export class TaskQueue {
     }
   }
 
-  /** Removes a task that is in the queue. */
   remove(task: Task): void {
     if (task.previous === null) this.#first = task.next;
     else task.previous.next = task.next;

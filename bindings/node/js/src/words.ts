@@ -33,7 +33,14 @@ export const kClaim = 16;
 export const kBackgroundActive = 32;
 export const kBackgroundSettled = 33;
 export const kBackgroundRejected = 34;
-export const kChannelWords = 48;
+/** Channel: bumped by the owner after it asked a running task to end. */
+export const kAsks = 48;
+export const kChannelWords = 64;
+
+/** What a slot's task is asked: nothing, to end because it was aborted, or because its time is over. */
+export const kAskNothing = 0;
+export const kAskAborted = 1;
+export const kAskTimeout = 2;
 
 /** Timings of a slot, three Float64 each: start, run time, wake latency; ms on the owner's clock. */
 export const kTimingStart = 0;
@@ -47,18 +54,25 @@ export const kPrefetchMax = 64;
 /** What the addon counts for a loop, in the order in which it writes them. */
 export const kStageNames = ['spins', 'spinHits', 'spinMisses', 'spinSkips', 'parks', 'wakes'] as const;
 
+/** The run time of a task that has not ended. */
+export const kStillRunning = -1;
+
 export interface ChannelMemory {
   readonly words: Int32Array;
   readonly timings: Float64Array;
+  /** By slot: whether its task is asked to end. Written by the owner. */
+  readonly asks: Int32Array;
 }
 
 /** The shared memory of a channel with room for `slots` tasks. */
 export function createChannelMemory(slots: number): ChannelMemory {
   const header = kChannelWords * Int32Array.BYTES_PER_ELEMENT;
-  const size = header + slots * kTimings * Float64Array.BYTES_PER_ELEMENT;
-  const buffer = new SharedArrayBuffer(size);
+  const timings = slots * kTimings;
+  const asksAt = header + timings * Float64Array.BYTES_PER_ELEMENT;
+  const buffer = new SharedArrayBuffer(asksAt + slots * Int32Array.BYTES_PER_ELEMENT);
   return {
     words: new Int32Array(buffer, 0, kChannelWords),
-    timings: new Float64Array(buffer, header),
+    timings: new Float64Array(buffer, header, timings),
+    asks: new Int32Array(buffer, asksAt),
   };
 }

@@ -19,7 +19,6 @@ import type { Handler } from './handlers.js';
 import { readStages, thisLoop, wake, type LoopAddress, type StageCounts } from './loop.js';
 import {
   clockOrigin,
-  fromWire,
   kReturned,
   type HandlerMessage,
   type Init,
@@ -30,14 +29,18 @@ import {
 } from './messages.js';
 import { Latencies } from './latencies.js';
 import type { Task, TaskHolder } from './task.js';
+import { fromWire } from './thrown.js';
 import {
   createChannelMemory,
+  kAskNothing,
+  kAsks,
   kBackgroundActive,
   kBackgroundRejected,
   kBackgroundSettled,
   kClaim,
   kPrefetchMax,
   kResults,
+  kStillRunning,
   kTimingRun,
   kTimings,
   kTimingStart,
@@ -51,13 +54,20 @@ export interface WorkerSpec {
   readonly turnBudgetUs: number;
   readonly portable: boolean;
   readonly preload: Handler | null;
+  /** Handlers are called with the task alone, and `setup` and `teardown` are exports like any other. */
+  readonly bare: boolean;
+  readonly niceIncrement: number;
+  /** Called with the times of each task that ended in its worker, in ms. Must not throw. */
+  readonly onTiming: ((worker: WorkerHandle, waitMs: number, runMs: number) => void) | null;
 }
 
 /** What a worker reports to the pool. None of these may throw. */
 export interface WorkerEvents {
   onReady(worker: WorkerHandle): void;
+  /** The worker's own code posted a message on its `parentPort`. This one may throw. */
+  onMessage(worker: WorkerHandle, message: unknown): void;
   /** A posted task's result; the task is out of the worker's table. */
-  onResult(task: Task, code: number, value: unknown): void;
+  onResult(task: Task, code: number, value: unknown, threadId: number): void;
   /** It takes no more tasks: it was told to end. */
   onLeaving(worker: WorkerHandle): void;
   /** Called once after each run of results that came by a port event. */
@@ -86,6 +96,9 @@ export class WorkerHandle implements TaskHolder {
   readonly #port: MessagePort;
   readonly #words: Int32Array;
   readonly #timings: Float64Array;
+  readonly #asks: Int32Array;
+  readonly #onTiming: WorkerSpec['onTiming'];
+  readonly #portable: boolean;
   readonly #events: WorkerEvents;
   readonly #slots: (Task | undefined)[];
   readonly #freeSlots: number[] = [];
@@ -96,8 +109,8 @@ export class WorkerHandle implements TaskHolder {
   #generation = 0;
   /** The order that the next posted task gets. */
   #nextOrder = 0;
-  /** Its tasks whose payload goes with the message, so that they cannot be dealt again once they are posted. */
-  #transferred = 0;
+  /** Its tasks that cannot be dealt again once they are posted. */
+  #fixed = 0;
 
   /** `threadId` outlives the thread here; Node's own turns -1. */
   readonly threadId: number;
@@ -113,12 +126,18 @@ export class WorkerHandle implements TaskHolder {
   /** Counts up over the pool: who was used last is warmest. */
   lastUsed = 0;
   idleSince = performance.now();
-  readonly startedAt = performance.now();
+  readonly bornAt = performance.now();
   /** Why it ended, where an uncaught exception said so. */
   error: unknown = undefined;
+  /** Why it could not load the pool's handler, once it is ready, as it crossed. */
+  loadFailure: readonly [code: number, value: unknown] | null = null;
+  /** Its tasks that have a signal. */
+  abortables = 0;
   /** Tasks settled with a value, and with an error that the handler threw. */
   completed = 0;
   failed = 0;
+  /** Fires when it takes too long to be ready. */
+  bootTimer: NodeJS.Timeout | undefined = undefined;
   #progressClaimed = -1;
   #progressAt = 0;
 
@@ -127,14 +146,15 @@ export class WorkerHandle implements TaskHolder {
     const memory = createChannelMemory(slots);
     this.#words = memory.words;
     this.#timings = memory.timings;
+    this.#asks = memory.asks;
+    this.#onTiming = spec.onTiming;
+    this.#portable = spec.portable;
     this.#events = events;
     this.#slots = new Array<Task | undefined>(slots).fill(undefined);
     for (let slot = slots - 1; slot >= 0; slot--) this.#freeSlots.push(slot);
 
     this.worker = new Worker(join(__dirname, 'worker.js'), spec.workerOptions);
     this.threadId = this.worker.threadId;
-    // An idle pool does not hold the process; the loop is held while tasks are outstanding.
-    this.worker.unref();
     const { port1, port2 } = new MessageChannel();
     this.#port = port1;
     const init: Init = {
@@ -148,6 +168,8 @@ export class WorkerHandle implements TaskHolder {
       turnBudgetUs: spec.turnBudgetUs,
       portable: spec.portable,
       preload: spec.preload === null ? null : this.#define(spec.preload),
+      bare: spec.bare,
+      niceIncrement: spec.niceIncrement,
     };
     this.worker.postMessage(init, [port2]);
     if (spec.portable) {
@@ -157,9 +179,13 @@ export class WorkerHandle implements TaskHolder {
       });
       this.#port.unref();
     }
+    this.worker.on('message', (message: unknown) => events.onMessage(this, message));
     this.worker.on('error', (error: unknown) => {
       this.error = error;
     });
+    // An idle pool does not hold the process; the loop is held while tasks are outstanding. A listener
+    // for messages holds it as well, so this comes after it.
+    this.worker.unref();
     this.worker.on('exit', (exitCode: number) => {
       this.receive();
       const expected = this.state === 'leaving';
@@ -200,8 +226,14 @@ export class WorkerHandle implements TaskHolder {
     this.inFlight++;
     task.expectedMs = task.handler.averageMs;
     this.expectedMs += task.expectedMs;
-    if (task.transferList !== null) this.#transferred++;
+    if (task.fixed) this.#fixed++;
+    if (task.abortable) this.abortables++;
     this.#pending.push(task);
+  }
+
+  /** Whether it can be given one more task at all. */
+  get hasRoom(): boolean {
+    return this.#freeSlots.length > this.#pending.length && (this.state === 'booting' || this.state === 'ready');
   }
 
   get hasPending(): boolean {
@@ -273,7 +305,8 @@ export class WorkerHandle implements TaskHolder {
     const slot = this.#freeSlots.pop()!;
     task.slot = slot;
     this.#slots[slot] = task;
-    batch.push(slot, handler.index, task.payload);
+    this.#timings[slot * kTimings + kTimingRun] = kStillRunning;
+    batch.push(task.mayEndWorker ? ~slot : slot, handler.index, task.payload);
   }
 
   #posted(task: Task): void {
@@ -312,7 +345,15 @@ export class WorkerHandle implements TaskHolder {
     void this.worker.terminate();
   }
 
+  /** Ends a thread that does not come to be ready. It counts as one that ended by itself, of `error`. */
+  giveUp(error: unknown): void {
+    if (this.state !== 'booting') return;
+    this.error = error;
+    void this.worker.terminate();
+  }
+
   #leave(): void {
+    if (this.state === 'leaving' || this.state === 'exited') return;
     this.state = 'leaving';
     this.#events.onLeaving(this);
   }
@@ -351,6 +392,7 @@ export class WorkerHandle implements TaskHolder {
     switch (message.type) {
       case 'ready':
         this.#address = message.address;
+        this.loadFailure = message.failure;
         if (this.state === 'booting') {
           this.state = 'ready';
           this.idleSince = performance.now();
@@ -376,7 +418,7 @@ export class WorkerHandle implements TaskHolder {
       this.#remove(task);
       if (code === kReturned) this.completed++;
       else this.failed++;
-      this.#events.onResult(task, code, results[i + 2]);
+      this.#events.onResult(task, code, results[i + 2], this.threadId);
     }
     this.mayPrefetch = true;
   }
@@ -385,13 +427,16 @@ export class WorkerHandle implements TaskHolder {
     const timings = this.#timings;
     const at = slot * kTimings;
     const runMs = timings[at + kTimingRun]!;
+    const waitMs = timings[at + kTimingStart]! - task.acceptedAt;
     task.handler.measure(runMs);
-    this.latencies.record(timings[at + kTimingStart]! - task.acceptedAt, runMs, timings[at + kTimingWake]!);
+    this.latencies.record(waitMs, runMs, timings[at + kTimingWake]!);
+    if (this.#onTiming !== null) this.#onTiming(this, waitMs, runMs);
   }
 
   /** Frees the slot only: the task stays counted. */
   #vacate(task: Task): void {
     if (task.slot < 0) return;
+    if (task.asked !== null) Atomics.store(this.#asks, task.slot, kAskNothing);
     this.#slots[task.slot] = undefined;
     this.#freeSlots.push(task.slot);
     task.slot = -1;
@@ -400,7 +445,8 @@ export class WorkerHandle implements TaskHolder {
   #remove(task: Task): void {
     this.#vacate(task);
     this.expectedMs -= task.expectedMs;
-    if (task.transferList !== null) this.#transferred--;
+    if (task.fixed) this.#fixed--;
+    if (task.abortable) this.abortables--;
     if (--this.inFlight > 0) return;
     this.exclusive = false;
     // Sums of floating-point numbers drift; an empty worker is where they start anew.
@@ -416,17 +462,17 @@ export class WorkerHandle implements TaskHolder {
   /**
    * Takes back every task that the worker has not claimed, in order. A worker that was revoked
    * from gets no prefetch until it shows a result, so that entries of old generations stay few.
-   * If one of them has a transfer list none is taken, because that payload is gone and cannot be
-   * dealt again, unless `evenTransferred` says that it need not be.
+   * If one of them is fixed none is taken, because it cannot be dealt again, unless `evenFixed`
+   * says that it need not be.
    */
-  revoke(evenTransferred = false): Task[] {
+  revoke(evenFixed = false): Task[] {
     const words = this.#words;
     for (;;) {
       const word = Atomics.load(words, kClaim);
       const claimed = word & kOrderMask;
       if (((this.#nextOrder - claimed) & kOrderMask) === 0) return [];
       const tasks = this.#held(claimed).unclaimed;
-      if (!evenTransferred && this.#transferred > 0 && tasks.some((task) => task.transferList !== null)) return [];
+      if (!evenFixed && this.#fixed > 0 && tasks.some((task) => task.fixed)) return [];
       const generation = ((word >>> 16) + 1) & 0xffff;
       if (Atomics.compareExchange(words, kClaim, word, (generation << 16) | claimed) !== word) continue;
       this.#generation = generation;
@@ -437,13 +483,28 @@ export class WorkerHandle implements TaskHolder {
     }
   }
 
-  claimedLast(task: Task): boolean {
-    return task.slot >= 0 && task.order === ((Atomics.load(this.#words, kClaim) - 1) & kOrderMask);
+  startedAt(task: Task): number {
+    if (task.slot < 0 || this.#isUnclaimed(task, Atomics.load(this.#words, kClaim) & kOrderMask)) return -1;
+    // The worker writes the start before it claims, so what is read here belongs to this task.
+    return this.#timings[task.slot * kTimings + kTimingStart]!;
+  }
+
+  isRunning(task: Task): boolean {
+    return this.startedAt(task) >= 0 && this.#timings[task.slot * kTimings + kTimingRun] === kStillRunning;
+  }
+
+  ask(task: Task, what: number): void {
+    if (task.slot < 0) return;
+    Atomics.store(this.#asks, task.slot, what);
+    // Published like work: the worker looks at the slots when its loop finds that the epoch moved.
+    Atomics.add(this.#words, kAsks, 1);
+    if (this.#portable) this.#send({ type: 'asked' });
+    else if (this.#address !== null) wake(this.#address);
   }
 
   /** Whether it holds a task that cannot be taken back: nothing is put behind it. */
-  get holdsTransferred(): boolean {
-    return this.#transferred > 0;
+  get holdsFixed(): boolean {
+    return this.#fixed > 0;
   }
 
   /** Empties the table of a worker that ended. */

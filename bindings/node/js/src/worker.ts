@@ -3,11 +3,13 @@
 // The first message on the worker's own channel says all it needs; it was posted before the thread
 // ran. From then on the channel, and `workerData`, belong to the user's code alone.
 
-import { MessagePort, parentPort, receiveMessageOnPort } from 'node:worker_threads';
+import { MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import type { Init } from './messages.js';
 import { Runner } from './runner.js';
+import { markWorkerThread } from './worker-state.js';
 
 function begin(init: Init): void {
+  markWorkerThread(workerData);
   // A rejection here is an uncaught exception: the owner sees a worker that failed to start.
   void new Runner(init).start(init.preload);
 }

@@ -1,0 +1,246 @@
+// Which waiting task goes to which worker.
+//
+// 1. Idle workers first, one task each, the warmest first;
+// 2. then workers that may run several at once, the emptiest first;
+// 3. then *prefetch*: a worker is given more than it can start, if its tasks are measured to be
+//    short (`prefetchWindow` of expected work, kDeep times that behind a deep queue; kPrefetchMax
+//    tasks). Tasks with a signal, a limit on their run or a transfer list are put behind no other.
+//
+// With a balancer of the user's, that one decides alone, and nothing is prefetched.
+//
+// A prefetch that was a wrong guess is taken back: when a worker idles while another holds tasks
+// it has not begun, or when a worker has begun nothing for a while, its unclaimed tasks are revoked,
+// and the dispatcher deals them out again.
+
+import type { Task, WaitQueue } from './task.js';
+import type { WorkerHandle } from './worker-handle.js';
+import { kPrefetchMax } from './words.js';
+
+/** Chooses the worker for each task, instead of the dealer. */
+export interface Balancer {
+  /** The worker that gets the task, or null: it waits, and is asked about again later. */
+  pick(task: Task, workers: readonly WorkerHandle[]): WorkerHandle | null;
+  /** How many tasks, in a row, it may be asked about in vain before those behind them wait as well. */
+  readonly lookahead: number;
+}
+
+export interface DealerOptions {
+  readonly concurrency: number;
+  /** Workers are given tasks while they boot, and idle ones are taken in their order. */
+  readonly eager: boolean;
+  readonly prefetchWindowMs: number;
+  readonly balancer: Balancer | null;
+}
+
+export interface DealerEvents {
+  /** A task that has limits was given to a worker. */
+  onGiven(task: Task): void;
+  /** No worker may have the task; it is out of the queue. */
+  onFailed(task: Task, error: unknown): void;
+}
+
+/** A worker that has claimed none of its tasks for so long, in ms, is taken to be in a long one. */
+const kStuckMs = 1;
+/** A queue that holds so many windows of work for each worker is deep, and the window grows to as many. */
+const kDeep = 5;
+/** At most so many tasks go to one worker before the others are looked at. */
+const kShareMax = 32;
+/** Under a tenth of a microsecond a measured run time is the clock's grain. */
+const kLeastAverageMs = 1e-4;
+
+export class Dealer {
+  readonly #options: DealerOptions;
+  readonly #queue: WaitQueue;
+  readonly #ready: readonly WorkerHandle[];
+  readonly #events: DealerEvents;
+  #useCount = 0;
+
+  /** `ready` is looked at whenever tasks are dealt. */
+  constructor(options: DealerOptions, queue: WaitQueue, ready: readonly WorkerHandle[], events: DealerEvents) {
+    this.#options = options;
+    this.#queue = queue;
+    this.#ready = ready;
+    this.#events = events;
+  }
+
+  /** Whether tasks may be given to workers that cannot start them yet. */
+  get prefetches(): boolean {
+    return this.#options.prefetchWindowMs > 0;
+  }
+
+  /** Gives tasks to workers that can start them; {@link post} sends them. */
+  deal(): void {
+    if (this.#ready.length === 0) return;
+    if (this.#options.balancer !== null) {
+      this.#dealBy(this.#options.balancer);
+      return;
+    }
+    this.#dealToIdle();
+    if (this.#options.concurrency > 1) this.#dealToOpen();
+  }
+
+  /** Posts what workers were given, with one wake for each. */
+  post(): void {
+    for (const worker of this.#ready) if (worker.hasPending) worker.post();
+  }
+
+  /** Gives a task to a worker, which is not asked whether it has room. */
+  give(task: Task, worker: WorkerHandle): void {
+    if (this.#isExclusive(task)) worker.exclusive = true;
+    task.holder = worker;
+    worker.lastUsed = ++this.#useCount;
+    worker.add(task);
+    if (task.limits !== null) this.#events.onGiven(task);
+  }
+
+  /** `false`: the queue gives none, whatever its length. */
+  #giveFirst(worker: WorkerHandle): boolean {
+    const task = this.#queue.shift();
+    if (task === null) return false;
+    this.give(task, worker);
+    return true;
+  }
+
+  /** An abort may cost the worker, so such a task shares it with no other. */
+  #isExclusive(task: Task): boolean {
+    return task.abortable && this.#options.concurrency > 1;
+  }
+
+  #dealToIdle(): void {
+    while (this.#queue.length > 0) {
+      const worker = this.#options.eager ? this.#firstIdle() : this.#warmestIdle();
+      if (worker === null || !this.#giveFirst(worker)) return;
+    }
+  }
+
+  #warmestIdle(): WorkerHandle | null {
+    let warmest: WorkerHandle | null = null;
+    for (const worker of this.#ready) {
+      if (worker.inFlight === 0 && (warmest === null || worker.lastUsed > warmest.lastUsed)) warmest = worker;
+    }
+    return warmest;
+  }
+
+  /** One that boots only if no other is idle. */
+  #firstIdle(): WorkerHandle | null {
+    let booting: WorkerHandle | null = null;
+    for (const worker of this.#ready) {
+      if (worker.inFlight > 0) continue;
+      if (worker.wasReady) return worker;
+      booting ??= worker;
+    }
+    return booting;
+  }
+
+  #dealToOpen(): void {
+    for (let task = this.#queue.peek(); task !== null && !this.#isExclusive(task); task = this.#queue.peek()) {
+      let emptiest: WorkerHandle | null = null;
+      for (const worker of this.#ready) {
+        if (worker.exclusive || worker.inFlight >= this.#options.concurrency) continue;
+        if (emptiest === null || isBetter(worker, emptiest)) emptiest = worker;
+      }
+      if (emptiest === null || !this.#giveFirst(emptiest)) return;
+    }
+  }
+
+  #dealBy(balancer: Balancer): void {
+    const refused: Task[] = [];
+    let inVain = 0;
+    while (this.#queue.length > 0 && inVain < balancer.lookahead) {
+      const task = this.#queue.shift();
+      if (task === null) break;
+      let worker: WorkerHandle | null;
+      try {
+        worker = balancer.pick(task, this.#ready);
+      } catch (error) {
+        this.#events.onFailed(task, error);
+        continue;
+      }
+      if (worker !== null && this.#ready.includes(worker) && worker.hasRoom) {
+        inVain = 0;
+        this.give(task, worker);
+        // The balancer sees what it decided before, also what could not be posted.
+        worker.post();
+      } else {
+        inVain++;
+        refused.push(task);
+      }
+    }
+    this.#queue.unshift(refused);
+  }
+
+  /** Gives tasks to workers that will soon get to them. */
+  prefetch(): void {
+    const { concurrency } = this.#options;
+    for (;;) {
+      const first = this.#queue.peek();
+      if (first === null || !mayPrefetch(first)) return;
+      const averageMs = Math.max(first.handler.averageMs, kLeastAverageMs);
+      const windowMs = this.#windowMs(averageMs);
+      let least: WorkerHandle | null = null;
+      for (const worker of this.#ready) {
+        if (!worker.mayPrefetch || worker.exclusive || worker.holdsFixed || !worker.wasReady) continue;
+        if (worker.inFlight >= kPrefetchMax || worker.expectedMs + averageMs > windowMs) continue;
+        if (least === null || worker.inFlight < least.inFlight) least = worker;
+      }
+      if (least === null) return;
+      const room = Math.min(
+        Math.max(kPrefetchMax, concurrency) - least.inFlight,
+        Math.floor((windowMs - least.expectedMs) / averageMs),
+        Math.ceil(this.#queue.length / this.#ready.length),
+        kShareMax,
+      );
+      for (let i = 0; i < room; i++) {
+        const task = this.#queue.peek();
+        if (task === null || task.handler !== first.handler || !mayPrefetch(task)) break;
+        if (!this.#giveFirst(least)) return;
+      }
+    }
+  }
+
+  /** Behind a deep queue a larger window delays nothing, and saves wakes. */
+  #windowMs(averageMs: number): number {
+    const { prefetchWindowMs } = this.#options;
+    const queuedMs = (this.#queue.length * averageMs) / this.#ready.length;
+    return queuedMs > kDeep * prefetchWindowMs ? kDeep * prefetchWindowMs : prefetchWindowMs;
+  }
+
+  /** Takes tasks back from workers that will not get to them as soon as others would. */
+  takeBack(): Task[] {
+    const ready = this.#ready;
+    if (ready.length < 2 || this.#options.balancer !== null) return [];
+    let idle = false;
+    let loaded: WorkerHandle | null = null;
+    let most = 0;
+    for (const worker of ready) {
+      if (worker.inFlight === 0) {
+        if (worker.wasReady) idle = true;
+      } else if (worker.inFlight > 1 || !worker.wasReady) {
+        const { unclaimed } = worker;
+        if (unclaimed > most) {
+          most = unclaimed;
+          loaded = worker;
+        }
+      }
+    }
+    if (loaded === null) return [];
+    if (idle) return loaded.revoke();
+    const now = performance.now();
+    const back: Task[] = [];
+    for (const worker of ready) {
+      if (worker.inFlight > 1 && worker.wasReady && worker.isStuck(now, kStuckMs)) back.push(...worker.revoke());
+    }
+    return back;
+  }
+}
+
+function mayPrefetch(task: Task): boolean {
+  // Nobody waits for the others behind a task that is expected to be aborted.
+  return task.handler.measured && !task.fixed && !task.mayEndWorker;
+}
+
+/** Which of two workers gets to a task sooner: one that was revoked from was stuck a moment ago. */
+function isBetter(worker: WorkerHandle, than: WorkerHandle): boolean {
+  if (worker.mayPrefetch !== than.mayPrefetch) return worker.mayPrefetch;
+  return worker.inFlight < than.inFlight;
+}
