@@ -262,6 +262,20 @@ behaviour('a termination after the grace costs no task that had not started', as
   assert.deepEqual([...words.subarray(0, 10)], new Array(10).fill(1));
 });
 
+behaviour("a handler that ended within the grace is not terminated because its caller's thread was busy", async (t) => {
+  const pool = onePool(t, { abortGrace: 300 });
+  const before = await threadOf(pool);
+  for (const name of ['obey', 'obeyInLoop']) {
+    const { run, words, controller } = await started(pool, name);
+    controller.abort();
+    const until = performance.now() + 500;
+    while (performance.now() < until);
+    assert.equal(words[3], 1, 'it ended meanwhile');
+    await assert.rejects(run, aborted);
+    assert.equal(await threadOf(pool), before);
+  }
+});
+
 behaviour("the signal may be handed to Node's own APIs", async (t) => {
   const pool = onePool(t);
   const before = await threadOf(pool);

@@ -200,6 +200,25 @@ behaviour('a task whose time is over has left its place once its worker is gone'
   }
 });
 
+for (const name of ['echo', 'pause']) {
+  behaviour(`a task that ended in time does not expire because its caller's thread was busy: ${name}`, async (t) => {
+    const pool = onePool(t);
+    await pool.ready();
+    const [worker] = pool.threads;
+    for (let round = 0; round < 3; round++) {
+      const run = pool.run({ ms: 1, value: 'in time' }, { name, timeout: 300 });
+      // It is posted in the microtasks, and runs while this thread blocks.
+      await null;
+      await null;
+      const until = performance.now() + 500;
+      while (performance.now() < until);
+      await run;
+    }
+    assert.equal(pool.stats().tasks.expired, 0);
+    assert.deepEqual(pool.threads, [worker]);
+  });
+}
+
 behaviour('thousands of tasks with limits that are far away all complete, on the same worker', async (t) => {
   const pool = onePool(t, { queueTimeout: 600_000, timeout: 600_000, maxQueue: 5_000 });
   const [worker] = pool.threads;
