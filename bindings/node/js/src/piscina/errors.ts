@@ -12,6 +12,7 @@ export class AbortError extends Error {
 }
 
 export const Errors = {
+  aborted: (reason: unknown): AbortError => new AbortError(reason),
   threadTermination: (): Error => new Error('Terminating worker thread'),
   noFilename: (): Error => new Error('filename must be provided to run() or in options object'),
   queueAtLimit: (): Error => new Error('Task queue is at limit'),

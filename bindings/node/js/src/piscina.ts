@@ -1,0 +1,215 @@
+// `cenote/piscina`: a pool with the interface of Piscina, on Cenote's dispatcher.
+//
+// Guarantees: options, methods, events, error texts, exports and types are Piscina's (`version` says
+// which Piscina's), so that `require('piscina')` can be replaced and nothing else. What differs is
+// listed in the documentation: tasks that Piscina loses, runs twice or runs though it refused them.
+//
+// The module is the class itself, as `require('piscina')` is; the namespace of the same name carries
+// the types, also those that Piscina does not export.
+
+import { EventEmitterAsyncResource } from 'node:events';
+import type { MessagePort, Worker } from 'node:worker_threads';
+import { move, transferableSymbol, valueSymbol, type Movable } from './move.js';
+import { histogramOf, type PiscinaHistogram } from './piscina/histogram.js';
+import type * as histogram from './piscina/histogram.js';
+import { checkOptions, withNullPrototype } from './piscina/options.js';
+import { ThreadPool } from './piscina/pool.js';
+import { ArrayTaskQueue, FixedQueue, queueOptionsSymbol } from './piscina/queues.js';
+import type * as queues from './piscina/queues.js';
+import { checkCloseOptions, checkRunOptions } from './piscina/run-options.js';
+import type * as types from './piscina/types.js';
+import { isWorkerThread, workerDataOf } from './worker-state.js';
+
+/** The version of Piscina whose interface this is. */
+const kVersion = '5.3.2';
+
+/**
+ * A pool of worker threads.
+ *
+ * ```js
+ * const Piscina = require('cenote/piscina');
+ * const pool = new Piscina({ filename: require.resolve('./worker.js') });
+ * const result = await pool.run({ n: 42 });
+ * await pool.close();
+ * ```
+ */
+class Piscina<T = any, R = any> extends EventEmitterAsyncResource {
+  readonly #pool: ThreadPool;
+  #histogram: PiscinaHistogram | null = null;
+
+  /**
+   * Starts `minThreads` threads. They do not keep the process alive while no task is outstanding.
+   *
+   * @throws TypeError and RangeError, naming the option; and what `new Worker` throws.
+   */
+  constructor(options: types.Options = {}) {
+    const given = withNullPrototype(options);
+    super({ ...given, name: 'Piscina' });
+    checkOptions(given);
+    this.#pool = new ThreadPool(this, given);
+  }
+
+  /** Runs a task: its handler is called with a clone of it. Rejects with what the handler threw. */
+  run(task: T, options?: types.RunOptions): Promise<R> {
+    return this.#called(() => this.#pool.run(task, checkRunOptions(options))) as Promise<R>;
+  }
+
+  /** Runs a task in every thread; resolves with one result for each. */
+  broadcastTask(task: T, options?: types.RunOptions): Promise<R[]> {
+    return this.#called(() => this.#pool.broadcast(task, checkRunOptions(options))) as Promise<R[]>;
+  }
+
+  /** Rejects with what the call throws. */
+  #called(call: () => Promise<unknown>): Promise<unknown> {
+    try {
+      return call();
+    } catch (error) {
+      return Promise.reject(error as Error);
+    }
+  }
+
+  /** Takes no more tasks, and resolves when those that were accepted have settled and the threads have ended. */
+  async close(options?: types.CloseOptions): Promise<void> {
+    return this.#pool.close(checkCloseOptions(options));
+  }
+
+  /** Rejects every accepted task, terminates the threads at once, and resolves when they have ended. */
+  destroy(): Promise<void> {
+    return this.#pool.destroy();
+  }
+
+  [Symbol.dispose](): void {
+    void this.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  get maxThreads(): number {
+    return this.#pool.options.maxThreads;
+  }
+
+  get minThreads(): number {
+    return this.#pool.options.minThreads;
+  }
+
+  /** The options in force. */
+  get options(): types.FilledOptions {
+    return this.#pool.options;
+  }
+
+  /** The threads that take tasks. */
+  get threads(): Worker[] {
+    return this.#pool.threads;
+  }
+
+  /** Threads that are ready, and run nothing. */
+  get idleThreads(): number {
+    return this.#pool.idleThreads;
+  }
+
+  /** Tasks that wait for a thread. */
+  get queueSize(): number {
+    return this.#pool.queueSize;
+  }
+
+  /** Tasks that have settled, and were not aborted. */
+  get completed(): number {
+    return this.#pool.completed;
+  }
+
+  get histogram(): PiscinaHistogram {
+    this.#histogram ??= histogramOf(this.#pool.times);
+    return this.#histogram;
+  }
+
+  /** How much of the time that the threads had was spent in tasks, from 0 to 1. */
+  get utilization(): number {
+    return this.#pool.utilization;
+  }
+
+  /** Milliseconds since the pool was made. */
+  get duration(): number {
+    return this.#pool.duration;
+  }
+
+  /** Whether as many tasks are outstanding as can run at once, or more. */
+  get needsDrain(): boolean {
+    return this.#pool.needsDrain;
+  }
+
+  /** Whether this code runs in a worker of a pool. */
+  static get isWorkerThread(): boolean {
+    return isWorkerThread();
+  }
+
+  /** The pool's `workerData`, in one of its workers. */
+  static get workerData(): any {
+    return workerDataOf();
+  }
+
+  static get version(): string {
+    return kVersion;
+  }
+
+  static get Piscina(): typeof Piscina {
+    return Piscina;
+  }
+
+  static get FixedQueue(): typeof FixedQueue {
+    return FixedQueue;
+  }
+
+  static get ArrayTaskQueue(): typeof ArrayTaskQueue {
+    return ArrayTaskQueue;
+  }
+
+  /** Marks a task or a result so that it is transferred instead of cloned. */
+  static move(value: Piscina.Moved): Piscina.Moved {
+    return move(value);
+  }
+
+  static get transferableSymbol(): typeof transferableSymbol {
+    return transferableSymbol;
+  }
+
+  static get valueSymbol(): typeof valueSymbol {
+    return valueSymbol;
+  }
+
+  static get queueOptionsSymbol(): typeof queueOptionsSymbol {
+    return queueOptionsSymbol;
+  }
+}
+
+type PiscinaClass<T, R> = Piscina<T, R>;
+
+// Types only: it makes no object.
+declare namespace Piscina {
+  /** What `move` takes, and returns marked. */
+  type Moved = Movable | types.TransferListItem | ArrayBufferView | ArrayBuffer | MessagePort;
+  type Piscina<T = any, R = any> = PiscinaClass<T, R>;
+  type FixedQueue = queues.FixedQueue;
+  type ArrayTaskQueue = queues.ArrayTaskQueue;
+  type PiscinaTask = queues.PiscinaTask;
+  type Task = queues.Task;
+  type TaskQueue = queues.TaskQueue;
+  type Transferable = Movable;
+  type Options = types.Options;
+  type FilledOptions = types.FilledOptions;
+  type RunOptions = types.RunOptions;
+  type CloseOptions = types.CloseOptions;
+  type TransferList = types.TransferList;
+  type TransferListItem = types.TransferListItem;
+  type EnvSpecifier = types.EnvSpecifier;
+  type AbortSignalAny = types.AbortSignalAny;
+  type AbortSignalEventTarget = types.AbortSignalEventTarget;
+  type AbortSignalEventEmitter = types.AbortSignalEventEmitter;
+  type PiscinaWorker = types.PiscinaWorker;
+  type PiscinaLoadBalancer = types.PiscinaLoadBalancer;
+  type PiscinaHistogram = histogram.PiscinaHistogram;
+  type PiscinaHistogramSummary = histogram.PiscinaHistogramSummary;
+}
+
+export = Piscina;

@@ -1,0 +1,47 @@
+// A user's load balancer in the place of the dispatcher's own choice.
+//
+// It is asked about a task again only when a worker has become free, or the workers are others than
+// they were: between these, its answer is taken to be the same. A balancer that throws fails the
+// task; what is no worker of this pool leaves it in the queue, as `null` does.
+
+import type { Balancer } from '../dealer.js';
+import type { Task } from '../task.js';
+import type { WorkerHandle } from '../worker-handle.js';
+import { InfoTask } from './task-info.js';
+import type { PiscinaLoadBalancer } from './types.js';
+import type { WorkerViews } from './worker-views.js';
+
+export class UserBalancer implements Balancer {
+  readonly lookahead: number;
+  readonly #balance: PiscinaLoadBalancer;
+  readonly #views: WorkerViews;
+  #asked: readonly WorkerHandle[] = [];
+  /** Counts what may change an answer. */
+  #round = 1;
+
+  constructor(balance: PiscinaLoadBalancer, views: WorkerViews, lookahead: number) {
+    this.#balance = balance;
+    this.#views = views;
+    this.lookahead = lookahead;
+  }
+
+  /** A worker has become free, or ready. */
+  reconsider(): void {
+    this.#round++;
+  }
+
+  pick(task: Task, workers: readonly WorkerHandle[]): WorkerHandle | null {
+    if (!(task instanceof InfoTask)) return null;
+    if (workers.length !== this.#asked.length || workers.some((worker, i) => worker !== this.#asked[i])) {
+      this.#asked = [...workers];
+      this.#round++;
+    }
+    if (task.refusedIn === this.#round) return null;
+    // A copy each time: a balancer may sort it.
+    const views = workers.map((worker) => this.#views.of(worker));
+    const balance = this.#balance;
+    const handle = this.#views.handleOf(balance(task.info, views));
+    if (handle === null) task.refusedIn = this.#round;
+    return handle;
+  }
+}

@@ -1,0 +1,276 @@
+// A Piscina's insides: tasks, events and numbers, on top of the dispatcher.
+
+import type { EventEmitterAsyncResource } from 'node:events';
+import type { Transferable, Worker } from 'node:worker_threads';
+import type { Dispatcher } from '../dispatcher.js';
+import { HandlerTable } from '../handlers.js';
+import { takeTransfer } from '../move.js';
+import type { WorkerHandle } from '../worker-handle.js';
+import { UserBalancer } from './balancer.js';
+import { AbortError, Errors } from './errors.js';
+import { urlOf } from './filenames.js';
+import { ForeignQueue } from './foreign-queue.js';
+import { TaskTimes } from './histogram.js';
+import { fillOptions } from './options.js';
+import type { Call } from './run-options.js';
+import { InfoTask, listenForAbort, TaskInfo } from './task-info.js';
+import { concurrencyOf, kMaxTimerMs, startDispatcher, threadsOf } from './threads.js';
+import type { AbortSignalEventTarget, FilledOptions, Options } from './types.js';
+import { WorkerViews } from './worker-views.js';
+
+/** What is done with an accepted task: waits for its turn, or goes to one worker. */
+type Submit = (task: InfoTask) => void;
+
+export class ThreadPool {
+  readonly options: FilledOptions;
+  readonly times: TaskTimes | null;
+  readonly startedAt = performance.now();
+  /** Tasks that settled, unless they were aborted. */
+  completed = 0;
+  /** As many tasks are outstanding as can run at once, or more. */
+  needsDrain = false;
+  readonly #emitter: EventEmitterAsyncResource;
+  readonly #dispatcher: Dispatcher;
+  readonly #handlers: HandlerTable;
+  readonly #views: WorkerViews;
+  readonly #queue: ForeignQueue;
+  readonly #balancer: UserBalancer | null;
+  /** As many tasks as can run at once. */
+  readonly #capacity: number;
+  /** Workers that count as ready before they are: those that the pool was made with. */
+  readonly #initial = new WeakSet<WorkerHandle>();
+  /** Workers that `workerCreate` was emitted for. */
+  readonly #announced = new WeakSet<WorkerHandle>();
+  /** Workers that were told to end and have not, by the ids of their threads. */
+  readonly #told = new Set<number>();
+  #closing: Promise<void> | null = null;
+  #whenFlushed: (() => void)[] = [];
+
+  /** `given` has been checked. */
+  constructor(emitter: EventEmitterAsyncResource, given: Options) {
+    const options = fillOptions(given);
+    const { filename, loadBalancer, recordTiming, workerHistogram } = options;
+    this.options = options;
+    this.#emitter = emitter;
+    this.times = recordTiming ? new TaskTimes() : null;
+    this.#views = new WorkerViews(workerHistogram);
+    this.#queue = new ForeignQueue(options.taskQueue);
+    this.#handlers = new HandlerTable(filename === null ? null : urlOf(filename), options.name);
+    this.#capacity = threadsOf(options) * concurrencyOf(options);
+    // Asked about that many tasks in vain, it is taken to have no worker for those behind them.
+    const lookahead = options.stricterFIFO ? 1 : threadsOf(options);
+    this.#balancer = loadBalancer === undefined ? null : new UserBalancer(loadBalancer, this.#views, lookahead);
+    this.#dispatcher = startDispatcher(
+      options,
+      {
+        handlers: this.#handlers,
+        queue: this.#queue,
+        balancer: this.#balancer,
+        onTiming: recordTiming || workerHistogram ? this.#record.bind(this) : null,
+        wasTold: (threadId) => this.#told.has(threadId),
+      },
+      {
+        // Handlers are given no context, so none of them registers background work.
+        onBackgroundError: () => {},
+        onMessage: (message) => void emitter.emit('message', message),
+        onWorkerLost: ({ error }, begun, waiting) => {
+          // Where tasks were moved to other workers nobody has heard of it, but nothing was lost either: unlike
+          // the other, this one is no event that ends the process where nobody listens.
+          const isUnheard = begun === 0 && (waiting === 0 || emitter.listenerCount('error') > 0);
+          if (isUnheard && error !== undefined) emitter.emit('error', error);
+        },
+        onWorkerReady: (worker) => this.#onWorkerReady(worker),
+        onWorkerLeft: (worker) => this.#onWorkerLeft(worker),
+      },
+    );
+    for (const worker of this.#dispatcher.crew.all) {
+      this.#initial.add(worker);
+      this.#announce(worker);
+    }
+  }
+
+  // Tasks
+
+  /** Runs a task where there is a place for it. */
+  run(payload: unknown, call: Call): Promise<unknown> {
+    return this.#start(payload, call, (task) => this.#dispatcher.submit(task));
+  }
+
+  /** Runs a task in each of the threads. */
+  broadcast(payload: unknown, call: Call): Promise<unknown[]> {
+    const workers = [...this.#dispatcher.crew.ready];
+    return Promise.all(
+      workers.map((worker) => this.#start(payload, call, (task) => this.#dispatcher.submitTo(worker, task))),
+    );
+  }
+
+  #start(payload: unknown, call: Call, submit: Submit): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      // What is thrown here rejects the promise.
+      const { signal } = call;
+      const filename = call.filename ?? this.options.filename;
+      if (filename === null) throw Errors.noFilename();
+      if (this.#closing !== null || this.#dispatcher.state !== 'open') throw Errors.terminated();
+      const name = call.name ?? this.options.name;
+      const { aborted, reason } = (signal ?? {}) as Partial<AbortSignalEventTarget>;
+      if (aborted) throw new AbortError(reason);
+      const { value, transferList } = takeTransfer(payload);
+      const moved = [...((call.transferList ?? []) as readonly Transferable[]), ...transferList];
+      const info = new TaskInfo(
+        {
+          payload: value,
+          transferList: moved.length === 0 ? null : moved,
+          handler: this.#handlers.resolve(call.filename === null ? undefined : urlOf(filename), call.name ?? undefined),
+          filename,
+          name,
+          isAbortable: signal !== null,
+          triggerAsyncId: this.#emitter.asyncId,
+        },
+        {
+          resolve: (result) => {
+            this.#onSettled();
+            resolve(result);
+          },
+          reject: (error) => {
+            this.#onSettled(error);
+            reject(error);
+          },
+        },
+      );
+      const task = TaskInfo.taskOf(info)!;
+      // Before it is submitted: a queue or a balancer of the user's may abort it.
+      if (signal !== null) task.forget = listenForAbort(signal, () => this.#abort(task, signal));
+      submit(task);
+      if (task.settled) task.forget?.();
+      if (this.#dispatcher.unsettled >= this.#capacity && !this.needsDrain) {
+        this.needsDrain = true;
+        this.#emitSoon('needsDrain');
+      }
+    });
+  }
+
+  #abort(task: InfoTask, signal: object): void {
+    const { holder } = task;
+    this.#dispatcher.abort(task, (signal as Partial<AbortSignalEventTarget>).reason);
+    // Where the user's balancer has given it to a worker, it counts as running there.
+    if (this.#balancer !== null) holder?.terminate();
+  }
+
+  #onSettled(error?: unknown): void {
+    const { unsettled } = this.#dispatcher;
+    if (!(error instanceof AbortError)) this.completed++;
+    this.#balancer?.reconsider();
+    if (this.needsDrain && unsettled < this.#capacity) {
+      this.needsDrain = false;
+      this.#emitSoon('drain');
+    }
+    if (unsettled === 0) for (const done of this.#whenFlushed.splice(0)) done();
+  }
+
+  #record(worker: WorkerHandle, waitMs: number, runMs: number): void {
+    this.times?.wait.record(waitMs);
+    this.times?.run.record(runMs);
+    this.#views.record(worker, runMs);
+  }
+
+  // Events: each in a turn of its own, for listeners may throw
+
+  #emitSoon(event: string, ...args: unknown[]): void {
+    queueMicrotask(() => this.#emitter.emit(event, ...args));
+  }
+
+  #announce(worker: WorkerHandle): void {
+    if (this.#announced.has(worker)) return;
+    this.#announced.add(worker);
+    this.#emitSoon('workerCreate', this.#views.of(worker));
+  }
+
+  #onWorkerReady(worker: WorkerHandle): void {
+    this.#announce(worker);
+    this.#balancer?.reconsider();
+  }
+
+  #onWorkerLeft(worker: WorkerHandle): void {
+    // One that ended before it was ready was there all the same.
+    this.#announce(worker);
+    this.#emitSoon('workerDestroy', this.#views.of(worker));
+    this.#balancer?.reconsider();
+    if (worker.state !== 'leaving') return;
+    this.#told.add(worker.threadId);
+    worker.worker.once('exit', () => queueMicrotask(() => this.#told.delete(worker.threadId)));
+  }
+
+  // Ending
+
+  close(force: boolean): Promise<void> {
+    if (force) {
+      this.#queue.release();
+      this.#dispatcher.rejectWaiting(Errors.poolClosed);
+    }
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    const dispatcher = this.#dispatcher;
+    const closed = dispatcher.close();
+    try {
+      if (!(await this.#flushed())) this.#emitter.emit('error', Errors.closeTimeout());
+    } finally {
+      await this.destroy();
+      await closed;
+      this.#emitter.emit('close');
+    }
+  }
+
+  /** Whether all tasks have settled, which it waits for, `closeTimeout` at most. */
+  async #flushed(): Promise<boolean> {
+    if (this.#dispatcher.unsettled === 0) return true;
+    const { closeTimeout } = this.options;
+    return new Promise((resolve) => {
+      const timer = closeTimeout > kMaxTimerMs ? undefined : setTimeout(resolve, closeTimeout, false).unref();
+      this.#whenFlushed.push(() => {
+        clearTimeout(timer);
+        resolve(true);
+      });
+    });
+  }
+
+  destroy(): Promise<void> {
+    this.#queue.release();
+    return this.#dispatcher.destroy();
+  }
+
+  // Numbers
+
+  get threads(): Worker[] {
+    const threads: Worker[] = [];
+    for (const { state, worker } of this.#dispatcher.crew.all) {
+      if (state === 'booting' || state === 'ready') threads.push(worker);
+    }
+    return threads;
+  }
+
+  get idleThreads(): number {
+    let count = 0;
+    for (const worker of this.#dispatcher.crew.ready) {
+      if (worker.inFlight === 0 && (worker.wasReady || this.#initial.has(worker))) count++;
+    }
+    return count;
+  }
+
+  get queueSize(): number {
+    return this.#dispatcher.waiting;
+  }
+
+  get duration(): number {
+    return performance.now() - this.startedAt;
+  }
+
+  /** Time that tasks ran, of the time that the threads had. */
+  get utilization(): number {
+    const run = this.times?.run;
+    if (run === undefined || run.count === 0) return 0;
+    return (run.meanMs * run.count) / (this.duration * this.options.maxThreads);
+  }
+}

@@ -1,0 +1,105 @@
+// A task of a Piscina: what queues and load balancers see of it, its place in async hooks, and the
+// promise that it settles.
+//
+// Each is an async resource `Piscina.Task`, created where `run()` was called. Its promise is settled
+// inside it, so what the caller's context holds is there, and tools see what caused what.
+
+import { AsyncResource } from 'node:async_hooks';
+import type { Transferable } from 'node:worker_threads';
+import type { Handler } from '../handlers.js';
+import { Task } from '../task.js';
+import { queueOptionsSymbol, type PiscinaTask } from './queues.js';
+import type { AbortSignalAny } from './types.js';
+
+let lastId = 0;
+
+/** How a task's promise is settled. */
+export interface Settling {
+  resolve(value: unknown): void;
+  reject(error: unknown): void;
+}
+
+/** What a task is made of. */
+export interface TaskParts {
+  readonly payload: unknown;
+  readonly transferList: readonly Transferable[] | null;
+  readonly handler: Handler;
+  readonly filename: string;
+  readonly name: string;
+  readonly isAbortable: boolean;
+  readonly triggerAsyncId: number;
+}
+
+export class TaskInfo extends AsyncResource implements PiscinaTask {
+  readonly taskId = lastId++;
+  readonly filename: string;
+  readonly name: string;
+  readonly created: number;
+  readonly isAbortable: boolean;
+  /** What the dispatcher knows it as. */
+  readonly #task: InfoTask;
+  readonly #settling: Settling;
+
+  constructor(parts: TaskParts, settling: Settling) {
+    super('Piscina.Task', { requireManualDestroy: true, triggerAsyncId: parts.triggerAsyncId });
+    this.filename = parts.filename;
+    this.name = parts.name;
+    this.isAbortable = parts.isAbortable;
+    this.#settling = settling;
+    this.#task = new InfoTask(this, parts);
+    this.created = this.#task.acceptedAt;
+  }
+
+  /** The dispatcher's task behind what a queue gave back; null if it is none. */
+  static taskOf(value: unknown): InfoTask | null {
+    return typeof value === 'object' && value !== null && #task in value ? value.#task : null;
+  }
+
+  get task(): unknown {
+    return this.#task.payload;
+  }
+
+  get [queueOptionsSymbol](): object | null {
+    const options = (this.task as { [queueOptionsSymbol]?: object } | null | undefined)?.[queueOptionsSymbol];
+    return options ?? null;
+  }
+
+  resolve(value: unknown): void {
+    this.runInAsyncScope(this.#settling.resolve, this.#settling, value);
+    this.emitDestroy();
+  }
+
+  reject(error: unknown): void {
+    this.runInAsyncScope(this.#settling.reject, this.#settling, error);
+    this.emitDestroy();
+  }
+}
+
+/** The dispatcher's task, which knows what users see of it. */
+export class InfoTask extends Task {
+  readonly info: TaskInfo;
+  /** The round in which the load balancer gave it to nobody. */
+  refusedIn = 0;
+
+  constructor(info: TaskInfo, { handler, payload, transferList, isAbortable }: TaskParts) {
+    super(
+      handler,
+      payload,
+      transferList,
+      isAbortable,
+      (value) => info.resolve(value),
+      (error) => info.reject(error),
+    );
+    this.info = info;
+  }
+}
+
+/** Calls `listener` at the first abort, until the returned function is called. */
+export function listenForAbort(signal: AbortSignalAny, listener: () => void): () => void {
+  if ('addEventListener' in signal) {
+    signal.addEventListener('abort', listener, { once: true });
+    return () => signal.removeEventListener('abort', listener);
+  }
+  signal.once('abort', listener);
+  return () => void signal.off('abort', listener);
+}

@@ -1,0 +1,112 @@
+// The dispatcher of a Piscina: which of Piscina's options become which of its own.
+//
+// Fractions of threads and of tasks are rounded up, as Piscina's comparisons do. What Piscina has no
+// option for comes from where a `Pool` without options has it, so the environment variables hold.
+
+import type { WorkerOptions } from 'node:worker_threads';
+import type { Balancer } from '../dealer.js';
+import { Dispatcher, type DispatcherListener } from '../dispatcher.js';
+import { CenoteError, type PoolErrors, type WorkerEnd } from '../errors.js';
+import type { HandlerTable } from '../handlers.js';
+import { warnPortable, whyPoolIsPortable } from '../native.js';
+import { resolveOptions } from '../options.js';
+import type { WaitQueue } from '../task.js';
+import type { WorkerSpec } from '../worker-handle.js';
+import { Errors } from './errors.js';
+import { toPath } from './options.js';
+import { ArrayTaskQueue, FixedQueue } from './queues.js';
+import type { FilledOptions } from './types.js';
+
+/** The longest delay that a timer takes, in ms. */
+export const kMaxTimerMs = 2 ** 31 - 1;
+/** The most tasks that a worker can have begun. */
+const kMaxConcurrency = 16_384;
+
+/** What the options leave open. */
+export interface Parts {
+  readonly handlers: HandlerTable;
+  readonly queue: WaitQueue;
+  readonly balancer: Balancer | null;
+  readonly onTiming: WorkerSpec['onTiming'];
+  /** Whether the worker was told to end. */
+  wasTold(threadId: number): boolean;
+}
+
+/** How many threads there may be. */
+export function threadsOf({ maxThreads }: FilledOptions): number {
+  return Math.ceil(maxThreads);
+}
+
+/** How many tasks one of them may run at once. */
+export function concurrencyOf({ concurrentTasksPerWorker }: FilledOptions): number {
+  return Math.min(kMaxConcurrency, Math.ceil(concurrentTasksPerWorker));
+}
+
+export function startDispatcher(options: FilledOptions, parts: Parts, listener: DispatcherListener): Dispatcher {
+  const { maxSpinUs, turnBudgetUs, prefetchWindowUs } = resolveOptions(undefined);
+  const portable = whyPoolIsPortable(options.execArgv, options.env);
+  if (portable !== '') warnPortable(portable);
+  const concurrency = concurrencyOf(options);
+  return new Dispatcher(
+    {
+      minThreads: Math.ceil(options.minThreads),
+      maxThreads: threadsOf(options),
+      concurrency,
+      idleTimeoutMs: options.idleTimeout > kMaxTimerMs ? Infinity : options.idleTimeout,
+      maxQueue: options.maxQueue,
+      // A balancer, or an order of the user's own, is to see each task only when it can start.
+      prefetchWindowMs: parts.balancer === null && keepsArrivalOrder(options) ? prefetchWindowUs / 1000 : 0,
+      bootTimeoutMs: Infinity,
+      abortGraceMs: 0,
+      eager: true,
+      queue: parts.queue,
+      balancer: parts.balancer,
+      errors: errorsOf(parts),
+      spec: {
+        workerOptions: workerOptions(options),
+        concurrency,
+        maxSpinUs,
+        turnBudgetUs,
+        portable: portable !== '',
+        preload: parts.handlers.preload,
+        bare: true,
+        niceIncrement: options.niceIncrement,
+        onTiming: parts.onTiming,
+      },
+    },
+    listener,
+  );
+}
+
+function keepsArrivalOrder({ taskQueue }: FilledOptions): boolean {
+  const prototype: unknown = Object.getPrototypeOf(taskQueue);
+  return prototype === FixedQueue.prototype || prototype === ArrayTaskQueue.prototype;
+}
+
+function workerOptions(options: FilledOptions): WorkerOptions {
+  const { workerData, env, argv, execArgv, resourceLimits, trackUnmanagedFds } = options;
+  const passed = { name: 'cenote', workerData, env, argv, execArgv, resourceLimits, trackUnmanagedFds };
+  // A null prototype: `new Worker` would read what somebody put on Object.prototype.
+  const left = Object.entries(passed).filter(([, value]) => value !== undefined);
+  return Object.assign(Object.create(null) as WorkerOptions, Object.fromEntries(left));
+}
+
+function errorsOf({ wasTold }: Parts): PoolErrors {
+  return {
+    closed: Errors.terminated,
+    queueFull: (_places, maxQueue) => (maxQueue === 0 ? Errors.noQueue() : Errors.queueAtLimit()),
+    destroyed: Errors.threadTermination,
+    aborted: Errors.aborted,
+    waitedTooLong: Errors.threadTermination,
+    ranTooLong: Errors.threadTermination,
+    lost: ({ error, exitCode, threadId }: WorkerEnd) => {
+      if (error !== undefined) return error;
+      return wasTold(threadId) ? Errors.threadTermination() : Errors.workerExited(exitCode);
+    },
+    noThread: (cause) => cause,
+    refused: (code, message, handler) =>
+      code === 'ERR_CENOTE_HANDLER_NOT_FOUND' && handler !== null
+        ? Errors.noHandler(toPath(handler.url))
+        : new CenoteError(code, message),
+  };
+}
