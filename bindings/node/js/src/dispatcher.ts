@@ -16,7 +16,7 @@ import type { Handler } from './handlers.js';
 import { thisLoop, type LoopSource } from './loop.js';
 import { kRefused, kReturned, type WireError } from './messages.js';
 import { Tally } from './tally.js';
-import type { Outcome, Task, WaitQueue } from './task.js';
+import type { Outcome, Task, TaskHolder, WaitQueue } from './task.js';
 import { fromWire, rejectWithCallerStack } from './thrown.js';
 import type { WorkerEvents, WorkerHandle, WorkerSpec } from './worker-handle.js';
 import { kAskAborted, kAskTimeout } from './words.js';
@@ -205,7 +205,10 @@ export class Dispatcher implements LoopSource, WorkerEvents {
         // It stays accepted until its worker has ended it, one way or the other.
         clearTimeout(task.timer);
         if (abortGraceMs < Infinity) {
-          task.timer = setTimeout(() => this.#endWorker(holder), abortGraceMs);
+          task.timer = setTimeout(() => {
+            this.#catchUp(holder);
+            if (!task.settled && holder.isRunning(task)) this.#endWorker(holder);
+          }, abortGraceMs);
         }
         task.reject(error);
         return;
@@ -215,7 +218,13 @@ export class Dispatcher implements LoopSource, WorkerEvents {
     if (this.#settle(task, outcome)) task.reject(error);
   }
 
-  #endWorker(holder: { terminate(): void }): void {
+  /** A timer comes before the results do: what has ended by now is not to be judged by the clock. */
+  #catchUp(holder: TaskHolder | null): void {
+    holder?.catchUp();
+    this.#scheduleFlush();
+  }
+
+  #endWorker(holder: TaskHolder): void {
     holder.terminate();
     // Its successor starts while it ends.
     if (this.state === 'open') this.#ensureThreads();
@@ -239,6 +248,7 @@ export class Dispatcher implements LoopSource, WorkerEvents {
 
   /** One of a task's limits may be over. */
   #lookAt(task: Task): void {
+    this.#catchUp(task.holder);
     if (isOver(task)) return;
     const { queueMs, runMs } = task.limits!;
     const startedAt = task.holder?.startedAt(task) ?? -1;
@@ -246,7 +256,8 @@ export class Dispatcher implements LoopSource, WorkerEvents {
     if (startedAt >= 0) {
       const leftMs = startedAt + runMs - now;
       if (leftMs > 0) this.#lookAgainIn(task, leftMs);
-      else this.#cancel(task, 'expired', kAskTimeout, this.#errors.ranTooLong(runMs));
+      // Else it has ended, and its result is on the way.
+      else if (task.holder!.isRunning(task)) this.#cancel(task, 'expired', kAskTimeout, this.#errors.ranTooLong(runMs));
       return;
     }
     if (task.acceptedAt + queueMs > now) this.#watch(task);
@@ -327,12 +338,12 @@ export class Dispatcher implements LoopSource, WorkerEvents {
       this.crew.ensure(waiting);
     } catch (error) {
       // The system refused a thread. Those that run go on; with none, nobody would come.
-      if (this.crew.all.size === 0) this.#rejectQueue(error);
+      if (this.crew.all.size === 0) this.#rejectQueue(error, null);
     }
   }
 
-  #rejectQueue(cause: unknown): void {
-    const error = (): unknown => this.#errors.noThread(cause);
+  #rejectQueue(cause: unknown, end: WorkerEnd | null): void {
+    const error = (): unknown => this.#errors.noThread(cause, end);
     this.#drainQueue('lost', error);
     for (const { reject } of this.#whenReady.splice(0)) reject(error());
   }
@@ -470,7 +481,7 @@ export class Dispatcher implements LoopSource, WorkerEvents {
     const gaveUp = this.crew.remove(worker, { expected, begun, waiting: held.unclaimed.length });
     if (!expected) {
       queueMicrotask(() => this.#listener.onWorkerLost(end, begun, held.unclaimed.length));
-      if (gaveUp) this.#rejectQueue(error ?? new Error(`The worker thread ended: ${reasonOf(end)}`));
+      if (gaveUp) this.#rejectQueue(error ?? new Error(`The worker thread ended: ${reasonOf(end)}`), end);
     }
     if (this.state === 'open' && !gaveUp) this.#ensureThreads();
     this.#scheduleFlush();

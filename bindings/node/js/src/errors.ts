@@ -101,8 +101,8 @@ export interface PoolErrors {
   ranTooLong(limitMs: number): unknown;
   /** Its worker ended while it ran (`begun`), or before, and it cannot be given to another. */
   lost(end: WorkerEnd, begun: boolean): unknown;
-  /** No thread could be started. */
-  noThread(cause: unknown): unknown;
+  /** No thread could be started; `end` is how the last that was tried ended. */
+  noThread(cause: unknown, end: WorkerEnd | null): unknown;
   /** Refused by the worker; the handler says what was to be run. */
   refused(
     code: CenoteErrorCode,

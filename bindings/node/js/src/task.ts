@@ -12,6 +12,8 @@ export type Outcome = 'completed' | 'failed' | 'aborted' | 'expired' | 'lost' | 
 /** Where a posted task is. */
 export interface TaskHolder {
   revoke(evenFixed: boolean): Task[];
+  /** Receives the results that it has posted by now. */
+  catchUp(): void;
   /** When the worker claimed the task, in ms on this thread's clock; -1 if it has not. */
   startedAt(task: Task): number;
   /** Whether the task was claimed, and has not ended. */

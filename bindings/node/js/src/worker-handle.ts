@@ -483,6 +483,11 @@ export class WorkerHandle implements TaskHolder {
     }
   }
 
+  catchUp(): void {
+    if (this.#portable) this.receive();
+    else this.poll();
+  }
+
   startedAt(task: Task): number {
     if (task.slot < 0 || this.#isUnclaimed(task, Atomics.load(this.#words, kClaim) & kOrderMask)) return -1;
     // The worker writes the start before it claims, so what is read here belongs to this task.
