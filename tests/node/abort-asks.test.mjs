@@ -313,6 +313,7 @@ behaviour('an abort that comes twice, or with the timeout, is asked once', async
   first.controller.abort('once');
   first.controller.abort('twice');
   await assert.rejects(first.run, (error) => error.cause === 'once');
+  await until('it is asked', () => Atomics.load(first.words, 2) > 0);
   first.release();
   await until('it ended', () => Atomics.load(first.words, 3) === 1);
   const second = await started(pool, 'linger', { timeout: 300 });
@@ -321,7 +322,7 @@ behaviour('an abort that comes twice, or with the timeout, is asked once', async
   // On the same worker, behind it, with the same limit: after it the other's is over too.
   await assert.rejects(pool.run(0, { queueTimeout: 600 }), { code: 'ERR_CENOTE_QUEUE_TIMEOUT' });
   second.release();
-  await until('it ended', () => Atomics.load(second.words, 3) === 1);
+  await until('it has left', () => pool.stats().tasks.inFlight === 0);
   assert.deepEqual([first.words[2], second.words[2]], [1, 1]);
   const { tasks } = pool.stats();
   assert.deepEqual([tasks.aborted, tasks.expired], [2, 1]);

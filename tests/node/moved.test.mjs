@@ -131,7 +131,7 @@ behaviour('a task that cannot be moved rejects alone', async (t) => {
   const uncloneable = { [kTransferable]: ones(8), [kValue]: { call() {} } };
   await assert.rejects(pool.run(move(uncloneable)), { name: 'DataCloneError' });
   // Nothing in it can be transferred.
-  await assert.rejects(pool.run(move({ plain: true })), { code: 'ERR_INVALID_TRANSFER_OBJECT' });
+  await assert.rejects(pool.run(move({ plain: true })), /transferList/);
   const throws = {
     get [kTransferable]() {
       throw new RangeError('from the getter');
