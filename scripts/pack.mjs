@@ -3,8 +3,8 @@
 //
 // Usage: node scripts/pack.mjs [--binaries DIR]
 //
-// The package `cenote` has no binary and no install script. Its optionalDependencies name the platform packages packed
-// together with it, and only those, so that no install asks for a package that does not exist. npm installs the one
+// The package `cenote` has no binary and no install script. Of the platform packages, its optionalDependencies name those that are
+// packed together with it, and no others, so that no install asks for a package that does not exist. npm installs the one
 // that fits the machine, and the loader in `dist/native` finds it. To publish: `npm publish` each tarball, the
 // platform packages first.
 
@@ -61,12 +61,12 @@ async function stagePlatforms(binaries, manifest) {
 function stageRoot(manifest, platformDirs) {
   const dir = join(stage, 'cenote');
   const { scripts, devDependencies, overrides, napi, ...published } = manifest;
-  published.optionalDependencies = Object.fromEntries(
-    platformDirs
-      .map((platformDir) => readJson(join(platformDir, 'package.json')))
-      .map(({ name, version }) => [name, version]),
-  );
+  const platforms = platformDirs
+    .map((platformDir) => readJson(join(platformDir, 'package.json')))
+    .map(({ name, version }) => [name, version]);
+  published.optionalDependencies = { ...manifest.optionalDependencies, ...Object.fromEntries(platforms) };
   cpSync(inRoot('dist'), join(dir, 'dist'), { recursive: true });
+  cpSync(inRoot('docs'), join(dir, 'docs'), { recursive: true });
   for (const file of ['README.md', 'CHANGELOG.md', ...licences]) {
     if (existsSync(inRoot(file))) cpSync(inRoot(file), join(dir, file));
   }

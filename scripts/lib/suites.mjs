@@ -45,6 +45,7 @@ export const suites = [
   // Builds an addon whose async work runs on a pool of the Rust crate.
   node('napi-runtime', 'tests/napi-runtime', { limit: minutes(12) }),
   node('examples', 'examples', { limit: minutes(4) }),
+  node('docs', 'tests/docs', { limit: minutes(4) }),
   node('benches', 'benches/node', { limit: minutes(4) }),
   node('packaging', 'tests/packaging', { limit: minutes(5) }),
   // The behaviour of the pool on the pinned newer Nodes, and one smoke test on every pinned runtime.

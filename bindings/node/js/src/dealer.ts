@@ -156,6 +156,8 @@ export class Dealer {
         this.#events.onFailed(task, error);
         continue;
       }
+      // Aborted by the balancer itself.
+      if (task.settled) continue;
       if (worker !== null && this.#ready.includes(worker) && worker.hasRoom) {
         inVain = 0;
         this.give(task, worker);

@@ -40,7 +40,7 @@ export interface WaitQueue {
   shift(): Task | null;
   /** Puts tasks back in front, in their order. */
   unshift(tasks: readonly Task[]): void;
-  /** Removes a task that is in the queue. */
+  /** Removes a task, if it is in the queue. */
   remove(task: Task): void;
 }
 
@@ -129,6 +129,8 @@ export class TaskQueue implements WaitQueue {
   }
 
   remove(task: Task): void {
+    // A balancer may abort the task that it is asked about, which is out of the queue meanwhile.
+    if (task.previous === null && task !== this.#first) return;
     if (task.previous === null) this.#first = task.next;
     else task.previous.next = task.next;
     if (task.next === null) this.#last = task.previous;
