@@ -41,6 +41,8 @@ export class UserBalancer implements Balancer {
     const views = workers.map((worker) => this.#views.of(worker));
     const balance = this.#balance;
     const handle = this.#views.handleOf(balance(task.info, views));
+    // Its own code may have aborted the task.
+    if (task.settled) return null;
     if (handle === null) task.refusedIn = this.#round;
     return handle;
   }

@@ -38,7 +38,8 @@ export class ForeignQueue implements WaitQueue {
   /** Throws what the queue throws; the task does not wait then. */
   push(task: Task): void {
     this.#queue.push((task as InfoTask).info);
-    this.#waiting.add(task);
+    // The queue's own code may have aborted it.
+    if (!task.settled) this.#waiting.add(task);
   }
 
   shift(): Task | null {
@@ -50,6 +51,7 @@ export class ForeignQueue implements WaitQueue {
   unshift(tasks: readonly Task[]): void {
     for (let i = tasks.length - 1; i >= 0; i--) {
       const task = tasks[i]!;
+      if (task.settled) continue;
       this.#waiting.add(task);
       if (!this.#giveBack(task)) this.#front.push(task);
     }

@@ -98,10 +98,15 @@ export class ThreadPool {
 
   /** Runs a task in each of the threads. */
   broadcast(payload: unknown, call: Call): Promise<unknown[]> {
+    if (this.#takesNoMore) return Promise.reject(Errors.terminated());
     const workers = [...this.#dispatcher.crew.ready];
     return Promise.all(
       workers.map((worker) => this.#start(payload, call, (task) => this.#dispatcher.submitTo(worker, task))),
     );
+  }
+
+  get #takesNoMore(): boolean {
+    return this.#closing !== null || this.#dispatcher.state !== 'open';
   }
 
   #start(payload: unknown, call: Call, submit: Submit): Promise<unknown> {
@@ -110,7 +115,7 @@ export class ThreadPool {
       const { signal } = call;
       const filename = call.filename ?? this.options.filename;
       if (filename === null) throw Errors.noFilename();
-      if (this.#closing !== null || this.#dispatcher.state !== 'open') throw Errors.terminated();
+      if (this.#takesNoMore) throw Errors.terminated();
       const name = call.name ?? this.options.name;
       const { aborted, reason } = (signal ?? {}) as Partial<AbortSignalEventTarget>;
       if (aborted) throw new AbortError(reason);
@@ -128,11 +133,12 @@ export class ThreadPool {
         },
         {
           resolve: (result) => {
-            this.#onSettled();
+            this.#onSettled(task, true);
             resolve(result);
           },
           reject: (error) => {
-            this.#onSettled(error);
+            // One that was refused was never accepted, so it does not count as settled.
+            this.#onSettled(task, task.settled && !(error instanceof AbortError));
             reject(error);
           },
         },
@@ -141,7 +147,6 @@ export class ThreadPool {
       // Before it is submitted: a queue or a balancer of the user's may abort it.
       if (signal !== null) task.forget = listenForAbort(signal, () => this.#abort(task, signal));
       submit(task);
-      if (task.settled) task.forget?.();
       if (this.#dispatcher.unsettled >= this.#capacity && !this.needsDrain) {
         this.needsDrain = true;
         this.#emitSoon('needsDrain');
@@ -156,9 +161,11 @@ export class ThreadPool {
     if (this.#balancer !== null) holder?.terminate();
   }
 
-  #onSettled(error?: unknown): void {
+  #onSettled(task: InfoTask, completed: boolean): void {
     const { unsettled } = this.#dispatcher;
-    if (!(error instanceof AbortError)) this.completed++;
+    // The dispatcher does so only for tasks that it accepted.
+    task.forget?.();
+    if (completed) this.completed++;
     this.#balancer?.reconsider();
     if (this.needsDrain && unsettled < this.#capacity) {
       this.needsDrain = false;
