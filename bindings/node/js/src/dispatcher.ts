@@ -114,7 +114,8 @@ export class Dispatcher implements LoopSource, WorkerEvents {
   /** Accepted tasks that cannot have begun: queued, or given to a worker ahead. */
   get waiting(): number {
     let waiting = this.#queue.length;
-    for (const worker of this.crew.ready) waiting += Math.max(0, worker.inFlight - this.#options.concurrency);
+    const { concurrency } = this.#options.spec;
+    for (const worker of this.crew.ready) waiting += Math.max(0, worker.inFlight - concurrency);
     return waiting;
   }
 
@@ -127,7 +128,7 @@ export class Dispatcher implements LoopSource, WorkerEvents {
       task.reject(this.#errors.closed());
       return false;
     }
-    if (this.unsettled >= maxThreads * concurrency + maxQueue) {
+    if (!eager && this.unsettled >= maxThreads * concurrency + maxQueue) {
       this.#refuse(task);
       return false;
     }
@@ -142,7 +143,7 @@ export class Dispatcher implements LoopSource, WorkerEvents {
     if (eager) {
       this.#dealNow();
       if (task.holder === null && !task.settled && this.waiting > maxQueue) {
-        // A task that shares its worker with no other takes more than one place.
+        // Looked at only now: how many places a task takes is known when it has got one.
         this.#queue.remove(task);
         this.accepted--;
         this.#leave();
@@ -359,7 +360,7 @@ export class Dispatcher implements LoopSource, WorkerEvents {
     for (const worker of this.crew.ready) {
       const back = worker.revoke();
       // What it could begin at once keeps its place, though it may not have come to it yet.
-      const kept = back.splice(0, Math.max(0, this.#options.concurrency - worker.inFlight));
+      const kept = back.splice(0, Math.max(0, this.#options.spec.concurrency - worker.inFlight));
       for (const task of kept) this.#dealer.give(task, worker);
       if (kept.length > 0) worker.post();
       this.#requeue(back);

@@ -49,6 +49,7 @@ import {
 
 export interface WorkerSpec {
   readonly workerOptions: WorkerOptions;
+  /** Tasks that the worker begins before it has ended others. A balancer may count on more than the dispatcher does. */
   readonly concurrency: number;
   readonly maxSpinUs: number;
   readonly turnBudgetUs: number;

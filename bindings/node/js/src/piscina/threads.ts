@@ -22,6 +22,9 @@ export const kMaxTimerMs = 2 ** 31 - 1;
 /** The most tasks that a worker can have begun. */
 const kMaxConcurrency = 16_384;
 
+/** As many tasks may a balancer of the user's give to one worker, which begins them all, as Piscina's do. */
+const kBalancedConcurrency = 1_024;
+
 /** What the options leave open. */
 export interface Parts {
   readonly handlers: HandlerTable;
@@ -64,7 +67,7 @@ export function startDispatcher(options: FilledOptions, parts: Parts, listener: 
       errors: errorsOf(parts),
       spec: {
         workerOptions: workerOptions(options),
-        concurrency,
+        concurrency: parts.balancer === null ? concurrency : Math.max(concurrency, kBalancedConcurrency),
         maxSpinUs,
         turnBudgetUs,
         portable: portable !== '',
@@ -103,7 +106,7 @@ function errorsOf({ wasTold }: Parts): PoolErrors {
       if (error !== undefined) return error;
       return wasTold(threadId) ? Errors.threadTermination() : Errors.workerExited(exitCode);
     },
-    noThread: (cause) => cause,
+    noThread: (cause, end) => (end !== null && end.error === undefined ? Errors.workerExited(end.exitCode) : cause),
     refused: (code, message, handler) =>
       code === 'ERR_CENOTE_HANDLER_NOT_FOUND' && handler !== null
         ? Errors.noHandler(toPath(handler.url))
