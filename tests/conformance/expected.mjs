@@ -71,7 +71,7 @@ export async function recordList(version, hash, resultsOf) {
   return unclear;
 }
 
-/** The tests that the table in a text like DEVIATIONS.md names, as `file: name`. */
+/** The tests that the table in a text like DEVIATIONS.md names: `test` is `file: name`, `always` whether it must fail. */
 export function readDeviations(text) {
   const rows = text.split('\n').filter((line) => line.startsWith('|'));
   // Above the table's first row are its heading and the line under it.
@@ -79,7 +79,8 @@ export function readDeviations(text) {
     const cells = row.split(/(?<!\\)\|/).map((cell) => cell.trim().replaceAll('\\|', '|'));
     const test = cells[1].replace(/^`+\s?|\s?`+$/g, '');
     if (!/^[\w-]+\.test\.ts: \S/.test(test)) throw new Stop(`DEVIATIONS.md names no test in the line: ${row}`);
-    return test;
+    if (!['always', 'sometimes'].includes(cells[2])) throw new Stop(`DEVIATIONS.md does not say when in: ${row}`);
+    return { test, always: cells[2] === 'always' };
   });
 }
 

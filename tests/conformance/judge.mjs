@@ -15,12 +15,12 @@ function isMeant(failure, failures, meant) {
 /**
  * - `listed`: the tests of the file that pass with Piscina, as `{ name, only }`;
  * - `results`: what the reporter said of them; `fault`: what went wrong with the file as a whole;
- * - `deviations`: the names of this file's tests in the table.
+ * - `deviations`: this file's tests in the table, as `{ name, always }`.
  *
  * Returns the numbers `passed`, `skipped` and `deviating`, and `failures`: one line of text for each.
  */
 export function judge({ listed, results, fault, deviations, machine }) {
-  const meant = new Set(deviations);
+  const meant = new Map(deviations.map(({ name, always }) => [name, always]));
   const failed = results.filter(({ status }) => status === 'fail');
   const verdict = { passed: 0, skipped: 0, deviating: 0, failures: fault === undefined ? [] : [fault] };
   const fail = (count, text) => verdict.failures.push(...Array.from({ length: count }, () => text));
@@ -46,11 +46,11 @@ export function judge({ listed, results, fault, deviations, machine }) {
     // A test that is meant to fail may do so by ending its process before it has ended itself.
     if (meant.has(name)) verdict.deviating += absent;
     else fail(absent, `did not run to its end: ${name}`);
-    if (meant.has(name) && here.length >= wanted.length && count('pass') === here.length) {
+    if (meant.get(name) === true && here.length >= wanted.length && count('pass') === here.length) {
       fail(1, `passes, though DEVIATIONS.md says that it does not: ${name}`);
     }
   }
-  for (const name of meant) {
+  for (const name of meant.keys()) {
     if (!listed.some((test) => test.name === name)) fail(1, `is in DEVIATIONS.md, but there is no such test: ${name}`);
   }
   return verdict;

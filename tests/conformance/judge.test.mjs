@@ -73,7 +73,7 @@ describe('a file', () => {
 
 describe('a test that is meant to deviate', () => {
   const listed = [{ name: 'a > b' }, { name: 'a > c' }, { name: 'a' }];
-  const deviations = ['a > b'];
+  const deviations = [{ name: 'a > b', always: true }];
 
   it('does not fail the suite when it fails, and neither does the test around it', () => {
     const results = [ended('fail', 'a', 'b'), ended('pass', 'a', 'c'), failedInside('a')];
@@ -92,16 +92,25 @@ describe('a test that is meant to deviate', () => {
     assert.match(judge({ listed, results, deviations }).failures.join(), /passes, though .*: a > b$/);
   });
 
+  it('may pass where the table says so', () => {
+    const results = [ended('pass', 'a', 'b'), ended('pass', 'a', 'c'), ended('pass', 'a')];
+    assert.deepEqual(judge({ listed, results, deviations: [{ name: 'a > b', always: false }] }), { ...clean, passed: 3 });
+  });
+
   it('has to be one of the tests', () => {
-    assert.match(judge({ deviations: ['z'] }).failures.join(), /no such test: z$/);
+    assert.match(judge({ deviations: [{ name: 'z', always: true }] }).failures.join(), /no such test: z$/);
   });
 
   it('is named in the first column of the table', () => {
-    const head = 'Text.\n\n| test | defect | instead |\n|---|---|---|\n';
+    const head = 'Text.\n\n| test | when | defect | instead |\n|---|---|---|---|\n';
     assert.deepEqual(readDeviations(head), []);
-    const rows = '| `pool.test.ts: a > b` | x | y |\n| pool-close.test.ts: c \\| d | x | y |\n';
-    assert.deepEqual(readDeviations(head + rows), ['pool.test.ts: a > b', 'pool-close.test.ts: c | d']);
-    assert.throws(() => readDeviations(`${head}| a test of no file | x | y |\n`), /names no test/);
+    const rows = '| `pool.test.ts: a > b` | always | x | y |\n| pool-close.test.ts: c \\| d | sometimes | x | y |\n';
+    assert.deepEqual(readDeviations(head + rows), [
+      { test: 'pool.test.ts: a > b', always: true },
+      { test: 'pool-close.test.ts: c | d', always: false },
+    ]);
+    assert.throws(() => readDeviations(`${head}| a test of no file | always | x | y |\n`), /names no test/);
+    assert.throws(() => readDeviations(`${head}| a.test.ts: b | now and then | x | y |\n`), /does not say when/);
   });
 });
 

@@ -7,7 +7,7 @@
 //   --record           write the list of tests from that run
 //
 // It fails unless every test that passes with Piscina, by name, passes; the tests that Piscina skips stay skipped. What
-// DEVIATIONS.md lists may fail, and must. README.md beside this file says more.
+// DEVIATIONS.md lists may fail, or must. README.md beside this file says more.
 
 import { parseArgs } from 'node:util';
 import { main, say, seconds, Stop } from '../../scripts/lib/say.mjs';
@@ -85,7 +85,7 @@ async function check(version, against, wanted) {
   const meant = against === 'piscina' ? [] : deviations();
   const { folder, files } = layOut(against, list.hash);
   const absent = Object.keys(list.files).filter((file) => !files.includes(file));
-  const strangers = meant.filter((test) => !files.includes(test.split(': ')[0]));
+  const strangers = meant.map(({ test }) => test).filter((test) => !files.includes(test.split(': ')[0]));
   if (absent.length > 0) throw new Stop(`in the list, but not in the package: ${absent.join(', ')}`);
   if (strangers.length > 0) throw new Stop(`DEVIATIONS.md names a file that there is not: ${strangers.join(', ')}`);
   const chosen = choose(files.sort(), wanted);
@@ -93,7 +93,9 @@ async function check(version, against, wanted) {
   const total = { passed: 0, failed: 0, skipped: 0, deviating: 0 };
   const width = Math.max(...chosen.map((file) => shortName(file).length));
   await runAll(folder, chosen, (file, { results, output, ms, fault }) => {
-    const own = meant.filter((test) => test.startsWith(`${file}: `)).map((test) => test.slice(file.length + 2));
+    const own = meant
+      .filter(({ test }) => test.startsWith(`${file}: `))
+      .map(({ test, always }) => ({ name: test.slice(file.length + 2), always }));
     const verdict = judge({ listed: list.files[file] ?? [], results, fault, deviations: own, machine });
     const counts = { ...verdict, failed: verdict.failures.length };
     for (const key of Object.keys(total)) total[key] += counts[key];
