@@ -94,7 +94,10 @@ describe('a test that is meant to deviate', () => {
 
   it('may pass where the table says so', () => {
     const results = [ended('pass', 'a', 'b'), ended('pass', 'a', 'c'), ended('pass', 'a')];
-    assert.deepEqual(judge({ listed, results, deviations: [{ name: 'a > b', always: false }] }), { ...clean, passed: 3 });
+    assert.deepEqual(judge({ listed, results, deviations: [{ name: 'a > b', always: false }] }), {
+      ...clean,
+      passed: 3,
+    });
   });
 
   it('has to be one of the tests', () => {
