@@ -33,11 +33,15 @@ export function testFiles(folder) {
     .sort();
 }
 
-/** The arguments of one `node --test` run. A file that hangs fails by itself, with its name, before the suite's limit. */
-export function nodeTestArgs(files, fileLimitMs = minutes(3)) {
+/**
+ * The arguments of one `node --test` run of so many files at a time. A file that hangs fails by itself, with its name,
+ * before the suite's limit.
+ */
+function nodeTestArgs(files, fileLimitMs, atOnce) {
   // Without files Node would look for tests by itself, and take `scripts/test.mjs` for one.
   if (files.length === 0) throw new Stop('there are no *.test.mjs files to run');
-  return ['--test', '--test-reporter=spec', `--test-timeout=${fileLimitMs}`, ...files];
+  const limits = [`--test-timeout=${fileLimitMs}`, `--test-concurrency=${atOnce}`];
+  return ['--test', '--test-reporter=spec', ...limits, ...files];
 }
 
 /** `cargo test` with `args`. `prefix` is what comes before `cargo`, `toolchain` what comes right after it. */
@@ -54,11 +58,20 @@ export const cargo = (name, args, { limit, env = {}, prefix = [], toolchain = []
   };
 };
 
-/** `node --test` of every `*.test.mjs` under `folder` whose path `only` matches. */
+/** `node --test` of every `*.test.mjs` under `folder` whose path `only` matches, `atOnce` files at a time. */
 export const node = (
   name,
   folder,
-  { limit, fileLimit, env = {}, command = process.execPath, ready = () => {}, only = /./, missing },
+  {
+    limit,
+    fileLimit = minutes(3),
+    atOnce = 1,
+    env = {},
+    command = process.execPath,
+    ready = () => {},
+    only = /./,
+    missing,
+  },
 ) => ({
   name,
   command,
@@ -67,6 +80,7 @@ export const node = (
     return nodeTestArgs(
       testFiles(folder).filter((path) => only.test(path)),
       fileLimit,
+      atOnce,
     );
   },
   env: { ...noTuning, ...env },

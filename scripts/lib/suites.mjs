@@ -24,6 +24,9 @@ const loomEnv = {
 // One run for both crates: on its own each would build their common dependencies with other features.
 const models = ['-p', 'cenote-park', '-p', 'cenote', '--release', '--lib', '--test', 'loom_*'];
 
+/** Most of these tests wait, for threads or for time, so several files share the machine. */
+const behaviour = { limit: minutes(8), atOnce: 3 };
+
 /** The suites of `npm test`. */
 export const suites = [
   // Without the crate that has features to switch on, which the next suite does.
@@ -35,9 +38,9 @@ export const suites = [
   cargo('portable-futex', ['-p', 'cenote-park', '--features', 'portable-futex'], { limit: minutes(8) }),
   ...sanitizers,
   node('sanitizer-canaries', 'tests/sanitizers', { limit: minutes(4) }),
-  node('node', 'tests/node', { limit: minutes(6) }),
-  node('node-no-spin', 'tests/node', { limit: minutes(6), env: { CENOTE_MAX_SPIN_US: '0' } }),
-  node('node-portable', 'tests/node', { limit: minutes(6), env: { CENOTE_FORCE_PORTABLE: '1' } }),
+  node('node', 'tests/node', behaviour),
+  node('node-no-spin', 'tests/node', { ...behaviour, env: { CENOTE_MAX_SPIN_US: '0' } }),
+  node('node-portable', 'tests/node', { ...behaviour, env: { CENOTE_FORCE_PORTABLE: '1' } }),
   // Whether the next suite would notice.
   node('conformance', 'tests/conformance', { limit: minutes(2) }),
   // The tests that Piscina is published with, on `cenote/piscina`.
@@ -51,7 +54,7 @@ export const suites = [
   // The behaviour of the pool on the pinned newer Nodes, and one smoke test on every pinned runtime.
   node('matrix', 'tests/matrix', { ...matrix, limit: minutes(5) }),
   ...nodes.map(({ major, command }) =>
-    node(`node-${major}`, 'tests/node', { ...matrix, limit: minutes(6), command, ready: installRuntimes }),
+    node(`node-${major}`, 'tests/node', { ...matrix, ...behaviour, command, ready: installRuntimes }),
   ),
   // Two of Piscina's tests run on Node 24 only.
   ...nodes
