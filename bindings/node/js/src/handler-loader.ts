@@ -2,8 +2,9 @@
 //
 // `import()` takes CommonJS, ES modules and, where Node can, TypeScript; `require()` takes what somebody
 // taught it, such as TypeScript by a loader. The one is tried after the other only where the first
-// could not begin, so that a module is evaluated at most once, also when it throws. A handler may be an export or a promise of one. CommonJS that was
-// compiled from an ES module has its default export a level deeper; both levels are looked at.
+// could not begin, so that a module is evaluated at most once, also when it throws. A handler may be an
+// export or a promise of one. CommonJS that was compiled from an ES module has its default export a
+// level deeper; both levels are looked at.
 //
 // A file may export `setup`, which is awaited before the first of its handlers is given out, and
 // `teardown`, which is awaited by `teardown()` here. A `setup` that throws is as good as a file that
@@ -83,18 +84,21 @@ async function requireAfterImport(url: string): Promise<Exports> {
 /** What `require()` says of a file that it does not evaluate because `import()` has to. */
 const kImportIt = ['ERR_REQUIRE_ESM', 'ERR_REQUIRE_ASYNC_MODULE', 'ERR_UNKNOWN_FILE_EXTENSION'];
 
+/** Enough to see where an error comes from: every level of `require` has some frames of Node's own. */
+const kFrames = 500;
+
 async function importAfterRequire(url: string): Promise<Exports> {
   const path = fileURLToPath(url);
   if (extname(path) !== '.mjs') {
     const limit = Error.stackTraceLimit;
-    // Every level of `require` has some frames of Node's own.
-    Error.stackTraceLimit = 500;
+    Error.stackTraceLimit = kFrames;
     try {
       return required(path);
     } catch (error) {
       if (!kImportIt.some((code) => hasCode(error, code)) || isFromInside(error, path)) throw error;
     } finally {
-      Error.stackTraceLimit = limit;
+      // Unless the file itself has set another.
+      if (Error.stackTraceLimit === kFrames) Error.stackTraceLimit = limit;
     }
   }
   return (await import(url)) as Exports;
