@@ -33,14 +33,15 @@ function cenote(name, options) {
   };
 }
 
-function piscina(name, options) {
+/** Piscina's interface: Piscina's own, or ours. */
+function piscina(name, options, module = 'piscina') {
   let pool;
   return {
     name,
-    module: 'piscina',
-    peer: true,
+    module,
+    peer: module === 'piscina',
     start({ threads, filename }) {
-      const { Piscina } = require('piscina');
+      const { Piscina } = require(module);
       pool = new Piscina({ filename, minThreads: threads, maxThreads: threads, ...options });
     },
     run: (task) => pool.run(task),
@@ -104,6 +105,7 @@ function poolifier(name) {
 export const pools = [
   cenote('cenote', {}),
   cenote('cenote-spin0', { maxSpinUs: 0 }),
+  piscina('cenote-piscina', {}, 'cenote/piscina'),
   piscina('piscina', {}),
   piscina('piscina-atomics-off', { atomics: 'disabled' }),
   tinypool('tinypool'),
