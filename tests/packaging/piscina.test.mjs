@@ -23,7 +23,7 @@ const names = [
 const useIt = `
   const pool = new Piscina({ filename: FILENAME, minThreads: 1, maxThreads: 1, workerData: 'data' });
   const moved = new Uint8Array(8);
-  const results = [await pool.run({ n: 20 }), await pool.run(Piscina.move(moved), { name: 'length' }), moved.length];
+  const results = [await pool.run({ n: 20 }), await pool.run(Piscina.move(moved), { name: 'size' }), moved.length];
   const failed = await pool.run(undefined, { name: 'fail' }).catch((error) => error);
   results.push(failed.name, failed.code, failed instanceof RangeError);
   await pool.close();
@@ -37,7 +37,7 @@ describe('cenote/piscina from the packed tarballs', () => {
       'task.cjs',
       `const Piscina = require('cenote/piscina');
        module.exports = ({ n }) => ({ n: n + 1, inWorker: Piscina.isWorkerThread, data: Piscina.workerData });
-       module.exports.length = (bytes) => bytes.length;
+       module.exports.size = (bytes) => bytes.length;
        module.exports.fail = () => { throw Object.assign(new RangeError('failed'), { code: 'E_FAIL' }); };`,
     );
     app.write(
@@ -56,7 +56,7 @@ describe('cenote/piscina from the packed tarballs', () => {
       'task.mjs',
       `import { isWorkerThread, workerData } from 'cenote/piscina';
        export default async ({ n }) => ({ n: n + 1, inWorker: isWorkerThread, data: workerData });
-       export const length = (bytes) => bytes.length;
+       export const size = (bytes) => bytes.length;
        export const fail = () => { throw Object.assign(new RangeError('failed'), { code: 'E_FAIL' }); };`,
     );
     app.write(
