@@ -196,12 +196,12 @@ export class Dispatcher implements LoopSource, WorkerEvents {
       this.#queue.remove(task);
     } else {
       // Unless it has been claimed, it comes back with the others and is left out.
-      const back = holder.revoke(task.fixed);
-      const running = holder.isRunning(task);
-      this.#requeue(back.filter((other) => other !== task));
-      // Where it could not be taken back, the worker skips it.
+      const back = holder.revoke(task);
+      // Where it could not be taken back the worker skips it, if it has not come to it when it is asked.
       task.asked = outcome;
       holder.ask(task, ask);
+      const running = holder.isRunning(task);
+      this.#requeue(back.filter((other) => other !== task));
       if (running && abortGraceMs > 0) {
         // It stays accepted until its worker has ended it, one way or the other.
         clearTimeout(task.timer);
@@ -269,7 +269,7 @@ export class Dispatcher implements LoopSource, WorkerEvents {
     const { queueMs, runMs } = task.limits!;
     const { holder } = task;
     if (holder !== null) {
-      this.#requeue(holder.revoke(task.fixed));
+      this.#requeue(holder.revoke(task));
       if (task.holder !== null && holder.startedAt(task) >= 0) {
         // It began in this moment.
         this.#lookAgainIn(task, runMs);
@@ -322,7 +322,9 @@ export class Dispatcher implements LoopSource, WorkerEvents {
   }
 
   /** Puts tasks that were posted, and not begun, back in front. */
-  #requeue(tasks: Task[]): void {
+  #requeue(back: Task[]): void {
+    // One that settled stayed with its worker only because it could not be taken back alone.
+    const tasks = back.filter((task) => !task.settled);
     if (tasks.length === 0) return;
     for (const task of tasks) {
       task.holder = null;
@@ -478,6 +480,8 @@ export class Dispatcher implements LoopSource, WorkerEvents {
       else if (this.#settle(task, 'lost')) task.reject(this.#errors.lost(end, false));
     }
     this.#requeue(again);
+    // Given to it while the pool was destroyed.
+    if (this.state === 'closed') this.#drainQueue('cancelled', () => this.#errors.destroyed());
     const begun = held.started.length;
     const gaveUp = this.crew.remove(worker, { expected, begun, waiting: held.unclaimed.length });
     if (!expected) {

@@ -8,6 +8,7 @@
 //
 // The clock is read once a task: its end is the start of the next.
 
+import { Writable } from 'node:stream';
 import { receiveMessageOnPort, type MessagePort } from 'node:worker_threads';
 import { BatchGuard } from './batch-guard.js';
 import { describe } from './errors.js';
@@ -57,6 +58,7 @@ class LoadFailure {
 
 /** This thread's output. What it holds back is on its way to the owner's thread, which answers each chunk. */
 const outputs = [process.stdout, process.stderr] as const;
+const write = Writable.prototype.write as (this: Writable, text: string, encoding: 'utf8', done: () => void) => boolean;
 
 export class Runner implements LoopSource, TaskHost {
   readonly maxSpinUs: number;
@@ -84,6 +86,8 @@ export class Runner implements LoopSource, TaskHost {
   readonly #batches: TaskBatch[] = [];
   #cursor = kTaskBatchHeader;
   #results: ResultBatch = [];
+  /** What adds the results of tasks whose output is not with the owner yet. */
+  readonly #held = new Set<() => void>();
   #running = 0;
   /** The clock when it was last read, when results were last posted, and when the turn is over. */
   #now = 0;
@@ -132,7 +136,10 @@ export class Runner implements LoopSource, TaskHost {
       thisLoop.attach(this);
       thisLoop.hold();
     }
-    process.on('exit', () => this.#flush());
+    process.on('exit', () => {
+      for (const answer of this.#held) answer();
+      this.#flush();
+    });
     this.#sendReady(loaded instanceof LoadFailure ? loaded : null);
     // What came before this line moved no epoch that this loop would notice.
     thisLoop.again();
@@ -244,13 +251,15 @@ export class Runner implements LoopSource, TaskHost {
       const handler = this.#handlers[batch[at + 1] as number];
       // The end of the loading comes back here. Until then the task is not begun: should the worker
       // die of the loading, or another be free sooner, it is not lost.
-      if (handler instanceof Promise) break;
-      this.#cursor = at + 3;
+      if (handler instanceof Promise && this.#isWanted(batch, at)) break;
       let slot = batch[at] as number;
       if (slot < 0) {
+        // The end of their output comes back here as well.
+        if (this.#held.size > 0) break;
         slot = ~slot;
         this.#flush();
       }
+      this.#cursor = at + 3;
       // Before the claim, so that an owner who sees the claim sees this. If the claim fails the slot
       // may be another task's by now, but one that is not claimed.
       this.#timings[slot * kTimings + kTimingStart] = this.#now + this.#clockShift;
@@ -286,6 +295,12 @@ export class Runner implements LoopSource, TaskHost {
     return fresh;
   }
 
+  /** Whether an entry is neither revoked nor asked to end: what is not wanted waits for no handler. */
+  #isWanted(batch: TaskBatch, at: number): boolean {
+    const slot = batch[at] as number;
+    return Atomics.load(this.#words, kClaim) >>> 16 === batch[0] && this.askOf(slot < 0 ? ~slot : slot) === kAskNothing;
+  }
+
   /** Claims the next task, unless it was posted in a generation that has been revoked. */
   #claim(generation: number): boolean {
     const words = this.#words;
@@ -297,17 +312,18 @@ export class Runner implements LoopSource, TaskHost {
     }
   }
 
-  #begin(slot: number, handler: Handler | LoadFailure | undefined, payload: unknown): void {
+  #begin(slot: number, handler: Handler | LoadFailure | Promise<void> | undefined, payload: unknown): void {
     this.#timings[slot * kTimings + kTimingWake] = this.#wakeMs;
     this.#wakeMs = 0;
-    if (typeof handler !== 'function') {
-      this.#refuse(slot, handler?.error);
+    const startedAt = this.#now;
+    if (this.askOf(slot) !== kAskNothing) {
+      // Its caller has been told. It could not be taken back, but it need not run. The owner asks
+      // before it looks at the claim, and here it is the other way round: one of the two sees the other.
+      this.#finish(slot, kReturned, undefined, startedAt);
       return;
     }
-    const startedAt = this.#now;
-    if (this.#asks[slot] !== kAskNothing) {
-      // Its caller has been told. It could not be taken back, but it need not run.
-      this.#finish(slot, kReturned, undefined, startedAt);
+    if (typeof handler !== 'function') {
+      this.#refuse(slot, handler instanceof LoadFailure ? handler.error : undefined);
       return;
     }
     const context = this.#bare ? null : new WorkerTaskContext(this, slot);
@@ -360,14 +376,22 @@ export class Runner implements LoopSource, TaskHost {
 
   #finish(slot: number, code: number, value: unknown, startedAt: number): void {
     this.#timings[slot * kTimings + kTimingRun] = this.#now - startedAt;
-    if (outputs[0].writableLength + outputs[1].writableLength > 0) {
-      afterOutput(() => {
-        this.#answer(slot, code, value);
-        this.#flushSoon();
-      });
-    } else {
-      this.#answer(slot, code, value);
-    }
+    if (outputs[0].writableLength + outputs[1].writableLength > 0) this.#answerAfterOutput(slot, code, value);
+    else this.#answer(slot, code, value);
+  }
+
+  #answerAfterOutput(slot: number, code: number, value: unknown): void {
+    const answer = (): void => {
+      // Unless the end of the thread did it.
+      if (this.#held.delete(answer)) this.#answer(slot, code, value);
+    };
+    this.#held.add(answer);
+    afterOutput(() => {
+      answer();
+      this.#now = performance.now();
+      this.#pump();
+      this.#flushSoon();
+    });
   }
 
   #answer(slot: number, code: number, value: unknown): void {
@@ -533,16 +557,20 @@ export class Runner implements LoopSource, TaskHost {
   }
 }
 
-/** Calls back when everything that was written by now is with the owner. */
+/**
+ * Calls back when everything that was written by now is with the owner. What handlers do to the
+ * streams must not keep it from that: one that was ended, destroyed or corked is not waited for, and
+ * a `write` of the handler's own is not called.
+ */
 function afterOutput(done: () => void): void {
   let left = 1;
   const one = (): void => {
     if (--left === 0) done();
   };
   for (const output of outputs) {
-    if (output.writableLength === 0) continue;
+    if (output.writableLength === 0 || !output.writable || output.writableCorked > 0) continue;
     left++;
-    output.write('', one);
+    write.call(output, '', 'utf8', one);
   }
   one();
 }

@@ -11,7 +11,8 @@ export type Outcome = 'completed' | 'failed' | 'aborted' | 'expired' | 'lost' | 
 
 /** Where a posted task is. */
 export interface TaskHolder {
-  revoke(evenFixed: boolean): Task[];
+  /** Takes back what it has not begun; nothing if that cannot all be dealt again, but for the unwanted task. */
+  revoke(unwanted: Task | null): Task[];
   /** Receives the results that it has posted by now. */
   catchUp(): void;
   /** When the worker claimed the task, in ms on this thread's clock; -1 if it has not. */

@@ -106,6 +106,7 @@ export class WorkerHandle implements TaskHolder {
   readonly #knownHandlers = new Set<number>();
   #address: LoopAddress | null = null;
   #pending: Task[] = [];
+  #posting = false;
   #seenResults = 0;
   #generation = 0;
   /** The order that the next posted task gets. */
@@ -245,11 +246,18 @@ export class WorkerHandle implements TaskHolder {
   post(): void {
     const tasks = this.#pending;
     this.#pending = [];
+    // What runs getters of payloads may come back here.
+    const wasPosting = this.#posting;
+    this.#posting = true;
     // Of an idle worker: from it the worker tells how long its wake took.
     let postedAt = tasks.length === this.inFlight ? performance.now() : 0;
     guard.reset();
     let together: Task[] = [];
     for (const task of tasks) {
+      if (task.settled) {
+        this.#remove(task);
+        continue;
+      }
       if (task.transferList === null && (tasks.length === 1 || guard.admits(task.payload))) {
         together.push(task);
         continue;
@@ -264,6 +272,7 @@ export class WorkerHandle implements TaskHolder {
       guard.reset();
     }
     if (together.length > 0) this.#postTogether(together, postedAt);
+    this.#posting = wasPosting;
     if (this.#address !== null) wake(this.#address);
   }
 
@@ -305,6 +314,8 @@ export class WorkerHandle implements TaskHolder {
     // A worker is never given more tasks than it has slots, so there is always one left.
     const slot = this.#freeSlots.pop()!;
     task.slot = slot;
+    // Until it is posted: not claimed.
+    task.order = this.#nextOrder;
     this.#slots[slot] = task;
     this.#timings[slot * kTimings + kTimingRun] = kStillRunning;
     batch.push(task.mayEndWorker ? ~slot : slot, handler.index, task.payload);
@@ -463,17 +474,18 @@ export class WorkerHandle implements TaskHolder {
   /**
    * Takes back every task that the worker has not claimed, in order. A worker that was revoked
    * from gets no prefetch until it shows a result, so that entries of old generations stay few.
-   * If one of them is fixed none is taken, because it cannot be dealt again, unless `evenFixed`
-   * says that it need not be.
+   * If one of them is fixed none is taken, because it cannot be dealt again; `unwanted` need not be.
    */
-  revoke(evenFixed = false): Task[] {
+  revoke(unwanted: Task | null = null): Task[] {
     const words = this.#words;
+    // The message that is being written has its generation already.
+    if (this.#posting) return [];
     for (;;) {
       const word = Atomics.load(words, kClaim);
       const claimed = word & kOrderMask;
       if (((this.#nextOrder - claimed) & kOrderMask) === 0) return [];
       const tasks = this.#held(claimed).unclaimed;
-      if (!evenFixed && this.#fixed > 0 && tasks.some((task) => task.fixed)) return [];
+      if (this.#fixed > 0 && tasks.some((task) => task.fixed && task !== unwanted && !task.settled)) return [];
       const generation = ((word >>> 16) + 1) & 0xffff;
       if (Atomics.compareExchange(words, kClaim, word, (generation << 16) | claimed) !== word) continue;
       this.#generation = generation;

@@ -1,0 +1,77 @@
+// Results wait for what their tasks printed. Whatever handlers do to the streams, they do not wait for ever, and what
+// ends the worker meanwhile does not take them along.
+
+import assert from 'node:assert/strict';
+import { behaviour, fixture, runProgram } from './support/behaviour.mjs';
+
+// The portable waiter says by a warning on stderr that it is in use.
+const env = { STREAMS: fixture('races/streams.cjs'), NODE_NO_WARNINGS: '1' };
+
+/** Runs `body` with a `pool` of one thread, and ends the process. */
+const program = (body, options = '') =>
+  runProgram(
+    `import { Pool } from 'cenote';
+    const pool = new Pool({ filename: process.env.STREAMS, maxThreads: 1, ${options} });
+    const lost = [];
+    pool.on('workerLost', (error, code) => lost.push(error?.message ?? code));
+    const run = (name, task = name) => pool.run(task, { name });
+    const first = await run('threadId');
+    ${body}
+    console.log(JSON.stringify(said));
+    process.exit(0);`,
+    { env },
+  );
+
+for (const [name, answer, printed] of [
+  ['capture', 'captured', ['capture']],
+  ['replace', 'replaced', []],
+  ['end', 'ended', []],
+  ['destroy', 'destroyed', []],
+  ['cork', 'corked', []],
+]) {
+  behaviour(`a handler may ${name} the stream that it prints to: its result and the next arrive`, async () => {
+    const { code, stdout, stderr } = await program(
+      `const said = [await run('${name}'), (await run('threadId')) === first, lost];`,
+    );
+    assert.deepEqual([code, stderr], [0, '']);
+    const lines = stdout.trim().split('\n');
+    assert.deepEqual(JSON.parse(lines.pop()), [answer, true, []]);
+    // Of a stream that was ended, destroyed or corked there may be more or less.
+    for (const line of printed) assert.ok(lines.includes(line), stdout);
+  });
+}
+
+behaviour('what a handler keeps for itself has nothing in it that it did not print', async () => {
+  const { code, stdout, stderr } = await program(
+    `await run('capture');
+    await run('print', 'kept');
+    const said = await run('restore');`,
+  );
+  assert.deepEqual([code, stderr], [0, '']);
+  assert.deepEqual(JSON.parse(stdout.trim().split('\n').pop()), ['kept\n']);
+});
+
+for (const name of ['printAndExit', 'printAndThrow']) {
+  behaviour(`a task that printed and ended is not lost with its worker: ${name}`, async () => {
+    const { code, stdout } = await program(`const said = await run('${name}').catch((error) => error.code);`);
+    assert.equal(code, 0);
+    assert.ok(stdout.includes('"printed"'), stdout);
+  });
+}
+
+behaviour('a task that printed and ended is not lost to the time limit of another', async () => {
+  // The other is posted behind the first, which blocks its thread, and never lets the loop turn.
+  const { code, stdout, stderr } = await program(
+    `const words = new Int32Array(new SharedArrayBuffer(16));
+    const printing = pool.run({ words, label: 'first' }, { name: 'printWhenLet' }).catch((error) => error.code);
+    while (Atomics.load(words, 0) === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+    const spinning = pool.run({ words }, { name: 'spin', timeout: 300 }).catch((error) => error.code);
+    await new Promise((resolve) => setImmediate(resolve));
+    Atomics.store(words, 1, 1);
+    Atomics.notify(words, 1);
+    const said = [await printing, await spinning];`,
+    'concurrentTasksPerWorker: 2',
+  );
+  assert.deepEqual([code, stderr], [0, '']);
+  assert.deepEqual(JSON.parse(stdout.trim().split('\n').pop()), ['printed', 'ERR_CENOTE_TIMEOUT']);
+});
