@@ -499,8 +499,8 @@ export class Dispatcher implements LoopSource, WorkerEvents {
     if (this.state !== 'open') return rejected(this.#errors.closed());
     thisLoop.hold();
     const ready = new Promise<void>((resolve, reject) => this.#whenReady.push({ resolve, reject }));
-    this.#ensureThreads();
     this.#answerReady();
+    if (this.#whenReady.length > 0) this.#ensureThreads();
     return ready.finally(() => thisLoop.release());
   }
 

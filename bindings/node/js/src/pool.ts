@@ -187,8 +187,9 @@ export class Pool<Payload = unknown, Result = unknown> extends EventEmitter<Pool
    * Rejects with what either of them threw; with a `CenoteError` if the file has no such handler, if
    * no thread could be started, or if the pool is closed. It need not be called: tasks wait for what they need.
    */
-  ready(): Promise<void> {
-    return this.#dispatcher.ready();
+  async ready(): Promise<void> {
+    // A pool that is waited for is in use: `this` lives on in here, so that it is not collected.
+    await this.#dispatcher.ready();
   }
 
   /**

@@ -107,6 +107,7 @@ export class WorkerHandle implements TaskHolder {
   #address: LoopAddress | null = null;
   #pending: Task[] = [];
   #posting = false;
+  #givenUp = false;
   #seenResults = 0;
   #generation = 0;
   /** The order that the next posted task gets. */
@@ -359,7 +360,11 @@ export class WorkerHandle implements TaskHolder {
 
   /** Ends a thread that does not come to be ready. It counts as one that ended by itself, of `error`. */
   giveUp(error: unknown): void {
+    // A timer comes before what the worker has posted.
+    this.catchUp();
+    this.#events.onPortDrained();
     if (this.state !== 'booting') return;
+    this.#givenUp = true;
     this.error = error;
     void this.worker.terminate();
   }
@@ -403,6 +408,8 @@ export class WorkerHandle implements TaskHolder {
     }
     switch (message.type) {
       case 'ready':
+        // Too late: it is being terminated, and what it begins would be lost.
+        if (this.#givenUp) return;
         this.#address = message.address;
         this.loadFailure = message.failure;
         if (this.state === 'booting') {
