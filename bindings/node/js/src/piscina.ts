@@ -10,6 +10,7 @@
 import { EventEmitterAsyncResource } from 'node:events';
 import type { MessagePort, Worker } from 'node:worker_threads';
 import { move, transferableSymbol, valueSymbol, type Movable } from './move.js';
+import type * as moving from './move.js';
 import { histogramOf, type PiscinaHistogram } from './piscina/histogram.js';
 import type * as histogram from './piscina/histogram.js';
 import { checkOptions, withNullPrototype } from './piscina/options.js';
@@ -138,55 +139,44 @@ class Piscina<T = any, R = any> extends EventEmitterAsyncResource {
   get needsDrain(): boolean {
     return this.#pool.needsDrain;
   }
+}
 
-  /** Whether this code runs in a worker of a pool. */
-  static get isWorkerThread(): boolean {
-    return isWorkerThread();
-  }
-
-  /** The pool's `workerData`, in one of its workers. */
-  static get workerData(): any {
-    return workerDataOf();
-  }
-
-  static get version(): string {
-    return kVersion;
-  }
-
-  static get Piscina(): typeof Piscina {
-    return Piscina;
-  }
-
-  static get FixedQueue(): typeof FixedQueue {
-    return FixedQueue;
-  }
-
-  static get ArrayTaskQueue(): typeof ArrayTaskQueue {
-    return ArrayTaskQueue;
-  }
-
-  /** Marks a task or a result so that it is transferred instead of cloned. */
-  static move(value: Piscina.Moved): Piscina.Moved {
-    return move(value);
-  }
-
-  static get transferableSymbol(): typeof transferableSymbol {
-    return transferableSymbol;
-  }
-
-  static get valueSymbol(): typeof valueSymbol {
-    return valueSymbol;
-  }
-
-  static get queueOptionsSymbol(): typeof queueOptionsSymbol {
-    return queueOptionsSymbol;
-  }
+// Declared below, in the namespace, and made here: as static members of the class they would be part of its type, but
+// no exports of the module to TypeScript, and `import * as` would not see them.
+const kStatics = {
+  isWorkerThread: { get: isWorkerThread },
+  workerData: { get: workerDataOf },
+  version: { get: () => kVersion },
+  Piscina: { get: () => Piscina },
+  FixedQueue: { get: () => FixedQueue },
+  ArrayTaskQueue: { get: () => ArrayTaskQueue },
+  move: { value: move, writable: true },
+  transferableSymbol: { get: () => transferableSymbol },
+  valueSymbol: { get: () => valueSymbol },
+  queueOptionsSymbol: { get: () => queueOptionsSymbol },
+};
+for (const [name, property] of Object.entries(kStatics)) {
+  Object.defineProperty(Piscina, name, { ...property, configurable: true });
 }
 
 type PiscinaClass<T, R> = Piscina<T, R>;
+type PiscinaConstructor = typeof Piscina;
 
-// Types only: it makes no object.
+// Declarations only: it makes no object.
 declare namespace Piscina {
+  /** Whether this code runs in a worker of a pool. */
+  const isWorkerThread: boolean;
+  /** The pool's `workerData`, in one of its workers. */
+  const workerData: any;
+  const version: string;
+  const Piscina: PiscinaConstructor;
+  const FixedQueue: typeof queues.FixedQueue;
+  const ArrayTaskQueue: typeof queues.ArrayTaskQueue;
+  /** Marks a task or a result so that it is transferred instead of cloned. */
+  function move(value: Moved): Moved;
+  const transferableSymbol: typeof moving.transferableSymbol;
+  const valueSymbol: typeof moving.valueSymbol;
+  const queueOptionsSymbol: typeof queues.queueOptionsSymbol;
   /** What `move` takes, and returns marked. */
   type Moved = Movable | types.TransferListItem | ArrayBufferView | ArrayBuffer | MessagePort;
   type Piscina<T = any, R = any> = PiscinaClass<T, R>;
