@@ -70,8 +70,7 @@ export const tools = {
   },
 };
 
-// The targets in `tests/` of a crate; not the test of the examples, which needs them built, nor the models, nor what is
-// compiled with a feature only.
+// The targets in `tests/` of a crate; not the models, nor what is compiled with a feature only.
 const integration = (crate) => {
   const folder = inRoot('crates', crate, 'tests');
   return readdirSync(folder, { withFileTypes: true })
@@ -79,7 +78,7 @@ const integration = (crate) => {
     .filter((file) => existsSync(join(folder, file)))
     .filter((file) => !/^#!\[cfg\(.*\bfeature\b/m.test(readFileSync(join(folder, file), 'utf8')))
     .map((file) => file.replace(/([\\/]main)?\.rs$/, ''))
-    .filter((name) => name !== 'examples' && !name.startsWith('loom_'))
+    .filter((name) => !name.startsWith('loom_'))
     .sort();
 };
 

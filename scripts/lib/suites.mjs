@@ -29,7 +29,8 @@ const behaviour = { limit: minutes(8), atOnce: 3 };
 
 /** The suites of `npm test`. */
 export const suites = [
-  // Without the crate that has features to switch on, which the next suite does.
+  // Without the crate that has features to switch on, which the next suite does. Only here are the Rust examples, which
+  // build SQLite and a web framework.
   cargo('cargo', ['--workspace', '--exclude', 'cenote'], { limit: minutes(10) }),
   // The park crate's one feature exchanges the futex, which has a suite of its own.
   cargo('cargo-features', ['-p', 'cenote', '--all-features'], { limit: minutes(10) }),

@@ -5,7 +5,7 @@
 //! waiting for it in vain, and finds out when it is back.
 //!
 //! ```sh
-//! cargo run --example bulkheads_breaker
+//! cargo run -p cenote-examples --bin bulkheads_breaker
 //! ```
 
 use std::sync::{Arc, RwLock};

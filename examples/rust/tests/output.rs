@@ -1,10 +1,6 @@
-//! Every program in `examples/` runs to its end and says what it is there to show.
-//!
-//! `cargo test` builds the examples before it runs this. Where only this test is selected (`--test examples`), build them
-//! first with `cargo build -p cenote --examples`.
+//! Every program in `src/bin` runs to its end and says what it is there to show.
 
 use std::io::Read;
-use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::thread;
@@ -13,28 +9,9 @@ use std::time::Duration;
 /// Far beyond what any of them takes: a limit for one that hangs.
 const LIMIT: Duration = Duration::from_secs(120);
 
-fn path_of(example: &str) -> PathBuf {
-    // This test is in `<target>/<profile>/deps`, the examples in `<target>/<profile>/examples`.
-    let own = std::env::current_exe().expect("the test has a path");
-    let profile = own
-        .ancestors()
-        .nth(2)
-        .expect("the test is in a folder of the build's");
-    let binary = format!("{example}{}", std::env::consts::EXE_SUFFIX);
-    let path = profile.join("examples").join(binary);
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("examples/{example}.rs"));
-    let built = |path: &Path| path.metadata().and_then(|file| file.modified()).ok();
-    assert!(
-        built(&path) >= built(&source),
-        "{} is not there or is older than its source: cargo build -p cenote --examples",
-        path.display()
-    );
-    path
-}
-
-/// Runs an example, and returns what it printed.
+/// Runs an example, given by its path, and returns what it printed.
 fn run(example: &str, arguments: &[&str]) -> String {
-    let mut child = Command::new(path_of(example))
+    let mut child = Command::new(example)
         .args(arguments)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -77,7 +54,7 @@ fn assert_lines(text: &str, lines: &[&str]) {
 #[test]
 fn offload_axum_answers_with_what_the_pool_computed() {
     assert_lines(
-        &run("offload_axum", &[]),
+        &run(env!("CARGO_BIN_EXE_offload_axum"), &[]),
         &[
             "4 primes up to 10",
             "168 primes up to 1000",
@@ -89,7 +66,7 @@ fn offload_axum_answers_with_what_the_pool_computed() {
 
 #[test]
 fn sqlite_per_worker_opens_one_connection_for_each_of_its_workers() {
-    let text = run("sqlite_per_worker", &[]);
+    let text = run(env!("CARGO_BIN_EXE_sqlite_per_worker"), &[]);
     let opened = |worker: usize| format!("db-{worker} opens its connection");
     for worker in 0..4 {
         let count = text.lines().filter(|line| *line == opened(worker)).count();
@@ -103,7 +80,7 @@ fn sqlite_per_worker_opens_one_connection_for_each_of_its_workers() {
 
 #[test]
 fn graceful_ctrl_c_finishes_what_was_accepted() {
-    let text = run("graceful_ctrl_c", &["self"]);
+    let text = run(env!("CARGO_BIN_EXE_graceful_ctrl_c"), &["self"]);
     let last = text.lines().last().unwrap_or_default();
     let (tasks, report) = last.split_once("; ").unwrap_or_default();
     assert_eq!(report, "nothing was left", "in:\n{text}");
@@ -117,7 +94,7 @@ fn graceful_ctrl_c_finishes_what_was_accepted() {
 
 #[test]
 fn bulkheads_breaker_serves_on_through_an_outage_and_recovers() {
-    let text = run("bulkheads_breaker", &[]);
+    let text = run(env!("CARGO_BIN_EXE_bulkheads_breaker"), &[]);
     assert_lines(
         &text,
         &[
@@ -136,7 +113,7 @@ fn bulkheads_breaker_serves_on_through_an_outage_and_recovers() {
 
 #[test]
 fn http_reuseport_serves_every_request_on_its_own_workers() {
-    let text = run("http_reuseport", &[]);
+    let text = run(env!("CARGO_BIN_EXE_http_reuseport"), &[]);
     assert_lines(&text, &["closed: nothing was left"]);
     let served: Vec<usize> = text
         .split("\"http-")

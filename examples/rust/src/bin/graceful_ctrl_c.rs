@@ -3,8 +3,8 @@
 //! A second Ctrl-C ends it at once: what is queued is cancelled, and what runs is asked to stop.
 //!
 //! ```sh
-//! cargo run --example graceful_ctrl_c           # until Ctrl-C
-//! cargo run --example graceful_ctrl_c -- self   # sends itself one in the second batch (Unix)
+//! cargo run -p cenote-examples --bin graceful_ctrl_c           # until Ctrl-C
+//! cargo run -p cenote-examples --bin graceful_ctrl_c -- self   # sends itself one in the second batch (Unix)
 //! ```
 
 use std::sync::Arc;

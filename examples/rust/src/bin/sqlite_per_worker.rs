@@ -4,7 +4,7 @@
 //! a prepared statement stays prepared. Callers may be async or blocking; SQLite's calls block only workers.
 //!
 //! ```sh
-//! cargo run --example sqlite_per_worker
+//! cargo run -p cenote-examples --bin sqlite_per_worker
 //! ```
 
 use std::time::Duration;

@@ -4,7 +4,7 @@
 //! The same workers still run the pool's tasks; a handler that has to compute for long gives that to another pool.
 //!
 //! ```sh
-//! cargo run --example http_reuseport   # serves, sends itself 64 requests, and ends
+//! cargo run -p cenote-examples --bin http_reuseport   # serves, sends itself 64 requests, and ends
 //! ```
 
 use std::io::{Read, Write};
