@@ -27,6 +27,6 @@ test(
     assert.equal(error, null, `${error?.signal ?? error?.code}: ${stderr}`);
     const total = JSON.parse(stdout);
     t.diagnostic(stdout.trim());
-    for (const outcome of ['values', 'errors', 'aborted', 'refused']) assert.ok(total[outcome] > 0, outcome);
+    assert.ok(total.values > 0 && total.errors > 0 && total.aborted > 0);
   },
 );

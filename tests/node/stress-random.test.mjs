@@ -27,6 +27,6 @@ test(
     assert.equal(error, null, `${error?.signal ?? error?.code}: ${stderr}`);
     const total = JSON.parse(stdout);
     t.diagnostic(stdout.trim());
-    for (const outcome of ['completed', 'failed', 'aborted', 'expired']) assert.ok(total[outcome] > 0, outcome);
+    assert.ok(total.completed > 0 && total.failed > 0 && total.aborted + total.expired > 0);
   },
 );
