@@ -2,6 +2,9 @@
 // ends the worker meanwhile does not take them along.
 
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
 import { behaviour, fixture, runProgram } from './support/behaviour.mjs';
 
 // The portable waiter says by a warning on stderr that it is in use.
@@ -74,4 +77,24 @@ behaviour('a task that printed and ended is not lost to the time limit of anothe
   );
   assert.deepEqual([code, stderr], [0, '']);
   assert.deepEqual(JSON.parse(stdout.trim().split('\n').pop()), ['printed', 'ERR_CENOTE_TIMEOUT']);
+});
+
+behaviour('results arrive though nobody takes the output any more', async () => {
+  // Far more than the streams on the way hold back.
+  const source = `import { Pool } from 'cenote';
+    process.stdout.on('error', () => {});
+    const pool = new Pool({ filename: process.env.PRINTS, maxThreads: 1 });
+    const codes = [];
+    for (let i = 0; i < 10; i++) codes.push(await pool.run({ label: 'a', lines: 1000, length: 100 }).catch(({ code }) => code));
+    await pool.close();
+    process.exitCode = codes.every((answer) => answer === 1000) ? 7 : 8;`;
+  const child = spawn(process.execPath, ['--input-type=module', '--eval', source], {
+    cwd: fileURLToPath(new URL('../..', import.meta.url)),
+    env: { ...process.env, ...env, NODE_TEST_CONTEXT: undefined, PRINTS: fixture('features/prints.cjs') },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  child.stdout.once('data', () => child.stdout.destroy());
+  const timer = setTimeout(() => child.kill('SIGKILL'), 25_000);
+  assert.deepEqual(await once(child, 'exit'), [7, null]);
+  clearTimeout(timer);
 });

@@ -4,7 +4,7 @@
 // at most `concurrency` are begun and unsettled; after `turnBudget` of tasks in a row, synchronous
 // or not, the loop gets a turn (P1); results are posted in batches, and while tasks run none waits for
 // longer than kFlushMs and the task that then runs; a result that cannot be cloned fails alone; what
-// a task wrote to stdout and stderr is with the owner before its result is.
+// a task wrote to stdout and stderr is with the owner before its result is, if that takes it at all.
 //
 // The clock is read once a task: its end is the start of the next.
 
@@ -48,6 +48,9 @@ import {
 /** The longest that a result waits for others while tasks run, in ms. */
 const kFlushMs = 0.05;
 
+/** An owner that takes no output for so long, in ms, has nobody to give it to: results go without it. */
+const kOutputMs = 3_000;
+
 /** The handler threw; {@link toWire} says how the value crosses. */
 const kThrew = -1;
 
@@ -88,6 +91,7 @@ export class Runner implements LoopSource, TaskHost {
   #results: ResultBatch = [];
   /** What adds the results of tasks whose output is not with the owner yet. */
   readonly #held = new Set<() => void>();
+  #outputStalled = false;
   #running = 0;
   /** The clock when it was last read, when results were last posted, and when the turn is over. */
   #now = 0;
@@ -381,17 +385,26 @@ export class Runner implements LoopSource, TaskHost {
   }
 
   #answerAfterOutput(slot: number, code: number, value: unknown): void {
+    if (this.#outputStalled) {
+      this.#answer(slot, code, value);
+      return;
+    }
     const answer = (): void => {
-      // Unless the end of the thread did it.
-      if (this.#held.delete(answer)) this.#answer(slot, code, value);
+      if (!this.#held.delete(answer)) return;
+      clearTimeout(timer);
+      this.#answer(slot, code, value);
     };
-    this.#held.add(answer);
-    afterOutput(() => {
+    const answerNow = (stalled: boolean): void => {
+      this.#outputStalled = stalled;
       answer();
       this.#now = performance.now();
       this.#pump();
       this.#flushSoon();
-    });
+    };
+    const timer = setTimeout(answerNow, kOutputMs, true);
+    timer.unref();
+    this.#held.add(answer);
+    afterOutput(() => answerNow(false));
   }
 
   #answer(slot: number, code: number, value: unknown): void {
