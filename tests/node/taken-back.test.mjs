@@ -100,6 +100,44 @@ behaviour('a payload whose getter aborts tasks: they do not run, and the others 
   assert.deepEqual([pool.stats().tasks.aborted, pool.stats().workers[0].tasks.inFlight], [1, 0]);
 });
 
+behaviour('a payload whose getter aborts its own task: it does not run', async (t) => {
+  const { pool, release, done } = await blockedPool(t);
+  const words = sharedWords();
+  const runs = [0, 1, 2, 3].map((at) => {
+    const controller = new AbortController();
+    const task = { words, at, value: 1 };
+    if (at % 2 === 0) Object.defineProperty(task, 'abort', { enumerable: true, get: () => void controller.abort() });
+    // A task with a signal gets a worker of its own: the getter has it aborted while it is posted.
+    return pool.run(task, { name: 'write', signal: controller.signal }).then(
+      () => 'done',
+      ({ code }) => code,
+    );
+  });
+  await turn();
+  release();
+  await done;
+  assert.deepEqual(await Promise.all(runs), ['ABORT_ERR', 'done', 'ABORT_ERR', 'done']);
+  await pool.run({ words, at: 4, value: 1 }, { name: 'write' });
+  assert.deepEqual([...words].slice(0, 5), [0, 1, 0, 1, 1]);
+  assert.equal(pool.stats().workers[0].tasks.inFlight, 0);
+});
+
+behaviour('a payload whose getter ends a worker keeps no task from the others', async (t) => {
+  const pool = poolFor(t, { minThreads: 3, maxThreads: 3 });
+  await pool.ready();
+  const controller = new AbortController();
+  const blocking = blocker(pool, { signal: controller.signal });
+  await blocking.started;
+  const ending = {
+    get end() {
+      controller.abort();
+      return 1;
+    },
+  };
+  assert.deepEqual(await Promise.all([ending, 2].map((task) => pool.run(task, { name: 'echo' }))), [{ end: 1 }, 2]);
+  await assert.rejects(blocking.done, { code: 'ABORT_ERR' });
+});
+
 behaviour('a payload whose getter destroys the pool: every task settles', async (t) => {
   const pool = poolFor(t, { minThreads: 1, maxThreads: 1, concurrentTasksPerWorker: 8 });
   await pool.ready();

@@ -81,7 +81,14 @@ export class Dealer {
 
   /** Posts what workers were given, with one wake for each. */
   post(): void {
-    for (const worker of this.#ready) if (worker.hasPending) worker.post();
+    const ready = this.#ready;
+    for (let i = 0; i < ready.length; i++) {
+      const worker = ready[i]!;
+      if (!worker.hasPending) continue;
+      worker.post();
+      // A getter of a payload may have ended another.
+      if (ready[i] !== worker) i = -1;
+    }
   }
 
   /** Gives a task to a worker, which is not asked whether it has room. */

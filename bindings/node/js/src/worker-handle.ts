@@ -32,6 +32,7 @@ import type { Task, TaskHolder } from './task.js';
 import { fromWire } from './thrown.js';
 import {
   createChannelMemory,
+  kAskAborted,
   kAskNothing,
   kAsks,
   kBackgroundActive,
@@ -141,6 +142,7 @@ export class WorkerHandle implements TaskHolder {
   failed = 0;
   /** Fires when it takes too long to be ready. */
   bootTimer: NodeJS.Timeout | undefined = undefined;
+  #ended = false;
   #progressClaimed = -1;
   #progressAt = 0;
 
@@ -200,7 +202,16 @@ export class WorkerHandle implements TaskHolder {
 
   /** Unclaimed tasks: posted, and not begun. */
   get unclaimed(): number {
-    return (this.#nextOrder - Atomics.load(this.#words, kClaim)) & kOrderMask;
+    return this.#nextOrder - this.#claimed();
+  }
+
+  /**
+   * The order of the next task that the worker claims. The word counts modulo 2^16, and fewer tasks
+   * than that are ever unclaimed, so the order of the next post completes it. A task that has begun
+   * may lie any number of orders behind.
+   */
+  #claimed(word = Atomics.load(this.#words, kClaim)): number {
+    return this.#nextOrder - ((this.#nextOrder - word) & kOrderMask);
   }
 
   get backgroundActive(): number {
@@ -255,10 +266,6 @@ export class WorkerHandle implements TaskHolder {
     guard.reset();
     let together: Task[] = [];
     for (const task of tasks) {
-      if (task.settled) {
-        this.#remove(task);
-        continue;
-      }
       if (task.transferList === null && (tasks.length === 1 || guard.admits(task.payload))) {
         together.push(task);
         continue;
@@ -319,12 +326,13 @@ export class WorkerHandle implements TaskHolder {
     task.order = this.#nextOrder;
     this.#slots[slot] = task;
     this.#timings[slot * kTimings + kTimingRun] = kStillRunning;
+    // Aborted by a getter of a payload.
+    if (task.asked !== null) Atomics.store(this.#asks, slot, kAskAborted);
     batch.push(task.mayEndWorker ? ~slot : slot, handler.index, task.payload);
   }
 
   #posted(task: Task): void {
-    task.order = this.#nextOrder;
-    this.#nextOrder = (this.#nextOrder + 1) & kOrderMask;
+    task.order = this.#nextOrder++;
   }
 
   #define(handler: Handler): HandlerMessage {
@@ -355,6 +363,13 @@ export class WorkerHandle implements TaskHolder {
   /** Ends the thread at once, whatever it runs. `exit` follows. */
   terminate(): void {
     this.#leave();
+    this.#endThread();
+  }
+
+  /** Once: Node would add a listener for each call. */
+  #endThread(): void {
+    if (this.#ended) return;
+    this.#ended = true;
     void this.worker.terminate();
   }
 
@@ -366,7 +381,7 @@ export class WorkerHandle implements TaskHolder {
     if (this.state !== 'booting') return;
     this.#givenUp = true;
     this.error = error;
-    void this.worker.terminate();
+    this.#endThread();
   }
 
   #leave(): void {
@@ -393,7 +408,7 @@ export class WorkerHandle implements TaskHolder {
         // A message that cannot be read held results of unknown tasks. They settle as lost, with
         // the worker: it is the only end that is known to be true of all of them.
         this.error ??= error;
-        this.worker.terminate().catch(() => {});
+        this.#endThread();
         return;
       }
       if (received === undefined) return;
@@ -473,11 +488,6 @@ export class WorkerHandle implements TaskHolder {
     this.idleSince = performance.now();
   }
 
-  #isUnclaimed(task: Task, claimed: number): boolean {
-    // Fewer than 2^15 tasks are ever in flight, so the distance tells before from after.
-    return ((task.order - claimed) & kOrderMask) < 0x8000;
-  }
-
   /**
    * Takes back every task that the worker has not claimed, in order. A worker that was revoked
    * from gets no prefetch until it shows a result, so that entries of old generations stay few.
@@ -489,12 +499,12 @@ export class WorkerHandle implements TaskHolder {
     if (this.#posting) return [];
     for (;;) {
       const word = Atomics.load(words, kClaim);
-      const claimed = word & kOrderMask;
-      if (((this.#nextOrder - claimed) & kOrderMask) === 0) return [];
+      const claimed = this.#claimed(word);
+      if (this.#nextOrder === claimed) return [];
       const tasks = this.#held(claimed).unclaimed;
       if (this.#fixed > 0 && tasks.some((task) => task.fixed && task !== unwanted && !task.settled)) return [];
       const generation = ((word >>> 16) + 1) & 0xffff;
-      if (Atomics.compareExchange(words, kClaim, word, (generation << 16) | claimed) !== word) continue;
+      if (Atomics.compareExchange(words, kClaim, word, (generation << 16) | (word & kOrderMask)) !== word) continue;
       this.#generation = generation;
       this.#nextOrder = claimed;
       this.mayPrefetch = false;
@@ -509,7 +519,7 @@ export class WorkerHandle implements TaskHolder {
   }
 
   startedAt(task: Task): number {
-    if (task.slot < 0 || this.#isUnclaimed(task, Atomics.load(this.#words, kClaim) & kOrderMask)) return -1;
+    if (task.slot < 0 || task.order >= this.#claimed()) return -1;
     // The worker writes the start before it claims, so what is read here belongs to this task.
     return this.#timings[task.slot * kTimings + kTimingStart]!;
   }
@@ -534,7 +544,7 @@ export class WorkerHandle implements TaskHolder {
 
   /** Empties the table of a worker that ended. */
   abandon(): Held {
-    const held = this.#held(Atomics.load(this.#words, kClaim) & kOrderMask);
+    const held = this.#held(this.#claimed());
     for (const task of held.started) this.#remove(task);
     for (const task of held.unclaimed) this.#remove(task);
     for (const task of this.#pending) this.#remove(task);
@@ -547,15 +557,15 @@ export class WorkerHandle implements TaskHolder {
     const started: Task[] = [];
     const unclaimed: Task[] = [];
     for (const task of this.#slots) {
-      if (task !== undefined) (this.#isUnclaimed(task, claimed) ? unclaimed : started).push(task);
+      if (task !== undefined) (task.order >= claimed ? unclaimed : started).push(task);
     }
-    unclaimed.sort((a, b) => ((a.order - claimed) & kOrderMask) - ((b.order - claimed) & kOrderMask));
+    unclaimed.sort((a, b) => a.order - b.order);
     return { started, unclaimed };
   }
 
   /** Whether it holds unclaimed tasks and has claimed none for `ms`; says so once in every `ms`. */
   isStuck(now: number, ms: number): boolean {
-    const claimed = Atomics.load(this.#words, kClaim) & kOrderMask;
+    const claimed = this.#claimed();
     if (claimed !== this.#progressClaimed) {
       this.#progressClaimed = claimed;
       this.#progressAt = now;
