@@ -50,7 +50,7 @@ export class Task {
   next: Task | null = null;
   /** Its place in the worker's table while it is posted, else -1. */
   slot = -1;
-  /** Its place in the order in which the worker claims, modulo 2^16. */
+  /** Its place in the order in which the worker claims. */
   order = 0;
   /** What it was expected to take when it was posted, in ms. */
   expectedMs = 0;
