@@ -94,12 +94,12 @@ export class InfoTask extends Task {
   }
 }
 
-/** Calls `listener` at the first abort, until the returned function is called. */
-export function listenForAbort(signal: AbortSignalAny, listener: () => void): () => void {
-  if ('addEventListener' in signal) {
-    signal.addEventListener('abort', listener, { once: true });
-    return () => signal.removeEventListener('abort', listener);
+/** Calls `listener` at the first abort, until the returned function is called. The parameter's name is in errors. */
+export function listenForAbort(abortSignal: AbortSignalAny, listener: () => void): () => void {
+  if ('addEventListener' in abortSignal) {
+    abortSignal.addEventListener('abort', listener, { once: true });
+    return () => abortSignal.removeEventListener('abort', listener);
   }
-  signal.once('abort', listener);
-  return () => void signal.off('abort', listener);
+  abortSignal.once('abort', listener);
+  return () => void abortSignal.off('abort', listener);
 }
