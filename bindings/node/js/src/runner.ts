@@ -166,9 +166,10 @@ export class Runner implements LoopSource, TaskHost {
   }
 
   drain(): void {
+    // It calls listeners of handlers, whose time is not the next task's.
+    this.#lookAtAsks();
     this.#now = performance.now();
     this.#turnEndsAt = this.#now + thisLoop.turnLeftMs;
-    this.#lookAtAsks();
     this.#pump();
     this.#flush();
     // The end of a drain is when the next task is likely: this lets the loop spin for it.
