@@ -427,6 +427,8 @@ export class WorkerHandle implements TaskHolder {
         if (this.#givenUp) return;
         this.#address = message.address;
         this.loadFailure = message.failure;
+        // What was posted since it began to take tasks has rung nobody.
+        if (this.inFlight > 0) wake(message.address);
         if (this.state === 'booting') {
           this.state = 'ready';
           this.idleSince = performance.now();
