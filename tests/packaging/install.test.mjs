@@ -148,7 +148,8 @@ describe('an install of the packed tarballs', () => {
   });
 
   it('has compiled code, declarations, texts, and nothing else', () => {
-    const expected = /^(package\.json|README\.md|CHANGELOG\.md|LICENSE-(MIT|APACHE)|docs\/[\w-]+\.md|dist\/.+\.(js|mjs|d\.ts|d\.mts))$/;
+    const expected =
+      /^(package\.json|README\.md|CHANGELOG\.md|LICENSE-(MIT|APACHE)|docs\/[\w-]+\.md|dist\/.+\.(js|mjs|d\.ts|d\.mts))$/;
     const own = packageDir('cenote');
     for (const file of filesUnder(own)) assert.match(file.slice(own.length + 1), expected);
     for (const name of platformPackages()) {
