@@ -268,15 +268,16 @@ export class Dispatcher implements LoopSource, WorkerEvents {
   #expireQueued(task: Task): void {
     const { queueMs, runMs } = task.limits!;
     const { holder } = task;
-    if (holder !== null) {
-      this.#requeue(holder.revoke(task));
-      if (task.holder !== null && holder.startedAt(task) >= 0) {
-        // It began in this moment.
-        this.#lookAgainIn(task, runMs);
-        return;
-      }
+    if (holder !== null) this.#requeue(holder.revoke(task));
+    if (task.holder === null) {
+      this.#queue.remove(task);
+    } else if (!task.holder.askToSkip(task)) {
+      // It could not be taken back, and began in this moment.
+      this.#lookAgainIn(task, runMs);
+      return;
     }
-    this.#cancel(task, 'expired', kAskTimeout, this.#errors.waitedTooLong(queueMs));
+    task.asked = 'expired';
+    if (this.#settle(task, 'expired')) task.reject(this.#errors.waitedTooLong(queueMs));
   }
 
   // Dealing

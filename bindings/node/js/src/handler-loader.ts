@@ -81,8 +81,8 @@ async function requireAfterImport(url: string): Promise<Exports> {
   }
 }
 
-/** What `require()` says of a file that it does not evaluate because `import()` has to. */
-const kImportIt = ['ERR_REQUIRE_ESM', 'ERR_REQUIRE_ASYNC_MODULE', 'ERR_UNKNOWN_FILE_EXTENSION'];
+/** What `require()` says of a file that `import()` has to evaluate, or says better that it is not there. */
+const kImportIt = ['ERR_REQUIRE_ESM', 'ERR_REQUIRE_ASYNC_MODULE', 'ERR_UNKNOWN_FILE_EXTENSION', 'MODULE_NOT_FOUND'];
 
 /** Enough to see where an error comes from: every level of `require` has some frames of Node's own. */
 const kFrames = 500;

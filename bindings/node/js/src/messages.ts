@@ -10,6 +10,7 @@ import type { CenoteErrorCode } from './errors.js';
 /**
  * `[generation, postedAt, (slot, handler, payload)…]`; `postedAt` is 0 unless the worker was idle.
  * `~slot` of a task that may cost the worker: what there is of results is posted before it begins.
+ * `~handler` of a task that may not wait for ever: whether it begins is decided in its slot's ask.
  */
 export type TaskBatch = unknown[];
 /** Where the tasks begin in a {@link TaskBatch}. */

@@ -32,6 +32,7 @@ import { loadNative, whyPortable } from './native.js';
 import { isPromiseLike, WorkerTaskContext, type Handler, type TaskHost } from './task-context.js';
 import { toWire } from './thrown.js';
 import {
+  kAskBegun,
   kAskNothing,
   kAsks,
   kBackgroundActive,
@@ -253,7 +254,10 @@ export class Runner implements LoopSource, TaskHost {
       if (this.#now >= this.#turnEndsAt && !this.#takeTurn()) break;
       const batch = this.#batches[0]!;
       const at = this.#cursor;
-      const handler = this.#handlers[batch[at + 1] as number];
+      let index = batch[at + 1] as number;
+      const mayExpire = index < 0;
+      if (mayExpire) index = ~index;
+      const handler = this.#handlers[index];
       // The end of the loading comes back here. Until then the task is not begun: should the worker
       // die of the loading, or another be free sooner, it is not lost.
       if (handler instanceof Promise && this.#isWanted(batch, at)) break;
@@ -272,7 +276,7 @@ export class Runner implements LoopSource, TaskHost {
       const payload = batch[at + 2];
       // The array may live on for a while; the payload need not.
       batch[at + 2] = undefined;
-      this.#begin(slot, handler, payload);
+      this.#begin(slot, handler, payload, mayExpire);
       if (this.#now - this.#flushedAt >= kFlushMs) this.#flush();
     }
     this.#pumping = false;
@@ -317,11 +321,16 @@ export class Runner implements LoopSource, TaskHost {
     }
   }
 
-  #begin(slot: number, handler: Handler | LoadFailure | Promise<void> | undefined, payload: unknown): void {
+  #begin(
+    slot: number,
+    handler: Handler | LoadFailure | Promise<void> | undefined,
+    payload: unknown,
+    mayExpire: boolean,
+  ): void {
     this.#timings[slot * kTimings + kTimingWake] = this.#wakeMs;
     this.#wakeMs = 0;
     const startedAt = this.#now;
-    if (this.askOf(slot) !== kAskNothing) {
+    if (mayExpire ? !this.#isLetBegin(slot) : this.askOf(slot) !== kAskNothing) {
       // Its caller has been told. It could not be taken back, but it need not run. The owner asks
       // before it looks at the claim, and here it is the other way round: one of the two sees the other.
       this.#finish(slot, kReturned, undefined, startedAt);
@@ -498,7 +507,13 @@ export class Runner implements LoopSource, TaskHost {
   // TaskHost
 
   askOf(slot: number): number {
-    return Atomics.load(this.#asks, slot);
+    const ask = Atomics.load(this.#asks, slot);
+    return ask === kAskBegun ? kAskNothing : ask;
+  }
+
+  /** Decides, once and for both sides, that a task begins whose wait is limited. */
+  #isLetBegin(slot: number): boolean {
+    return Atomics.compareExchange(this.#asks, slot, kAskNothing, kAskBegun) === kAskNothing;
   }
 
   watch(context: WorkerTaskContext): void {

@@ -21,6 +21,8 @@ export interface TaskHolder {
   isRunning(task: Task): boolean;
   /** Tells a posted task to end: one that has not begun is skipped, one that runs is asked. */
   ask(task: Task, what: number): void;
+  /** Makes sure that a posted task is skipped; `false` if it has begun. Only of tasks with a `queueMs`. */
+  askToSkip(task: Task): boolean;
   terminate(): void;
 }
 
@@ -79,6 +81,11 @@ export class Task {
     readonly resolve: (value: unknown) => void,
     readonly reject: (error: unknown) => void,
   ) {}
+
+  /** Its wait is limited. */
+  get mayExpire(): boolean {
+    return this.limits !== null && this.limits.queueMs < Infinity;
+  }
 
   /** Its worker may have to be terminated while it runs. */
   get mayEndWorker(): boolean {

@@ -41,6 +41,8 @@ export const kChannelWords = 64;
 export const kAskNothing = 0;
 export const kAskAborted = 1;
 export const kAskTimeout = 2;
+/** Nothing, and it is too late to ask it not to begin. Only of tasks that may not wait for ever. */
+export const kAskBegun = 3;
 
 /** Timings of a slot, three Float64 each: start, run time, wake latency; ms on the owner's clock. */
 export const kTimingStart = 0;

@@ -35,6 +35,7 @@ import {
   kAskAborted,
   kAskNothing,
   kAsks,
+  kAskTimeout,
   kBackgroundActive,
   kBackgroundRejected,
   kBackgroundSettled,
@@ -328,7 +329,8 @@ export class WorkerHandle implements TaskHolder {
     this.#timings[slot * kTimings + kTimingRun] = kStillRunning;
     // Aborted by a getter of a payload.
     if (task.asked !== null) Atomics.store(this.#asks, slot, kAskAborted);
-    batch.push(task.mayEndWorker ? ~slot : slot, handler.index, task.payload);
+    const index = task.mayExpire ? ~handler.index : handler.index;
+    batch.push(task.mayEndWorker ? ~slot : slot, index, task.payload);
   }
 
   #posted(task: Task): void {
@@ -472,7 +474,7 @@ export class WorkerHandle implements TaskHolder {
   /** Frees the slot only: the task stays counted. */
   #vacate(task: Task): void {
     if (task.slot < 0) return;
-    if (task.asked !== null) Atomics.store(this.#asks, task.slot, kAskNothing);
+    if (task.asked !== null || task.limits !== null) Atomics.store(this.#asks, task.slot, kAskNothing);
     this.#slots[task.slot] = undefined;
     this.#freeSlots.push(task.slot);
     task.slot = -1;
@@ -537,6 +539,11 @@ export class WorkerHandle implements TaskHolder {
     Atomics.add(this.#words, kAsks, 1);
     if (this.#portable) this.#send({ type: 'asked' });
     else if (this.#address !== null) wake(this.#address);
+  }
+
+  askToSkip(task: Task): boolean {
+    // The other side of the worker's own exchange when it begins the task: one of them comes first.
+    return Atomics.compareExchange(this.#asks, task.slot, kAskNothing, kAskTimeout) === kAskNothing;
   }
 
   /** Whether it holds a task that cannot be taken back: nothing is put behind it. */
