@@ -109,9 +109,9 @@ export class Crew {
 
   /**
    * A thread ended. It is a failed start if it was not told to end, and had neither begun nor settled
-   * a task, and was not ready and idle for a while: each start that counts as none leaves fewer
-   * tasks, so that they all settle. `true` says that starts failed kStartAttempts times in a row
-   * and that no thread is there to serve.
+   * a task, nor been ready with tasks before it, and was not ready and idle for a while: of each start
+   * that counts as none fewer tasks are left, or they have one try less, so that they all settle.
+   * `true` says that starts failed kStartAttempts times in a row and that no thread is there to serve.
    */
   remove(worker: WorkerHandle, { expected, begun, waiting }: Ended): boolean {
     clearTimeout(worker.bootTimer);
@@ -119,7 +119,8 @@ export class Crew {
     this.all.delete(worker);
     if (this.all.size === 0) for (const done of this.#whenEmpty.splice(0)) done();
     const worked = begun > 0 || worker.completed + worker.failed > 0;
-    const idled = worker.wasReady && waiting === 0 && performance.now() - worker.bornAt > kProvenMs;
+    // Somebody who ends a thread before it comes to its tasks has not made it fail to start.
+    const idled = worker.wasReady && (waiting > 0 || performance.now() - worker.bornAt > kProvenMs);
     if (expected || worked || idled) {
       this.#failedStarts = 0;
       this.#gaveUp = false;
