@@ -35,7 +35,8 @@ for (const [minThreads, concurrentTasksPerWorker] of [
     let kills = 0;
     let over = false;
     const killing = (async () => {
-      while (!over) {
+      // Not for ever: where threads take long to start, the tasks would take as long as the killing lasts.
+      while (!over && kills < 80) {
         await sleep(random(25));
         const { threads } = pool;
         // Only what takes tasks: to end a thread while it starts is a failed start.
