@@ -36,7 +36,7 @@ for (const [minThreads, concurrentTasksPerWorker] of [
     let over = false;
     const killing = (async () => {
       // Not for ever: where threads take long to start, the tasks would take as long as the killing lasts.
-      while (!over && kills < 80) {
+      while (!over && kills < 40) {
         await sleep(random(25));
         const { threads } = pool;
         // Only what takes tasks: to end a thread while it starts is a failed start.
