@@ -3,14 +3,20 @@
 // A listener a task would make Node warn of a leak from the eleventh on. The listener goes with the
 // last task that settles, so a signal that lives long keeps nothing.
 
+/** What an `AbortSignal` has, and whatever stands in for one. */
+export interface Abortable {
+  addEventListener(name: 'abort', listener: () => void, options?: { once: boolean }): void;
+  removeEventListener(name: 'abort', listener: () => void): void;
+}
+
 interface Watch {
   readonly callbacks: Set<() => void>;
   readonly listener: () => void;
 }
 
-const watches = new WeakMap<AbortSignal, Watch>();
+const watches = new WeakMap<Abortable, Watch>();
 
-function watch(signal: AbortSignal): Watch {
+function watch(signal: Abortable): Watch {
   const callbacks = new Set<() => void>();
   const listener = (): void => {
     watches.delete(signal);
@@ -23,7 +29,7 @@ function watch(signal: AbortSignal): Watch {
 }
 
 /** Calls `callback` when the signal is aborted; the function that it returns undoes that. */
-export function onAbort(signal: AbortSignal, callback: () => void): () => void {
+export function onAbort(signal: Abortable, callback: () => void): () => void {
   const { callbacks, listener } = watches.get(signal) ?? watch(signal);
   callbacks.add(callback);
   return () => {

@@ -6,20 +6,21 @@
 // when `submit` returns, even if the caller then blocks its thread.
 //
 // Guarantees: every accepted task settles exactly once, whatever happens to its worker; at most
-// `maxThreads * concurrency + maxQueue` tasks are accepted and unsettled; tasks start in the order of
-// the queue, but for those that a worker held when it died or was revoked from.
+// `maxThreads * concurrency + maxQueue` tasks are accepted and unsettled (where the dispatcher is
+// eager: at most `maxQueue` wait for a worker with room); tasks start in the order of the queue, but
+// for those that a worker held when it died or was revoked from.
 
 import { Crew, type CrewLimits } from './crew.js';
 import { Dealer, type DealerOptions } from './dealer.js';
+import { EarlyEnds } from './early-ends.js';
 import { messageOf, type PoolErrors, type WorkerEnd } from './errors.js';
 import type { Handler } from './handlers.js';
 import { thisLoop, type LoopSource } from './loop.js';
 import { kRefused, kReturned, type WireError } from './messages.js';
 import { Tally } from './tally.js';
-import type { Outcome, Task, TaskHolder, WaitQueue } from './task.js';
+import type { Outcome, Task, WaitQueue } from './task.js';
 import { fromWire, rejectWithCallerStack } from './thrown.js';
 import type { WorkerEvents, WorkerHandle, WorkerSpec } from './worker-handle.js';
-import { kAskAborted, kAskTimeout } from './words.js';
 
 export interface DispatcherOptions extends CrewLimits, DealerOptions {
   readonly maxQueue: number;
@@ -30,12 +31,16 @@ export interface DispatcherOptions extends CrewLimits, DealerOptions {
   readonly spec: WorkerSpec;
 }
 
-/** What a pool hears from its dispatcher. All but the first two are called in the middle of things and must not throw. */
+/** What a pool hears from its dispatcher. What is called in the middle of things must not throw. */
 export interface DispatcherListener {
+  /** In a turn of its own. */
   onBackgroundError(error: unknown, threadId: number): void;
-  /** A worker ended without being told to. It had begun so many tasks, which were rejected, and held so many others. */
+  /**
+   * A worker ended without being told to. It had begun so many tasks, which were rejected, and held so
+   * many others. In a turn of its own.
+   */
   onWorkerLost(end: WorkerEnd, begun: number, waiting: number): void;
-  /** The worker's code posted a message on its `parentPort`. May throw. */
+  /** The worker's code posted a message on its `parentPort`. In a turn of its own. */
   onMessage(message: unknown, worker: WorkerHandle): void;
   onWorkerReady?(worker: WorkerHandle): void;
   /** It takes no more tasks: it was told to end, or ended. */
@@ -70,6 +75,7 @@ export class Dispatcher implements LoopSource, WorkerEvents {
   readonly #listener: DispatcherListener;
   readonly #queue: WaitQueue;
   readonly #dealer: Dealer;
+  readonly #early: EarlyEnds;
   #dealing = false;
   #flushScheduled = false;
   #whenSettled: (() => void)[] = [];
@@ -93,8 +99,17 @@ export class Dispatcher implements LoopSource, WorkerEvents {
     thisLoop.attach(this);
     this.crew = new Crew(options, options.spec, this);
     this.#dealer = new Dealer(options, options.queue, this.crew.ready, {
-      onGiven: (task) => this.#watch(task),
+      onGiven: (task) => this.#early.onGiven(task),
       onFailed: this.#failed,
+    });
+    this.#early = new EarlyEnds(options.abortGraceMs, options.queue, options.errors, {
+      settle: (task, outcome) => this.#settle(task, outcome),
+      requeue: (tasks) => this.#requeue(tasks),
+      onCaughtUp: () => this.#scheduleFlush(),
+      // Its successor starts while it ends.
+      onWorkerEnded: () => {
+        if (this.state === 'open') this.#ensureThreads();
+      },
     });
     try {
       this.crew.ensure(0);
@@ -151,7 +166,7 @@ export class Dispatcher implements LoopSource, WorkerEvents {
         return false;
       }
     }
-    if (task.limits !== null && !task.settled) this.#watch(task);
+    if (task.limits !== null && task.holder === null && !task.settled) this.#early.watch(task);
     this.#scheduleFlush();
     return true;
   }
@@ -182,102 +197,9 @@ export class Dispatcher implements LoopSource, WorkerEvents {
     task.reject(this.#errors.queueFull(maxThreads * concurrency, maxQueue));
   }
 
-  // Ending tasks early
-
   /** Rejects an accepted task. If it has begun, it is asked to end, and at last its worker is terminated. */
   abort(task: Task, reason: unknown): void {
-    if (!isOver(task)) this.#cancel(task, 'aborted', kAskAborted, this.#errors.aborted(reason));
-  }
-
-  #cancel(task: Task, outcome: 'aborted' | 'expired', ask: number, error: unknown): void {
-    const { holder } = task;
-    const { abortGraceMs } = this.#options;
-    if (holder === null) {
-      this.#queue.remove(task);
-    } else {
-      // Unless it has been claimed, it comes back with the others and is left out.
-      const back = holder.revoke(task);
-      // Where it could not be taken back the worker skips it, if it has not come to it when it is asked.
-      task.asked = outcome;
-      holder.ask(task, ask);
-      const running = holder.isRunning(task);
-      this.#requeue(back.filter((other) => other !== task));
-      if (running && abortGraceMs > 0) {
-        // It stays accepted until its worker has ended it, one way or the other.
-        clearTimeout(task.timer);
-        if (abortGraceMs < Infinity) {
-          task.timer = setTimeout(() => {
-            this.#catchUp(holder);
-            if (!task.settled && holder.isRunning(task)) this.#endWorker(holder);
-          }, abortGraceMs);
-        }
-        task.reject(error);
-        return;
-      }
-      if (running) this.#endWorker(holder);
-    }
-    if (this.#settle(task, outcome)) task.reject(error);
-  }
-
-  /** A timer comes before the results do: what has ended by now is not to be judged by the clock. */
-  #catchUp(holder: TaskHolder | null): void {
-    holder?.catchUp();
-    this.#scheduleFlush();
-  }
-
-  #endWorker(holder: TaskHolder): void {
-    holder.terminate();
-    // Its successor starts while it ends.
-    if (this.state === 'open') this.#ensureThreads();
-  }
-
-  /** Looks at a task when the first of its limits may be over. While it is queued its run cannot be. */
-  #watch(task: Task): void {
-    const { queueMs, runMs } = task.limits!;
-    const leftMs = task.acceptedAt + queueMs - performance.now();
-    this.#lookAgainIn(task, task.holder === null ? leftMs : Math.min(leftMs, runMs));
-  }
-
-  #lookAgainIn(task: Task, ms: number): void {
-    clearTimeout(task.timer);
-    if (ms === Infinity) return;
-    // A timer may be early by a fraction of a millisecond; it is then set again.
-    task.timer = setTimeout(() => this.#lookAt(task), Math.max(1, ms));
-    // What holds the loop are the unsettled tasks themselves.
-    task.timer.unref();
-  }
-
-  /** One of a task's limits may be over. */
-  #lookAt(task: Task): void {
-    this.#catchUp(task.holder);
-    if (isOver(task)) return;
-    const { queueMs, runMs } = task.limits!;
-    const startedAt = task.holder?.startedAt(task) ?? -1;
-    const now = performance.now();
-    if (startedAt >= 0) {
-      const leftMs = startedAt + runMs - now;
-      if (leftMs > 0) this.#lookAgainIn(task, leftMs);
-      // Else it has ended, and its result is on the way.
-      else if (task.holder!.isRunning(task)) this.#cancel(task, 'expired', kAskTimeout, this.#errors.ranTooLong(runMs));
-      return;
-    }
-    if (task.acceptedAt + queueMs > now) this.#watch(task);
-    else this.#expireQueued(task);
-  }
-
-  #expireQueued(task: Task): void {
-    const { queueMs, runMs } = task.limits!;
-    const { holder } = task;
-    if (holder !== null) this.#requeue(holder.revoke(task));
-    if (task.holder === null) {
-      this.#queue.remove(task);
-    } else if (!task.holder.askToSkip(task)) {
-      // It could not be taken back, and began in this moment.
-      this.#lookAgainIn(task, runMs);
-      return;
-    }
-    task.asked = 'expired';
-    if (this.#settle(task, 'expired')) task.reject(this.#errors.waitedTooLong(queueMs));
+    this.#early.abort(task, reason);
   }
 
   // Dealing
@@ -327,10 +249,7 @@ export class Dispatcher implements LoopSource, WorkerEvents {
     // One that settled stayed with its worker only because it could not be taken back alone.
     const tasks = back.filter((task) => !task.settled);
     if (tasks.length === 0) return;
-    for (const task of tasks) {
-      task.holder = null;
-      if (task.limits !== null) this.#watch(task);
-    }
+    for (const task of tasks) task.holder = null;
     this.#queue.unshift(tasks);
     this.#scheduleFlush();
   }
@@ -570,11 +489,6 @@ export class Dispatcher implements LoopSource, WorkerEvents {
     this.state = 'closed';
     thisLoop.detach(this);
   }
-}
-
-/** Whether a task's caller has its answer. */
-function isOver(task: Task): boolean {
-  return task.settled || task.asked !== null;
 }
 
 function reasonOf({ error, exitCode }: WorkerEnd): string {

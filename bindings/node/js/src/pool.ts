@@ -10,7 +10,7 @@ import { onAbort } from './abort-watch.js';
 import { AbortError, invalidType, poolErrors } from './errors.js';
 import { HandlerTable } from './handlers.js';
 import { warnPortable, whyPoolIsPortable } from './native.js';
-import { isMovable, unwrapMovable } from './move.js';
+import { isMovable, takeTransfer } from './move.js';
 import {
   checkLimit,
   checkName,
@@ -171,7 +171,7 @@ export class Pool<Payload = unknown, Result = unknown> extends EventEmitter<Pool
       timeout === undefined ? this.options.timeout : checkLimit(timeout, 'timeout'),
     );
     if (signal?.aborted === true) throw new AbortError(signal.reason);
-    const payload = isMovable(task) ? unwrapMovable(task) : { value: task, transferList: [] };
+    const payload = takeTransfer(task);
     const moved = [...(transferList ?? []), ...payload.transferList];
     const list = moved.length > 0 ? moved : null;
     const submitted = new Task(handler, payload.value, list, signal !== undefined, resolve, reject);

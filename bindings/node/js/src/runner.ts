@@ -8,7 +8,6 @@
 //
 // The clock is read once a task: its end is the start of the next.
 
-import { Writable } from 'node:stream';
 import { receiveMessageOnPort, type MessagePort } from 'node:worker_threads';
 import { BatchGuard } from './batch-guard.js';
 import { describe } from './errors.js';
@@ -19,6 +18,7 @@ import {
   kRefused,
   kReturned,
   kTaskBatchHeader,
+  kThrew,
   type HandlerMessage,
   type Init,
   type ResultBatch,
@@ -30,6 +30,7 @@ import {
 import { isMovable, unwrapMovable, type Movable } from './move.js';
 import { loadNative, whyPortable } from './native.js';
 import { isPromiseLike, WorkerTaskContext, type Handler, type TaskHost } from './task-context.js';
+import { afterOutput, hasOutput } from './output.js';
 import { toWire } from './thrown.js';
 import {
   kAskBegun,
@@ -52,17 +53,10 @@ const kFlushMs = 0.05;
 /** An owner that takes no output for so long, in ms, has nobody to give it to: results go without it. */
 const kOutputMs = 3_000;
 
-/** The handler threw; {@link toWire} says how the value crosses. */
-const kThrew = -1;
-
 /** Why a handler could not be loaded. */
 class LoadFailure {
   constructor(readonly error: unknown) {}
 }
-
-/** This thread's output. What it holds back is on its way to the owner's thread, which answers each chunk. */
-const outputs = [process.stdout, process.stderr] as const;
-const write = Writable.prototype.write as (this: Writable, text: string, encoding: 'utf8', done: () => void) => boolean;
 
 export class Runner implements LoopSource, TaskHost {
   readonly maxSpinUs: number;
@@ -155,8 +149,7 @@ export class Runner implements LoopSource, TaskHost {
     try {
       this.#send({ type: 'ready', address, failure: failure === null ? null : failureToWire(failure.error) });
     } catch {
-      const { message } = uncloneable('The file threw', failure?.error);
-      this.#send({ type: 'ready', address, failure: toWire(new Error(message)) });
+      this.#send({ type: 'ready', address, failure: [kRefused, uncloneable('The file threw', failure?.error)] });
     }
   }
 
@@ -390,7 +383,7 @@ export class Runner implements LoopSource, TaskHost {
 
   #finish(slot: number, code: number, value: unknown, startedAt: number): void {
     this.#timings[slot * kTimings + kTimingRun] = this.#now - startedAt;
-    if (outputs[0].writableLength + outputs[1].writableLength > 0) this.#answerAfterOutput(slot, code, value);
+    if (hasOutput()) this.#answerAfterOutput(slot, code, value);
     else this.#answer(slot, code, value);
   }
 
@@ -584,24 +577,6 @@ export class Runner implements LoopSource, TaskHost {
     if (this.#portable) this.#port.unref();
     else thisLoop.release();
   }
-}
-
-/**
- * Calls back when everything that was written by now is with the owner. What handlers do to the
- * streams must not keep it from that: one that was ended, destroyed or corked is not waited for, and
- * a `write` of the handler's own is not called.
- */
-function afterOutput(done: () => void): void {
-  let left = 1;
-  const one = (): void => {
-    if (--left === 0) done();
-  };
-  for (const output of outputs) {
-    if (output.writableLength === 0 || !output.writable || output.writableCorked > 0) continue;
-    left++;
-    write.call(output, '', 'utf8', one);
-  }
-  one();
 }
 
 /** Where the optional package that can do it is not installed, or the system refuses, the priority stays. */

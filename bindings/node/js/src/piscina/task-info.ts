@@ -6,6 +6,7 @@
 
 import { AsyncResource } from 'node:async_hooks';
 import type { Transferable } from 'node:worker_threads';
+import { onAbort } from '../abort-watch.js';
 import type { Handler } from '../handlers.js';
 import { Task } from '../task.js';
 import { queueOptionsSymbol, type PiscinaTask } from './queues.js';
@@ -96,10 +97,7 @@ export class InfoTask extends Task {
 
 /** Calls `listener` at the first abort, until the returned function is called. The parameter's name is in errors. */
 export function listenForAbort(abortSignal: AbortSignalAny, listener: () => void): () => void {
-  if ('addEventListener' in abortSignal) {
-    abortSignal.addEventListener('abort', listener, { once: true });
-    return () => abortSignal.removeEventListener('abort', listener);
-  }
+  if ('addEventListener' in abortSignal) return onAbort(abortSignal, listener);
   abortSignal.once('abort', listener);
   return () => void abortSignal.off('abort', listener);
 }

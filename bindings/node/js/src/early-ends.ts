@@ -1,0 +1,145 @@
+// Tasks that end before they are done: aborted, or out of time, while they wait or while they run.
+//
+// A task that has not begun is taken back from its worker, or skipped by it; one that runs is asked to
+// end, and its worker is terminated once the grace is over. Its caller is answered at once either way,
+// and a task that was asked stays accepted until its worker has ended it.
+//
+// Guarantees: who is told that a task waited too long is told of one that never begins; no limit is
+// judged before the results that there are have been received, since timers come before them in a turn
+// of the loop.
+
+import type { PoolErrors } from './errors.js';
+import type { Outcome, Task, TaskHolder, WaitQueue } from './task.js';
+import { kAskAborted, kAskTimeout } from './words.js';
+
+/** What the dispatcher does for it. */
+export interface EarlyEndsHost {
+  /** Counts the task's end, once. `true`: its caller is still to be told. */
+  settle(task: Task, outcome: Outcome): boolean;
+  /** Puts tasks that were taken back in front of the queue. */
+  requeue(tasks: Task[]): void;
+  /** Results may have been received. */
+  onCaughtUp(): void;
+  /** A worker was told to end. */
+  onWorkerEnded(): void;
+}
+
+export class EarlyEnds {
+  readonly #abortGraceMs: number;
+  readonly #queue: WaitQueue;
+  readonly #errors: PoolErrors;
+  readonly #host: EarlyEndsHost;
+
+  constructor(abortGraceMs: number, queue: WaitQueue, errors: PoolErrors, host: EarlyEndsHost) {
+    this.#abortGraceMs = abortGraceMs;
+    this.#queue = queue;
+    this.#errors = errors;
+    this.#host = host;
+  }
+
+  /** Rejects an accepted task. If it has begun, it is asked to end, and at last its worker is terminated. */
+  abort(task: Task, reason: unknown): void {
+    if (!isOver(task)) this.#cancel(task, 'aborted', kAskAborted, this.#errors.aborted(reason));
+  }
+
+  /** Looks at a task when the first of its limits may be over. While it is queued its run cannot be. */
+  watch(task: Task): void {
+    const { queueMs, runMs } = task.limits!;
+    const leftMs = task.acceptedAt + queueMs - performance.now();
+    this.#lookAgainIn(task, task.holder === null ? leftMs : Math.min(leftMs, runMs));
+  }
+
+  /** A task that has limits was given to a worker. Its wait is watched already. */
+  onGiven(task: Task): void {
+    if (task.limits!.runMs < Infinity) this.watch(task);
+  }
+
+  #cancel(task: Task, outcome: 'aborted' | 'expired', ask: number, error: unknown): void {
+    const { holder } = task;
+    if (holder === null) {
+      this.#queue.remove(task);
+    } else {
+      // Unless it has been claimed, it comes back with the others and is left out.
+      const back = holder.revoke(task);
+      // Where it could not be taken back the worker skips it, if it has not come to it when it is asked.
+      task.asked = outcome;
+      holder.ask(task, ask);
+      const running = holder.isRunning(task);
+      this.#host.requeue(back.filter((other) => other !== task));
+      if (running && this.#abortGraceMs > 0) {
+        this.#grantGrace(task, holder);
+        task.reject(error);
+        return;
+      }
+      if (running) this.#endWorker(holder);
+    }
+    if (this.#host.settle(task, outcome)) task.reject(error);
+  }
+
+  /** It stays accepted until its worker has ended it, one way or the other. */
+  #grantGrace(task: Task, holder: TaskHolder): void {
+    clearTimeout(task.timer);
+    if (this.#abortGraceMs === Infinity) return;
+    task.timer = setTimeout(() => {
+      this.#catchUp(holder);
+      if (!task.settled && holder.isRunning(task)) this.#endWorker(holder);
+    }, this.#abortGraceMs);
+  }
+
+  #catchUp(holder: TaskHolder | null): void {
+    holder?.catchUp();
+    this.#host.onCaughtUp();
+  }
+
+  #endWorker(holder: TaskHolder): void {
+    holder.terminate();
+    this.#host.onWorkerEnded();
+  }
+
+  #lookAgainIn(task: Task, ms: number): void {
+    clearTimeout(task.timer);
+    if (ms === Infinity) return;
+    // A timer may be early by a fraction of a millisecond; it is then set again.
+    task.timer = setTimeout(() => this.#lookAt(task), Math.max(1, ms));
+    // What holds the loop are the unsettled tasks themselves.
+    task.timer.unref();
+  }
+
+  /** One of a task's limits may be over. */
+  #lookAt(task: Task): void {
+    this.#catchUp(task.holder);
+    if (isOver(task)) return;
+    const { queueMs, runMs } = task.limits!;
+    const startedAt = task.holder?.startedAt(task) ?? -1;
+    const now = performance.now();
+    if (startedAt >= 0) {
+      const leftMs = startedAt + runMs - now;
+      if (leftMs > 0) this.#lookAgainIn(task, leftMs);
+      // Else it has ended, and its result is on the way.
+      else if (task.holder!.isRunning(task)) this.#cancel(task, 'expired', kAskTimeout, this.#errors.ranTooLong(runMs));
+      return;
+    }
+    if (task.acceptedAt + queueMs > now) this.watch(task);
+    else this.#expireQueued(task);
+  }
+
+  #expireQueued(task: Task): void {
+    const { queueMs, runMs } = task.limits!;
+    const { holder } = task;
+    if (holder !== null) this.#host.requeue(holder.revoke(task));
+    if (task.holder === null) {
+      this.#queue.remove(task);
+    } else if (!task.holder.askToSkip(task)) {
+      // It could not be taken back, and began in this moment.
+      this.#lookAgainIn(task, runMs);
+      return;
+    }
+    task.asked = 'expired';
+    if (this.#host.settle(task, 'expired')) task.reject(this.#errors.waitedTooLong(queueMs));
+  }
+}
+
+/** Whether a task's caller has its answer. */
+function isOver(task: Task): boolean {
+  return task.settled || task.asked !== null;
+}
