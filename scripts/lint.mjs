@@ -12,14 +12,21 @@ import { run } from './lib/run.mjs';
 import { main, say, seconds, Stop } from './lib/say.mjs';
 
 const module = (...path) => inRoot('node_modules', ...path);
-const prettier = (mode) => [process.execPath, [module('prettier', 'bin', 'prettier.cjs'), mode, '.']];
+const prettier = (mode) => [
+  process.execPath,
+  [module('prettier', 'bin', 'prettier.cjs'), mode, '.'],
+];
 
 // A feature that compiles only beside another is found by nothing but trying it alone.
 const crate = readFileSync(inRoot('crates', 'cenote', 'Cargo.toml'), 'utf8');
 const features = /^\[features\]\n(.*?)\n\[/ms.exec(crate)[1].match(/^[\w-]+(?= = )/gm);
 
 const clippy = (...args) => ['cargo', ['clippy', ...args, '--', '-D', 'warnings']];
-const rustdoc = (...args) => ['cargo', ['doc', '--workspace', '--no-deps', ...args], { RUSTDOCFLAGS: '-D warnings' }];
+const rustdoc = (...args) => [
+  'cargo',
+  ['doc', '--workspace', '--no-deps', ...args],
+  { RUSTDOCFLAGS: '-D warnings' },
+];
 
 const checks = [
   ['cargo fmt', 'cargo', ['fmt', '--all', '--check']],
@@ -27,7 +34,10 @@ const checks = [
   ['tsc', process.execPath, [module('typescript', 'bin', 'tsc'), '--noEmit']],
   ['clippy', ...clippy('--workspace', '--all-targets')],
   ['clippy, all features', ...clippy('--workspace', '--all-targets', '--all-features')],
-  ...features.map((name) => [`clippy, cenote with ${name}`, ...clippy('-p', 'cenote', '--features', name)]),
+  ...features.map((name) => [
+    `clippy, cenote with ${name}`,
+    ...clippy('-p', 'cenote', '--features', name),
+  ]),
   ['cargo doc', ...rustdoc('--document-private-items')],
   ['cargo doc, all features', ...rustdoc('--all-features')],
 ];

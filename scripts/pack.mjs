@@ -8,7 +8,15 @@
 // that fits the machine, and the loader in `dist/native` finds it. To publish: `npm publish` each tarball, the
 // platform packages first.
 
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { join, relative } from 'node:path';
 import { binariesIn, nativeDir } from './lib/addon.mjs';
 import { npm } from './lib/install.mjs';
@@ -41,12 +49,20 @@ async function stagePlatforms(binaries, manifest) {
   const npmDirs = join(stage, 'npm');
   mkdirSync(npmDirs, { recursive: true });
   const cli = inRoot('node_modules', '@napi-rs', 'cli', 'dist', 'cli.js');
-  const { code, output } = await run(process.execPath, [cli, 'create-npm-dirs', '--cwd', stage, '--npm-dir', 'npm']);
+  const { code, output } = await run(process.execPath, [
+    cli,
+    'create-npm-dirs',
+    '--cwd',
+    stage,
+    '--npm-dir',
+    'npm',
+  ]);
   if (code !== 0) throw new Stop(`napi-rs could not lay out the platform packages:\n${output}`);
   const dirs = [];
   for (const [platform, file] of binaries) {
     const dir = join(npmDirs, platform);
-    if (!existsSync(dir)) throw new Stop(`${file} is for a platform that package.json's "napi.targets" does not list`);
+    if (!existsSync(dir))
+      throw new Stop(`${file} is for a platform that package.json's "napi.targets" does not list`);
     cpSync(file, join(dir, `cenote.${platform}.node`));
     for (const licence of licences) cpSync(inRoot(licence), join(dir, licence));
     const platformManifest = readJson(join(dir, 'package.json'));
@@ -64,7 +80,10 @@ function stageRoot(manifest, platformDirs) {
   const platforms = platformDirs
     .map((platformDir) => readJson(join(platformDir, 'package.json')))
     .map(({ name, version }) => [name, version]);
-  published.optionalDependencies = { ...manifest.optionalDependencies, ...Object.fromEntries(platforms) };
+  published.optionalDependencies = {
+    ...manifest.optionalDependencies,
+    ...Object.fromEntries(platforms),
+  };
   cpSync(inRoot('dist'), join(dir, 'dist'), { recursive: true });
   cpSync(inRoot('docs'), join(dir, 'docs'), { recursive: true });
   for (const file of ['README.md', 'CHANGELOG.md', ...licences]) {
@@ -75,9 +94,12 @@ function stageRoot(manifest, platformDirs) {
 }
 
 async function pack(dir) {
-  const { code, output } = await npm(['pack', '--pack-destination', out, '--ignore-scripts', '--loglevel=error'], {
-    cwd: dir,
-  });
+  const { code, output } = await npm(
+    ['pack', '--pack-destination', out, '--ignore-scripts', '--loglevel=error'],
+    {
+      cwd: dir,
+    },
+  );
   if (code !== 0) throw new Stop(`\`npm pack\` failed in ${dir}:\n${output}`);
   say(`pack: ${relative(root, join(out, output.trim().split('\n').at(-1)))}`);
 }
@@ -85,7 +107,9 @@ async function pack(dir) {
 await main(async () => {
   const [option, dir] = process.argv.slice(2);
   if (option === '--refuse-publish') {
-    throw new Stop('publish the tarballs that `npm run pack` leaves in out/: only they name the platform packages.');
+    throw new Stop(
+      'publish the tarballs that `npm run pack` leaves in out/: only they name the platform packages.',
+    );
   }
   if (option !== undefined && (option !== '--binaries' || dir === undefined))
     throw new Stop('usage: npm run pack -- [--binaries DIR]');
@@ -95,7 +119,10 @@ await main(async () => {
   mkdirSync(out, { recursive: true });
   for (const name of readdirSync(out)) if (name.endsWith('.tgz')) rmSync(join(out, name));
   const manifest = readJson(inRoot('package.json'));
-  const platformDirs = await stagePlatforms(findBinaries([nativeDir, ...(dir === undefined ? [] : [dir])]), manifest);
+  const platformDirs = await stagePlatforms(
+    findBinaries([nativeDir, ...(dir === undefined ? [] : [dir])]),
+    manifest,
+  );
   for (const platformDir of platformDirs) await pack(platformDir);
   await pack(stageRoot(manifest, platformDirs));
 });

@@ -30,7 +30,8 @@ async function runSuite(suite) {
   });
   const counts = suite.counts(output) ?? none;
   let fault;
-  if (timedOut) fault = `hung: ended after its limit of ${seconds(suite.limitMs)}; the last lines above say where`;
+  if (timedOut)
+    fault = `hung: ended after its limit of ${seconds(suite.limitMs)}; the last lines above say where`;
   else if (code !== 0) fault = code === null ? `ended by ${signal}` : `exit code ${code}`;
   else if (counts.passed + counts.failed === 0) fault = 'ran no tests';
   else if (counts.failed > 0) fault = 'has failed tests';
@@ -44,11 +45,18 @@ function report(results, missing) {
   for (const { name, counts, fault, ms } of results) {
     const skipped = counts.skipped > 0 ? `, ${counts.skipped} skipped` : '';
     const numbers = `${counts.passed} passed, ${counts.failed} failed${skipped}`;
-    lines.push(`  ${name.padEnd(width)}  ${numbers} (${seconds(ms)})${fault === undefined ? '' : ` -- ${fault}`}`);
+    lines.push(
+      `  ${name.padEnd(width)}  ${numbers} (${seconds(ms)})${fault === undefined ? '' : ` -- ${fault}`}`,
+    );
   }
-  for (const suite of missing) lines.push(`  ${suite.name.padEnd(width)}  not run: ${suite.missing}`);
+  for (const suite of missing)
+    lines.push(`  ${suite.name.padEnd(width)}  not run: ${suite.missing}`);
   const failed = results.filter(({ fault }) => fault !== undefined);
-  lines.push(failed.length === 0 ? 'all suites passed' : `failed suites: ${failed.map(({ name }) => name).join(', ')}`);
+  lines.push(
+    failed.length === 0
+      ? 'all suites passed'
+      : `failed suites: ${failed.map(({ name }) => name).join(', ')}`,
+  );
   // A suite that broke without a failed test to show for it still is a failure in the sum.
   const sum = results.map(({ counts, fault }) => ({
     passed: counts.passed,
@@ -66,7 +74,9 @@ await main(async () => {
   const wanted = args.filter((arg) => arg !== '--long');
   const unknown = wanted.filter((name) => !suites.some((suite) => suite.name === name));
   if (unknown.length > 0) {
-    throw new Stop(`no such suite: ${unknown.join(', ')}. There are: ${suites.map(({ name }) => name).join(', ')}`);
+    throw new Stop(
+      `no such suite: ${unknown.join(', ')}. There are: ${suites.map(({ name }) => name).join(', ')}`,
+    );
   }
   const chosen = suites.filter(({ name }) => wanted.length === 0 || wanted.includes(name));
   const missing = chosen.filter((suite) => suite.missing !== undefined);

@@ -133,7 +133,8 @@ export function lookUp(pool) {
     } catch (error) {
       if (error.code !== 'ENOENT') throw error;
     }
-    if (dirname(folder) === folder) return { missing: `no package.json of ${wanted} above its entry` };
+    if (dirname(folder) === folder)
+      return { missing: `no package.json of ${wanted} above its entry` };
     folder = dirname(folder);
   }
 }

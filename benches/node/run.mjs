@@ -73,12 +73,14 @@ async function main(args) {
   }
   const results = options.from ? readResults(options.from) : await measure(options);
   process.stdout.write(`\n${textReport(results, { peers, metricsOf })}\n`);
-  if (options.markdown) writeFileSync(options.markdown, markdownReport(results, { peers, metricsOf }));
+  if (options.markdown)
+    writeFileSync(options.markdown, markdownReport(results, { peers, metricsOf }));
   if (options.json) writeResults(options.json, results);
   if (options.from) return 0;
   writeResults(kLatest, results);
   process.stdout.write(`\nAll figures: ${kLatest}\n`);
-  const broken = ({ pool, outcome, destroyHung }) => !peers.includes(pool) && (outcome !== 'ok' || destroyHung);
+  const broken = ({ pool, outcome, destroyHung }) =>
+    !peers.includes(pool) && (outcome !== 'ok' || destroyHung);
   return results.cells.some(broken) ? 1 : 0;
 }
 

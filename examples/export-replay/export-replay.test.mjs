@@ -248,7 +248,14 @@ describe('program', { timeout: 120_000 }, () => {
 
   test('interrupt_closes_pool_and_collector_and_exits_with_130', async () => {
     const root = folder('interrupt', { file: 'x'.repeat(100_000) });
-    const { child, output, closed } = start('--dir', root, '--pools', 'cenote', '--repeat', '1000000');
+    const { child, output, closed } = start(
+      '--dir',
+      root,
+      '--pools',
+      'cenote',
+      '--repeat',
+      '1000000',
+    );
     while (!output.stderr.includes('tasks to do')) {
       await Promise.race([once(child.stderr, 'data'), closed]);
       assert.equal(child.exitCode, null, output.stderr);

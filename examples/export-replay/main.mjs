@@ -67,7 +67,10 @@ async function main(options) {
     signal,
     onUnreadable,
     onProgress: (files) =>
-      progress.update('survey', () => `looking at the files${files > 1 ? `: ${count(files)}` : ''}`),
+      progress.update(
+        'survey',
+        () => `looking at the files${files > 1 ? `: ${count(files)}` : ''}`,
+      ),
   });
   progress.clear();
   if (found.readable === 0) {
@@ -81,7 +84,8 @@ async function main(options) {
   for (const { name, createPool } of pools) {
     const plan = { name, createPool, root, excluded, limit, passes, concurrency, wakeMs, signal };
     const total = found.files * passes;
-    const onProgress = (state) => progress.update(name + state.phase, () => progressLine(state, total));
+    const onProgress = (state) =>
+      progress.update(name + state.phase, () => progressLine(state, total));
     all.push(await replay({ ...plan, onUnreadable, onProgress }));
     progress.clear();
   }
@@ -91,10 +95,14 @@ async function main(options) {
 }
 
 function describe({ root, excluded, concurrency, repeat }, found, passes) {
-  const lines = [`${plural(found.files, 'file')} (${megabytes(found.bytes)}) under ${printable(root)}`];
+  const lines = [
+    `${plural(found.files, 'file')} (${megabytes(found.bytes)}) under ${printable(root)}`,
+  ];
   if (excluded.size > 0) lines.push(`Left out: ${[...excluded].join(', ')}.`);
   if (found.others > 0) {
-    lines.push(`Left out: ${plural(found.others, 'symlink or special file', 'symlinks and special files')}.`);
+    lines.push(
+      `Left out: ${plural(found.others, 'symlink or special file', 'symlinks and special files')}.`,
+    );
   }
   const unreadable = [
     [found.files - found.readable, 'file'],
@@ -122,7 +130,8 @@ function progressLine(state, total) {
     const left = (state.leftMs / 1000).toFixed(1);
     const what = state.phase === 'wait' ? 'load over' : 'workers await a timer';
     return (
-      `${state.name}: ${what}, counting in ${left} s; ` + `exports arrived ${count(arrived)} of ${count(state.tasks)}`
+      `${state.name}: ${what}, counting in ${left} s; ` +
+      `exports arrived ${count(arrived)} of ${count(state.tasks)}`
     );
   }
   if (done === 0) return `${state.name}: ${count(total)} tasks to do`;

@@ -149,7 +149,9 @@ async function warmUp(pool) {
 
 /** A sum modulo 2^256: tasks end in any order, and each file comes once per pass. */
 function addDigest(sum, relativePath, { sha256, bytes, gzipBytes }) {
-  const entry = createHash('sha256').update(`${relativePath}\0${sha256}\0${bytes}\0${gzipBytes}`).digest('hex');
+  const entry = createHash('sha256')
+    .update(`${relativePath}\0${sha256}\0${bytes}\0${gzipBytes}`)
+    .digest('hex');
   return BigInt.asUintN(256, sum + BigInt(`0x${entry}`));
 }
 

@@ -36,7 +36,9 @@ export function table(all) {
   const widths = lines[0].map((_, column) => Math.max(...lines.map((line) => line[column].length)));
   const text = lines.map((line) =>
     line
-      .map((cell, column) => (column === 0 ? cell.padEnd(widths[0]) : cell.padStart(Math.max(widths[column], 10))))
+      .map((cell, column) =>
+        column === 0 ? cell.padEnd(widths[0]) : cell.padStart(Math.max(widths[column], 10)),
+      )
       .join('   ')
       .trimEnd(),
   );

@@ -28,7 +28,8 @@ const kWarmUpBytes = 256 * 1024;
 
 // O_NONBLOCK: a FIFO put in the place of the file must not hang the worker.
 // O_NOFOLLOW: nor may a symlink lead out of the folder. Windows has neither.
-const kOpenFlags = fs.constants.O_RDONLY | (fs.constants.O_NONBLOCK ?? 0) | (fs.constants.O_NOFOLLOW ?? 0);
+const kOpenFlags =
+  fs.constants.O_RDONLY | (fs.constants.O_NONBLOCK ?? 0) | (fs.constants.O_NOFOLLOW ?? 0);
 
 /**
  * @param {object} task

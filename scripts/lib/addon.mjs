@@ -44,7 +44,9 @@ export async function buildAddon(compiler) {
   );
   const addon = ['Cargo.toml', 'build.rs', 'src'].map((part) => `bindings/node/${part}`);
   const flags = rustFlags(compiler);
-  const { version, napi, devDependencies } = JSON.parse(readFileSync(inRoot('package.json'), 'utf8'));
+  const { version, napi, devDependencies } = JSON.parse(
+    readFileSync(inRoot('package.json'), 'utf8'),
+  );
   const hash = hashOf(
     ['Cargo.toml', 'Cargo.lock', ...crates, ...addon],
     JSON.stringify([compiler, flags, version, napi, devDependencies['@napi-rs/cli']]),

@@ -5,7 +5,9 @@
  * Returns `undefined` if there is no such count: then nothing was run.
  */
 export function cargoCounts(output) {
-  const lines = [...output.matchAll(/^test result: \w+\. (\d+) passed; (\d+) failed; (\d+) ignored;/gm)];
+  const lines = [
+    ...output.matchAll(/^test result: \w+\. (\d+) passed; (\d+) failed; (\d+) ignored;/gm),
+  ];
   if (lines.length === 0) return undefined;
   const sum = (group) => lines.reduce((total, line) => total + Number(line[group]), 0);
   return { passed: sum(1), failed: sum(2), skipped: sum(3) };
@@ -22,5 +24,9 @@ export function nodeCounts(output) {
   };
   const passed = count('pass');
   if (passed === undefined) return undefined;
-  return { passed, failed: count('fail') + count('cancelled'), skipped: count('skipped') + count('todo') };
+  return {
+    passed,
+    failed: count('fail') + count('cancelled'),
+    skipped: count('skipped') + count('todo'),
+  };
 }

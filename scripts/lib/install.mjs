@@ -20,21 +20,30 @@ function inStep(dir) {
     if (path === '') return true;
     const found = installed[path];
     if (found === undefined) return wanted.optional === true;
-    return found.version === wanted.version && found.integrity === wanted.integrity && existsSync(join(dir, path));
+    return (
+      found.version === wanted.version &&
+      found.integrity === wanted.integrity &&
+      existsSync(join(dir, path))
+    );
   });
 }
 
 /** Runs `npm`. On Windows that is a batch file, which needs a shell. */
 export const npm = (args, options) =>
-  process.platform === 'win32' ? run('cmd', ['/d', '/s', '/c', 'npm', ...args], options) : run('npm', args, options);
+  process.platform === 'win32'
+    ? run('cmd', ['/d', '/s', '/c', 'npm', ...args], options)
+    : run('npm', args, options);
 
 /** Installs what `dir/package-lock.json` locks, if it is not installed already. No package runs a script. */
 export async function installLocked(dir, what) {
   if (inStep(dir)) return;
   say(`setup: installing ${what}`);
-  const { code, output } = await npm(['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'], {
-    cwd: dir,
-    limitMs: 600_000,
-  });
+  const { code, output } = await npm(
+    ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'],
+    {
+      cwd: dir,
+      limitMs: 600_000,
+    },
+  );
   if (code !== 0) throw new Stop(`\`npm ci\` failed in ${dir}:\n${output}`);
 }

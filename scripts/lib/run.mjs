@@ -33,7 +33,8 @@ export function run(command, args, { env = {}, cwd = root, limitMs, show = false
   return new Promise((resolve, reject) => {
     const started = Date.now();
     const childEnv = { ...process.env, ...env };
-    for (const name of Object.keys(childEnv)) if (childEnv[name] === undefined) delete childEnv[name];
+    for (const name of Object.keys(childEnv))
+      if (childEnv[name] === undefined) delete childEnv[name];
     const child = spawn(command, args, {
       cwd,
       env: childEnv,

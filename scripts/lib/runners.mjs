@@ -90,7 +90,11 @@ export const node = (
 });
 
 /** A script that runs another package's tests on ours. It has a watchdog of its own, which says which test hung. */
-export const conformance = (name, script, { limit, command = process.execPath, ready = () => {}, missing }) => ({
+export const conformance = (
+  name,
+  script,
+  { limit, command = process.execPath, ready = () => {}, missing },
+) => ({
   name,
   command,
   args: async () => {

@@ -19,12 +19,15 @@ function ask(command, ...args) {
 }
 
 const host = /^host: (.+)$/m.exec(ask('rustc', '+nightly', '-vV') ?? '')?.[1];
-const libraries = host === undefined ? undefined : ask('rustc', '+nightly', '--print', 'target-libdir');
+const libraries =
+  host === undefined ? undefined : ask('rustc', '+nightly', '--print', 'target-libdir');
 
 /** What this machine lacks for a sanitizer, `asan` or `tsan`. */
 function lacks(runtime) {
   if (libraries === undefined) return 'there is no Rust toolchain `nightly`';
-  const has = existsSync(libraries) && readdirSync(libraries).some((name) => name.includes(`_rt.${runtime}.`));
+  const has =
+    existsSync(libraries) &&
+    readdirSync(libraries).some((name) => name.includes(`_rt.${runtime}.`));
   return has ? undefined : `the nightly toolchain has no ${runtime} runtime for ${host}`;
 }
 
@@ -38,8 +41,17 @@ export const tools = {
   asan: {
     missing: lacks('asan'),
     // A block that goes from task to task would look alive all the time.
-    rustFlags: ['-Zsanitizer=address', '-Cunsafe-allow-abi-mismatch=sanitizer', '--cfg=cenote_no_recycle'],
-    env: { ASAN_OPTIONS: options(['detect_stack_use_after_return', 1], ['check_initialization_order', 1]) },
+    rustFlags: [
+      '-Zsanitizer=address',
+      '-Cunsafe-allow-abi-mismatch=sanitizer',
+      '--cfg=cenote_no_recycle',
+    ],
+    env: {
+      ASAN_OPTIONS: options(
+        ['detect_stack_use_after_return', 1],
+        ['check_initialization_order', 1],
+      ),
+    },
   },
   tsan: {
     missing: lacks('tsan'),
@@ -107,7 +119,8 @@ const sanitized = (name, runtime, args, { limit, env = {} }) => {
 };
 
 const runner = (target, tool) => ({
-  [`CARGO_TARGET_${target?.toUpperCase().replaceAll('-', '_')}_RUNNER`]: tools[tool].command.join(' '),
+  [`CARGO_TARGET_${target?.toUpperCase().replaceAll('-', '_')}_RUNNER`]:
+    tools[tool].command.join(' '),
 });
 
 const stable = /^host: (.+)$/m.exec(ask('rustc', '-vV') ?? '')?.[1];
@@ -134,7 +147,13 @@ const withPark = (args) => ['-p', 'cenote-park', ...args, ...targets(integration
 // Sanitizers have memory and threads of their own, which a test that counts those of the process would count.
 const forSanitizers = cenote(['many_pools']);
 // ThreadSanitizer opens files to tell whose functions it is to overlook: these tests leave it none, or count them.
-const notForTsan = ['--', '--skip', 'without_file_descriptors', '--skip', 'a_pool_of_closures_never_makes_a_runtime'];
+const notForTsan = [
+  '--',
+  '--skip',
+  'without_file_descriptors',
+  '--skip',
+  'a_pool_of_closures_never_makes_a_runtime',
+];
 
 // Everything runs several times slower: fewer cases each, of the same kinds.
 const fewer = { PROPTEST_CASES: process.env.PROPTEST_CASES ?? '32' };
@@ -147,12 +166,19 @@ export const sanitizers = [
   sanitized('asan', 'asan', forSanitizers, { limit: minutes(10), env: fewer }),
   // The unit tests alone: the integration tests synchronize by what is inside `std`, of which ThreadSanitizer reports
   // something new every few runs. `test:long` has them.
-  sanitized('tsan', 'tsan', ['-p', 'cenote', '--lib', ...notForTsan], { limit: minutes(12), env: fewer }),
-  // Some twenty times slower than without: the task cells, and what handles and panics do with them.
-  memcheck('valgrind', ['-p', 'cenote', '--lib', '--test', 'behaviour', '--', 'task::', 'results::', 'panics::'], {
-    limit: minutes(8),
+  sanitized('tsan', 'tsan', ['-p', 'cenote', '--lib', ...notForTsan], {
+    limit: minutes(12),
     env: fewer,
   }),
+  // Some twenty times slower than without: the task cells, and what handles and panics do with them.
+  memcheck(
+    'valgrind',
+    ['-p', 'cenote', '--lib', '--test', 'behaviour', '--', 'task::', 'results::', 'panics::'],
+    {
+      limit: minutes(8),
+      env: fewer,
+    },
+  ),
 ];
 
 /** The same and more, for as long as `env` says. */

@@ -8,7 +8,9 @@ import { cargo, conformance, minutes, node } from './runners.mjs';
 import { allTests, longSanitizers, sanitizers } from './sanitizers.mjs';
 
 // The pinned runtimes are binaries for one kind of machine.
-const matrix = { missing: supported ? undefined : 'the pinned runtimes are for Linux on x64 with glibc' };
+const matrix = {
+  missing: supported ? undefined : 'the pinned runtimes are for Linux on x64 with glibc',
+};
 
 const loomEnv = {
   RUSTFLAGS: `${process.env.RUSTFLAGS ?? ''} --cfg loom`.trim(),
@@ -36,7 +38,9 @@ export const suites = [
   cargo('cargo-features', ['-p', 'cenote', '--all-features'], { limit: minutes(10) }),
   cargo('loom', models, { limit: minutes(12), env: loomEnv }),
   // The fallback is compiled in by a feature, so that it is tested where the futex exists too.
-  cargo('portable-futex', ['-p', 'cenote-park', '--features', 'portable-futex'], { limit: minutes(8) }),
+  cargo('portable-futex', ['-p', 'cenote-park', '--features', 'portable-futex'], {
+    limit: minutes(8),
+  }),
   ...sanitizers,
   node('sanitizer-canaries', 'tests/sanitizers', { limit: minutes(4) }),
   node('node', 'tests/node', behaviour),
@@ -55,7 +59,12 @@ export const suites = [
   // The behaviour of the pool on the pinned newer Nodes, and one smoke test on every pinned runtime.
   node('matrix', 'tests/matrix', { ...matrix, limit: minutes(5) }),
   ...nodes.map(({ major, command }) =>
-    node(`node-${major}`, 'tests/node', { ...matrix, ...behaviour, command, ready: installRuntimes }),
+    node(`node-${major}`, 'tests/node', {
+      ...matrix,
+      ...behaviour,
+      command,
+      ready: installRuntimes,
+    }),
   ),
   // Two of Piscina's tests run on Node 24 only.
   ...nodes
@@ -99,5 +108,8 @@ export const longSuites = [
   cargo('cargo-one-cpu', stress, { ...oneCpu, limit: longLimit, env: { ...checked, ...longEnv } }),
   ...longSanitizers(longEnv, longLimit),
   node('node-long', 'tests/node', { ...nodeLong, env: longEnv }),
-  node('node-portable-long', 'tests/node', { ...nodeLong, env: { ...longEnv, CENOTE_FORCE_PORTABLE: '1' } }),
+  node('node-portable-long', 'tests/node', {
+    ...nodeLong,
+    env: { ...longEnv, CENOTE_FORCE_PORTABLE: '1' },
+  }),
 ];

@@ -3,7 +3,15 @@
 // The compiler writes to a folder aside; each file is then moved into place whole, and files without a source any
 // more are removed. A process that runs from `dist` meanwhile never sees half a file.
 
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { inRoot } from './root.mjs';
 import { run } from './run.mjs';
@@ -15,7 +23,9 @@ const source = 'bindings/node/js/src';
 
 /** Runs `tsc` with the checkout's settings. */
 export const tsc = (args) =>
-  run(process.execPath, [inRoot('node_modules', 'typescript', 'bin', 'tsc'), ...args], { limitMs: 300_000 });
+  run(process.execPath, [inRoot('node_modules', 'typescript', 'bin', 'tsc'), ...args], {
+    limitMs: 300_000,
+  });
 
 const filesIn = (dir) =>
   readdirSync(dir, { recursive: true, withFileTypes: true })

@@ -5,5 +5,9 @@ export function conformanceCounts(output) {
   const last = [...output.matchAll(/^the tests of Piscina .*: (\d+ passed, .*)$/gm)].at(-1)?.[1];
   if (last === undefined) return undefined;
   const count = (word) => Number(new RegExp(`(\\d+) ${word}`).exec(last)?.[1] ?? 0);
-  return { passed: count('passed'), failed: count('failed'), skipped: count('skipped') + count('deviating') };
+  return {
+    passed: count('passed'),
+    failed: count('failed'),
+    skipped: count('skipped') + count('deviating'),
+  };
 }

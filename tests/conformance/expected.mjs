@@ -39,7 +39,10 @@ export function readList(version) {
     );
   }
   const { hash, files } = JSON.parse(readFileSync(listOf(version), 'utf8'));
-  const tests = ([file, list]) => [file, list.map((test) => (typeof test === 'string' ? { name: test } : test))];
+  const tests = ([file, list]) => [
+    file,
+    list.map((test) => (typeof test === 'string' ? { name: test } : test)),
+  ];
   return { hash, files: Object.fromEntries(Object.entries(files).map(tests)) };
 }
 
@@ -56,13 +59,17 @@ export async function recordList(version, hash, resultsOf) {
     files[file] = results.map(({ name: path, status }) => {
       const name = nameOf(path);
       const where = only.get(name);
-      if (status === 'skip' && (where === undefined || runsOn(where))) unclear.push(`${file}: ${name}`);
+      if (status === 'skip' && (where === undefined || runsOn(where)))
+        unclear.push(`${file}: ${name}`);
       return where === undefined ? name : { name, only: where };
     });
     // What is inside a test that is skipped here does not show.
-    const hidden = (former[file] ?? []).filter((test) => test.only !== undefined && !runsOn(test.only));
+    const hidden = (former[file] ?? []).filter(
+      (test) => test.only !== undefined && !runsOn(test.only),
+    );
     for (const { name, only: where } of hidden) {
-      if (!results.some(({ name: path }) => nameOf(path) === name)) files[file].push({ name, only: where });
+      if (!results.some(({ name: path }) => nameOf(path) === name))
+        files[file].push({ name, only: where });
     }
   }
   const sorted = Object.fromEntries(Object.entries(files).sort(([a], [b]) => (a < b ? -1 : 1)));
@@ -78,8 +85,10 @@ export function readDeviations(text) {
   return rows.slice(2).map((row) => {
     const cells = row.split(/(?<!\\)\|/).map((cell) => cell.trim().replaceAll('\\|', '|'));
     const test = cells[1].replace(/^`+\s?|\s?`+$/g, '');
-    if (!/^[\w-]+\.test\.ts: \S/.test(test)) throw new Stop(`DEVIATIONS.md names no test in the line: ${row}`);
-    if (!['always', 'sometimes'].includes(cells[2])) throw new Stop(`DEVIATIONS.md does not say when in: ${row}`);
+    if (!/^[\w-]+\.test\.ts: \S/.test(test))
+      throw new Stop(`DEVIATIONS.md names no test in the line: ${row}`);
+    if (!['always', 'sometimes'].includes(cells[2]))
+      throw new Stop(`DEVIATIONS.md does not say when in: ${row}`);
     return { test, always: cells[2] === 'always' };
   });
 }

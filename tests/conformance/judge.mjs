@@ -3,7 +3,8 @@
 
 import { nameOf, runsOn } from './expected.mjs';
 
-const startsWith = (path, start) => path.length > start.length && start.every((name, at) => path[at] === name);
+const startsWith = (path, start) =>
+  path.length > start.length && start.every((name, at) => path[at] === name);
 
 /** Whether a failure is one that is meant: it is in the table, or comes from nothing but tests inside that are. */
 function isMeant(failure, failures, meant) {
@@ -22,10 +23,18 @@ function isMeant(failure, failures, meant) {
 export function judge({ listed, results, fault, deviations, machine }) {
   const meant = new Map(deviations.map(({ name, always }) => [name, always]));
   const failed = results.filter(({ status }) => status === 'fail');
-  const verdict = { passed: 0, skipped: 0, deviating: 0, failures: fault === undefined ? [] : [fault] };
+  const verdict = {
+    passed: 0,
+    skipped: 0,
+    deviating: 0,
+    failures: fault === undefined ? [] : [fault],
+  };
   const fail = (count, text) => verdict.failures.push(...Array.from({ length: count }, () => text));
 
-  const names = new Set([...listed.map(({ name }) => name), ...results.map(({ name }) => nameOf(name))]);
+  const names = new Set([
+    ...listed.map(({ name }) => name),
+    ...results.map(({ name }) => nameOf(name)),
+  ]);
   for (const name of names) {
     const wanted = listed.filter((test) => test.name === name);
     const runs = wanted.length > 0 && runsOn(wanted[0].only, machine);
@@ -35,7 +44,8 @@ export function judge({ listed, results, fault, deviations, machine }) {
     verdict.passed += count('pass');
     for (const failure of here.filter(({ status }) => status === 'fail')) {
       if (isMeant(failure, failed, meant)) verdict.deviating++;
-      else fail(1, wanted.length > 0 ? `failed: ${name}` : `failed, and is not in the list: ${name}`);
+      else
+        fail(1, wanted.length > 0 ? `failed: ${name}` : `failed, and is not in the list: ${name}`);
     }
     if (!runs) {
       verdict.skipped += count('skip');
@@ -51,7 +61,8 @@ export function judge({ listed, results, fault, deviations, machine }) {
     }
   }
   for (const name of meant.keys()) {
-    if (!listed.some((test) => test.name === name)) fail(1, `is in DEVIATIONS.md, but there is no such test: ${name}`);
+    if (!listed.some((test) => test.name === name))
+      fail(1, `is in DEVIATIONS.md, but there is no such test: ${name}`);
   }
   return verdict;
 }

@@ -7,7 +7,8 @@ import { readDeviations } from './expected.mjs';
 import { judge as judgeOn } from './judge.mjs';
 
 const linux = { platform: 'linux', node: 20, cpus: 2 };
-const judge = (given) => judgeOn({ listed: [], results: [], deviations: [], machine: linux, ...given });
+const judge = (given) =>
+  judgeOn({ listed: [], results: [], deviations: [], machine: linux, ...given });
 const ended = (status, ...name) => ({ name, status, inner: false });
 const failedInside = (...name) => ({ name, status: 'fail', inner: true });
 const clean = { passed: 0, skipped: 0, deviating: 0, failures: [] };
@@ -28,8 +29,14 @@ describe('a test that passes with Piscina', () => {
   it('has to pass as often as it is there', () => {
     const twice = [{ name: 'a' }, { name: 'a' }];
     assert.equal(judge({ listed: twice, results: [ended('pass', 'a')] }).failures.length, 1);
-    assert.equal(judge({ listed: twice, results: [ended('pass', 'a'), ended('fail', 'a')] }).failures.length, 1);
-    assert.deepEqual(judge({ listed: twice, results: [ended('pass', 'a'), ended('pass', 'a')] }).failures, []);
+    assert.equal(
+      judge({ listed: twice, results: [ended('pass', 'a'), ended('fail', 'a')] }).failures.length,
+      1,
+    );
+    assert.deepEqual(
+      judge({ listed: twice, results: [ended('pass', 'a'), ended('pass', 'a')] }).failures,
+      [],
+    );
   });
 
   it('is not replaced by one of another name', () => {
@@ -62,7 +69,11 @@ describe('a test that runs only in some places', () => {
 
 describe('a file', () => {
   it('fails the suite by itself, even when all its tests passed', () => {
-    const verdict = judge({ listed: [{ name: 'a' }], results: [ended('pass', 'a')], fault: 'hung' });
+    const verdict = judge({
+      listed: [{ name: 'a' }],
+      results: [ended('pass', 'a')],
+      fault: 'hung',
+    });
     assert.deepEqual(verdict, { ...clean, passed: 1, failures: ['hung'] });
   });
 
@@ -89,7 +100,10 @@ describe('a test that is meant to deviate', () => {
 
   it('fails the suite when it passes', () => {
     const results = [ended('pass', 'a', 'b'), ended('pass', 'a', 'c'), ended('pass', 'a')];
-    assert.match(judge({ listed, results, deviations }).failures.join(), /passes, though .*: a > b$/);
+    assert.match(
+      judge({ listed, results, deviations }).failures.join(),
+      /passes, though .*: a > b$/,
+    );
   });
 
   it('may pass where the table says so', () => {
@@ -101,25 +115,36 @@ describe('a test that is meant to deviate', () => {
   });
 
   it('has to be one of the tests', () => {
-    assert.match(judge({ deviations: [{ name: 'z', always: true }] }).failures.join(), /no such test: z$/);
+    assert.match(
+      judge({ deviations: [{ name: 'z', always: true }] }).failures.join(),
+      /no such test: z$/,
+    );
   });
 
   it('is named in the first column of the table', () => {
     const head = 'Text.\n\n| test | when | defect | instead |\n|---|---|---|---|\n';
     assert.deepEqual(readDeviations(head), []);
-    const rows = '| `pool.test.ts: a > b` | always | x | y |\n| pool-close.test.ts: c \\| d | sometimes | x | y |\n';
+    const rows =
+      '| `pool.test.ts: a > b` | always | x | y |\n| pool-close.test.ts: c \\| d | sometimes | x | y |\n';
     assert.deepEqual(readDeviations(head + rows), [
       { test: 'pool.test.ts: a > b', always: true },
       { test: 'pool-close.test.ts: c | d', always: false },
     ]);
-    assert.throws(() => readDeviations(`${head}| a test of no file | always | x | y |\n`), /names no test/);
-    assert.throws(() => readDeviations(`${head}| a.test.ts: b | now and then | x | y |\n`), /does not say when/);
+    assert.throws(
+      () => readDeviations(`${head}| a test of no file | always | x | y |\n`),
+      /names no test/,
+    );
+    assert.throws(
+      () => readDeviations(`${head}| a.test.ts: b | now and then | x | y |\n`),
+      /does not say when/,
+    );
   });
 });
 
 describe('the closing line', () => {
   it('gives the counts, a deviation among the skipped', () => {
-    const line = 'the tests of Piscina 5.3.2, with cenote: 151 passed, 1 failed, 3 skipped, 1 deviating';
+    const line =
+      'the tests of Piscina 5.3.2, with cenote: 151 passed, 1 failed, 3 skipped, 1 deviating';
     assert.deepEqual(conformanceCounts(`  pool  1 passed, 0 failed\n${line}\n`), {
       passed: 151,
       failed: 1,

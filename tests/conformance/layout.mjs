@@ -9,7 +9,15 @@
 // For Piscina's, it is a copy of Piscina's own.
 
 import { createHash } from 'node:crypto';
-import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { inRoot, root } from '../../scripts/lib/root.mjs';
@@ -19,7 +27,9 @@ const piscina = inRoot('node_modules', 'piscina');
 const shim = fileURLToPath(new URL('shim', import.meta.url));
 
 // Only so that none further up is found: imports that are only types have to vanish, as in Piscina's own build.
-const tsconfig = { compilerOptions: { target: 'es2022', module: 'commonjs', esModuleInterop: true } };
+const tsconfig = {
+  compilerOptions: { target: 'es2022', module: 'commonjs', esModuleInterop: true },
+};
 
 const filesIn = (folder) =>
   readdirSync(folder, { recursive: true, withFileTypes: true })
@@ -43,7 +53,8 @@ function hashOf(folder) {
 export const hashOfTests = () => hashOf(join(piscina, 'test'));
 
 /** The version of the installed Piscina. */
-export const installedVersion = () => JSON.parse(readFileSync(join(piscina, 'package.json'), 'utf8')).version;
+export const installedVersion = () =>
+  JSON.parse(readFileSync(join(piscina, 'package.json'), 'utf8')).version;
 
 function linkCenote() {
   const modules = inRoot('target', 'conformance', 'node_modules');
@@ -64,11 +75,18 @@ export function layOut(against, tests) {
   mkdirSync(folder, { recursive: true });
   cpSync(join(piscina, 'package.json'), join(folder, 'package.json'));
   cpSync(join(piscina, 'test'), join(folder, 'test'), { recursive: true });
-  cpSync(against === 'cenote' ? shim : join(piscina, 'dist'), join(folder, 'dist'), { recursive: true });
+  cpSync(against === 'cenote' ? shim : join(piscina, 'dist'), join(folder, 'dist'), {
+    recursive: true,
+  });
   writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(tsconfig));
   linkCenote();
   if (hashOf(join(folder, 'test')) !== tests) {
-    throw new Stop('the tests of the installed Piscina are not, byte for byte, those that the list was recorded from');
+    throw new Stop(
+      'the tests of the installed Piscina are not, byte for byte, those that the list was recorded from',
+    );
   }
-  return { folder, files: readdirSync(join(folder, 'test')).filter((name) => name.endsWith('.test.ts')) };
+  return {
+    folder,
+    files: readdirSync(join(folder, 'test')).filter((name) => name.endsWith('.test.ts')),
+  };
 }

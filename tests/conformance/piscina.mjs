@@ -25,10 +25,14 @@ const shortName = (file) => file.replace(/\.test\.ts$/, '');
 function options() {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
-    options: { against: { type: 'string', default: 'cenote' }, record: { type: 'boolean', default: false } },
+    options: {
+      against: { type: 'string', default: 'cenote' },
+      record: { type: 'boolean', default: false },
+    },
   });
   const { against, record } = values;
-  if (!['cenote', 'piscina'].includes(against)) throw new Stop('--against is followed by `cenote` or `piscina`');
+  if (!['cenote', 'piscina'].includes(against))
+    throw new Stop('--against is followed by `cenote` or `piscina`');
   if (record && (against !== 'piscina' || positionals.length > 0)) {
     throw new Stop('--record is for a run of all files --against piscina');
   }
@@ -38,7 +42,9 @@ function options() {
 function choose(files, wanted) {
   const unknown = wanted.filter((part) => !files.some((file) => file.includes(part)));
   if (unknown.length > 0) {
-    throw new Stop(`no such test file: ${unknown.join(', ')}. There are: ${files.map(shortName).join(', ')}`);
+    throw new Stop(
+      `no such test file: ${unknown.join(', ')}. There are: ${files.map(shortName).join(', ')}`,
+    );
   }
   // A whole name means only that file, though others may begin with it.
   const means = (file, part) =>
@@ -60,7 +66,12 @@ async function runAll(folder, files, each) {
     const outcome =
       left > 0
         ? await runFile(folder, file, Math.min(fileLimitMs, left))
-        : { results: [], output: '', ms: 0, fault: `not run: the suite's ${seconds(limitMs)} were over` };
+        : {
+            results: [],
+            output: '',
+            ms: 0,
+            fault: `not run: the suite's ${seconds(limitMs)} were over`,
+          };
     each(file, outcome);
   }
 }
@@ -85,9 +96,13 @@ async function check(version, against, wanted) {
   const meant = against === 'piscina' ? [] : deviations();
   const { folder, files } = layOut(against, list.hash);
   const absent = Object.keys(list.files).filter((file) => !files.includes(file));
-  const strangers = meant.map(({ test }) => test).filter((test) => !files.includes(test.split(': ')[0]));
-  if (absent.length > 0) throw new Stop(`in the list, but not in the package: ${absent.join(', ')}`);
-  if (strangers.length > 0) throw new Stop(`DEVIATIONS.md names a file that there is not: ${strangers.join(', ')}`);
+  const strangers = meant
+    .map(({ test }) => test)
+    .filter((test) => !files.includes(test.split(': ')[0]));
+  if (absent.length > 0)
+    throw new Stop(`in the list, but not in the package: ${absent.join(', ')}`);
+  if (strangers.length > 0)
+    throw new Stop(`DEVIATIONS.md names a file that there is not: ${strangers.join(', ')}`);
   const chosen = choose(files.sort(), wanted);
 
   const total = { passed: 0, failed: 0, skipped: 0, deviating: 0 };
@@ -96,11 +111,19 @@ async function check(version, against, wanted) {
     const own = meant
       .filter(({ test }) => test.startsWith(`${file}: `))
       .map(({ test, always }) => ({ name: test.slice(file.length + 2), always }));
-    const verdict = judge({ listed: list.files[file] ?? [], results, fault, deviations: own, machine });
+    const verdict = judge({
+      listed: list.files[file] ?? [],
+      results,
+      fault,
+      deviations: own,
+      machine,
+    });
     const counts = { ...verdict, failed: verdict.failures.length };
     for (const key of Object.keys(total)) total[key] += counts[key];
     if (counts.failed > 0) process.stdout.write(`\n${output}\n`);
-    process.stdout.write(`  ${shortName(file).padEnd(width)}  ${describe(counts)} (${seconds(ms)})\n`);
+    process.stdout.write(
+      `  ${shortName(file).padEnd(width)}  ${describe(counts)} (${seconds(ms)})\n`,
+    );
     for (const line of verdict.failures) process.stdout.write(`    ${line}\n`);
   });
   process.stdout.write(`the tests of Piscina ${version}, with ${against}: ${describe(total)}\n`);

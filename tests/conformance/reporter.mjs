@@ -10,7 +10,8 @@ export default async function* lines(events) {
     if (type !== 'test:pass' && type !== 'test:fail') continue;
     if (data.details?.type === 'suite') continue;
     const skipped =
-      (data.skip !== undefined && data.skip !== false) || (data.todo !== undefined && data.todo !== false);
+      (data.skip !== undefined && data.skip !== false) ||
+      (data.todo !== undefined && data.todo !== false);
     const failed = type === 'test:fail';
     const inner = failed && data.details?.error?.failureType === 'subtestsFailed';
     const name = [...path.slice(0, data.nesting), data.name];

@@ -47,7 +47,8 @@ export async function runFile(folder, file, limitMs) {
   const results = all.filter(({ name }) => resolve(folder, name.at(-1)) !== path);
   let fault;
   if (timedOut) fault = `hung: ended after ${limitMs / 1_000} s`;
-  else if (results.length < all.length) fault = 'the file itself failed: it threw, or its process ended badly';
+  else if (results.length < all.length)
+    fault = 'the file itself failed: it threw, or its process ended badly';
   else if (code !== 0 && !results.some(({ status }) => status === 'fail')) {
     fault = code === null ? `ended by ${signal}` : `exit code ${code}, though no test failed`;
   }

@@ -6,7 +6,10 @@ import { it } from 'node:test';
 import { pages, read, sections } from './support/pages.mjs';
 
 const declared = (() => {
-  const text = readFileSync(new URL('../../dist/errors.d.ts', import.meta.url), 'utf8').replace(/\/\*[^]*?\*\//g, '');
+  const text = readFileSync(new URL('../../dist/errors.d.ts', import.meta.url), 'utf8').replace(
+    /\/\*[^]*?\*\//g,
+    '',
+  );
   const [, union] = /type CenoteErrorCode =([^;]*);/.exec(text);
   return Array.from(union.matchAll(/'([^']+)'/g), ([, code]) => code).sort();
 })();
@@ -16,7 +19,9 @@ it('the declaration of the codes can be read', () => {
 });
 
 it('the page has a section for exactly the declared codes', () => {
-  const headings = sections('errors.md').map(({ heading }) => /^`(ERR_CENOTE_\w+)`$/.exec(heading)?.[1]);
+  const headings = sections('errors.md').map(
+    ({ heading }) => /^`(ERR_CENOTE_\w+)`$/.exec(heading)?.[1],
+  );
   assert.deepEqual(headings.filter((code) => code !== undefined).sort(), declared);
 });
 
@@ -30,6 +35,7 @@ it('each of these sections says what happened and what to do', () => {
 
 it('no page names a code that there is not', () => {
   for (const page of pages) {
-    for (const [code] of read(page).matchAll(/ERR_CENOTE_\w+/g)) assert.ok(declared.includes(code), `${page}: ${code}`);
+    for (const [code] of read(page).matchAll(/ERR_CENOTE_\w+/g))
+      assert.ok(declared.includes(code), `${page}: ${code}`);
   }
 });

@@ -30,12 +30,19 @@ function run(folder, name) {
   return new Promise((resolve, reject) => {
     // As if it were started from a shell: a runner's child would report to the runner.
     const env = { ...process.env, NODE_TEST_CONTEXT: undefined };
-    const child = spawn(process.execPath, [name], { cwd: folder, env, timeout: kExampleMs, killSignal: 'SIGKILL' });
+    const child = spawn(process.execPath, [name], {
+      cwd: folder,
+      env,
+      timeout: kExampleMs,
+      killSignal: 'SIGKILL',
+    });
     const written = { stdout: '', stderr: '' };
     for (const stream of ['stdout', 'stderr']) {
       child[stream].setEncoding('utf8').on('data', (text) => (written[stream] += text));
     }
-    child.on('error', reject).on('close', (code, signal) => resolve({ ...written, end: code ?? signal }));
+    child
+      .on('error', reject)
+      .on('close', (code, signal) => resolve({ ...written, end: code ?? signal }));
   });
 }
 
@@ -73,8 +80,12 @@ for (const page of pages) {
         it(`"${section.heading}": ${name} uses the pool that it is about`, () => {
           const used = packages(code).filter((one) => one === 'cenote' || peers.includes(one));
           const ours = used.filter((one) => one === 'cenote');
-          assert.deepEqual(used, name.startsWith('after') ? ours : used.filter((one) => peers.includes(one)));
-          if (found.some((program) => program.name === name)) assert.ok(used.length > 0, 'a pool is imported');
+          assert.deepEqual(
+            used,
+            name.startsWith('after') ? ours : used.filter((one) => peers.includes(one)),
+          );
+          if (found.some((program) => program.name === name))
+            assert.ok(used.length > 0, 'a pool is imported');
         });
       }
     }
@@ -91,7 +102,9 @@ for (const page of pages) {
           .replaceAll(' ', '-');
       for (const [, link] of read(page).matchAll(/\]\((?!https?:)([^)]+)\)/g)) {
         const [path, fragment] = link.split('#');
-        const file = fileURLToPath(new URL(path === '' ? page : path, new URL('../../docs/', import.meta.url)));
+        const file = fileURLToPath(
+          new URL(path === '' ? page : path, new URL('../../docs/', import.meta.url)),
+        );
         assert.ok(existsSync(file), link);
         if (fragment !== undefined && file.startsWith(join(root, 'docs'))) {
           const target = path === '' ? page : path;

@@ -26,8 +26,20 @@ function members(path, start) {
 }
 
 const cases = [
-  ['piscina', 'Piscina’s options', "Piscina's options and `Pool`'s", 'piscina/dist/index.d.ts', 'interface Options {'],
-  ['tinypool', 'tinypool’s options', "tinypool's options", 'tinypool/dist/index.d.ts', 'interface Options {'],
+  [
+    'piscina',
+    'Piscina’s options',
+    "Piscina's options and `Pool`'s",
+    'piscina/dist/index.d.ts',
+    'interface Options {',
+  ],
+  [
+    'tinypool',
+    'tinypool’s options',
+    "tinypool's options",
+    'tinypool/dist/index.d.ts',
+    'interface Options {',
+  ],
   [
     'workerpool',
     'workerpool’s options',
@@ -35,8 +47,20 @@ const cases = [
     'workerpool/types/types.d.ts',
     'type WorkerPoolOptions = {',
   ],
-  ['poolifier', 'the pools’ options', "poolifier's options", 'poolifier/lib/index.d.ts', 'interface PoolOptions<'],
-  ['poolifier', 'the workers’ options', "poolifier's options", 'poolifier/lib/index.d.ts', 'interface WorkerOptions {'],
+  [
+    'poolifier',
+    'the pools’ options',
+    "poolifier's options",
+    'poolifier/lib/index.d.ts',
+    'interface PoolOptions<',
+  ],
+  [
+    'poolifier',
+    'the workers’ options',
+    "poolifier's options",
+    'poolifier/lib/index.d.ts',
+    'interface WorkerOptions {',
+  ],
 ];
 
 for (const [peer, what, heading, path, start] of cases) {
@@ -57,7 +81,8 @@ it('the options of Cenote that the tables name exist', () => {
     const section = page.find((one) => one.heading === heading);
     for (const [, ours] of rows(section)) {
       if (ours.startsWith('event ') || ours.startsWith('the export ')) continue;
-      for (const option of codes(ours)) assert.match(declared, new RegExp(`readonly ${option}\\?:`), option);
+      for (const option of codes(ours))
+        assert.match(declared, new RegExp(`readonly ${option}\\?:`), option);
     }
   }
 });

@@ -14,10 +14,15 @@ before(installRuntimes);
 /** Runs `smoke.mjs` on a runtime, checks what happened, and returns the warnings it emitted. */
 async function smoke({ command, args = [] }) {
   const script = inRoot('tests', 'matrix', 'smoke.mjs');
-  const { output, code, timedOut } = await run(command, [...args, script], { env: noTuning, limitMs: 60_000 });
+  const { output, code, timedOut } = await run(command, [...args, script], {
+    env: noTuning,
+    limitMs: 60_000,
+  });
   assert.ok(!timedOut, `hung:\n${output}`);
   assert.equal(code, 0, output);
-  const { warnings, ...happened } = JSON.parse(output.split('\n').find((line) => line.startsWith('{')));
+  const { warnings, ...happened } = JSON.parse(
+    output.split('\n').find((line) => line.startsWith('{')),
+  );
   assert.deepEqual(happened, {
     doubled: Array.from({ length: 100 }, (_, n) => 2 * n),
     error: 'RangeError: on purpose',

@@ -27,7 +27,11 @@ export const nodes = [22, 24, 26].map((major) => ({
 /** Runtimes without libuv, which wait portably. */
 export const others = [
   { name: 'Bun', command: binary('bun', 'bin', 'bun'), args: ['run'] },
-  { name: 'Deno', command: binary('deno', 'deno'), args: ['run', '--quiet', '--no-prompt', '--allow-all'] },
+  {
+    name: 'Deno',
+    command: binary('deno', 'deno'),
+    args: ['run', '--quiet', '--no-prompt', '--allow-all'],
+  },
 ];
 
 /** Installs the runtimes, unless they are installed already. */

@@ -24,7 +24,8 @@ const error = await pool.run({ fail: 'on purpose' }).then(
 const fired = new Int32Array(new SharedArrayBuffer(4));
 await pool.run({ raiseLater: fired, afterMs: 20 });
 const giveUp = Date.now() + 10_000;
-while (Atomics.load(fired, 0) === 0 && Date.now() < giveUp) await new Promise((resolve) => setTimeout(resolve, 5));
+while (Atomics.load(fired, 0) === 0 && Date.now() < giveUp)
+  await new Promise((resolve) => setTimeout(resolve, 5));
 
 await pool.close();
 console.log(JSON.stringify({ doubled, error, timerFired: Atomics.load(fired, 0) === 1, warnings }));

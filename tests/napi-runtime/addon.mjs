@@ -44,7 +44,9 @@ export async function buildAddon() {
     .split('\n')
     .filter((line) => line.startsWith('{'))
     .map((line) => JSON.parse(line))
-    .filter(({ reason, target }) => reason === 'compiler-artifact' && target.name === 'cenote_napi_test')
+    .filter(
+      ({ reason, target }) => reason === 'compiler-artifact' && target.name === 'cenote_napi_test',
+    )
     .flatMap(({ filenames }) => filenames)
     .find((name) => /\.(so|dylib|dll)$/.test(name));
   assert.ok(library, stdout);

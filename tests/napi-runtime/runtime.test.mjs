@@ -32,7 +32,11 @@ function test(name, body) {
 
 /** Runs a program that has the addon as `addon` in a process of its own. */
 function program(source) {
-  const args = ['--input-type=commonjs', '--eval', `const addon = require(process.env.ADDON);\n${source}`];
+  const args = [
+    '--input-type=commonjs',
+    '--eval',
+    `const addon = require(process.env.ADDON);\n${source}`,
+  ];
   return run(process.execPath, args, { env: { ADDON: path }, limitMs: 30_000 });
 }
 
@@ -80,7 +84,9 @@ test('as many sleep at once as there are, on two threads', async () => {
 
 test('blocking work runs elsewhere, grows, and holds no timer up', async () => {
   let blocked = true;
-  const blocking = Promise.all(Array.from({ length: 4 }, () => addon.block(1_000))).finally(() => (blocked = false));
+  const blocking = Promise.all(Array.from({ length: 4 }, () => addon.block(1_000))).finally(
+    () => (blocked = false),
+  );
   for (let n = 0; n < 5; n++) {
     await addon.sleep(10);
     assert.ok(blocked, 'the timers waited for the blocking work');
@@ -107,7 +113,13 @@ test('a shutdown rejects what is pending, waits for what runs, and the next call
       console.log(addon.isRunning(), await addon.sleep(5));
     })();
   `);
-  assert.deepEqual(lines, ['false 1', 'task was cancelled before completion', 'rejected', '2 true', 'true 5']);
+  assert.deepEqual(lines, [
+    'false 1',
+    'task was cancelled before completion',
+    'rejected',
+    '2 true',
+    'true 5',
+  ]);
 });
 
 test('a process with nothing pending ends by itself; one with a promise pending waits for it', async () => {
@@ -138,7 +150,10 @@ const inWorker = `
 
 test('worker threads share the pool; one that is terminated takes nothing from the others', async () => {
   for (let round = 0; round < 5; round++) {
-    const workers = Array.from({ length: 3 }, () => new Worker(inWorker, { eval: true, workerData: path }));
+    const workers = Array.from(
+      { length: 3 },
+      () => new Worker(inWorker, { eval: true, workerData: path }),
+    );
     const answers = workers.map(
       (worker) =>
         new Promise((resolve, reject) => {
@@ -169,7 +184,10 @@ test('an addon that only worker threads load starts and stops with them', async 
     })();
   `;
   const args = ['--input-type=commonjs', '--eval', source];
-  const { code, signal, stdout, stderr } = await run(process.execPath, args, { env: { ADDON: path }, limitMs: 30_000 });
+  const { code, signal, stdout, stderr } = await run(process.execPath, args, {
+    env: { ADDON: path },
+    limitMs: 30_000,
+  });
   assert.deepEqual({ code, signal }, { code: 0, signal: null }, stderr);
   assert.equal(stdout, '42\n'.repeat(10));
 });

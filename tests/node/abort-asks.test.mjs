@@ -4,11 +4,20 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { Pool } from 'cenote';
-import { behaviour, blocker, fixture, poolFor, readyWorkers, sharedWords, until } from './support/behaviour.mjs';
+import {
+  behaviour,
+  blocker,
+  fixture,
+  poolFor,
+  readyWorkers,
+  sharedWords,
+  until,
+} from './support/behaviour.mjs';
 
 const filename = fixture('features/tasks.cjs');
 const aborted = { name: 'AbortError', code: 'ABORT_ERR' };
-const onePool = (t, options) => poolFor(t, { filename, minThreads: 1, maxThreads: 1, abortGrace: 600_000, ...options });
+const onePool = (t, options) =>
+  poolFor(t, { filename, minThreads: 1, maxThreads: 1, abortGrace: 600_000, ...options });
 const threadOf = (pool) => pool.run(0, { name: 'threadId' });
 
 /** A started task of the handler `name`, and what aborts it. */
@@ -23,7 +32,10 @@ async function started(pool, name, { words = sharedWords(), task = {}, ...option
 behaviour('abortGrace: what is no whole number of milliseconds, or Infinity, is refused', (t) => {
   const message = /\babortGrace\b/;
   for (const abortGrace of ['1', null, true, {}, 1n]) {
-    assert.throws(() => new Pool({ filename, abortGrace }), { code: 'ERR_INVALID_ARG_TYPE', message });
+    assert.throws(() => new Pool({ filename, abortGrace }), {
+      code: 'ERR_INVALID_ARG_TYPE',
+      message,
+    });
   }
   for (const abortGrace of [-1, 0.5, NaN, -Infinity, 2 ** 31]) {
     assert.throws(() => new Pool({ filename, abortGrace }), { code: 'ERR_OUT_OF_RANGE', message });
@@ -62,7 +74,10 @@ behaviour("the signal's reason is an AbortError, or the CenoteError of the timeo
     code: 'ERR_CENOTE_TIMEOUT',
   });
   const second = await pool.run(0, { name: 'lastReason' });
-  assert.deepEqual([second.name, second.code, second.isError], ['CenoteError', 'ERR_CENOTE_TIMEOUT', true]);
+  assert.deepEqual(
+    [second.name, second.code, second.isError],
+    ['CenoteError', 'ERR_CENOTE_TIMEOUT', true],
+  );
 });
 
 behaviour('context.aborted is seen in a loop that never yields', async (t) => {
@@ -77,30 +92,38 @@ behaviour('context.aborted is seen in a loop that never yields', async (t) => {
   assert.equal(name, 'AbortError');
 });
 
-behaviour('context.aborted is seen in a loop that never yields when the timeout is over', async (t) => {
-  const pool = onePool(t);
-  const before = await threadOf(pool);
-  const words = sharedWords();
-  await assert.rejects(pool.run({ words }, { name: 'obeyInLoop', timeout: 50 }), { code: 'ERR_CENOTE_TIMEOUT' });
-  await until('the loop ended', () => Atomics.load(words, 3) === 1);
-  assert.equal(await threadOf(pool), before);
-  const { code } = await pool.run(0, { name: 'lastReason' });
-  assert.equal(code, 'ERR_CENOTE_TIMEOUT');
-});
+behaviour(
+  'context.aborted is seen in a loop that never yields when the timeout is over',
+  async (t) => {
+    const pool = onePool(t);
+    const before = await threadOf(pool);
+    const words = sharedWords();
+    await assert.rejects(pool.run({ words }, { name: 'obeyInLoop', timeout: 50 }), {
+      code: 'ERR_CENOTE_TIMEOUT',
+    });
+    await until('the loop ended', () => Atomics.load(words, 3) === 1);
+    assert.equal(await threadOf(pool), before);
+    const { code } = await pool.run(0, { name: 'lastReason' });
+    assert.equal(code, 'ERR_CENOTE_TIMEOUT');
+  },
+);
 
 for (const handler of ['linger', 'spin']) {
-  behaviour(`a handler that does not listen is terminated after the grace: ${handler}`, async (t) => {
-    const pool = onePool(t, { abortGrace: 50 });
-    let lost = 0;
-    pool.on('workerLost', () => lost++);
-    const before = await threadOf(pool);
-    const { run, words, controller, release } = await started(pool, handler);
-    controller.abort();
-    await assert.rejects(run, aborted);
-    assert.notEqual(await threadOf(pool), before);
-    release();
-    assert.deepEqual([words[3], lost], [0, 0]);
-  });
+  behaviour(
+    `a handler that does not listen is terminated after the grace: ${handler}`,
+    async (t) => {
+      const pool = onePool(t, { abortGrace: 50 });
+      let lost = 0;
+      pool.on('workerLost', () => lost++);
+      const before = await threadOf(pool);
+      const { run, words, controller, release } = await started(pool, handler);
+      controller.abort();
+      await assert.rejects(run, aborted);
+      assert.notEqual(await threadOf(pool), before);
+      release();
+      assert.deepEqual([words[3], lost], [0, 0]);
+    },
+  );
 
   behaviour(`abortGrace 0 terminates at once: ${handler}`, async (t) => {
     const pool = onePool(t, { abortGrace: 0 });
@@ -126,19 +149,22 @@ for (const handler of ['linger', 'spin']) {
   });
 }
 
-behaviour('the promise rejects at once; the task keeps its place until its handler has ended', async (t) => {
-  const pool = onePool(t);
-  await readyWorkers(pool, 1);
-  const { run, words, controller, release } = await started(pool, 'linger');
-  controller.abort();
-  await assert.rejects(run, aborted);
-  assert.equal(words[3], 0, 'it still runs');
-  const next = pool.run({ words, at: 3 }, { name: 'see' });
-  await until('it is asked', () => Atomics.load(words, 2) === 1);
-  assert.equal(pool.stats().tasks.inFlight + pool.queueSize, 2);
-  release();
-  assert.equal(await next, 1, 'the next one ran after it');
-});
+behaviour(
+  'the promise rejects at once; the task keeps its place until its handler has ended',
+  async (t) => {
+    const pool = onePool(t);
+    await readyWorkers(pool, 1);
+    const { run, words, controller, release } = await started(pool, 'linger');
+    controller.abort();
+    await assert.rejects(run, aborted);
+    assert.equal(words[3], 0, 'it still runs');
+    const next = pool.run({ words, at: 3 }, { name: 'see' });
+    await until('it is asked', () => Atomics.load(words, 2) === 1);
+    assert.equal(pool.stats().tasks.inFlight + pool.queueSize, 2);
+    release();
+    assert.equal(await next, 1, 'the next one ran after it');
+  },
+);
 
 for (const handler of ['linger', 'lingerAndFail']) {
   behaviour(`close() waits for a handler that was asked: ${handler}`, async (t) => {
@@ -192,25 +218,35 @@ behaviour('destroy() while close() waits for a handler that was asked', async (t
   assert.deepEqual(pool.threads, []);
 });
 
-behaviour('without a signal of the caller, the signal of the context is there and never aborted', async (t) => {
-  const pool = onePool(t, { concurrentTasksPerWorker: 2 });
-  const look = await pool.run(0, { name: 'look' });
-  assert.deepEqual(
-    { ...look, threadId: undefined },
-    { aborted: false, signalAborted: false, reason: undefined, isSignal: true, same: true, threadId: undefined },
-  );
-  const leaving = new AbortController();
-  await pool.run(0, { name: 'leave' });
-  await pool.run(0, { name: 'leave', signal: leaving.signal });
-  leaving.abort('after its end');
-  const { run, words, controller } = await started(pool, 'obey');
-  controller.abort();
-  await assert.rejects(run, aborted);
-  await until('it ended', () => Atomics.load(words, 3) === 1);
-  for (const context of await pool.run(0, { name: 'left' })) {
-    assert.deepEqual(context, { aborted: false, signalAborted: false });
-  }
-});
+behaviour(
+  'without a signal of the caller, the signal of the context is there and never aborted',
+  async (t) => {
+    const pool = onePool(t, { concurrentTasksPerWorker: 2 });
+    const look = await pool.run(0, { name: 'look' });
+    assert.deepEqual(
+      { ...look, threadId: undefined },
+      {
+        aborted: false,
+        signalAborted: false,
+        reason: undefined,
+        isSignal: true,
+        same: true,
+        threadId: undefined,
+      },
+    );
+    const leaving = new AbortController();
+    await pool.run(0, { name: 'leave' });
+    await pool.run(0, { name: 'leave', signal: leaving.signal });
+    leaving.abort('after its end');
+    const { run, words, controller } = await started(pool, 'obey');
+    controller.abort();
+    await assert.rejects(run, aborted);
+    await until('it ended', () => Atomics.load(words, 3) === 1);
+    for (const context of await pool.run(0, { name: 'left' })) {
+      assert.deepEqual(context, { aborted: false, signalAborted: false });
+    }
+  },
+);
 
 behaviour('a task does not inherit the abort of the one before it on its worker', async (t) => {
   const pool = onePool(t);
@@ -235,7 +271,9 @@ behaviour('with several tasks at once, only the signal of the aborted one fires'
   const others = [
     pool.run({ words }, { name: 'wasAsked' }),
     pool.run({ words }, { name: 'wasAsked', timeout: 600_000 }),
-    ...Array.from({ length: 3 }, () => pool.run({ words }, { name: 'wasAsked', signal: new AbortController().signal })),
+    ...Array.from({ length: 3 }, () =>
+      pool.run({ words }, { name: 'wasAsked', signal: new AbortController().signal }),
+    ),
   ];
   // Whether they share a worker with a task that may be aborted is the pool's business: if so, they run by now.
   await new Promise((resolve) => setTimeout(resolve, 50));
@@ -244,7 +282,8 @@ behaviour('with several tasks at once, only the signal of the aborted one fires'
   await until('it ended', () => Atomics.load(asked, 3) === 1);
   await until('others run', () => Atomics.load(words, 0) > 0);
   Atomics.store(words, 1, 1);
-  for (const look of await Promise.all(others)) assert.deepEqual(look, { events: 0, aborted: false, signal: false });
+  for (const look of await Promise.all(others))
+    assert.deepEqual(look, { events: 0, aborted: false, signal: false });
   assert.equal(await threadOf(pool), before);
   assert.equal(pool.stats().tasks.lost, 0);
 });
@@ -262,19 +301,22 @@ behaviour('a termination after the grace costs no task that had not started', as
   assert.deepEqual([...words.subarray(0, 10)], new Array(10).fill(1));
 });
 
-behaviour("a handler that ended within the grace is not terminated because its caller's thread was busy", async (t) => {
-  const pool = onePool(t, { abortGrace: 300 });
-  const before = await threadOf(pool);
-  for (const name of ['obey', 'obeyInLoop']) {
-    const { run, words, controller } = await started(pool, name);
-    controller.abort();
-    const until = performance.now() + 500;
-    while (performance.now() < until);
-    assert.equal(words[3], 1, 'it ended meanwhile');
-    await assert.rejects(run, aborted);
-    assert.equal(await threadOf(pool), before);
-  }
-});
+behaviour(
+  "a handler that ended within the grace is not terminated because its caller's thread was busy",
+  async (t) => {
+    const pool = onePool(t, { abortGrace: 300 });
+    const before = await threadOf(pool);
+    for (const name of ['obey', 'obeyInLoop']) {
+      const { run, words, controller } = await started(pool, name);
+      controller.abort();
+      const until = performance.now() + 500;
+      while (performance.now() < until);
+      assert.equal(words[3], 1, 'it ended meanwhile');
+      await assert.rejects(run, aborted);
+      assert.equal(await threadOf(pool), before);
+    }
+  },
+);
 
 behaviour("the signal may be handed to Node's own APIs", async (t) => {
   const pool = onePool(t);
@@ -328,49 +370,58 @@ behaviour('an abort that comes twice, or with the timeout, is asked once', async
   assert.deepEqual([tasks.aborted, tasks.expired], [2, 1]);
 });
 
-behaviour('a task that is aborted while it is queued is asked nothing: it never runs', async (t) => {
-  const pool = onePool(t);
-  const busy = blocker(pool);
-  await busy.started;
-  const words = sharedWords();
-  const controller = new AbortController();
-  const run = pool.run({ words }, { name: 'obey', signal: controller.signal });
-  controller.abort();
-  await assert.rejects(run, aborted);
-  assert.equal(pool.queueSize, 0);
-  const [worker] = pool.threads;
-  busy.release();
-  await busy.done;
-  assert.equal(await pool.run('next'), 'next');
-  assert.equal(words[0], 0);
-  assert.deepEqual(pool.threads, [worker]);
-});
+behaviour(
+  'a task that is aborted while it is queued is asked nothing: it never runs',
+  async (t) => {
+    const pool = onePool(t);
+    const busy = blocker(pool);
+    await busy.started;
+    const words = sharedWords();
+    const controller = new AbortController();
+    const run = pool.run({ words }, { name: 'obey', signal: controller.signal });
+    controller.abort();
+    await assert.rejects(run, aborted);
+    assert.equal(pool.queueSize, 0);
+    const [worker] = pool.threads;
+    busy.release();
+    await busy.done;
+    assert.equal(await pool.run('next'), 'next');
+    assert.equal(words[0], 0);
+    assert.deepEqual(pool.threads, [worker]);
+  },
+);
 
-behaviour('background work of a task that was asked goes on, and close() waits for it', async (t) => {
-  const pool = onePool(t);
-  const { run, words, controller, release } = await started(pool, 'leaveWork');
-  controller.abort();
-  await assert.rejects(run, aborted);
-  assert.equal(await pool.run('next'), 'next');
-  let over = false;
-  const closing = pool.close().then(() => (over = true));
-  assert.equal(words[3], 0);
-  assert.equal(over, false);
-  release();
-  await closing;
-  assert.equal(words[3], 1);
-});
+behaviour(
+  'background work of a task that was asked goes on, and close() waits for it',
+  async (t) => {
+    const pool = onePool(t);
+    const { run, words, controller, release } = await started(pool, 'leaveWork');
+    controller.abort();
+    await assert.rejects(run, aborted);
+    assert.equal(await pool.run('next'), 'next');
+    let over = false;
+    const closing = pool.close().then(() => (over = true));
+    assert.equal(words[3], 0);
+    assert.equal(over, false);
+    release();
+    await closing;
+    assert.equal(words[3], 1);
+  },
+);
 
-behaviour('a worker that crashes within the grace is replaced, and the task is settled once', async (t) => {
-  const pool = onePool(t);
-  const { run, controller } = await started(pool, 'linger');
-  const [worker] = pool.threads;
-  controller.abort();
-  await assert.rejects(run, aborted);
-  const exited = once(worker, 'exit');
-  await worker.terminate();
-  await exited;
-  assert.equal(await pool.run('next'), 'next');
-  const { tasks } = pool.stats();
-  assert.deepEqual([tasks.aborted, tasks.lost, tasks.inFlight], [1, 0, 0]);
-});
+behaviour(
+  'a worker that crashes within the grace is replaced, and the task is settled once',
+  async (t) => {
+    const pool = onePool(t);
+    const { run, controller } = await started(pool, 'linger');
+    const [worker] = pool.threads;
+    controller.abort();
+    await assert.rejects(run, aborted);
+    const exited = once(worker, 'exit');
+    await worker.terminate();
+    await exited;
+    assert.equal(await pool.run('next'), 'next');
+    const { tasks } = pool.stats();
+    assert.deepEqual([tasks.aborted, tasks.lost, tasks.inFlight], [1, 0, 0]);
+  },
+);

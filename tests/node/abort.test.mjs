@@ -2,7 +2,14 @@
 
 import assert from 'node:assert/strict';
 import { getEventListeners } from 'node:events';
-import { behaviour, blocker, poolFor, readyWorkers, sharedWords, until } from './support/behaviour.mjs';
+import {
+  behaviour,
+  blocker,
+  poolFor,
+  readyWorkers,
+  sharedWords,
+  until,
+} from './support/behaviour.mjs';
 
 const listeners = (signal) => getEventListeners(signal, 'abort').length;
 
@@ -36,25 +43,30 @@ behaviour('a task that is aborted in the tick of its run() never runs', async (t
   assert.equal(words[0], 0);
 });
 
-behaviour('a task that is aborted while it is queued never runs, and those around it do', async (t) => {
-  const pool = poolFor(t, { minThreads: 1, maxThreads: 1 });
-  const busy = blocker(pool);
-  await busy.started;
-  const words = sharedWords();
-  const controllers = Array.from({ length: 9 }, () => new AbortController());
-  const runs = controllers.map(({ signal }, at) => pool.run({ words, at: at % 8 }, { name: 'count', signal }));
-  const settled = Promise.allSettled(runs);
-  const dropped = [0, 4, 8, 3];
-  for (const at of dropped) controllers[at].abort();
-  assert.equal(pool.queueSize, 5);
-  busy.release();
-  (await settled).forEach(({ status, reason }, at) => {
-    assert.equal(status, dropped.includes(at) ? 'rejected' : 'fulfilled');
-    if (dropped.includes(at)) assertAbortError(reason, controllers[at].signal.reason);
-  });
-  assert.deepEqual([...words], [0, 1, 1, 0, 0, 1, 1, 1]);
-  assert.equal(pool.stats().tasks.aborted, 4);
-});
+behaviour(
+  'a task that is aborted while it is queued never runs, and those around it do',
+  async (t) => {
+    const pool = poolFor(t, { minThreads: 1, maxThreads: 1 });
+    const busy = blocker(pool);
+    await busy.started;
+    const words = sharedWords();
+    const controllers = Array.from({ length: 9 }, () => new AbortController());
+    const runs = controllers.map(({ signal }, at) =>
+      pool.run({ words, at: at % 8 }, { name: 'count', signal }),
+    );
+    const settled = Promise.allSettled(runs);
+    const dropped = [0, 4, 8, 3];
+    for (const at of dropped) controllers[at].abort();
+    assert.equal(pool.queueSize, 5);
+    busy.release();
+    (await settled).forEach(({ status, reason }, at) => {
+      assert.equal(status, dropped.includes(at) ? 'rejected' : 'fulfilled');
+      if (dropped.includes(at)) assertAbortError(reason, controllers[at].signal.reason);
+    });
+    assert.deepEqual([...words], [0, 1, 1, 0, 0, 1, 1, 1]);
+    assert.equal(pool.stats().tasks.aborted, 4);
+  },
+);
 
 behaviour(
   'a task that may be aborted is posted behind no other; aborted it never runs, and the others do',
@@ -81,25 +93,28 @@ behaviour(
   },
 );
 
-behaviour('a task that is aborted while it computes is interrupted; its worker is replaced', async (t) => {
-  const pool = poolFor(t, { minThreads: 2, maxThreads: 2 });
-  await readyWorkers(pool, 2);
-  const words = sharedWords();
-  const controller = new AbortController();
-  const loop = pool.run({ words }, { name: 'spinForever', signal: controller.signal });
-  await until('it computes', () => words[0] === 1);
-  const other = blocker(pool);
-  await other.started;
-  const waiting = Array.from({ length: 5 }, (_, n) => pool.run(n));
-  controller.abort('enough');
-  await assert.rejects(loop, (error) => assertAbortError(error, 'enough'));
-  assert.deepEqual(await Promise.all(waiting), [0, 1, 2, 3, 4]);
-  other.release();
-  await other.done;
-  await readyWorkers(pool, 2);
-  const { tasks } = pool.stats();
-  assert.deepEqual([tasks.aborted, tasks.lost, tasks.completed], [1, 0, 6]);
-});
+behaviour(
+  'a task that is aborted while it computes is interrupted; its worker is replaced',
+  async (t) => {
+    const pool = poolFor(t, { minThreads: 2, maxThreads: 2 });
+    await readyWorkers(pool, 2);
+    const words = sharedWords();
+    const controller = new AbortController();
+    const loop = pool.run({ words }, { name: 'spinForever', signal: controller.signal });
+    await until('it computes', () => words[0] === 1);
+    const other = blocker(pool);
+    await other.started;
+    const waiting = Array.from({ length: 5 }, (_, n) => pool.run(n));
+    controller.abort('enough');
+    await assert.rejects(loop, (error) => assertAbortError(error, 'enough'));
+    assert.deepEqual(await Promise.all(waiting), [0, 1, 2, 3, 4]);
+    other.release();
+    await other.done;
+    await readyWorkers(pool, 2);
+    const { tasks } = pool.stats();
+    assert.deepEqual([tasks.aborted, tasks.lost, tasks.completed], [1, 0, 6]);
+  },
+);
 
 behaviour('aborting a running task is no lost worker', async (t) => {
   const pool = poolFor(t, { minThreads: 1, maxThreads: 1 });
@@ -122,7 +137,9 @@ behaviour('many tasks with one signal all abort, whatever their state', async (t
   const controller = new AbortController();
   const { signal } = controller;
   const runs = [0, 1].map(() => pool.run({ words }, { name: 'spinForever', signal }));
-  const queued = Array.from({ length: 30 }, () => pool.run({ words, at: 1 }, { name: 'count', signal }));
+  const queued = Array.from({ length: 30 }, () =>
+    pool.run({ words, at: 1 }, { name: 'count', signal }),
+  );
   const free = pool.run('free');
   const settled = Promise.allSettled([...runs, ...queued]);
   await until('both compute', () => words[0] === 2);
@@ -148,30 +165,39 @@ behaviour('an abort after the end changes nothing, and the signal holds no liste
   assert.equal(await pool.run(0, { name: 'threadId' }), threadId);
 });
 
-behaviour('the signal holds no listener after an abort, a refusal or a destroyed pool', async (t) => {
-  const pool = poolFor(t, { minThreads: 1, maxThreads: 1, maxQueue: 0 });
-  const controller = new AbortController();
-  const other = new AbortController();
-  const words = sharedWords();
-  const first = pool.run({ words }, { name: 'hold', signal: controller.signal });
-  assert.equal(listeners(controller.signal), 1);
-  await assert.rejects(pool.run(0, { signal: other.signal }), { code: 'ERR_CENOTE_QUEUE_FULL' });
-  assert.equal(listeners(other.signal), 0);
-  controller.abort();
-  await assert.rejects(first, { name: 'AbortError' });
-  assert.equal(listeners(controller.signal), 0);
-  const second = assert.rejects(pool.run({ words }, { name: 'hold', signal: other.signal }), {
-    code: 'ERR_CENOTE_POOL_DESTROYED',
-  });
-  assert.equal(listeners(other.signal), 1);
-  await Promise.all([second, pool.destroy()]);
-  assert.equal(listeners(other.signal), 0);
-});
+behaviour(
+  'the signal holds no listener after an abort, a refusal or a destroyed pool',
+  async (t) => {
+    const pool = poolFor(t, { minThreads: 1, maxThreads: 1, maxQueue: 0 });
+    const controller = new AbortController();
+    const other = new AbortController();
+    const words = sharedWords();
+    const first = pool.run({ words }, { name: 'hold', signal: controller.signal });
+    assert.equal(listeners(controller.signal), 1);
+    await assert.rejects(pool.run(0, { signal: other.signal }), { code: 'ERR_CENOTE_QUEUE_FULL' });
+    assert.equal(listeners(other.signal), 0);
+    controller.abort();
+    await assert.rejects(first, { name: 'AbortError' });
+    assert.equal(listeners(controller.signal), 0);
+    const second = assert.rejects(pool.run({ words }, { name: 'hold', signal: other.signal }), {
+      code: 'ERR_CENOTE_POOL_DESTROYED',
+    });
+    assert.equal(listeners(other.signal), 1);
+    await Promise.all([second, pool.destroy()]);
+    assert.equal(listeners(other.signal), 0);
+  },
+);
 
 behaviour('AbortSignal.timeout aborts a task, with its TimeoutError as the cause', async (t) => {
   const pool = poolFor(t, { minThreads: 1, maxThreads: 1 });
-  const run = pool.run({ words: sharedWords() }, { name: 'spinForever', signal: AbortSignal.timeout(50) });
-  await assert.rejects(run, (error) => error.name === 'AbortError' && error.cause.name === 'TimeoutError');
+  const run = pool.run(
+    { words: sharedWords() },
+    { name: 'spinForever', signal: AbortSignal.timeout(50) },
+  );
+  await assert.rejects(
+    run,
+    (error) => error.name === 'AbortError' && error.cause.name === 'TimeoutError',
+  );
 });
 
 behaviour('with several tasks at once on a worker, an abort costs no other task', async (t) => {
@@ -190,18 +216,21 @@ behaviour('with several tasks at once on a worker, an abort costs no other task'
   assert.equal(pool.stats().tasks.lost, 0);
 });
 
-behaviour('with several tasks at once on a worker, aborting one that runs costs no other task', async (t) => {
-  const pool = poolFor(t, { minThreads: 1, maxThreads: 1, concurrentTasksPerWorker: 4 });
-  const words = sharedWords();
-  const controller = new AbortController();
-  const aborted = pool.run({ words }, { name: 'hold', signal: controller.signal });
-  const others = Array.from({ length: 6 }, (_, n) => pool.run(n));
-  await until('it runs', () => words[0] === 1);
-  controller.abort();
-  await assert.rejects(aborted, { name: 'AbortError' });
-  assert.deepEqual(await Promise.all(others), [0, 1, 2, 3, 4, 5]);
-  assert.equal(pool.stats().tasks.lost, 0);
-});
+behaviour(
+  'with several tasks at once on a worker, aborting one that runs costs no other task',
+  async (t) => {
+    const pool = poolFor(t, { minThreads: 1, maxThreads: 1, concurrentTasksPerWorker: 4 });
+    const words = sharedWords();
+    const controller = new AbortController();
+    const aborted = pool.run({ words }, { name: 'hold', signal: controller.signal });
+    const others = Array.from({ length: 6 }, (_, n) => pool.run(n));
+    await until('it runs', () => words[0] === 1);
+    controller.abort();
+    await assert.rejects(aborted, { name: 'AbortError' });
+    assert.deepEqual(await Promise.all(others), [0, 1, 2, 3, 4, 5]);
+    assert.equal(pool.stats().tasks.lost, 0);
+  },
+);
 
 behaviour('an aborted task with a transferList does not run, and its worker goes on', async (t) => {
   const pool = poolFor(t, { minThreads: 1, maxThreads: 1 });
@@ -210,7 +239,10 @@ behaviour('an aborted task with a transferList does not run, and its worker goes
   const words = sharedWords();
   const controller = new AbortController();
   const buffer = new ArrayBuffer(8);
-  const run = pool.run({ words, buffer }, { name: 'count', transferList: [buffer], signal: controller.signal });
+  const run = pool.run(
+    { words, buffer },
+    { name: 'count', transferList: [buffer], signal: controller.signal },
+  );
   controller.abort();
   await assert.rejects(run, { name: 'AbortError' });
   assert.equal(buffer.byteLength, 8, 'it was never posted');

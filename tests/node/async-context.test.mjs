@@ -102,34 +102,43 @@ behaviour('the context holds for a thenable, for events and for an AsyncResource
   assert.deepEqual(seen, ['mine', 'mine', 'mine', 'mine']);
 });
 
-behaviour('the context holds whatever ends the task: abort, limits, a lost worker, destroy()', async (t) => {
-  const seen = [];
-  const caught = (store, run) =>
-    inContext(store, () =>
-      run().then(
-        () => assert.fail(`${store} did not reject`),
-        () => seen.push(storage.getStore()),
-      ),
+behaviour(
+  'the context holds whatever ends the task: abort, limits, a lost worker, destroy()',
+  async (t) => {
+    const seen = [];
+    const caught = (store, run) =>
+      inContext(store, () =>
+        run().then(
+          () => assert.fail(`${store} did not reject`),
+          () => seen.push(storage.getStore()),
+        ),
+      );
+    const pool = poolFor(t, { filename, minThreads: 1, maxThreads: 1 });
+    const words = sharedWords();
+    const controller = new AbortController();
+    const aborted = caught('abort', () =>
+      pool.run({ words }, { name: 'spin', signal: controller.signal }),
     );
-  const pool = poolFor(t, { filename, minThreads: 1, maxThreads: 1 });
-  const words = sharedWords();
-  const controller = new AbortController();
-  const aborted = caught('abort', () => pool.run({ words }, { name: 'spin', signal: controller.signal }));
-  await until('it runs', () => Atomics.load(words, 0) === 1);
-  const expired = caught('queueTimeout', () => pool.run(0, { queueTimeout: 20 }));
-  await expired;
-  inContext('aborts', () => controller.abort());
-  await aborted;
-  await caught('timeout', () => pool.run({ words: sharedWords() }, { name: 'spin', timeout: 20 }));
-  const held = sharedWords();
-  const lost = caught('lost', () => pool.run({ words: held }, { name: 'hold' }));
-  await until('it runs', () => Atomics.load(held, 0) === 1);
-  await Promise.all([inContext('terminates', () => pool.threads[0].terminate()), lost]);
-  const destroyed = caught('destroyed', () => pool.run({ words: sharedWords() }, { name: 'hold' }));
-  await Promise.all([inContext('destroys', () => pool.destroy()), destroyed]);
-  await caught('closed', () => pool.run(0));
-  assert.deepEqual(seen, ['queueTimeout', 'abort', 'timeout', 'lost', 'destroyed', 'closed']);
-});
+    await until('it runs', () => Atomics.load(words, 0) === 1);
+    const expired = caught('queueTimeout', () => pool.run(0, { queueTimeout: 20 }));
+    await expired;
+    inContext('aborts', () => controller.abort());
+    await aborted;
+    await caught('timeout', () =>
+      pool.run({ words: sharedWords() }, { name: 'spin', timeout: 20 }),
+    );
+    const held = sharedWords();
+    const lost = caught('lost', () => pool.run({ words: held }, { name: 'hold' }));
+    await until('it runs', () => Atomics.load(held, 0) === 1);
+    await Promise.all([inContext('terminates', () => pool.threads[0].terminate()), lost]);
+    const destroyed = caught('destroyed', () =>
+      pool.run({ words: sharedWords() }, { name: 'hold' }),
+    );
+    await Promise.all([inContext('destroys', () => pool.destroy()), destroyed]);
+    await caught('closed', () => pool.run(0));
+    assert.deepEqual(seen, ['queueTimeout', 'abort', 'timeout', 'lost', 'destroyed', 'closed']);
+  },
+);
 
 behaviour('the context holds after ready() and close()', async (t) => {
   const pool = inContext('maker', () => poolFor(t, { minThreads: 1, maxThreads: 1 }));

@@ -10,7 +10,12 @@ const kLateMs = 500;
 const kLoadMs = 5_000;
 
 function poolOf(t, options = {}) {
-  const pool = new Pool({ filename: fixture('chaos/tasks.cjs'), minThreads: 1, maxThreads: 1, ...options });
+  const pool = new Pool({
+    filename: fixture('chaos/tasks.cjs'),
+    minThreads: 1,
+    maxThreads: 1,
+    ...options,
+  });
   t.after(() => pool.destroy());
   return pool;
 }
@@ -34,33 +39,41 @@ const loads = {
 
 for (const concurrentTasksPerWorker of [1, 4]) {
   for (const [what, [inFlight, start]] of Object.entries(loads)) {
-    behaviour(`a timer left behind fires under ${what}, ${concurrentTasksPerWorker} at once on a worker`, async (t) => {
-      const pool = poolOf(t, { concurrentTasksPerWorker });
-      const words = sharedWords();
-      // The load runs already, and is measured, when the timer is left behind.
-      for (let i = 0; i < 3; i++) await start(pool);
-      const fired = () => Atomics.load(words, 0) === 1;
-      const running = load(pool, inFlight, () => start(pool), fired);
-      await pool.run({ words, ms: 20 }, { name: 'leaveTimer' });
-      await running;
-      assert.ok(fired(), `did not fire in ${kLoadMs} ms`);
-      assert.ok(words[1] < kLateMs, `fired after ${words[1]} ms`);
-    });
+    behaviour(
+      `a timer left behind fires under ${what}, ${concurrentTasksPerWorker} at once on a worker`,
+      async (t) => {
+        const pool = poolOf(t, { concurrentTasksPerWorker });
+        const words = sharedWords();
+        // The load runs already, and is measured, when the timer is left behind.
+        for (let i = 0; i < 3; i++) await start(pool);
+        const fired = () => Atomics.load(words, 0) === 1;
+        const running = load(pool, inFlight, () => start(pool), fired);
+        await pool.run({ words, ms: 20 }, { name: 'leaveTimer' });
+        await running;
+        assert.ok(fired(), `did not fire in ${kLoadMs} ms`);
+        assert.ok(words[1] < kLateMs, `fired after ${words[1]} ms`);
+      },
+    );
   }
 }
 
-behaviour('a loopback HTTP call left behind completes under 64 tasks of 100 µs in flight', async (t) => {
-  const server = http.createServer((request, response) => setTimeout(() => response.end('done'), 20));
-  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
-  t.after(() => server.close());
-  const pool = poolOf(t);
-  const words = sharedWords();
-  const answered = () => Atomics.load(words, 0) === 200;
-  const running = load(pool, 64, () => pool.run({ ms: 0.1 }, { name: 'busy' }), answered);
-  await pool.run({ words, port: server.address().port }, { name: 'leaveRequest' });
-  await running;
-  assert.ok(answered(), `no answer in ${kLoadMs} ms`);
-});
+behaviour(
+  'a loopback HTTP call left behind completes under 64 tasks of 100 µs in flight',
+  async (t) => {
+    const server = http.createServer((request, response) =>
+      setTimeout(() => response.end('done'), 20),
+    );
+    await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+    t.after(() => server.close());
+    const pool = poolOf(t);
+    const words = sharedWords();
+    const answered = () => Atomics.load(words, 0) === 200;
+    const running = load(pool, 64, () => pool.run({ ms: 0.1 }, { name: 'busy' }), answered);
+    await pool.run({ words, port: server.address().port }, { name: 'leaveRequest' });
+    await running;
+    assert.ok(answered(), `no answer in ${kLoadMs} ms`);
+  },
+);
 
 behaviour('immediates left behind go on under a stream of synchronous tasks', async (t) => {
   const pool = poolOf(t);
@@ -73,36 +86,39 @@ behaviour('immediates left behind go on under a stream of synchronous tasks', as
 });
 
 for (const name of ['echo', 'soon']) {
-  behaviour(`the owner's own timers and immediates run while 64 "${name}" tasks are in flight`, async (t) => {
-    const pool = poolOf(t);
-    await pool.run(1, { name });
-    let timers = 0;
-    let immediates = 0;
-    let latest = 0;
-    let last = performance.now();
-    const timer = setInterval(() => {
-      timers++;
-      latest = Math.max(latest, performance.now() - last);
-      last = performance.now();
-    }, 10);
-    const next = () => {
-      immediates++;
-      immediate = setImmediate(next);
-    };
-    let immediate = setImmediate(next);
-    const end = performance.now() + 300;
-    await load(
-      pool,
-      64,
-      () => pool.run(1, { name }),
-      () => performance.now() > end,
-    );
-    clearInterval(timer);
-    clearImmediate(immediate);
-    assert.ok(timers >= 3, `${timers} timers`);
-    assert.ok(immediates >= 10, `${immediates} immediates`);
-    assert.ok(latest < kLateMs, `${latest} ms between two timers`);
-  });
+  behaviour(
+    `the owner's own timers and immediates run while 64 "${name}" tasks are in flight`,
+    async (t) => {
+      const pool = poolOf(t);
+      await pool.run(1, { name });
+      let timers = 0;
+      let immediates = 0;
+      let latest = 0;
+      let last = performance.now();
+      const timer = setInterval(() => {
+        timers++;
+        latest = Math.max(latest, performance.now() - last);
+        last = performance.now();
+      }, 10);
+      const next = () => {
+        immediates++;
+        immediate = setImmediate(next);
+      };
+      let immediate = setImmediate(next);
+      const end = performance.now() + 300;
+      await load(
+        pool,
+        64,
+        () => pool.run(1, { name }),
+        () => performance.now() > end,
+      );
+      clearInterval(timer);
+      clearImmediate(immediate);
+      assert.ok(timers >= 3, `${timers} timers`);
+      assert.ok(immediates >= 10, `${immediates} immediates`);
+      assert.ok(latest < kLateMs, `${latest} ms between two timers`);
+    },
+  );
 }
 
 behaviour('timers left behind fire on three pools that share their owner', async (t) => {
@@ -113,9 +129,12 @@ behaviour('timers left behind fire on three pools that share their owner', async
   const running = Promise.all(
     pools.map((pool) => load(pool, 16, () => pool.run({ ms: 0.05 }, { name: 'busy' }), fired)),
   );
-  await Promise.all(pools.map((pool, i) => pool.run({ words: marks[i], ms: 20 }, { name: 'leaveTimer' })));
+  await Promise.all(
+    pools.map((pool, i) => pool.run({ words: marks[i], ms: 20 }, { name: 'leaveTimer' })),
+  );
   await running;
-  for (const words of marks) assert.ok(words[0] === 1 && words[1] < kLateMs, `fired after ${words[1]} ms`);
+  for (const words of marks)
+    assert.ok(words[0] === 1 && words[1] < kLateMs, `fired after ${words[1]} ms`);
 });
 
 behaviour('background work goes on while the owner is blocked', async (t) => {
@@ -132,15 +151,18 @@ behaviour('background work goes on while the owner is blocked', async (t) => {
 });
 
 for (const turnBudgetUs of [1, 2, 10]) {
-  behaviour(`tasks run, and a timer left behind fires, with a turn budget of ${turnBudgetUs} µs`, async (t) => {
-    const pool = poolOf(t, { turnBudgetUs });
-    const words = sharedWords();
-    const fired = () => Atomics.load(words, 0) === 1;
-    await pool.run({ words, ms: 20 }, { name: 'leaveTimer' });
-    await load(pool, 64, () => pool.run(1, { name: 'echo' }), fired);
-    assert.ok(fired(), `did not fire in ${kLoadMs} ms`);
-    for (let i = 0; i < 200; i++) assert.equal(await pool.run(i, { name: 'soon' }), i);
-  });
+  behaviour(
+    `tasks run, and a timer left behind fires, with a turn budget of ${turnBudgetUs} µs`,
+    async (t) => {
+      const pool = poolOf(t, { turnBudgetUs });
+      const words = sharedWords();
+      const fired = () => Atomics.load(words, 0) === 1;
+      await pool.run({ words, ms: 20 }, { name: 'leaveTimer' });
+      await load(pool, 64, () => pool.run(1, { name: 'echo' }), fired);
+      assert.ok(fired(), `did not fire in ${kLoadMs} ms`);
+      for (let i = 0; i < 200; i++) assert.equal(await pool.run(i, { name: 'soon' }), i);
+    },
+  );
 }
 
 for (const concurrency of [1, 4]) {

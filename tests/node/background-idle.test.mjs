@@ -9,14 +9,21 @@ import { behaviour, fixture, sharedWords, until } from './support/behaviour.mjs'
 const kLateMs = 500;
 
 function poolOf(t, options = {}) {
-  const pool = new Pool({ filename: fixture('chaos/tasks.cjs'), minThreads: 1, maxThreads: 1, ...options });
+  const pool = new Pool({
+    filename: fixture('chaos/tasks.cjs'),
+    minThreads: 1,
+    maxThreads: 1,
+    ...options,
+  });
   t.after(() => pool.destroy());
   return pool;
 }
 
 /** An HTTP server on loopback that answers after a while, and its port. */
 async function slowServer(t, ms) {
-  const server = http.createServer((request, response) => setTimeout(() => response.end('done'), ms));
+  const server = http.createServer((request, response) =>
+    setTimeout(() => response.end('done'), ms),
+  );
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
   t.after(() => server.close());
   return server.address().port;
@@ -51,20 +58,25 @@ behaviour('immediates and intervals left behind go on while the worker is idle',
   await until('the interval fired 20 times', () => Atomics.load(intervals, 0) === 20);
 });
 
-behaviour('a task is still taken at once by a worker whose background work never ends', async (t) => {
-  const pool = poolOf(t);
-  const words = sharedWords();
-  await pool.run({ words, ms: 1, count: Infinity }, { name: 'leaveInterval' });
-  for (let i = 0; i < 200; i++) assert.equal(await pool.run(i, { name: 'echo' }), i);
-  const fired = Atomics.load(words, 0);
-  await until('the interval goes on', () => Atomics.load(words, 0) > fired);
-});
+behaviour(
+  'a task is still taken at once by a worker whose background work never ends',
+  async (t) => {
+    const pool = poolOf(t);
+    const words = sharedWords();
+    await pool.run({ words, ms: 1, count: Infinity }, { name: 'leaveInterval' });
+    for (let i = 0; i < 200; i++) assert.equal(await pool.run(i, { name: 'echo' }), i);
+    const fired = Atomics.load(words, 0);
+    await until('the interval goes on', () => Atomics.load(words, 0) > fired);
+  },
+);
 
 behaviour('unregistered background work outlives the retirement of its idle worker', async (t) => {
   const pool = poolOf(t, { minThreads: 0, idleTimeout: 20 });
   const words = sharedWords();
   await pool.run({ words, ms: 600 }, { name: 'leaveTimer' });
-  await until('the worker is asked to end', () => pool.stats().workers.every(({ state }) => state === 'leaving'));
+  await until('the worker is asked to end', () =>
+    pool.stats().workers.every(({ state }) => state === 'leaving'),
+  );
   assert.equal(Atomics.load(words, 0), 0, 'the timer is still to come');
   await until('the timer fires', () => Atomics.load(words, 0) === 1);
   await until('the thread ends', () => pool.threads.length === 0);

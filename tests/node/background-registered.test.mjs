@@ -5,7 +5,12 @@ import { Pool } from 'cenote';
 import { behaviour, fixture, runProgram, sharedWords, until } from './support/behaviour.mjs';
 
 function poolOf(t, options = {}) {
-  const pool = new Pool({ filename: fixture('chaos/tasks.cjs'), minThreads: 1, maxThreads: 1, ...options });
+  const pool = new Pool({
+    filename: fixture('chaos/tasks.cjs'),
+    minThreads: 1,
+    maxThreads: 1,
+    ...options,
+  });
   t.after(() => pool.destroy());
   return pool;
 }
@@ -80,16 +85,19 @@ behaviour('waitUntil() refuses what is no promise', async (t) => {
   assert.equal(pool.stats().background.active, 0);
 });
 
-behaviour('registered work of a worker that retires is finished, and its rejection heard', async (t) => {
-  const pool = poolOf(t, { minThreads: 0, idleTimeout: 20 });
-  const words = sharedWords();
-  const event = backgroundError(pool);
-  await pool.run({ words, ms: 300, rejection: 'after retirement' }, { name: 'register' });
-  const [error] = await event;
-  assert.equal(error.message, 'after retirement');
-  await until('the thread ends', () => pool.threads.length === 0);
-  assert.deepEqual(pool.stats().background, { active: 0, completed: 0, failed: 1 });
-});
+behaviour(
+  'registered work of a worker that retires is finished, and its rejection heard',
+  async (t) => {
+    const pool = poolOf(t, { minThreads: 0, idleTimeout: 20 });
+    const words = sharedWords();
+    const event = backgroundError(pool);
+    await pool.run({ words, ms: 300, rejection: 'after retirement' }, { name: 'register' });
+    const [error] = await event;
+    assert.equal(error.message, 'after retirement');
+    await until('the thread ends', () => pool.threads.length === 0);
+    assert.deepEqual(pool.stats().background, { active: 0, completed: 0, failed: 1 });
+  },
+);
 
 behaviour('a listener that throws reaches uncaughtException, and the pool goes on', async () => {
   const { code, stdout, stderr } = await runProgram(`
@@ -106,6 +114,10 @@ behaviour('a listener that throws reaches uncaughtException, and the pool goes o
     console.log('closed');
   `);
   assert.equal(stderr.replace(/.*(CENOTE_PORTABLE_WAIT|trace-warnings).*\n/g, ''), '');
-  assert.deepEqual(stdout.trim().split('\n'), ['caught listener: one uncaughtException', 'alive yes 1', 'closed']);
+  assert.deepEqual(stdout.trim().split('\n'), [
+    'caught listener: one uncaughtException',
+    'alive yes 1',
+    'closed',
+  ]);
   assert.equal(code, 0);
 });

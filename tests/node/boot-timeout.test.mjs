@@ -35,10 +35,16 @@ function isBootTimeout(error) {
 behaviour('bootTimeout: refused values, the limits, and the default', (t) => {
   const message = /\bbootTimeout\b/;
   for (const bootTimeout of ['1', null, true, {}, 1n]) {
-    assert.throws(() => new Pool({ filename: neverLoads, bootTimeout }), { code: 'ERR_INVALID_ARG_TYPE', message });
+    assert.throws(() => new Pool({ filename: neverLoads, bootTimeout }), {
+      code: 'ERR_INVALID_ARG_TYPE',
+      message,
+    });
   }
   for (const bootTimeout of [0, -1, 0.5, NaN, -Infinity, 2 ** 31]) {
-    assert.throws(() => new Pool({ filename: neverLoads, bootTimeout }), { code: 'ERR_OUT_OF_RANGE', message });
+    assert.throws(() => new Pool({ filename: neverLoads, bootTimeout }), {
+      code: 'ERR_OUT_OF_RANGE',
+      message,
+    });
   }
   for (const bootTimeout of [1, 2 ** 31 - 1, Infinity]) {
     assert.equal(poolFor(t, { minThreads: 0, bootTimeout }).options.bootTimeout, bootTimeout);
@@ -78,13 +84,16 @@ behaviour('a setup that never ends is ended too', async (t) => {
   assert.equal(words[4], 0, 'no task ran');
 });
 
-behaviour('a file that waits for nothing at all settles its tasks too, whichever is noticed first', async (t) => {
-  const { pool, words } = hangingPool(t);
-  Atomics.store(words, kHangs, 2);
-  await assert.rejects(pool.run(1), { name: 'CenoteError', code: 'ERR_CENOTE_WORKER_BOOT' });
-  Atomics.store(words, kHangs, 0);
-  assert.equal(await pool.run('again'), 'again');
-});
+behaviour(
+  'a file that waits for nothing at all settles its tasks too, whichever is noticed first',
+  async (t) => {
+    const { pool, words } = hangingPool(t);
+    Atomics.store(words, kHangs, 2);
+    await assert.rejects(pool.run(1), { name: 'CenoteError', code: 'ERR_CENOTE_WORKER_BOOT' });
+    Atomics.store(words, kHangs, 0);
+    assert.equal(await pool.run('again'), 'again');
+  },
+);
 
 behaviour('a pool recovers from a file that did not load', async (t) => {
   const { pool, words } = hangingPool(t, { bootTimeout: 1_500, minThreads: 1 });

@@ -1,31 +1,47 @@
 // Threads that get ready while their caller's thread is busy, and callers that wait for them more than once.
 
 import assert from 'node:assert/strict';
-import { behaviour, fixture, poolFor, runProgram, sharedWords, until } from './support/behaviour.mjs';
+import {
+  behaviour,
+  fixture,
+  poolFor,
+  runProgram,
+  sharedWords,
+  until,
+} from './support/behaviour.mjs';
 
 const env = { TASKS: fixture('tasks.cjs'), NODE_NO_WARNINGS: '1' };
 
-behaviour('bootTimeout is not over because the caller was busy while the thread got ready', async (t) => {
-  const lost = [];
-  for (const maxThreads of [1, 3]) {
-    const words = sharedWords();
-    // Let at once.
-    words[1] = 1;
-    const filename = fixture('races/loads-when-let.cjs');
-    const bootTimeout = 2_000;
-    const pool = poolFor(t, { filename, workerData: { words }, minThreads: maxThreads, maxThreads, bootTimeout });
-    pool.on('workerLost', (error) => lost.push(error));
-    const { threads } = pool;
-    const over = performance.now() + bootTimeout;
-    const sleep = (ms) => Atomics.wait(sharedWords(1), 0, 0, ms);
-    while (words[0] < maxThreads || performance.now() < over) sleep(10);
-    sleep(300);
-    assert.deepEqual(await Promise.all([1, 2, 3].map((task) => pool.run(task))), [1, 2, 3]);
-    await pool.ready();
-    assert.ok(pool.threads.every((thread, i) => thread === threads[i]));
-  }
-  assert.deepEqual(lost, []);
-});
+behaviour(
+  'bootTimeout is not over because the caller was busy while the thread got ready',
+  async (t) => {
+    const lost = [];
+    for (const maxThreads of [1, 3]) {
+      const words = sharedWords();
+      // Let at once.
+      words[1] = 1;
+      const filename = fixture('races/loads-when-let.cjs');
+      const bootTimeout = 2_000;
+      const pool = poolFor(t, {
+        filename,
+        workerData: { words },
+        minThreads: maxThreads,
+        maxThreads,
+        bootTimeout,
+      });
+      pool.on('workerLost', (error) => lost.push(error));
+      const { threads } = pool;
+      const over = performance.now() + bootTimeout;
+      const sleep = (ms) => Atomics.wait(sharedWords(1), 0, 0, ms);
+      while (words[0] < maxThreads || performance.now() < over) sleep(10);
+      sleep(300);
+      assert.deepEqual(await Promise.all([1, 2, 3].map((task) => pool.run(task))), [1, 2, 3]);
+      await pool.ready();
+      assert.ok(pool.threads.every((thread, i) => thread === threads[i]));
+    }
+    assert.deepEqual(lost, []);
+  },
+);
 
 behaviour('ready() starts no thread where enough are ready', async (t) => {
   const pool = poolFor(t, { minThreads: 1, maxThreads: 4 });

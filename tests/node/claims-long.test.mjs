@@ -1,24 +1,34 @@
 // What a worker has begun stays begun, however much it does meanwhile; and it is ended once, however many ask for it.
 
 import assert from 'node:assert/strict';
-import { behaviour, fixture, poolFor, runProgram, sharedWords, until } from './support/behaviour.mjs';
+import {
+  behaviour,
+  fixture,
+  poolFor,
+  runProgram,
+  sharedWords,
+  until,
+} from './support/behaviour.mjs';
 
-behaviour('a task that runs while tens of thousands pass it runs once, and is lost with its worker', async (t) => {
-  const pool = poolFor(t, { minThreads: 1, maxThreads: 1, concurrentTasksPerWorker: 2 });
-  const words = sharedWords();
-  const long = pool.run({ words }, { name: 'hold' });
-  const lost = assert.rejects(long, { code: 'ERR_CENOTE_WORKER_LOST' });
-  await until('it has begun', () => Atomics.load(words, 0) === 1);
-  // Past half of the range of the claim word's count, which is where before and after would be mistaken for each other.
-  for (let passed = 0; passed < 40_000; passed += 1_000) {
-    await Promise.all(Array.from({ length: 1_000 }, () => pool.run(1, { name: 'echo' })));
-  }
-  await pool.threads[0].terminate();
-  await lost;
-  // Its successor would have it by now.
-  assert.equal(await pool.run('after', { name: 'echo' }), 'after');
-  assert.equal(Atomics.load(words, 0), 1);
-});
+behaviour(
+  'a task that runs while tens of thousands pass it runs once, and is lost with its worker',
+  async (t) => {
+    const pool = poolFor(t, { minThreads: 1, maxThreads: 1, concurrentTasksPerWorker: 2 });
+    const words = sharedWords();
+    const long = pool.run({ words }, { name: 'hold' });
+    const lost = assert.rejects(long, { code: 'ERR_CENOTE_WORKER_LOST' });
+    await until('it has begun', () => Atomics.load(words, 0) === 1);
+    // Past half of the range of the claim word's count, which is where before and after would be mistaken for each other.
+    for (let passed = 0; passed < 40_000; passed += 1_000) {
+      await Promise.all(Array.from({ length: 1_000 }, () => pool.run(1, { name: 'echo' })));
+    }
+    await pool.threads[0].terminate();
+    await lost;
+    // Its successor would have it by now.
+    assert.equal(await pool.run('after', { name: 'echo' }), 'after');
+    assert.equal(Atomics.load(words, 0), 1);
+  },
+);
 
 behaviour('a worker whose many tasks all run out of time is ended without a warning', async () => {
   const program = `

@@ -6,23 +6,28 @@ import { behaviour, poolFor, sharedWords } from './support/behaviour.mjs';
 
 const dataClone = { name: 'DataCloneError' };
 
-behaviour('a task that cannot be cloned rejects alone; those of the same tick succeed', async (t) => {
-  const pool = poolFor(t, { minThreads: 1, maxThreads: 1 });
-  await Promise.all(Array.from({ length: 20 }, () => pool.run(0)));
-  const runs = Array.from({ length: 20 }, (_, n) => pool.run(n % 5 === 2 ? { n, bad() {} } : { n }));
-  const settled = await Promise.allSettled(runs);
-  settled.forEach((outcome, n) => {
-    if (n % 5 === 2) {
-      assert.equal(outcome.status, 'rejected');
-      assert.ok(outcome.reason instanceof DOMException);
-      assert.equal(outcome.reason.name, 'DataCloneError');
-    } else {
-      assert.deepEqual(outcome, { status: 'fulfilled', value: { n } });
-    }
-  });
-  const { tasks } = pool.stats();
-  assert.deepEqual([tasks.completed, tasks.failed, tasks.inFlight, tasks.queued], [36, 4, 0, 0]);
-});
+behaviour(
+  'a task that cannot be cloned rejects alone; those of the same tick succeed',
+  async (t) => {
+    const pool = poolFor(t, { minThreads: 1, maxThreads: 1 });
+    await Promise.all(Array.from({ length: 20 }, () => pool.run(0)));
+    const runs = Array.from({ length: 20 }, (_, n) =>
+      pool.run(n % 5 === 2 ? { n, bad() {} } : { n }),
+    );
+    const settled = await Promise.allSettled(runs);
+    settled.forEach((outcome, n) => {
+      if (n % 5 === 2) {
+        assert.equal(outcome.status, 'rejected');
+        assert.ok(outcome.reason instanceof DOMException);
+        assert.equal(outcome.reason.name, 'DataCloneError');
+      } else {
+        assert.deepEqual(outcome, { status: 'fulfilled', value: { n } });
+      }
+    });
+    const { tasks } = pool.stats();
+    assert.deepEqual([tasks.completed, tasks.failed, tasks.inFlight, tasks.queued], [36, 4, 0, 0]);
+  },
+);
 
 behaviour('a task that cannot be cloned rejects, also as the first of the pool', async (t) => {
   const pool = poolFor(t, { maxThreads: 1 });
@@ -34,7 +39,8 @@ behaviour('many tasks in a row that cannot be cloned hold up nobody', async (t) 
   const pool = poolFor(t, { minThreads: 1, maxThreads: 1 });
   const runs = Array.from({ length: 10 }, () => pool.run({ bad() {} }));
   const last = pool.run('last');
-  for (const { reason } of await Promise.allSettled(runs)) assert.equal(reason?.name, 'DataCloneError');
+  for (const { reason } of await Promise.allSettled(runs))
+    assert.equal(reason?.name, 'DataCloneError');
   assert.equal(await last, 'last');
 });
 
@@ -85,52 +91,70 @@ behaviour('a getter of a task that aborts that very task settles it once', async
   assert.deepEqual([tasks.aborted, tasks.completed, tasks.inFlight], [1, 1, 0]);
 });
 
-behaviour('a task that cannot be cloned and has a signal leaves its worker free for others', async (t) => {
-  const pool = poolFor(t, { minThreads: 1, maxThreads: 1, concurrentTasksPerWorker: 2 });
-  const { signal } = new AbortController();
-  await assert.rejects(pool.run({ bad() {} }, { signal }), dataClone);
-  const words = sharedWords();
-  const waits = pool.run({ words }, { name: 'hold' });
-  await pool.run({ words, at: 1, value: 1 }, { name: 'write' });
-  await waits;
-});
+behaviour(
+  'a task that cannot be cloned and has a signal leaves its worker free for others',
+  async (t) => {
+    const pool = poolFor(t, { minThreads: 1, maxThreads: 1, concurrentTasksPerWorker: 2 });
+    const { signal } = new AbortController();
+    await assert.rejects(pool.run({ bad() {} }, { signal }), dataClone);
+    const words = sharedWords();
+    const waits = pool.run({ words }, { name: 'hold' });
+    await pool.run({ words, at: 1, value: 1 }, { name: 'write' });
+    await waits;
+  },
+);
 
 for (const name of ['returnFunction', 'returnSymbol']) {
-  behaviour(`a result that cannot be cloned rejects its task and the worker lives: ${name}`, async (t) => {
-    const pool = poolFor(t, { minThreads: 1, maxThreads: 1 });
-    const threadId = await pool.run(0, { name: 'threadId' });
-    const settled = await Promise.allSettled([pool.run(1), pool.run(0, { name }), pool.run(2)]);
-    assert.deepEqual(
-      settled.map(({ value }) => value),
-      [1, undefined, 2],
-    );
-    const { reason } = settled[1];
-    assert.ok(reason instanceof DOMException, `${reason}`);
-    assert.equal(reason.name, 'DataCloneError');
-    assert.match(reason.message, /could not be cloned/);
-    assert.equal(await pool.run(0, { name: 'threadId' }), threadId);
-  });
+  behaviour(
+    `a result that cannot be cloned rejects its task and the worker lives: ${name}`,
+    async (t) => {
+      const pool = poolFor(t, { minThreads: 1, maxThreads: 1 });
+      const threadId = await pool.run(0, { name: 'threadId' });
+      const settled = await Promise.allSettled([pool.run(1), pool.run(0, { name }), pool.run(2)]);
+      assert.deepEqual(
+        settled.map(({ value }) => value),
+        [1, undefined, 2],
+      );
+      const { reason } = settled[1];
+      assert.ok(reason instanceof DOMException, `${reason}`);
+      assert.equal(reason.name, 'DataCloneError');
+      assert.match(reason.message, /could not be cloned/);
+      assert.equal(await pool.run(0, { name: 'threadId' }), threadId);
+    },
+  );
 }
 
-behaviour('a result whose getter throws rejects its task with that and the worker lives', async (t) => {
-  const pool = poolFor(t, { minThreads: 1, maxThreads: 1 });
-  const threadId = await pool.run(0, { name: 'threadId' });
-  await assert.rejects(pool.run(0, { name: 'returnThrowingGetter' }), { message: 'from the getter' });
-  await assert.rejects(pool.run(0, { name: 'returnGetterThrowingSymbol' }), { code: 'ERR_CENOTE_UNCLONEABLE_ERROR' });
-  assert.equal(await pool.run(0, { name: 'threadId' }), threadId);
-});
+behaviour(
+  'a result whose getter throws rejects its task with that and the worker lives',
+  async (t) => {
+    const pool = poolFor(t, { minThreads: 1, maxThreads: 1 });
+    const threadId = await pool.run(0, { name: 'threadId' });
+    await assert.rejects(pool.run(0, { name: 'returnThrowingGetter' }), {
+      message: 'from the getter',
+    });
+    await assert.rejects(pool.run(0, { name: 'returnGetterThrowingSymbol' }), {
+      code: 'ERR_CENOTE_UNCLONEABLE_ERROR',
+    });
+    assert.equal(await pool.run(0, { name: 'threadId' }), threadId);
+  },
+);
 
-behaviour('a thrown value that cannot be cloned is reported as such and the worker lives', async (t) => {
-  const pool = poolFor(t, { minThreads: 1, maxThreads: 1 });
-  const threadId = await pool.run(0, { name: 'threadId' });
-  await assert.rejects(pool.run(0, { name: 'throwUncloneable' }), {
-    name: 'CenoteError',
-    code: 'ERR_CENOTE_UNCLONEABLE_ERROR',
-    message: /The handler threw a value that cannot be cloned: .*callback/,
-  });
-  await assert.rejects(pool.run(0, { name: 'throwUninspectable' }), { code: 'ERR_CENOTE_UNCLONEABLE_ERROR' });
-  assert.equal(await pool.run(0, { name: 'threadId' }), threadId);
-});
+behaviour(
+  'a thrown value that cannot be cloned is reported as such and the worker lives',
+  async (t) => {
+    const pool = poolFor(t, { minThreads: 1, maxThreads: 1 });
+    const threadId = await pool.run(0, { name: 'threadId' });
+    await assert.rejects(pool.run(0, { name: 'throwUncloneable' }), {
+      name: 'CenoteError',
+      code: 'ERR_CENOTE_UNCLONEABLE_ERROR',
+      message: /The handler threw a value that cannot be cloned: .*callback/,
+    });
+    await assert.rejects(pool.run(0, { name: 'throwUninspectable' }), {
+      code: 'ERR_CENOTE_UNCLONEABLE_ERROR',
+    });
+    assert.equal(await pool.run(0, { name: 'threadId' }), threadId);
+  },
+);
 
 behaviour('what the transferList names is moved, not copied', async (t) => {
   const pool = poolFor(t, { maxThreads: 1 });
@@ -166,7 +190,8 @@ behaviour('a wrong transferList rejects its task only', async (t) => {
     settled.map(({ status }) => status),
     ['fulfilled', ...wrong.map(() => 'rejected'), 'fulfilled'],
   );
-  for (const { reason } of settled.slice(1, -1)) assert.ok(reason instanceof Error || reason instanceof DOMException);
+  for (const { reason } of settled.slice(1, -1))
+    assert.ok(reason instanceof Error || reason instanceof DOMException);
   assert.equal(twice.byteLength, 8);
   assert.equal(await pool.run('later'), 'later');
 });
@@ -181,21 +206,24 @@ behaviour('shared memory is shared, in both directions', async (t) => {
   assert.ok(result.buffer instanceof SharedArrayBuffer);
 });
 
-behaviour('a Buffer arrives as a Uint8Array with the same bytes, also one out of the shared slab', async (t) => {
-  const pool = poolFor(t, { maxThreads: 1 });
-  const buffer = Buffer.from('héllo');
-  assert.deepEqual(await pool.run(buffer, { name: 'inspect' }), {
-    type: 'object',
-    tag: '[object Uint8Array]',
-    buffer: false,
-    bytes: 6,
-  });
-  const result = await pool.run(buffer);
-  assert.ok(result instanceof Uint8Array);
-  assert.equal(Buffer.compare(Buffer.from(result), buffer), 0);
-  const large = Buffer.alloc(3 << 20, 'abc');
-  assert.equal(Buffer.compare(Buffer.from(await pool.run(large)), large), 0);
-});
+behaviour(
+  'a Buffer arrives as a Uint8Array with the same bytes, also one out of the shared slab',
+  async (t) => {
+    const pool = poolFor(t, { maxThreads: 1 });
+    const buffer = Buffer.from('héllo');
+    assert.deepEqual(await pool.run(buffer, { name: 'inspect' }), {
+      type: 'object',
+      tag: '[object Uint8Array]',
+      buffer: false,
+      bytes: 6,
+    });
+    const result = await pool.run(buffer);
+    assert.ok(result instanceof Uint8Array);
+    assert.equal(Buffer.compare(Buffer.from(result), buffer), 0);
+    const large = Buffer.alloc(3 << 20, 'abc');
+    assert.equal(Buffer.compare(Buffer.from(await pool.run(large)), large), 0);
+  },
+);
 
 behaviour('an instance of a class arrives as a plain object', async (t) => {
   const pool = poolFor(t, { maxThreads: 1 });

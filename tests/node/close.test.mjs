@@ -1,7 +1,15 @@
 // `close()` and `destroy()`: what becomes of the tasks, of the threads, and of the process.
 
 import assert from 'node:assert/strict';
-import { behaviour, blocker, poolFor, readyWorkers, runProgram, sharedWords, until } from './support/behaviour.mjs';
+import {
+  behaviour,
+  blocker,
+  poolFor,
+  readyWorkers,
+  runProgram,
+  sharedWords,
+  until,
+} from './support/behaviour.mjs';
 
 const closed = { name: 'CenoteError', code: 'ERR_CENOTE_POOL_CLOSED' };
 const destroyed = { name: 'CenoteError', code: 'ERR_CENOTE_POOL_DESTROYED' };
@@ -29,7 +37,9 @@ behaviour('close() waits for what runs and what is queued, on several workers', 
 
 behaviour('close() waits for asynchronous tasks', async (t) => {
   const pool = poolFor(t, { minThreads: 1, maxThreads: 1, concurrentTasksPerWorker: 8 });
-  const runs = Array.from({ length: 20 }, (_, n) => pool.run({ ms: 5, value: n }, { name: 'pause' }));
+  const runs = Array.from({ length: 20 }, (_, n) =>
+    pool.run({ ms: 5, value: n }, { name: 'pause' }),
+  );
   await pool.close();
   assert.equal(pool.completed, 20);
   assert.deepEqual(
@@ -64,38 +74,44 @@ behaviour('after close() and after destroy() every run() rejects', async (t) => 
   }
 });
 
-behaviour('destroy() rejects what is queued and what runs, and ends a thread that computes', async (t) => {
-  const pool = poolFor(t, { minThreads: 1, maxThreads: 1 });
-  const words = sharedWords();
-  const loop = pool.run({ words }, { name: 'spinForever' });
-  await until('it computes', () => words[0] === 1);
-  const queued = Array.from({ length: 10 }, () => pool.run({ words, at: 1 }, { name: 'count' }));
-  const settled = Promise.allSettled([loop, ...queued]);
-  await pool.destroy();
-  for (const { reason } of await settled) {
-    assert.equal(reason?.code, destroyed.code);
-    assert.equal(reason.name, destroyed.name);
-  }
-  assert.equal(words[1], 0);
-  assert.deepEqual(pool.threads, []);
-  assert.equal(pool.stats().tasks.cancelled, 11);
-});
+behaviour(
+  'destroy() rejects what is queued and what runs, and ends a thread that computes',
+  async (t) => {
+    const pool = poolFor(t, { minThreads: 1, maxThreads: 1 });
+    const words = sharedWords();
+    const loop = pool.run({ words }, { name: 'spinForever' });
+    await until('it computes', () => words[0] === 1);
+    const queued = Array.from({ length: 10 }, () => pool.run({ words, at: 1 }, { name: 'count' }));
+    const settled = Promise.allSettled([loop, ...queued]);
+    await pool.destroy();
+    for (const { reason } of await settled) {
+      assert.equal(reason?.code, destroyed.code);
+      assert.equal(reason.name, destroyed.name);
+    }
+    assert.equal(words[1], 0);
+    assert.deepEqual(pool.threads, []);
+    assert.equal(pool.stats().tasks.cancelled, 11);
+  },
+);
 
-behaviour('destroy() rejects tasks that were posted ahead and not begun; they never run', async (t) => {
-  const pool = poolFor(t, { minThreads: 1, maxThreads: 1, prefetchWindowUs: 1_000_000 });
-  const words = sharedWords();
-  for (let n = 0; n < 5; n++) await pool.run({ words, at: 7 }, { name: 'count' });
-  const busy = blocker(pool);
-  const posted = Array.from({ length: 5 }, () => pool.run({ words }, { name: 'count' }));
-  const settled = Promise.allSettled(posted);
-  await busy.started;
-  assert.equal(pool.queueSize, 0);
-  const ending = pool.destroy();
-  busy.release();
-  for (const { reason } of await settled) assert.equal(reason?.code, destroyed.code);
-  await ending;
-  assert.equal(words[0], 0);
-});
+behaviour(
+  'destroy() rejects tasks that were posted ahead and not begun; they never run',
+  async (t) => {
+    const pool = poolFor(t, { minThreads: 1, maxThreads: 1, prefetchWindowUs: 1_000_000 });
+    const words = sharedWords();
+    for (let n = 0; n < 5; n++) await pool.run({ words, at: 7 }, { name: 'count' });
+    const busy = blocker(pool);
+    const posted = Array.from({ length: 5 }, () => pool.run({ words }, { name: 'count' }));
+    const settled = Promise.allSettled(posted);
+    await busy.started;
+    assert.equal(pool.queueSize, 0);
+    const ending = pool.destroy();
+    busy.release();
+    for (const { reason } of await settled) assert.equal(reason?.code, destroyed.code);
+    await ending;
+    assert.equal(words[0], 0);
+  },
+);
 
 behaviour('destroy() in the tick of run() settles every task', async (t) => {
   const pool = poolFor(t, { minThreads: 2, maxThreads: 2 });
@@ -147,19 +163,22 @@ behaviour('close() may be called where a result is handled', async (t) => {
   assert.deepEqual(pool.threads, []);
 });
 
-behaviour('a task can be aborted while the pool closes, and those behind it still run', async (t) => {
-  const pool = poolFor(t, { minThreads: 1, maxThreads: 1 });
-  const words = sharedWords();
-  const controller = new AbortController();
-  const loop = pool.run({ words }, { name: 'spinForever', signal: controller.signal });
-  const rejected = assert.rejects(loop, { name: 'AbortError' });
-  const behind = pool.run('behind');
-  await until('it computes', () => words[0] === 1);
-  const closing = pool.close();
-  controller.abort();
-  assert.equal(await behind, 'behind');
-  await Promise.all([closing, rejected]);
-});
+behaviour(
+  'a task can be aborted while the pool closes, and those behind it still run',
+  async (t) => {
+    const pool = poolFor(t, { minThreads: 1, maxThreads: 1 });
+    const words = sharedWords();
+    const controller = new AbortController();
+    const loop = pool.run({ words }, { name: 'spinForever', signal: controller.signal });
+    const rejected = assert.rejects(loop, { name: 'AbortError' });
+    const behind = pool.run('behind');
+    await until('it computes', () => words[0] === 1);
+    const closing = pool.close();
+    controller.abort();
+    assert.equal(await behind, 'behind');
+    await Promise.all([closing, rejected]);
+  },
+);
 
 behaviour('Symbol.asyncDispose closes', async (t) => {
   const pool = poolFor(t, { minThreads: 1, maxThreads: 1 });

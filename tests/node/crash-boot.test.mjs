@@ -13,7 +13,12 @@ function flagFile(t) {
   const folder = mkdtempSync(join(tmpdir(), 'cenote-'));
   t.after(() => rmSync(folder, { recursive: true, force: true }));
   const path = join(folder, 'flag');
-  return { folder, path, up: () => writeFileSync(path, ''), down: () => rmSync(path, { force: true }) };
+  return {
+    folder,
+    path,
+    up: () => writeFileSync(path, ''),
+    down: () => rmSync(path, { force: true }),
+  };
 }
 
 function brokenPool(t, workerData, options = {}) {
@@ -29,23 +34,29 @@ function brokenPool(t, workerData, options = {}) {
 }
 
 const codes = (outcomes) => outcomes.map(({ reason, value }) => reason?.code ?? value);
-const isBootError = (error) => error.code === 'ERR_CENOTE_WORKER_BOOT' && /exited with code 7/.test(error.message);
+const isBootError = (error) =>
+  error.code === 'ERR_CENOTE_WORKER_BOOT' && /exited with code 7/.test(error.message);
 
 for (const [minThreads, maxThreads] of [
   [0, 1],
   [1, 1],
   [2, 4],
 ]) {
-  behaviour(`a module that exits settles all tasks: ${minThreads} to ${maxThreads} threads`, async (t) => {
-    const boots = sharedWords(1);
-    const pool = brokenPool(t, { boots }, { minThreads, maxThreads });
-    for (let round = 0; round < 2; round++) {
-      const outcomes = await Promise.allSettled(Array.from({ length: 20 }, (_, i) => pool.run(i)));
-      assert.deepEqual(codes(outcomes), new Array(20).fill('ERR_CENOTE_WORKER_BOOT'));
-      assert.ok(isBootError(outcomes[0].reason), outcomes[0].reason.message);
-    }
-    assert.equal(pool.stats().tasks.lost, 40);
-  });
+  behaviour(
+    `a module that exits settles all tasks: ${minThreads} to ${maxThreads} threads`,
+    async (t) => {
+      const boots = sharedWords(1);
+      const pool = brokenPool(t, { boots }, { minThreads, maxThreads });
+      for (let round = 0; round < 2; round++) {
+        const outcomes = await Promise.allSettled(
+          Array.from({ length: 20 }, (_, i) => pool.run(i)),
+        );
+        assert.deepEqual(codes(outcomes), new Array(20).fill('ERR_CENOTE_WORKER_BOOT'));
+        assert.ok(isBootError(outcomes[0].reason), outcomes[0].reason.message);
+      }
+      assert.equal(pool.stats().tasks.lost, 40);
+    },
+  );
 
   behaviour(
     `a pool that cannot start is left alone when it is idle: ${minThreads} to ${maxThreads} threads`,
@@ -62,21 +73,24 @@ for (const [minThreads, maxThreads] of [
     },
   );
 
-  behaviour(`a pool recovers when the cause is gone: ${minThreads} to ${maxThreads} threads`, async (t) => {
-    const flag = flagFile(t);
-    flag.up();
-    const pool = brokenPool(t, { flag: flag.path }, { minThreads, maxThreads });
-    await assert.rejects(pool.run(1), isBootError);
-    flag.down();
-    // A thread that had begun to load before may still fail.
-    let value;
-    while (value !== 2) value = await pool.run(2).catch(() => {});
-    const outcomes = await Promise.allSettled(Array.from({ length: 20 }, (_, i) => pool.run(i)));
-    assert.deepEqual(
-      codes(outcomes),
-      Array.from({ length: 20 }, (_, i) => i),
-    );
-  });
+  behaviour(
+    `a pool recovers when the cause is gone: ${minThreads} to ${maxThreads} threads`,
+    async (t) => {
+      const flag = flagFile(t);
+      flag.up();
+      const pool = brokenPool(t, { flag: flag.path }, { minThreads, maxThreads });
+      await assert.rejects(pool.run(1), isBootError);
+      flag.down();
+      // A thread that had begun to load before may still fail.
+      let value;
+      while (value !== 2) value = await pool.run(2).catch(() => {});
+      const outcomes = await Promise.allSettled(Array.from({ length: 20 }, (_, i) => pool.run(i)));
+      assert.deepEqual(
+        codes(outcomes),
+        Array.from({ length: 20 }, (_, i) => i),
+      );
+    },
+  );
 }
 
 behaviour('a module that fails slowly settles its tasks too', async (t) => {
@@ -121,16 +135,24 @@ behaviour('a module with a syntax error rejects its tasks with that error', asyn
   assert.equal(pool.threads.length, 1, 'the worker lives');
 });
 
-behaviour('options that a worker refuses: the constructor throws, or the task rejects', async () => {
-  const filename = fixture('chaos/tasks.cjs');
-  const execArgv = ['--no-such-option'];
-  assert.throws(() => new Pool({ filename, execArgv, minThreads: 1 }), { code: 'ERR_WORKER_INVALID_EXEC_ARGV' });
-  const pool = new Pool({ filename, execArgv, minThreads: 0 });
-  const outcomes = await Promise.allSettled([pool.run(1, { name: 'echo' }), pool.run(2, { name: 'echo' })]);
-  assert.deepEqual(codes(outcomes), ['ERR_CENOTE_WORKER_BOOT', 'ERR_CENOTE_WORKER_BOOT']);
-  assert.equal(outcomes[0].reason.cause.code, 'ERR_WORKER_INVALID_EXEC_ARGV');
-  await pool.close();
-});
+behaviour(
+  'options that a worker refuses: the constructor throws, or the task rejects',
+  async () => {
+    const filename = fixture('chaos/tasks.cjs');
+    const execArgv = ['--no-such-option'];
+    assert.throws(() => new Pool({ filename, execArgv, minThreads: 1 }), {
+      code: 'ERR_WORKER_INVALID_EXEC_ARGV',
+    });
+    const pool = new Pool({ filename, execArgv, minThreads: 0 });
+    const outcomes = await Promise.allSettled([
+      pool.run(1, { name: 'echo' }),
+      pool.run(2, { name: 'echo' }),
+    ]);
+    assert.deepEqual(codes(outcomes), ['ERR_CENOTE_WORKER_BOOT', 'ERR_CENOTE_WORKER_BOOT']);
+    assert.equal(outcomes[0].reason.cause.code, 'ERR_WORKER_INVALID_EXEC_ARGV');
+    await pool.close();
+  },
+);
 
 behaviour('a preload that ends every thread settles all tasks', async (t) => {
   const { folder } = flagFile(t);

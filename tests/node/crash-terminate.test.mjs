@@ -6,7 +6,12 @@ import { behaviour, fixture, sharedWords, until } from './support/behaviour.mjs'
 import { randomOf, seedOf } from './fixtures/chaos/random.mjs';
 
 function poolOf(t, options = {}) {
-  const pool = new Pool({ filename: fixture('chaos/tasks.cjs'), minThreads: 1, maxThreads: 2, ...options });
+  const pool = new Pool({
+    filename: fixture('chaos/tasks.cjs'),
+    minThreads: 1,
+    maxThreads: 2,
+    ...options,
+  });
   t.after(() => pool.destroy());
   return pool;
 }
@@ -26,47 +31,52 @@ for (const [minThreads, concurrentTasksPerWorker] of [
   [1, 1],
   [2, 4],
 ]) {
-  behaviour(`threads ended at random moments: from ${minThreads}, ${concurrentTasksPerWorker} at once`, async (t) => {
-    const seed = seedOf(t);
-    const random = randomOf(seed);
-    const pool = poolOf(t, { minThreads, concurrentTasksPerWorker });
-    const ledger = sharedWords(800);
-    const name = concurrentTasksPerWorker === 1 ? 'actNow' : 'act';
-    let kills = 0;
-    let over = false;
-    const killing = (async () => {
-      // Not for ever: where threads take long to start, the tasks would take as long as the killing lasts.
-      while (!over && kills < 40) {
-        await sleep(random(25));
-        const { threads } = pool;
-        // Only what takes tasks: to end a thread while it starts is a failed start.
-        const ready = pool.stats().workers.flatMap(({ state }, i) => (state === 'ready' ? [threads[i]] : []));
-        if (ready.length === 0) continue;
-        void ready[random(ready.length)].terminate();
-        kills++;
+  behaviour(
+    `threads ended at random moments: from ${minThreads}, ${concurrentTasksPerWorker} at once`,
+    async (t) => {
+      const seed = seedOf(t);
+      const random = randomOf(seed);
+      const pool = poolOf(t, { minThreads, concurrentTasksPerWorker });
+      const ledger = sharedWords(800);
+      const name = concurrentTasksPerWorker === 1 ? 'actNow' : 'act';
+      let kills = 0;
+      let over = false;
+      const killing = (async () => {
+        // Not for ever: where threads take long to start, the tasks would take as long as the killing lasts.
+        while (!over && kills < 40) {
+          await sleep(random(25));
+          const { threads } = pool;
+          // Only what takes tasks: to end a thread while it starts is a failed start.
+          const ready = pool
+            .stats()
+            .workers.flatMap(({ state }, i) => (state === 'ready' ? [threads[i]] : []));
+          if (ready.length === 0) continue;
+          void ready[random(ready.length)].terminate();
+          kills++;
+        }
+      })();
+      const tasks = [];
+      for (let id = 0; id < ledger.length; id++) {
+        tasks.push(outcomeOf(pool.run({ ledger, id, ms: random(3) === 0 ? 0.3 : 0 }, { name })));
+        if (id % 50 === 0) await sleep(random(8));
       }
-    })();
-    const tasks = [];
-    for (let id = 0; id < ledger.length; id++) {
-      tasks.push(outcomeOf(pool.run({ ledger, id, ms: random(3) === 0 ? 0.3 : 0 }, { name })));
-      if (id % 50 === 0) await sleep(random(8));
-    }
-    const outcomes = await Promise.all(tasks);
-    over = true;
-    await killing;
-    assert.ok(kills > 0);
-    outcomes.forEach((outcome, id) => {
-      assert.ok(outcome === id || outcome === kLost, `task ${id}: ${outcome}`);
-      if (outcome === id) assert.equal(ledger[id], 1, `task ${id} settled with its value`);
-      // One that is ended between claim and begin settles as lost, and has not run.
-      else assert.ok(ledger[id] <= 1, `task ${id} ran twice`);
-    });
-    const { accepted, completed, lost } = pool.stats().tasks;
-    assert.equal(completed, outcomes.filter((outcome) => outcome !== kLost).length);
-    assert.equal(completed + lost, accepted);
-    // A kill costs at most what ran on the thread.
-    assert.ok(lost <= kills * concurrentTasksPerWorker, `${lost} lost to ${kills} kills`);
-  });
+      const outcomes = await Promise.all(tasks);
+      over = true;
+      await killing;
+      assert.ok(kills > 0);
+      outcomes.forEach((outcome, id) => {
+        assert.ok(outcome === id || outcome === kLost, `task ${id}: ${outcome}`);
+        if (outcome === id) assert.equal(ledger[id], 1, `task ${id} settled with its value`);
+        // One that is ended between claim and begin settles as lost, and has not run.
+        else assert.ok(ledger[id] <= 1, `task ${id} ran twice`);
+      });
+      const { accepted, completed, lost } = pool.stats().tasks;
+      assert.equal(completed, outcomes.filter((outcome) => outcome !== kLost).length);
+      assert.equal(completed + lost, accepted);
+      // A kill costs at most what ran on the thread.
+      assert.ok(lost <= kills * concurrentTasksPerWorker, `${lost} lost to ${kills} kills`);
+    },
+  );
 }
 
 behaviour('a thread ended while idle is replaced, and an event says so', async (t) => {
@@ -92,7 +102,8 @@ behaviour('an abort ends the thread of a running task, and loses no other', asyn
   const words = sharedWords();
   const tasks = [];
   tasks.push(outcomeOf(pool.run({ words }, { name: 'block', signal: controller.signal })));
-  for (let id = 0; id < ledger.length; id++) tasks.push(outcomeOf(pool.run({ ledger, id }, { name: 'actNow' })));
+  for (let id = 0; id < ledger.length; id++)
+    tasks.push(outcomeOf(pool.run({ ledger, id }, { name: 'actNow' })));
   await until('the task runs', () => Atomics.load(words, 0) === 1);
   controller.abort();
   assert.deepEqual(await Promise.all(tasks), ['ABORT_ERR', ...ledger.keys()]);
@@ -106,7 +117,9 @@ behaviour('the abort of a task that has ended already leaves the one after it al
   for (let round = 0; round < 5; round++) {
     ledger.fill(0);
     const controller = new AbortController();
-    const first = outcomeOf(pool.run({ ledger, id: 0 }, { name: 'actNow', signal: controller.signal }));
+    const first = outcomeOf(
+      pool.run({ ledger, id: 0 }, { name: 'actNow', signal: controller.signal }),
+    );
     const second = outcomeOf(pool.run({ ledger, id: 1, ms: 30 }, { name: 'actNow' }));
     // Posted together. The owner is blocked, so it does not learn that the first is done.
     await Promise.resolve();
@@ -121,46 +134,61 @@ behaviour('the abort of a task that has ended already leaves the one after it al
   }
 });
 
-behaviour('aborts at random moments: every task settles once, and those never begun never run', async (t) => {
-  const seed = seedOf(t);
-  const random = randomOf(seed);
-  const pool = poolOf(t);
-  const ledger = sharedWords(600);
-  const tasks = [];
-  const aborted = new Set();
-  for (let id = 0; id < ledger.length; id++) {
-    const controller = new AbortController();
-    const options = random(2) === 0 ? { name: 'actNow', signal: controller.signal } : { name: 'actNow' };
-    tasks.push(outcomeOf(pool.run({ ledger, id, ms: random(4) === 0 ? 0.3 : 0 }, options)));
-    if (options.signal !== undefined && random(6) === 0) {
-      aborted.add(id);
-      const abort = () => controller.abort();
-      if (random(2) === 0) abort();
-      else setTimeout(abort, random(10));
+behaviour(
+  'aborts at random moments: every task settles once, and those never begun never run',
+  async (t) => {
+    const seed = seedOf(t);
+    const random = randomOf(seed);
+    const pool = poolOf(t);
+    const ledger = sharedWords(600);
+    const tasks = [];
+    const aborted = new Set();
+    for (let id = 0; id < ledger.length; id++) {
+      const controller = new AbortController();
+      const options =
+        random(2) === 0 ? { name: 'actNow', signal: controller.signal } : { name: 'actNow' };
+      tasks.push(outcomeOf(pool.run({ ledger, id, ms: random(4) === 0 ? 0.3 : 0 }, options)));
+      if (options.signal !== undefined && random(6) === 0) {
+        aborted.add(id);
+        const abort = () => controller.abort();
+        if (random(2) === 0) abort();
+        else setTimeout(abort, random(10));
+      }
+      if (id % 20 === 0) await sleep(random(8));
     }
-    if (id % 20 === 0) await sleep(random(8));
-  }
-  const outcomes = await Promise.all(tasks);
-  await pool.close();
-  outcomes.forEach((outcome, id) => {
-    assert.ok(outcome === id || (aborted.has(id) && outcome === 'ABORT_ERR'), `task ${id}: ${outcome}`);
-    if (outcome === id) assert.equal(ledger[id], 1, `task ${id}`);
-    else assert.ok(ledger[id] <= 1, `task ${id} ran twice`);
-  });
-});
+    const outcomes = await Promise.all(tasks);
+    await pool.close();
+    outcomes.forEach((outcome, id) => {
+      assert.ok(
+        outcome === id || (aborted.has(id) && outcome === 'ABORT_ERR'),
+        `task ${id}: ${outcome}`,
+      );
+      if (outcome === id) assert.equal(ledger[id], 1, `task ${id}`);
+      else assert.ok(ledger[id] <= 1, `task ${id} ran twice`);
+    });
+  },
+);
 
-behaviour('a task with a transfer list is not given to a thread that an abort is ending', async (t) => {
-  const pool = poolOf(t, { maxThreads: 1 });
-  const ledger = sharedWords(1);
-  for (let round = 0; round < 20; round++) {
-    ledger[0] = 0;
-    const controller = new AbortController();
-    const first = outcomeOf(pool.run({ ledger, id: 0 }, { name: 'actNow', signal: controller.signal }));
-    await Promise.resolve();
-    blockUntil(() => Atomics.load(ledger, 0) === 1);
-    controller.abort();
-    const buffer = new ArrayBuffer(64);
-    assert.equal(await pool.run({ ledger, id: 0, buffer }, { name: 'move', transferList: [buffer] }), 64);
-    assert.ok(['ABORT_ERR', 0].includes(await first));
-  }
-});
+behaviour(
+  'a task with a transfer list is not given to a thread that an abort is ending',
+  async (t) => {
+    const pool = poolOf(t, { maxThreads: 1 });
+    const ledger = sharedWords(1);
+    for (let round = 0; round < 20; round++) {
+      ledger[0] = 0;
+      const controller = new AbortController();
+      const first = outcomeOf(
+        pool.run({ ledger, id: 0 }, { name: 'actNow', signal: controller.signal }),
+      );
+      await Promise.resolve();
+      blockUntil(() => Atomics.load(ledger, 0) === 1);
+      controller.abort();
+      const buffer = new ArrayBuffer(64);
+      assert.equal(
+        await pool.run({ ledger, id: 0, buffer }, { name: 'move', transferList: [buffer] }),
+        64,
+      );
+      assert.ok(['ABORT_ERR', 0].includes(await first));
+    }
+  },
+);

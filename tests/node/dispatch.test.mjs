@@ -1,7 +1,14 @@
 // Which worker gets a task: nobody waits behind a long task while another worker could serve.
 
 import assert from 'node:assert/strict';
-import { behaviour, blocker, poolFor, readyWorkers, sharedWords, until } from './support/behaviour.mjs';
+import {
+  behaviour,
+  blocker,
+  poolFor,
+  readyWorkers,
+  sharedWords,
+  until,
+} from './support/behaviour.mjs';
 
 /** Runs tasks of `count`, until the pool knows how short they are and posts them ahead. */
 async function measure(pool) {
@@ -9,7 +16,8 @@ async function measure(pool) {
   await Promise.all(Array.from({ length: 40 }, () => pool.run({ words }, { name: 'count' })));
 }
 
-const shorts = (pool, words, length) => Array.from({ length }, () => pool.run({ words }, { name: 'count' }));
+const shorts = (pool, words, length) =>
+  Array.from({ length }, () => pool.run({ words }, { name: 'count' }));
 
 behaviour('short tasks posted behind a long one are taken over by an idle worker', async (t) => {
   const pool = poolFor(t, { minThreads: 2, maxThreads: 2, prefetchWindowUs: 1_000_000 });
@@ -25,40 +33,49 @@ behaviour('short tasks posted behind a long one are taken over by an idle worker
   }
 });
 
-behaviour('a task of a handler measured as short that turns out long holds up nobody', async (t) => {
-  const pool = poolFor(t, { minThreads: 2, maxThreads: 2 });
-  await readyWorkers(pool, 2);
-  for (let n = 0; n < 40; n++) await pool.run(0, { name: 'busy' });
-  const ended = [];
-  const track = (label, ms) => pool.run(ms, { name: 'busy' }).then(() => ended.push(label));
-  await Promise.all([track('long', 300), ...Array.from({ length: 20 }, (_, n) => track(n, 0))]);
-  assert.equal(ended.at(-1), 'long');
-});
+behaviour(
+  'a task of a handler measured as short that turns out long holds up nobody',
+  async (t) => {
+    const pool = poolFor(t, { minThreads: 2, maxThreads: 2 });
+    await readyWorkers(pool, 2);
+    for (let n = 0; n < 40; n++) await pool.run(0, { name: 'busy' });
+    const ended = [];
+    const track = (label, ms) => pool.run(ms, { name: 'busy' }).then(() => ended.push(label));
+    await Promise.all([track('long', 300), ...Array.from({ length: 20 }, (_, n) => track(n, 0))]);
+    assert.equal(ended.at(-1), 'long');
+  },
+);
 
-behaviour('short tasks behind a long one that was sent with a transferList are taken over too', async (t) => {
-  const pool = poolFor(t, { minThreads: 2, maxThreads: 2 });
-  await readyWorkers(pool, 2);
-  await measure(pool);
-  const words = sharedWords();
-  const long = blocker(pool, { transferList: [new ArrayBuffer(8)] });
-  await Promise.all(shorts(pool, words, 20));
-  assert.equal(words[0], 20);
-  long.release();
-  await long.done;
-});
+behaviour(
+  'short tasks behind a long one that was sent with a transferList are taken over too',
+  async (t) => {
+    const pool = poolFor(t, { minThreads: 2, maxThreads: 2 });
+    await readyWorkers(pool, 2);
+    await measure(pool);
+    const words = sharedWords();
+    const long = blocker(pool, { transferList: [new ArrayBuffer(8)] });
+    await Promise.all(shorts(pool, words, 20));
+    assert.equal(words[0], 20);
+    long.release();
+    await long.done;
+  },
+);
 
-behaviour('while all workers are busy and more may be started, tasks do not wait for a long one', async (t) => {
-  const pool = poolFor(t, { minThreads: 1, maxThreads: 2 });
-  await readyWorkers(pool, 1);
-  for (let n = 0; n < 10; n++) await pool.run({ words: sharedWords() }, { name: 'count' });
-  assert.equal(pool.threads.length, 1);
-  const words = sharedWords();
-  const long = blocker(pool);
-  await Promise.all(shorts(pool, words, 5));
-  assert.equal(words[0], 5);
-  long.release();
-  await long.done;
-});
+behaviour(
+  'while all workers are busy and more may be started, tasks do not wait for a long one',
+  async (t) => {
+    const pool = poolFor(t, { minThreads: 1, maxThreads: 2 });
+    await readyWorkers(pool, 1);
+    for (let n = 0; n < 10; n++) await pool.run({ words: sharedWords() }, { name: 'count' });
+    assert.equal(pool.threads.length, 1);
+    const words = sharedWords();
+    const long = blocker(pool);
+    await Promise.all(shorts(pool, words, 5));
+    assert.equal(words[0], 5);
+    long.release();
+    await long.done;
+  },
+);
 
 behaviour(
   'while the only worker of two that is ready is in a long task, tasks that come later do not wait',
@@ -105,22 +122,25 @@ behaviour('prefetchWindowUs: 0 holds back every task until a worker is free', as
   await Promise.all(runs);
 });
 
-behaviour('tasks that are measured as short are posted ahead; those with a transferList never', async (t) => {
-  const pool = poolFor(t, { minThreads: 1, maxThreads: 1, prefetchWindowUs: 1_000_000 });
-  await measure(pool);
-  const busy = blocker(pool);
-  await busy.started;
-  const words = sharedWords();
-  const ahead = shorts(pool, words, 5);
-  await until('they are posted', () => pool.queueSize === 0);
-  const buffer = new ArrayBuffer(8);
-  const moved = pool.run({ words, buffer }, { name: 'count', transferList: [buffer] });
-  await new Promise((resolve) => setImmediate(resolve));
-  assert.equal(pool.queueSize, 1);
-  assert.equal(buffer.byteLength, 8);
-  busy.release();
-  assert.deepEqual(await Promise.all([...ahead, moved]), [0, 1, 2, 3, 4, 5]);
-});
+behaviour(
+  'tasks that are measured as short are posted ahead; those with a transferList never',
+  async (t) => {
+    const pool = poolFor(t, { minThreads: 1, maxThreads: 1, prefetchWindowUs: 1_000_000 });
+    await measure(pool);
+    const busy = blocker(pool);
+    await busy.started;
+    const words = sharedWords();
+    const ahead = shorts(pool, words, 5);
+    await until('they are posted', () => pool.queueSize === 0);
+    const buffer = new ArrayBuffer(8);
+    const moved = pool.run({ words, buffer }, { name: 'count', transferList: [buffer] });
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.equal(pool.queueSize, 1);
+    assert.equal(buffer.byteLength, 8);
+    busy.release();
+    assert.deepEqual(await Promise.all([...ahead, moved]), [0, 1, 2, 3, 4, 5]);
+  },
+);
 
 behaviour('a handler that was not measured yet gets nothing posted ahead', async (t) => {
   const pool = poolFor(t, { minThreads: 1, maxThreads: 1, prefetchWindowUs: 1_000_000 });

@@ -10,7 +10,13 @@ import { Pool } from 'cenote';
 import { behaviour, fixture, runProgram } from './support/behaviour.mjs';
 
 const require = createRequire(import.meta.url);
-const { encodeThrown, fromWire, kThrewError, rejectWithCallerStack, toWire } = require('../../dist/thrown.js');
+const {
+  encodeThrown,
+  fromWire,
+  kThrewError,
+  rejectWithCallerStack,
+  toWire,
+} = require('../../dist/wire/errors/decoder.js');
 
 /** What a thrown value is on the other side. */
 function cross(error) {
@@ -28,7 +34,15 @@ const kVisible = { writable: true, enumerable: true, configurable: true };
 
 // Classes and names
 
-for (const Class of [Error, TypeError, RangeError, SyntaxError, ReferenceError, EvalError, URIError]) {
+for (const Class of [
+  Error,
+  TypeError,
+  RangeError,
+  SyntaxError,
+  ReferenceError,
+  EvalError,
+  URIError,
+]) {
   test(`${Class.name} arrives as one`, () => {
     const error = new Class('message');
     const arrived = cross(error);
@@ -65,7 +79,9 @@ test('an AggregateError arrives with its errors, whole', () => {
 });
 
 test('what cannot be cloned among the errors leaves the others in their places', () => {
-  const arrived = cross(new AggregateError([new Error('a'), () => {}, new Error('b'), new Proxy({}, {})]));
+  const arrived = cross(
+    new AggregateError([new Error('a'), () => {}, new Error('b'), new Proxy({}, {})]),
+  );
   assert.equal(arrived.errors.length, 4);
   assert.deepEqual(
     arrived.errors.map((error) => error?.message),
@@ -78,7 +94,10 @@ test('a DOMException arrives as one, with the code of its name', () => {
   error.extra = 7;
   const arrived = cross(error);
   assert.ok(arrived instanceof DOMException);
-  assert.deepEqual([arrived.name, arrived.code, arrived.message, arrived.extra], ['AbortError', 20, 'stop', 7]);
+  assert.deepEqual(
+    [arrived.name, arrived.code, arrived.message, arrived.extra],
+    ['AbortError', 20, 'stop', 7],
+  );
   assert.equal(arrived.stack, error.stack);
   assert.deepEqual(descriptorOf(arrived, 'stack'), kHidden);
   assert.equal(cross(new DOMException('x', 'OwnName')).name, 'OwnName');
@@ -129,16 +148,22 @@ test("a subclass without a name of its own appears in the first line, above the 
 test('errors of another realm arrive as errors of this one', () => {
   for (const name of ['Error', 'RangeError', 'AggregateError']) {
     const argument = name === 'AggregateError' ? '[new URIError("in")], ' : '';
-    const error = vm.runInNewContext(`Object.assign(new ${name}(${argument}"far"), { code: "E_FAR" })`);
+    const error = vm.runInNewContext(
+      `Object.assign(new ${name}(${argument}"far"), { code: "E_FAR" })`,
+    );
     assert.equal(error instanceof Error, false);
     const arrived = cross(error);
     assert.equal(Object.getPrototypeOf(arrived), globalThis[name].prototype);
     assert.deepEqual([arrived.message, arrived.code, arrived.stack], ['far', 'E_FAR', error.stack]);
     if (name === 'AggregateError') assert.ok(arrived.errors[0] instanceof URIError);
   }
-  const subclass = vm.runInNewContext('class TypeError2 extends TypeError {}; new TypeError2("sub")');
+  const subclass = vm.runInNewContext(
+    'class TypeError2 extends TypeError {}; new TypeError2("sub")',
+  );
   assert.equal(Object.getPrototypeOf(cross(subclass)), TypeError.prototype);
-  const impostor = vm.runInNewContext('({ make(Base) { class TypeError extends Base {}; return new TypeError() } })');
+  const impostor = vm.runInNewContext(
+    '({ make(Base) { class TypeError extends Base {}; return new TypeError() } })',
+  );
   assert.equal(Object.getPrototypeOf(cross(impostor.make(RangeError))), RangeError.prototype);
 });
 
@@ -172,7 +197,10 @@ test('code arrives wherever it is defined', () => {
 });
 
 test("Node's own errors arrive with what Node gives them", () => {
-  for (const provoke of [() => Buffer.alloc('many'), () => require('node:fs').readFileSync('/does/not/exist')]) {
+  for (const provoke of [
+    () => Buffer.alloc('many'),
+    () => require('node:fs').readFileSync('/does/not/exist'),
+  ]) {
     let error;
     try {
       provoke();
@@ -189,7 +217,13 @@ test("Node's own errors arrive with what Node gives them", () => {
 
 test('own enumerable properties arrive, in their order, and hidden or symbol ones do not', () => {
   const error = new Error('x');
-  Object.assign(error, { text: 'a', number: 1n, nothing: undefined, date: new Date(0), bytes: new Uint8Array([1, 2]) });
+  Object.assign(error, {
+    text: 'a',
+    number: 1n,
+    nothing: undefined,
+    date: new Date(0),
+    bytes: new Uint8Array([1, 2]),
+  });
   error.map = new Map([[1, { two: 2 }]]);
   Object.defineProperty(error, 'hidden', { value: 1 });
   error[Symbol('secret')] = 1;
@@ -231,7 +265,10 @@ test('each property that cannot be read or cloned is left out, and no other', ()
 
 test('a getter arrives as the value that it had, and is not called again', () => {
   let calls = 0;
-  const error = Object.defineProperty(new Error('x'), 'count', { enumerable: true, get: () => ++calls });
+  const error = Object.defineProperty(new Error('x'), 'count', {
+    enumerable: true,
+    get: () => ++calls,
+  });
   const inner = {
     get count() {
       return ++calls;
@@ -255,7 +292,9 @@ test('a getter that fails only sometimes does not make the record uncloneable', 
         return 1;
       },
     };
-    const arrived = cross(Object.assign(new Error('x'), { moody, other: 1, reason: new Error('y') }));
+    const arrived = cross(
+      Object.assign(new Error('x'), { moody, other: 1, reason: new Error('y') }),
+    );
     assert.equal(arrived.other, 1);
     assert.equal(arrived.reason.message, 'y');
   }
@@ -296,9 +335,16 @@ test('objects that form a cycle with errors in it arrive so', () => {
 
 test('property names are only names: no prototype changes', () => {
   const error = new TypeError('x');
-  const evil = JSON.parse('{"__proto__": {"polluted": 1}, "constructor": {"prototype": {"polluted": 1}}}');
+  const evil = JSON.parse(
+    '{"__proto__": {"polluted": 1}, "constructor": {"prototype": {"polluted": 1}}}',
+  );
   for (const key of Object.keys(evil)) {
-    Object.defineProperty(error, key, { value: evil[key], enumerable: true, writable: true, configurable: true });
+    Object.defineProperty(error, key, {
+      value: evil[key],
+      enumerable: true,
+      writable: true,
+      configurable: true,
+    });
   }
   const nested = JSON.parse('{"__proto__": {"polluted": 1}}');
   nested.reason = new Error('y');
@@ -309,7 +355,9 @@ test('property names are only names: no prototype changes', () => {
   assert.equal(arrived.polluted, undefined);
   assert.equal({}.polluted, undefined);
   assert.deepEqual(Object.getOwnPropertyDescriptor(arrived, '__proto__').value, { polluted: 1 });
-  assert.deepEqual(Object.getOwnPropertyDescriptor(arrived.nested, '__proto__').value, { polluted: 1 });
+  assert.deepEqual(Object.getOwnPropertyDescriptor(arrived.nested, '__proto__').value, {
+    polluted: 1,
+  });
 });
 
 // Causes
@@ -384,7 +432,9 @@ test('encoding never throws, and its result can be cloned', () => {
   const throwing = () => {
     throw new Error('trap');
   };
-  const traps = Object.fromEntries(Object.getOwnPropertyNames(Reflect).map((name) => [name, throwing]));
+  const traps = Object.fromEntries(
+    Object.getOwnPropertyNames(Reflect).map((name) => [name, throwing]),
+  );
   const revoked = Proxy.revocable(new Error('x'), {});
   revoked.revoke();
   const noPrototype = new Error('bare');
@@ -397,7 +447,12 @@ test('encoding never throws, and its result can be cloned', () => {
   for (const key of ['stack', 'name', 'message', 'code', 'cause', 'errors']) {
     Object.defineProperty(everything, key, { get: throwing, enumerable: true });
   }
-  const odd = Object.assign(new Error('x'), { name: 5, message: { a: 1 }, stack: [() => {}], code: Symbol('c') });
+  const odd = Object.assign(new Error('x'), {
+    name: 5,
+    message: { a: 1 },
+    stack: [() => {}],
+    code: Symbol('c'),
+  });
   const values = [noPrototype, endless, everything, odd, Object.freeze(new Error('frozen'))];
   for (const value of [...values, new Error('x', { cause: new Proxy(new Error('y'), traps) })]) {
     const arrived = cross(value);
@@ -486,7 +541,14 @@ test('whatever the error is, it is what the promise rejects with', async () => {
     writable: false,
     configurable: false,
   });
-  const values = ['text', null, undefined, { stack: 'data' }, Object.freeze(new Error('frozen')), stuck];
+  const values = [
+    'text',
+    null,
+    undefined,
+    { stack: 'data' },
+    Object.freeze(new Error('frozen')),
+    stuck,
+  ];
   for (const value of [...values, Object.create(Error.prototype, bare)]) {
     const stack = value?.stack;
     let caught;
@@ -518,7 +580,7 @@ test('stacks that the program formats itself are left alone', async () => {
 behaviour('a rejection is unhandled only if the caller does not handle it, and once', async () => {
   const { stdout } = await runProgram(`
     import { createRequire } from 'node:module';
-    const { rejectWithCallerStack } = createRequire(process.cwd() + '/')('./dist/thrown.js');
+    const { rejectWithCallerStack } = createRequire(process.cwd() + '/')('./dist/wire/errors/decoder.js');
     process.on('unhandledRejection', (error) => console.log('unhandled', error.message));
     process.on('rejectionHandled', () => console.log('handled late'));
     process.on('uncaughtException', (error) => console.log('uncaught', error.message));
@@ -528,7 +590,11 @@ behaviour('a rejection is unhandled only if the caller does not handle it, and o
     rejected(new Error('nobody'));
     await new Promise((resolve) => setTimeout(resolve, 20));
   `);
-  assert.deepEqual(stdout.trim().split('\n').sort(), ['caught awaited', 'caught caught', 'unhandled nobody']);
+  assert.deepEqual(stdout.trim().split('\n').sort(), [
+    'caught awaited',
+    'caught caught',
+    'unhandled nobody',
+  ]);
 });
 
 // Through a pool
@@ -600,11 +666,14 @@ behaviour('pool: classes, names and codes arrive', async (t) => {
   assert.equal(aborted.name, 'AbortError');
 });
 
-behaviour('pool: an error with something in it that cannot be cloned arrives without that', async (t) => {
-  const error = await thrownBy(t, 'uncloneable');
-  assert.equal(error.message, 'partly');
-  assert.deepEqual({ ...error }, { kept: { a: [1] } });
-});
+behaviour(
+  'pool: an error with something in it that cannot be cloned arrives without that',
+  async (t) => {
+    const error = await thrownBy(t, 'uncloneable');
+    assert.equal(error.message, 'partly');
+    assert.deepEqual({ ...error }, { kept: { a: [1] } });
+  },
+);
 
 behaviour('pool: causes and errors arrive whole', async (t) => {
   const cycle = await thrownBy(t, 'cycle');

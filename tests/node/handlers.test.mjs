@@ -33,17 +33,28 @@ const forms = [
 
 // Node strips types by itself from these versions on.
 if (nodeVersion >= 22.018 && !(nodeVersion >= 23 && nodeVersion < 23.006)) {
-  forms.push(['typed.mts', undefined, 'mts default'], ['typed.mts', 'named', 'mts'], ['typed.ts', undefined, 'ts']);
+  forms.push(
+    ['typed.mts', undefined, 'mts default'],
+    ['typed.mts', 'named', 'mts'],
+    ['typed.ts', undefined, 'ts'],
+  );
 }
 
 for (const [file, name, label] of forms) {
   behaviour(`a handler may be in ${file}, ${name ?? 'the default'}`, async (t) => {
-    const pool = new Pool({ filename: handlers(file), ...(name === undefined ? {} : { name }), maxThreads: 1 });
+    const pool = new Pool({
+      filename: handlers(file),
+      ...(name === undefined ? {} : { name }),
+      maxThreads: 1,
+    });
     t.after(() => pool.destroy());
     assert.deepEqual(await pool.run(1), [label, 1]);
     // And as the choice of one call.
     const other = poolFor(t, { maxThreads: 1 });
-    assert.deepEqual(await other.run(2, { filename: handlers(file), name: name ?? 'default' }), [label, 2]);
+    assert.deepEqual(await other.run(2, { filename: handlers(file), name: name ?? 'default' }), [
+      label,
+      2,
+    ]);
     assert.equal(await other.run(3), 3);
   });
 }
@@ -51,7 +62,13 @@ for (const [file, name, label] of forms) {
 behaviour('a file may be a path, a relative path, a file: string or a URL', async (t) => {
   const path = handlers('function.cjs');
   const url = pathToFileURL(path);
-  for (const filename of [path, relative(process.cwd(), path), `./${relative(process.cwd(), path)}`, url.href, url]) {
+  for (const filename of [
+    path,
+    relative(process.cwd(), path),
+    `./${relative(process.cwd(), path)}`,
+    url.href,
+    url,
+  ]) {
     const pool = new Pool({ filename, maxThreads: 1 });
     t.after(() => pool.destroy());
     assert.deepEqual(await pool.run(1), ['cjs function', 1]);
@@ -63,7 +80,14 @@ behaviour('a file may be a path, a relative path, a file: string or a URL', asyn
 behaviour('a path may have spaces, #, ?, % and letters of any alphabet in it', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'cenote with space '));
   t.after(() => rmSync(folder, { recursive: true }));
-  for (const name of ['a b.cjs', 'a#b.cjs', 'a%20b.cjs', 'a?b=c.cjs', '100%.cjs', 'héllo-źdźbło-池.cjs']) {
+  for (const name of [
+    'a b.cjs',
+    'a#b.cjs',
+    'a%20b.cjs',
+    'a?b=c.cjs',
+    '100%.cjs',
+    'héllo-źdźbło-池.cjs',
+  ]) {
     const filename = join(folder, name);
     copyFileSync(handlers('function.cjs'), filename);
     const pool = new Pool({ filename, maxThreads: 1 });
@@ -74,7 +98,10 @@ behaviour('a path may have spaces, #, ?, % and letters of any alphabet in it', a
 
 behaviour('one call may name another file, another export, or both', async (t) => {
   const pool = poolFor(t, { maxThreads: 1 });
-  assert.deepEqual(await pool.run(1, { filename: handlers('named.cjs'), name: 'first' }), ['cjs first', 1]);
+  assert.deepEqual(await pool.run(1, { filename: handlers('named.cjs'), name: 'first' }), [
+    'cjs first',
+    1,
+  ]);
   assert.equal((await pool.run(2, { name: 'inspect' })).type, 'number');
   assert.deepEqual(await pool.run(3, { filename: handlers('function.cjs') }), ['cjs function', 3]);
   const nameless = new Pool({ name: 'second', maxThreads: 1 });
@@ -84,7 +111,10 @@ behaviour('one call may name another file, another export, or both', async (t) =
 
 behaviour('tasks of different handlers in one tick each get theirs', async (t) => {
   const pool = poolFor(t, { minThreads: 1, maxThreads: 1 });
-  const choices = forms.map(([file, name, label]) => [{ filename: handlers(file), name: name ?? 'default' }, label]);
+  const choices = forms.map(([file, name, label]) => [
+    { filename: handlers(file), name: name ?? 'default' },
+    label,
+  ]);
   for (let round = 0; round < 3; round++) {
     const results = await Promise.all(choices.map(([options], n) => pool.run(n, options)));
     assert.deepEqual(
@@ -103,15 +133,23 @@ behaviour('a call without any file rejects', async (t) => {
   assert.deepEqual(await pool.run(2, { filename: handlers('function.cjs') }), ['cjs function', 2]);
 });
 
-behaviour('a file that does not exist rejects its tasks and is named; the worker lives', async (t) => {
-  const pool = poolFor(t, { minThreads: 1, maxThreads: 1 });
-  const threadId = await pool.run(0, { name: 'threadId' });
-  const filename = handlers('not there.cjs');
-  const settled = await Promise.allSettled([pool.run(1, { filename }), pool.run(2), pool.run(3, { filename })]);
-  assert.equal(settled[1].value, 2);
-  for (const { reason } of [settled[0], settled[2]]) assert.match(reason.message, /not there\.cjs/);
-  assert.equal(await pool.run(0, { name: 'threadId' }), threadId);
-});
+behaviour(
+  'a file that does not exist rejects its tasks and is named; the worker lives',
+  async (t) => {
+    const pool = poolFor(t, { minThreads: 1, maxThreads: 1 });
+    const threadId = await pool.run(0, { name: 'threadId' });
+    const filename = handlers('not there.cjs');
+    const settled = await Promise.allSettled([
+      pool.run(1, { filename }),
+      pool.run(2),
+      pool.run(3, { filename }),
+    ]);
+    assert.equal(settled[1].value, 2);
+    for (const { reason } of [settled[0], settled[2]])
+      assert.match(reason.message, /not there\.cjs/);
+    assert.equal(await pool.run(0, { name: 'threadId' }), threadId);
+  },
+);
 
 behaviour('a pool whose own file does not exist rejects every task with that', async (t) => {
   const pool = new Pool({ filename: handlers('missing.mjs'), minThreads: 1, maxThreads: 1 });
@@ -130,12 +168,17 @@ for (const file of ['throws.cjs', 'throws.mjs']) {
       t.after(() => pool.destroy());
       const expected = { name: 'RangeError', message: 'this module cannot be' };
       // As the first tasks of the pool, and again later, by each name.
-      for (const { reason } of await Promise.allSettled(Array.from({ length: 20 }, (_, n) => pool.run(n)))) {
+      for (const { reason } of await Promise.allSettled(
+        Array.from({ length: 20 }, (_, n) => pool.run(n)),
+      )) {
         assert.equal(reason?.message, expected.message);
       }
       await readyWorkers(pool, 2);
-      for (const name of ['default', 'other', 'another']) await assert.rejects(pool.run(0, { name }), expected);
-      for (const { reason } of await Promise.allSettled(Array.from({ length: 20 }, (_, n) => pool.run(n)))) {
+      for (const name of ['default', 'other', 'another'])
+        await assert.rejects(pool.run(0, { name }), expected);
+      for (const { reason } of await Promise.allSettled(
+        Array.from({ length: 20 }, (_, n) => pool.run(n)),
+      )) {
         assert.equal(reason?.message, expected.message);
       }
       assert.equal(workerData[0], 2);
@@ -145,17 +188,22 @@ for (const file of ['throws.cjs', 'throws.mjs']) {
   );
 }
 
-behaviour('a module is evaluated once a worker, however many of its exports are used', async (t) => {
-  const workerData = sharedWords();
-  const filename = handlers('counted.mjs');
-  const pool = new Pool({ filename, workerData, minThreads: 2, maxThreads: 2 });
-  t.after(() => pool.destroy());
-  await readyWorkers(pool, 2);
-  await Promise.all(
-    Array.from({ length: 40 }, (_, n) => pool.run(n, { name: n % 2 === 0 ? 'other' : 'default', filename })),
-  );
-  assert.equal(workerData[0], 2);
-});
+behaviour(
+  'a module is evaluated once a worker, however many of its exports are used',
+  async (t) => {
+    const workerData = sharedWords();
+    const filename = handlers('counted.mjs');
+    const pool = new Pool({ filename, workerData, minThreads: 2, maxThreads: 2 });
+    t.after(() => pool.destroy());
+    await readyWorkers(pool, 2);
+    await Promise.all(
+      Array.from({ length: 40 }, (_, n) =>
+        pool.run(n, { name: n % 2 === 0 ? 'other' : 'default', filename }),
+      ),
+    );
+    assert.equal(workerData[0], 2);
+  },
+);
 
 behaviour('a module with a syntax error rejects its tasks with the SyntaxError', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'cenote-'));
@@ -178,8 +226,14 @@ const notFound = (...parts) => ({
 behaviour('an export that is missing is named, with its file and what there is', async (t) => {
   const pool = poolFor(t, { minThreads: 1, maxThreads: 1 });
   const file = handlers('named.cjs');
-  await assert.rejects(pool.run(0, { filename: file, name: 'third' }), notFound(file, '"third"', 'first', 'second'));
-  await assert.rejects(pool.run(0, { filename: file }), notFound('"default"', file, 'first', 'second'));
+  await assert.rejects(
+    pool.run(0, { filename: file, name: 'third' }),
+    notFound(file, '"third"', 'first', 'second'),
+  );
+  await assert.rejects(
+    pool.run(0, { filename: file }),
+    notFound('"default"', file, 'first', 'second'),
+  );
   const esm = handlers('module.mjs');
   await assert.rejects(pool.run(0, { filename: esm, name: 'nothing' }), notFound(esm, '"nothing"'));
   assert.equal(await pool.run('fine'), 'fine');
@@ -195,23 +249,31 @@ behaviour('what every function or object inherits is no export', async (t) => {
 behaviour('an export that is no function says so', async (t) => {
   const pool = poolFor(t, { minThreads: 1, maxThreads: 1 });
   const filename = handlers('module.mjs');
-  await assert.rejects(pool.run(0, { filename, name: 'number' }), notFound('"number"', filename, 'not a function'));
+  await assert.rejects(
+    pool.run(0, { filename, name: 'number' }),
+    notFound('"number"', filename, 'not a function'),
+  );
   await assert.rejects(
     pool.run(0, { filename, name: 'promisedNumber' }),
     notFound('"promisedNumber"', 'not a function'),
   );
-  await assert.rejects(pool.run(0, { name: 'notAFunction' }), notFound('"notAFunction"', 'not a function'));
+  await assert.rejects(
+    pool.run(0, { name: 'notAFunction' }),
+    notFound('"notAFunction"', 'not a function'),
+  );
   await assert.rejects(pool.run(0, { filename, name: 'rejected' }), {
     name: 'RangeError',
     message: 'no handler today',
   });
 });
 
-behaviour('a relative path starts at the working directory when the pool is made, or run() is called', async (t) => {
-  const folder = mkdtempSync(join(tmpdir(), 'cenote-'));
-  t.after(() => rmSync(folder, { recursive: true }));
-  const { code, stdout, stderr } = await runProgram(
-    `
+behaviour(
+  'a relative path starts at the working directory when the pool is made, or run() is called',
+  async (t) => {
+    const folder = mkdtempSync(join(tmpdir(), 'cenote-'));
+    t.after(() => rmSync(folder, { recursive: true }));
+    const { code, stdout, stderr } = await runProgram(
+      `
       import { dirname, basename } from 'node:path';
       import { Pool } from 'cenote';
       const home = process.cwd();
@@ -221,8 +283,9 @@ behaviour('a relative path starts at the working directory when the pool is made
       console.log(await pool.run('made there'));
       process.chdir(home);
     `,
-    { env: { FOLDER: folder } },
-  );
-  assert.equal(code, 0, stderr);
-  assert.equal(stdout, 'made there\n');
-});
+      { env: { FOLDER: folder } },
+    );
+    assert.equal(code, 0, stderr);
+    assert.equal(stdout, 'made there\n');
+  },
+);

@@ -41,13 +41,17 @@ const cases = {
 };
 
 for (const [name, make] of Object.entries(cases)) {
-  test(`a handler that changes its task changes no other: ${name}`, { timeout: 60_000 }, async () => {
-    const pool = await prefetchingPool('increment');
-    const next = make();
-    const results = await Promise.all(Array.from({ length: kTasks }, () => pool.run(next())));
-    assert.deepEqual(new Set(results), new Set([1]));
-    await pool.close();
-  });
+  test(
+    `a handler that changes its task changes no other: ${name}`,
+    { timeout: 60_000 },
+    async () => {
+      const pool = await prefetchingPool('increment');
+      const next = make();
+      const results = await Promise.all(Array.from({ length: kTasks }, () => pool.run(next())));
+      assert.deepEqual(new Set(results), new Set([1]));
+      await pool.close();
+    },
+  );
 }
 
 test('results that the worker keeps in common arrive as copies', { timeout: 60_000 }, async () => {

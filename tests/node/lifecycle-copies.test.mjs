@@ -17,7 +17,12 @@ behaviour('several copies of the addon work side by side', async (t) => {
   for (const copy of packages.slice(1)) cpSync(dist, copy, { recursive: true });
   const pools = packages.map((path) => {
     const { Pool } = require(join(path, 'index.js'));
-    return new Pool({ filename: fixture('chaos/tasks.cjs'), name: 'echo', minThreads: 1, maxThreads: 2 });
+    return new Pool({
+      filename: fixture('chaos/tasks.cjs'),
+      name: 'echo',
+      minThreads: 1,
+      maxThreads: 2,
+    });
   });
   t.after(() => Promise.all(pools.map((pool) => pool.destroy())));
   assert.equal(new Set(pools.map((pool) => pool.constructor)).size, 3, 'three packages');
@@ -31,7 +36,9 @@ behaviour('several copies of the addon work side by side', async (t) => {
   for (const values of all) assert.deepEqual(values, [...Array(200).keys()]);
   for (let i = 0; i < 100; i++) for (const pool of pools) assert.equal(await pool.run(i), i);
   const marks = pools.map(() => sharedWords());
-  await Promise.all(pools.map((pool, p) => pool.run({ words: marks[p], ms: 20 }, { name: 'leaveTimer' })));
+  await Promise.all(
+    pools.map((pool, p) => pool.run({ words: marks[p], ms: 20 }, { name: 'leaveTimer' })),
+  );
   await until('a timer fires on each', () => marks.every((words) => Atomics.load(words, 0) === 1));
   await Promise.all(pools.map((pool) => pool.close()));
 });

@@ -45,7 +45,12 @@ behaviour('a process does not end before its tasks have settled', async () => {
 });
 
 behaviour('process.exit() in the middle of tasks ends the process with its code', async () => {
-  for (const when of ['setTimeout(exit, 20)', 'setImmediate(exit)', 'pool.run(1).then(exit)', 'exit()']) {
+  for (const when of [
+    'setTimeout(exit, 20)',
+    'setImmediate(exit)',
+    'pool.run(1).then(exit)',
+    'exit()',
+  ]) {
     const { code, signal, stderr } = await runProgram(
       withPool(`
         const exit = () => process.exit(9);
@@ -58,14 +63,16 @@ behaviour('process.exit() in the middle of tasks ends the process with its code'
   }
 });
 
-behaviour('an exception in a continuation of run() is an unhandled rejection like any other', async () => {
-  const { code, stderr } = await runProgram(
-    withPool(`pool.run(1).then(() => { throw new Error('in a continuation'); });`),
-  );
-  assert.equal(code, 1);
-  assert.match(stderr, /in a continuation/);
-  const heard = await runProgram(
-    withPool(`
+behaviour(
+  'an exception in a continuation of run() is an unhandled rejection like any other',
+  async () => {
+    const { code, stderr } = await runProgram(
+      withPool(`pool.run(1).then(() => { throw new Error('in a continuation'); });`),
+    );
+    assert.equal(code, 1);
+    assert.match(stderr, /in a continuation/);
+    const heard = await runProgram(
+      withPool(`
       process.on('unhandledRejection', (error) => console.log('unhandled', error.message));
       process.on('uncaughtException', (error) => console.log('uncaught', error.message));
       for (let i = 0; i < 3; i++) pool.run(i).then(() => { throw new Error('continuation ' + i); });
@@ -75,18 +82,29 @@ behaviour('an exception in a continuation of run() is an unhandled rejection lik
       await pool.close();
       console.log('closed');
     `),
-  );
-  const lines = heard.stdout.trim().split('\n');
-  assert.equal(lines.pop(), 'closed', heard.stderr);
-  assert.deepEqual(
-    lines.sort(),
-    [0, 1, 2].flatMap((i) => [`unhandled continuation ${i}`, `uncaught microtask ${i}`, `uncaught tick ${i}`]).sort(),
-  );
-  assert.equal(heard.code, 0);
-});
+    );
+    const lines = heard.stdout.trim().split('\n');
+    assert.equal(lines.pop(), 'closed', heard.stderr);
+    assert.deepEqual(
+      lines.sort(),
+      [0, 1, 2]
+        .flatMap((i) => [
+          `unhandled continuation ${i}`,
+          `uncaught microtask ${i}`,
+          `uncaught tick ${i}`,
+        ])
+        .sort(),
+    );
+    assert.equal(heard.code, 0);
+  },
+);
 
 behaviour('a task that makes a pool of its own runs its tasks', async (t) => {
-  const pool = new Pool({ filename: fixture('chaos/worker-with-pool.cjs'), minThreads: 2, maxThreads: 2 });
+  const pool = new Pool({
+    filename: fixture('chaos/worker-with-pool.cjs'),
+    minThreads: 2,
+    maxThreads: 2,
+  });
   t.after(() => pool.destroy());
   const sums = await Promise.all(Array.from({ length: 6 }, () => pool.run({ count: 50 })));
   assert.deepEqual(sums, new Array(6).fill((50 * 49) / 2));
@@ -105,7 +123,8 @@ test('terminate() of a thread that owns a busy pool, 100 times', { timeout: 110_
     await new Promise((resolve) => setTimeout(resolve, delayMs));
     await worker.terminate();
   };
-  for (let i = 0; i < 100; i += 4) await Promise.all([0, 3, 15, 40].map((delayMs) => one((delayMs + i) % 50)));
+  for (let i = 0; i < 100; i += 4)
+    await Promise.all([0, 3, 15, 40].map((delayMs) => one((delayMs + i) % 50)));
   assert.equal(await settlesAt(before), 'as before');
 });
 

@@ -3,78 +3,95 @@
 import assert from 'node:assert/strict';
 import { getEventListeners } from 'node:events';
 import { CenoteError } from 'cenote';
-import { behaviour, blocker, fixture, poolFor, readyWorkers, sharedWords, until } from './support/behaviour.mjs';
+import {
+  behaviour,
+  blocker,
+  fixture,
+  poolFor,
+  readyWorkers,
+  sharedWords,
+  until,
+} from './support/behaviour.mjs';
 
 const filename = fixture('features/tasks.cjs');
 const queueTimedOut = { name: 'CenoteError', code: 'ERR_CENOTE_QUEUE_TIMEOUT' };
 const onePool = (t, options) => poolFor(t, { filename, minThreads: 1, maxThreads: 1, ...options });
 
-behaviour('a task that waits for longer than queueTimeout is rejected and never runs; the others do', async (t) => {
-  const pool = onePool(t);
-  const busy = blocker(pool);
-  await busy.started;
-  const words = sharedWords();
-  const count = (at, options) => pool.run({ words, at }, { name: 'count', ...options });
-  const patient = [0, 1].map((at) => count(at));
-  const hasty = [2, 3].map((at) => count(at, { queueTimeout: 20 }));
-  patient.push(count(4));
-  for (const run of hasty) {
-    await assert.rejects(run, (error) => {
-      assert.ok(error instanceof CenoteError);
-      assert.equal(error.code, 'ERR_CENOTE_QUEUE_TIMEOUT');
-      assert.match(error.message, /\b20\b/, 'it names the limit');
-      return true;
-    });
-  }
-  assert.equal(pool.queueSize, 3);
-  busy.release();
-  await Promise.all([busy.done, ...patient]);
-  assert.deepEqual([...words.subarray(0, 5)], [1, 1, 0, 0, 1]);
-  const { accepted, expired, completed, aborted, failed, lost } = pool.stats().tasks;
-  assert.deepEqual(
-    { accepted, expired, completed, aborted, failed, lost },
-    {
-      accepted: 6,
-      expired: 2,
-      completed: 4,
-      aborted: 0,
-      failed: 0,
-      lost: 0,
-    },
-  );
-});
+behaviour(
+  'a task that waits for longer than queueTimeout is rejected and never runs; the others do',
+  async (t) => {
+    const pool = onePool(t);
+    const busy = blocker(pool);
+    await busy.started;
+    const words = sharedWords();
+    const count = (at, options) => pool.run({ words, at }, { name: 'count', ...options });
+    const patient = [0, 1].map((at) => count(at));
+    const hasty = [2, 3].map((at) => count(at, { queueTimeout: 20 }));
+    patient.push(count(4));
+    for (const run of hasty) {
+      await assert.rejects(run, (error) => {
+        assert.ok(error instanceof CenoteError);
+        assert.equal(error.code, 'ERR_CENOTE_QUEUE_TIMEOUT');
+        assert.match(error.message, /\b20\b/, 'it names the limit');
+        return true;
+      });
+    }
+    assert.equal(pool.queueSize, 3);
+    busy.release();
+    await Promise.all([busy.done, ...patient]);
+    assert.deepEqual([...words.subarray(0, 5)], [1, 1, 0, 0, 1]);
+    const { accepted, expired, completed, aborted, failed, lost } = pool.stats().tasks;
+    assert.deepEqual(
+      { accepted, expired, completed, aborted, failed, lost },
+      {
+        accepted: 6,
+        expired: 2,
+        completed: 4,
+        aborted: 0,
+        failed: 0,
+        lost: 0,
+      },
+    );
+  },
+);
 
-behaviour("the pool's queueTimeout holds for every task, and a task's own comes before it", async (t) => {
-  const pool = onePool(t, { queueTimeout: 30 });
-  await readyWorkers(pool, 1);
-  const busy = blocker(pool, { queueTimeout: Infinity });
-  await busy.started;
-  const words = sharedWords();
-  const count = (at, options) => pool.run({ words, at }, { name: 'count', ...options });
-  const patient = [count(0, { queueTimeout: Infinity }), count(1, { queueTimeout: 600_000 })];
-  const hasty = [count(2), count(3, {}), count(4, { queueTimeout: undefined })];
-  for (const run of hasty) await assert.rejects(run, queueTimedOut);
-  busy.release();
-  await Promise.all([busy.done, ...patient]);
-  assert.deepEqual([...words.subarray(0, 5)], [1, 1, 0, 0, 0]);
-  assert.equal(pool.stats().tasks.expired, 3);
-});
+behaviour(
+  "the pool's queueTimeout holds for every task, and a task's own comes before it",
+  async (t) => {
+    const pool = onePool(t, { queueTimeout: 30 });
+    await readyWorkers(pool, 1);
+    const busy = blocker(pool, { queueTimeout: Infinity });
+    await busy.started;
+    const words = sharedWords();
+    const count = (at, options) => pool.run({ words, at }, { name: 'count', ...options });
+    const patient = [count(0, { queueTimeout: Infinity }), count(1, { queueTimeout: 600_000 })];
+    const hasty = [count(2), count(3, {}), count(4, { queueTimeout: undefined })];
+    for (const run of hasty) await assert.rejects(run, queueTimedOut);
+    busy.release();
+    await Promise.all([busy.done, ...patient]);
+    assert.deepEqual([...words.subarray(0, 5)], [1, 1, 0, 0, 0]);
+    assert.equal(pool.stats().tasks.expired, 3);
+  },
+);
 
-behaviour('queueTimeout: the limits of tasks end in the order of time, not of acceptance', async (t) => {
-  const pool = onePool(t);
-  const busy = blocker(pool);
-  await busy.started;
-  const ended = [];
-  const runs = [600, 20, 300].map((queueTimeout) =>
-    pool.run(0, { queueTimeout }).catch(({ code }) => ended.push([queueTimeout, code])),
-  );
-  await Promise.all(runs);
-  assert.deepEqual(
-    ended,
-    [20, 300, 600].map((limit) => [limit, 'ERR_CENOTE_QUEUE_TIMEOUT']),
-  );
-  busy.release();
-});
+behaviour(
+  'queueTimeout: the limits of tasks end in the order of time, not of acceptance',
+  async (t) => {
+    const pool = onePool(t);
+    const busy = blocker(pool);
+    await busy.started;
+    const ended = [];
+    const runs = [600, 20, 300].map((queueTimeout) =>
+      pool.run(0, { queueTimeout }).catch(({ code }) => ended.push([queueTimeout, code])),
+    );
+    await Promise.all(runs);
+    assert.deepEqual(
+      ended,
+      [20, 300, 600].map((limit) => [limit, 'ERR_CENOTE_QUEUE_TIMEOUT']),
+    );
+    busy.release();
+  },
+);
 
 behaviour('a task that has started in time is left alone by queueTimeout', async (t) => {
   const pool = onePool(t);
@@ -100,7 +117,9 @@ behaviour('the order of those that wait is kept where others among them expire',
   const settled = Promise.allSettled(runs);
   await until('they expired', () => pool.stats().tasks.expired === 7);
   busy.release();
-  (await settled).forEach(({ status }, at) => assert.equal(status, at % 3 === 1 ? 'rejected' : 'fulfilled'));
+  (await settled).forEach(({ status }, at) =>
+    assert.equal(status, at % 3 === 1 ? 'rejected' : 'fulfilled'),
+  );
   const places = Array.from(words.subarray(1, 21));
   assert.deepEqual(
     places.filter((place) => place > 0),
@@ -108,36 +127,42 @@ behaviour('the order of those that wait is kept where others among them expire',
   );
 });
 
-behaviour('a task with a queueTimeout that was posted ahead and not begun expires too, and never runs', async (t) => {
-  const pool = onePool(t, { prefetchWindowUs: 1_000_000 });
-  const words = sharedWords();
-  // Measured, so that tasks are posted ahead.
-  for (let n = 0; n < 5; n++) await pool.run({ words, at: 7 }, { name: 'count' });
-  const [worker] = pool.threads;
-  const busy = blocker(pool);
-  const run = (at, options) => pool.run({ words, at }, { name: 'count', ...options });
-  const patient = [run(0), run(1)];
-  const hasty = run(2, { queueTimeout: 100 });
-  patient.push(run(3), run(4));
-  await busy.started;
-  await assert.rejects(hasty, queueTimedOut);
-  busy.release();
-  await Promise.all([busy.done, ...patient]);
-  assert.deepEqual([...words.subarray(0, 5)], [1, 1, 0, 1, 1]);
-  assert.deepEqual(pool.threads, [worker], 'nothing ran that had to be terminated');
-});
+behaviour(
+  'a task with a queueTimeout that was posted ahead and not begun expires too, and never runs',
+  async (t) => {
+    const pool = onePool(t, { prefetchWindowUs: 1_000_000 });
+    const words = sharedWords();
+    // Measured, so that tasks are posted ahead.
+    for (let n = 0; n < 5; n++) await pool.run({ words, at: 7 }, { name: 'count' });
+    const [worker] = pool.threads;
+    const busy = blocker(pool);
+    const run = (at, options) => pool.run({ words, at }, { name: 'count', ...options });
+    const patient = [run(0), run(1)];
+    const hasty = run(2, { queueTimeout: 100 });
+    patient.push(run(3), run(4));
+    await busy.started;
+    await assert.rejects(hasty, queueTimedOut);
+    busy.release();
+    await Promise.all([busy.done, ...patient]);
+    assert.deepEqual([...words.subarray(0, 5)], [1, 1, 0, 1, 1]);
+    assert.deepEqual(pool.threads, [worker], 'nothing ran that had to be terminated');
+  },
+);
 
-behaviour('queueTimeout: the start of a thread, and the loading of its file, are part of the wait', async (t) => {
-  const words = sharedWords(2);
-  words[1] = 1;
-  const pool = poolFor(t, {
-    filename: fixture('features/never-loads.mjs'),
-    workerData: { words },
-    minThreads: 0,
-    maxThreads: 1,
-  });
-  await assert.rejects(pool.run(0, { queueTimeout: 100 }), queueTimedOut);
-});
+behaviour(
+  'queueTimeout: the start of a thread, and the loading of its file, are part of the wait',
+  async (t) => {
+    const words = sharedWords(2);
+    words[1] = 1;
+    const pool = poolFor(t, {
+      filename: fixture('features/never-loads.mjs'),
+      workerData: { words },
+      minThreads: 0,
+      maxThreads: 1,
+    });
+    await assert.rejects(pool.run(0, { queueTimeout: 100 }), queueTimedOut);
+  },
+);
 
 behaviour('a task that expired in the queue has left its place', async (t) => {
   const pool = onePool(t, { maxQueue: 1 });
@@ -151,23 +176,26 @@ behaviour('a task that expired in the queue has left its place', async (t) => {
   assert.equal(await third, 'third');
 });
 
-behaviour('a task that is aborted, or expired, is so once; its signal keeps no listener', async (t) => {
-  const pool = onePool(t);
-  const busy = blocker(pool);
-  await busy.started;
-  const controller = new AbortController();
-  const { signal } = controller;
-  const expired = pool.run(0, { signal, queueTimeout: 20 });
-  await assert.rejects(expired, queueTimedOut);
-  assert.equal(getEventListeners(signal, 'abort').length, 0);
-  const aborted = pool.run(0, { signal, queueTimeout: 100 });
-  controller.abort();
-  await assert.rejects(aborted, { name: 'AbortError' });
-  await assert.rejects(pool.run(0, { queueTimeout: 150 }), queueTimedOut);
-  const { tasks } = pool.stats();
-  assert.deepEqual([tasks.expired, tasks.aborted], [2, 1]);
-  busy.release();
-});
+behaviour(
+  'a task that is aborted, or expired, is so once; its signal keeps no listener',
+  async (t) => {
+    const pool = onePool(t);
+    const busy = blocker(pool);
+    await busy.started;
+    const controller = new AbortController();
+    const { signal } = controller;
+    const expired = pool.run(0, { signal, queueTimeout: 20 });
+    await assert.rejects(expired, queueTimedOut);
+    assert.equal(getEventListeners(signal, 'abort').length, 0);
+    const aborted = pool.run(0, { signal, queueTimeout: 100 });
+    controller.abort();
+    await assert.rejects(aborted, { name: 'AbortError' });
+    await assert.rejects(pool.run(0, { queueTimeout: 150 }), queueTimedOut);
+    const { tasks } = pool.stats();
+    assert.deepEqual([tasks.expired, tasks.aborted], [2, 1]);
+    busy.release();
+  },
+);
 
 behaviour('close() waits no longer than the limits of what is queued', async (t) => {
   const pool = onePool(t);

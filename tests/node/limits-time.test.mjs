@@ -26,25 +26,39 @@ function elapsed(ms) {
 }
 
 for (const option of ['queueTimeout', 'timeout']) {
-  behaviour(`${option}: what is no number is refused, by the constructor and by run()`, async (t) => {
-    const pool = onePool(t);
-    const wrong = { name: 'TypeError', code: 'ERR_INVALID_ARG_TYPE', message: new RegExp(`\\b${option}\\b`) };
-    for (const value of ['1', null, true, {}, [1], 1n, () => 1, Symbol('1')]) {
-      assert.throws(() => new Pool({ filename, [option]: value }), wrong);
-      await assert.rejects(pool.run(0, { [option]: value }), wrong);
-    }
-    assert.equal(pool.stats().tasks.accepted, 0);
-  });
+  behaviour(
+    `${option}: what is no number is refused, by the constructor and by run()`,
+    async (t) => {
+      const pool = onePool(t);
+      const wrong = {
+        name: 'TypeError',
+        code: 'ERR_INVALID_ARG_TYPE',
+        message: new RegExp(`\\b${option}\\b`),
+      };
+      for (const value of ['1', null, true, {}, [1], 1n, () => 1, Symbol('1')]) {
+        assert.throws(() => new Pool({ filename, [option]: value }), wrong);
+        await assert.rejects(pool.run(0, { [option]: value }), wrong);
+      }
+      assert.equal(pool.stats().tasks.accepted, 0);
+    },
+  );
 
-  behaviour(`${option}: numbers out of range are refused, by the constructor and by run()`, async (t) => {
-    const pool = onePool(t);
-    const wrong = { name: 'RangeError', code: 'ERR_OUT_OF_RANGE', message: new RegExp(`\\b${option}\\b`) };
-    for (const value of [0, -0, -1, 0.5, 1.5, NaN, -Infinity, 2 ** 31, Number.MAX_VALUE]) {
-      assert.throws(() => new Pool({ filename, [option]: value }), wrong);
-      await assert.rejects(pool.run(0, { [option]: value }), wrong);
-    }
-    assert.equal(pool.stats().tasks.accepted, 0);
-  });
+  behaviour(
+    `${option}: numbers out of range are refused, by the constructor and by run()`,
+    async (t) => {
+      const pool = onePool(t);
+      const wrong = {
+        name: 'RangeError',
+        code: 'ERR_OUT_OF_RANGE',
+        message: new RegExp(`\\b${option}\\b`),
+      };
+      for (const value of [0, -0, -1, 0.5, 1.5, NaN, -Infinity, 2 ** 31, Number.MAX_VALUE]) {
+        assert.throws(() => new Pool({ filename, [option]: value }), wrong);
+        await assert.rejects(pool.run(0, { [option]: value }), wrong);
+      }
+      assert.equal(pool.stats().tasks.accepted, 0);
+    },
+  );
 
   behaviour(
     `${option}: 1, the longest timer, Infinity and undefined are accepted; the default is Infinity`,
@@ -54,7 +68,8 @@ for (const option of ['queueTimeout', 'timeout']) {
         assert.equal(onePool(t, { minThreads: 0, [option]: value }).options[option], value);
       }
       const pool = onePool(t);
-      for (const value of [2 ** 31 - 1, Infinity, undefined]) assert.equal(await pool.run(1, { [option]: value }), 1);
+      for (const value of [2 ** 31 - 1, Infinity, undefined])
+        assert.equal(await pool.run(1, { [option]: value }), 1);
     },
   );
 }
@@ -75,7 +90,11 @@ behaviour('timeout counts from the start of the handler, not from run()', async 
 behaviour('timeout does not count what loading the file takes', async (t) => {
   const words = sharedWords(2);
   words[1] = 1;
-  const pool = poolFor(t, { filename: fixture('features/blocks-loading.cjs'), workerData: { words }, maxThreads: 1 });
+  const pool = poolFor(t, {
+    filename: fixture('features/blocks-loading.cjs'),
+    workerData: { words },
+    maxThreads: 1,
+  });
   const run = pool.run('in time', { timeout: 500 });
   await until('it loads', () => Atomics.load(words, 0) === 1);
   await elapsed(800);
@@ -84,69 +103,98 @@ behaviour('timeout does not count what loading the file takes', async (t) => {
   assert.equal(await run, 'in time');
 });
 
-behaviour('a task that computes for longer than its timeout is interrupted; its worker is replaced', async (t) => {
-  const pool = onePool(t);
-  let lost = 0;
-  pool.on('workerLost', () => lost++);
-  const before = await pool.run(0, { name: 'threadId' });
-  const words = sharedWords();
-  await assert.rejects(pool.run({ words }, { name: 'spinForever', timeout: 100 }), (error) => {
-    assert.ok(error instanceof CenoteError);
-    assert.equal(error.code, 'ERR_CENOTE_TIMEOUT');
-    assert.match(error.message, /\b100\b/, 'it names the limit');
-    return true;
-  });
-  assert.equal(words[0], 1, 'it had started');
-  assert.notEqual(await pool.run(0, { name: 'threadId' }), before);
-  const { tasks } = pool.stats();
-  assert.deepEqual([tasks.expired, tasks.lost, tasks.failed, tasks.aborted, tasks.completed], [1, 0, 0, 0, 2]);
-  assert.equal(lost, 0, 'that was no accident');
-});
+behaviour(
+  'a task that computes for longer than its timeout is interrupted; its worker is replaced',
+  async (t) => {
+    const pool = onePool(t);
+    let lost = 0;
+    pool.on('workerLost', () => lost++);
+    const before = await pool.run(0, { name: 'threadId' });
+    const words = sharedWords();
+    await assert.rejects(pool.run({ words }, { name: 'spinForever', timeout: 100 }), (error) => {
+      assert.ok(error instanceof CenoteError);
+      assert.equal(error.code, 'ERR_CENOTE_TIMEOUT');
+      assert.match(error.message, /\b100\b/, 'it names the limit');
+      return true;
+    });
+    assert.equal(words[0], 1, 'it had started');
+    assert.notEqual(await pool.run(0, { name: 'threadId' }), before);
+    const { tasks } = pool.stats();
+    assert.deepEqual(
+      [tasks.expired, tasks.lost, tasks.failed, tasks.aborted, tasks.completed],
+      [1, 0, 0, 0, 2],
+    );
+    assert.equal(lost, 0, 'that was no accident');
+  },
+);
 
-behaviour('an asynchronous task that takes longer than its timeout is ended with its worker', async (t) => {
-  const pool = onePool(t);
-  const words = sharedWords();
-  const before = await pool.run(0, { name: 'threadId' });
-  await assert.rejects(pool.run({ words }, { name: 'linger', timeout: 50 }), timedOut);
-  assert.notEqual(await pool.run(0, { name: 'threadId' }), before);
-  Atomics.store(words, 1, 1);
-  await pool.close();
-  assert.equal(words[3], 0, 'it never got to its end');
-});
+behaviour(
+  'an asynchronous task that takes longer than its timeout is ended with its worker',
+  async (t) => {
+    const pool = onePool(t);
+    const words = sharedWords();
+    const before = await pool.run(0, { name: 'threadId' });
+    await assert.rejects(pool.run({ words }, { name: 'linger', timeout: 50 }), timedOut);
+    assert.notEqual(await pool.run(0, { name: 'threadId' }), before);
+    Atomics.store(words, 1, 1);
+    await pool.close();
+    assert.equal(words[3], 0, 'it never got to its end');
+  },
+);
 
-behaviour("the pool's timeout holds for every task, and a task's own comes before it", async (t) => {
-  const pool = onePool(t, { timeout: 200 });
-  const words = sharedWords();
-  const patient = pool.run({ words }, { name: 'hold', timeout: Infinity });
-  await until('it runs', () => Atomics.load(words, 0) === 1);
-  await elapsed(500);
-  Atomics.store(words, 1, 1);
-  await patient;
-  await assert.rejects(pool.run({ words: sharedWords() }, { name: 'hold' }), timedOut);
-  await assert.rejects(pool.run({ words: sharedWords() }, { name: 'hold', timeout: undefined }), timedOut);
-  await assert.rejects(pool.run({ words: sharedWords() }, { name: 'hold', timeout: 20 }), timedOut);
-  assert.equal(pool.stats().tasks.expired, 3);
-});
+behaviour(
+  "the pool's timeout holds for every task, and a task's own comes before it",
+  async (t) => {
+    const pool = onePool(t, { timeout: 200 });
+    const words = sharedWords();
+    const patient = pool.run({ words }, { name: 'hold', timeout: Infinity });
+    await until('it runs', () => Atomics.load(words, 0) === 1);
+    await elapsed(500);
+    Atomics.store(words, 1, 1);
+    await patient;
+    await assert.rejects(pool.run({ words: sharedWords() }, { name: 'hold' }), timedOut);
+    await assert.rejects(
+      pool.run({ words: sharedWords() }, { name: 'hold', timeout: undefined }),
+      timedOut,
+    );
+    await assert.rejects(
+      pool.run({ words: sharedWords() }, { name: 'hold', timeout: 20 }),
+      timedOut,
+    );
+    assert.equal(pool.stats().tasks.expired, 3);
+  },
+);
 
-behaviour('tasks that a worker had not started when one ran out of time go to another', async (t) => {
-  const pool = onePool(t, { prefetchWindowUs: 1_000_000 });
-  const words = sharedWords(16);
-  // Measured, so that tasks are posted ahead.
-  for (let n = 0; n < 5; n++) await pool.run({ words, at: 15 }, { name: 'count' });
-  const loop = assert.rejects(pool.run({ words: sharedWords() }, { name: 'spinForever', timeout: 200 }), timedOut);
-  const others = Array.from({ length: 10 }, (_, at) => pool.run({ words, at }, { name: 'count' }));
-  await loop;
-  await Promise.all(others);
-  assert.deepEqual([...words.subarray(0, 10)], new Array(10).fill(1));
-  assert.equal(pool.stats().tasks.lost, 0);
-});
+behaviour(
+  'tasks that a worker had not started when one ran out of time go to another',
+  async (t) => {
+    const pool = onePool(t, { prefetchWindowUs: 1_000_000 });
+    const words = sharedWords(16);
+    // Measured, so that tasks are posted ahead.
+    for (let n = 0; n < 5; n++) await pool.run({ words, at: 15 }, { name: 'count' });
+    const loop = assert.rejects(
+      pool.run({ words: sharedWords() }, { name: 'spinForever', timeout: 200 }),
+      timedOut,
+    );
+    const others = Array.from({ length: 10 }, (_, at) =>
+      pool.run({ words, at }, { name: 'count' }),
+    );
+    await loop;
+    await Promise.all(others);
+    assert.deepEqual([...words.subarray(0, 10)], new Array(10).fill(1));
+    assert.equal(pool.stats().tasks.lost, 0);
+  },
+);
 
 behaviour('a timeout on one worker costs the tasks of another nothing', async (t) => {
   const pool = poolFor(t, { filename, minThreads: 2, maxThreads: 2 });
   await readyWorkers(pool, 2);
   const other = blocker(pool);
   await other.started;
-  await assert.rejects(pool.run({ words: sharedWords() }, { name: 'spinForever', timeout: 50 }), timedOut);
+  await assert.rejects(
+    pool.run({ words: sharedWords() }, { name: 'spinForever', timeout: 50 }),
+    timedOut,
+  );
   other.release();
   const survivor = await other.done;
   assert.ok(pool.threads.some(({ threadId }) => threadId === survivor));
@@ -158,7 +206,10 @@ behaviour(
     const pool = onePool(t, { concurrentTasksPerWorker: 4 });
     await readyWorkers(pool, 1);
     const words = sharedWords(16);
-    const loop = assert.rejects(pool.run({ words: sharedWords() }, { name: 'spinForever', timeout: 200 }), timedOut);
+    const loop = assert.rejects(
+      pool.run({ words: sharedWords() }, { name: 'spinForever', timeout: 200 }),
+      timedOut,
+    );
     const others = Array.from({ length: 8 }, (_, at) => pool.run({ words, at }, { name: 'count' }));
     await loop;
     await Promise.all(others);
@@ -166,17 +217,24 @@ behaviour(
   },
 );
 
-behaviour('with several tasks at once on a worker, one that ends when it is asked costs no other', async (t) => {
-  const pool = onePool(t, { concurrentTasksPerWorker: 4, abortGrace: Infinity });
-  const before = await pool.run(0, { name: 'threadId' });
-  const words = sharedWords();
-  const late = assert.rejects(pool.run({ words: sharedWords() }, { name: 'obey', timeout: 100 }), timedOut);
-  const others = Array.from({ length: 6 }, () => pool.run({ words }, { name: 'wasAsked' }));
-  await late;
-  Atomics.store(words, 1, 1);
-  for (const asked of await Promise.all(others)) assert.deepEqual(asked, { events: 0, aborted: false, signal: false });
-  assert.equal(await pool.run(0, { name: 'threadId' }), before);
-});
+behaviour(
+  'with several tasks at once on a worker, one that ends when it is asked costs no other',
+  async (t) => {
+    const pool = onePool(t, { concurrentTasksPerWorker: 4, abortGrace: Infinity });
+    const before = await pool.run(0, { name: 'threadId' });
+    const words = sharedWords();
+    const late = assert.rejects(
+      pool.run({ words: sharedWords() }, { name: 'obey', timeout: 100 }),
+      timedOut,
+    );
+    const others = Array.from({ length: 6 }, () => pool.run({ words }, { name: 'wasAsked' }));
+    await late;
+    Atomics.store(words, 1, 1);
+    for (const asked of await Promise.all(others))
+      assert.deepEqual(asked, { events: 0, aborted: false, signal: false });
+    assert.equal(await pool.run(0, { name: 'threadId' }), before);
+  },
+);
 
 behaviour('tasks with a timeout share a worker as others do', async (t) => {
   const pool = onePool(t, { concurrentTasksPerWorker: 4, timeout: 600_000 });
@@ -190,7 +248,10 @@ behaviour('tasks with a timeout share a worker as others do', async (t) => {
 behaviour('a task whose time is over has left its place once its worker is gone', async (t) => {
   const pool = onePool(t, { maxQueue: 0 });
   await readyWorkers(pool, 1);
-  await assert.rejects(pool.run({ words: sharedWords() }, { name: 'spinForever', timeout: 50 }), timedOut);
+  await assert.rejects(
+    pool.run({ words: sharedWords() }, { name: 'spinForever', timeout: 50 }),
+    timedOut,
+  );
   const refused = ({ code }) => assert.equal(code, 'ERR_CENOTE_QUEUE_FULL');
   const deadline = AbortSignal.timeout(20_000);
   let value;
@@ -201,62 +262,83 @@ behaviour('a task whose time is over has left its place once its worker is gone'
 });
 
 for (const name of ['echo', 'pause']) {
-  behaviour(`a task that ended in time does not expire because its caller's thread was busy: ${name}`, async (t) => {
-    const pool = onePool(t);
-    await pool.ready();
-    const [worker] = pool.threads;
-    for (let round = 0; round < 3; round++) {
-      const run = pool.run({ ms: 1, value: 'in time' }, { name, timeout: 300 });
-      // It is posted in the microtasks, and runs while this thread blocks.
-      await null;
-      await null;
-      const until = performance.now() + 500;
-      while (performance.now() < until);
-      await run;
-    }
-    assert.equal(pool.stats().tasks.expired, 0);
-    assert.deepEqual(pool.threads, [worker]);
-  });
+  behaviour(
+    `a task that ended in time does not expire because its caller's thread was busy: ${name}`,
+    async (t) => {
+      const pool = onePool(t);
+      await pool.ready();
+      const [worker] = pool.threads;
+      for (let round = 0; round < 3; round++) {
+        const run = pool.run({ ms: 1, value: 'in time' }, { name, timeout: 300 });
+        // It is posted in the microtasks, and runs while this thread blocks.
+        await null;
+        await null;
+        const until = performance.now() + 500;
+        while (performance.now() < until);
+        await run;
+      }
+      assert.equal(pool.stats().tasks.expired, 0);
+      assert.deepEqual(pool.threads, [worker]);
+    },
+  );
 }
 
-behaviour('thousands of tasks with limits that are far away all complete, on the same worker', async (t) => {
-  const pool = onePool(t, { queueTimeout: 600_000, timeout: 600_000, maxQueue: 5_000 });
-  const [worker] = pool.threads;
-  const results = await Promise.all(Array.from({ length: 3_000 }, (_, n) => pool.run(n)));
-  assert.deepEqual(
-    results,
-    Array.from({ length: 3_000 }, (_, n) => n),
-  );
-  assert.deepEqual(pool.threads, [worker]);
-  assert.equal(pool.stats().tasks.expired, 0);
-});
+behaviour(
+  'thousands of tasks with limits that are far away all complete, on the same worker',
+  async (t) => {
+    const pool = onePool(t, { queueTimeout: 600_000, timeout: 600_000, maxQueue: 5_000 });
+    const [worker] = pool.threads;
+    const results = await Promise.all(Array.from({ length: 3_000 }, (_, n) => pool.run(n)));
+    assert.deepEqual(
+      results,
+      Array.from({ length: 3_000 }, (_, n) => n),
+    );
+    assert.deepEqual(pool.threads, [worker]);
+    assert.equal(pool.stats().tasks.expired, 0);
+  },
+);
 
-behaviour('a task with both limits: the one that is over first ends it, by its own code', async (t) => {
-  const pool = onePool(t);
-  await readyWorkers(pool, 1);
-  const running = pool.run({ words: sharedWords() }, { name: 'hold', queueTimeout: 1_000, timeout: 2_000 });
-  const waiting = pool.run(0, { queueTimeout: 20, timeout: 1 });
-  await assert.rejects(waiting, queueTimedOut);
-  await assert.rejects(running, timedOut);
-});
+behaviour(
+  'a task with both limits: the one that is over first ends it, by its own code',
+  async (t) => {
+    const pool = onePool(t);
+    await readyWorkers(pool, 1);
+    const running = pool.run(
+      { words: sharedWords() },
+      { name: 'hold', queueTimeout: 1_000, timeout: 2_000 },
+    );
+    const waiting = pool.run(0, { queueTimeout: 20, timeout: 1 });
+    await assert.rejects(waiting, queueTimedOut);
+    await assert.rejects(running, timedOut);
+  },
+);
 
-behaviour('an abort before the timeout, and a timeout before the abort: the first settles the task', async (t) => {
-  const pool = onePool(t, { abortGrace: 500 });
-  const words = sharedWords();
-  const controller = new AbortController();
-  const first = pool.run({ words }, { name: 'linger', signal: controller.signal, timeout: 100 });
-  await assert.rejects(first, timedOut);
-  controller.abort();
-  const other = new AbortController();
-  const second = pool.run({ words: sharedWords() }, { name: 'linger', signal: other.signal, timeout: 600_000 });
-  await until('it waits', () => pool.stats().tasks.accepted === 2);
-  other.abort();
-  await assert.rejects(second, { name: 'AbortError' });
-  await until('both are counted', () => pool.stats().tasks.inFlight === 0 && pool.queueSize === 0);
-  assert.equal(words[2], 1, 'asked once');
-  const { expired, aborted } = pool.stats().tasks;
-  assert.deepEqual([expired, aborted], [1, 1]);
-});
+behaviour(
+  'an abort before the timeout, and a timeout before the abort: the first settles the task',
+  async (t) => {
+    const pool = onePool(t, { abortGrace: 500 });
+    const words = sharedWords();
+    const controller = new AbortController();
+    const first = pool.run({ words }, { name: 'linger', signal: controller.signal, timeout: 100 });
+    await assert.rejects(first, timedOut);
+    controller.abort();
+    const other = new AbortController();
+    const second = pool.run(
+      { words: sharedWords() },
+      { name: 'linger', signal: other.signal, timeout: 600_000 },
+    );
+    await until('it waits', () => pool.stats().tasks.accepted === 2);
+    other.abort();
+    await assert.rejects(second, { name: 'AbortError' });
+    await until(
+      'both are counted',
+      () => pool.stats().tasks.inFlight === 0 && pool.queueSize === 0,
+    );
+    assert.equal(words[2], 1, 'asked once');
+    const { expired, aborted } = pool.stats().tasks;
+    assert.deepEqual([expired, aborted], [1, 1]);
+  },
+);
 
 /** What it takes to be silent under the portable waiter, which warns that it is in use. */
 const env = { NODE_NO_WARNINGS: '1' };
@@ -291,20 +373,26 @@ behaviour('limits end tasks although nothing else keeps the process alive', asyn
   `,
     { env },
   );
-  assert.deepEqual([code, stdout.trim(), stderr], [0, 'ERR_CENOTE_TIMEOUT,ERR_CENOTE_QUEUE_TIMEOUT', '']);
+  assert.deepEqual(
+    [code, stdout.trim(), stderr],
+    [0, 'ERR_CENOTE_TIMEOUT,ERR_CENOTE_QUEUE_TIMEOUT', ''],
+  );
 });
 
-behaviour('destroy() settles tasks with limits as the others, and leaves no limit behind', async (t) => {
-  const pool = onePool(t);
-  const runs = [
-    pool.run({ words: sharedWords() }, { name: 'spinForever', timeout: 600_000 }),
-    pool.run(1, { queueTimeout: 600_000 }),
-  ];
-  const settled = Promise.allSettled(runs);
-  await pool.destroy();
-  for (const { reason } of await settled) assert.equal(reason?.code, 'ERR_CENOTE_POOL_DESTROYED');
-  assert.equal(pool.stats().tasks.expired, 0);
-});
+behaviour(
+  'destroy() settles tasks with limits as the others, and leaves no limit behind',
+  async (t) => {
+    const pool = onePool(t);
+    const runs = [
+      pool.run({ words: sharedWords() }, { name: 'spinForever', timeout: 600_000 }),
+      pool.run(1, { queueTimeout: 600_000 }),
+    ];
+    const settled = Promise.allSettled(runs);
+    await pool.destroy();
+    for (const { reason } of await settled) assert.equal(reason?.code, 'ERR_CENOTE_POOL_DESTROYED');
+    assert.equal(pool.stats().tasks.expired, 0);
+  },
+);
 
 behaviour('run() refuses options that do not exist, by their name', async (t) => {
   const pool = onePool(t);

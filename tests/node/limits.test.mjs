@@ -11,7 +11,8 @@ behaviour('a full queue refuses at once, and the refused task never runs', async
   await busy.started;
   const words = sharedWords();
   const accepted = Array.from({ length: 3 }, () => pool.run({ words }, { name: 'count' }));
-  for (let n = 0; n < 5; n++) await assert.rejects(pool.run({ words, at: 1 }, { name: 'count' }), full);
+  for (let n = 0; n < 5; n++)
+    await assert.rejects(pool.run({ words, at: 1 }, { name: 'count' }), full);
   assert.equal(pool.queueSize, 3);
   busy.release();
   await Promise.all(accepted);
@@ -21,21 +22,31 @@ behaviour('a full queue refuses at once, and the refused task never runs', async
   assert.deepEqual([tasks.accepted, tasks.refused, tasks.completed], [5, 5, 5]);
 });
 
-behaviour('the limit counts what is accepted in one tick too, before any thread is there', async (t) => {
-  const pool = poolFor(t, { minThreads: 0, maxThreads: 2, maxQueue: 4 });
-  const settled = await Promise.allSettled(Array.from({ length: 10 }, (_, n) => pool.run(n)));
-  assert.deepEqual(
-    settled.map(({ value, reason }) => value ?? reason.code),
-    [0, 1, 2, 3, 4, 5, ...Array(4).fill('ERR_CENOTE_QUEUE_FULL')],
-  );
-});
+behaviour(
+  'the limit counts what is accepted in one tick too, before any thread is there',
+  async (t) => {
+    const pool = poolFor(t, { minThreads: 0, maxThreads: 2, maxQueue: 4 });
+    const settled = await Promise.allSettled(Array.from({ length: 10 }, (_, n) => pool.run(n)));
+    assert.deepEqual(
+      settled.map(({ value, reason }) => value ?? reason.code),
+      [0, 1, 2, 3, 4, 5, ...Array(4).fill('ERR_CENOTE_QUEUE_FULL')],
+    );
+  },
+);
 
 behaviour('maxQueue: 0 accepts as many as can run, and again afterwards', async (t) => {
   for (const concurrentTasksPerWorker of [1, 3]) {
-    const pool = poolFor(t, { minThreads: 1, maxThreads: 1, maxQueue: 0, concurrentTasksPerWorker });
+    const pool = poolFor(t, {
+      minThreads: 1,
+      maxThreads: 1,
+      maxQueue: 0,
+      concurrentTasksPerWorker,
+    });
     for (let round = 0; round < 3; round++) {
       const words = sharedWords();
-      const accepted = Array.from({ length: concurrentTasksPerWorker }, () => pool.run({ words }, { name: 'hold' }));
+      const accepted = Array.from({ length: concurrentTasksPerWorker }, () =>
+        pool.run({ words }, { name: 'hold' }),
+      );
       await assert.rejects(pool.run(0), full);
       Atomics.store(words, 1, 1);
       await Promise.all(accepted);
@@ -48,7 +59,9 @@ behaviour('an aborted task makes room', async (t) => {
   const busy = blocker(pool);
   await busy.started;
   const controller = new AbortController();
-  const aborted = assert.rejects(pool.run(0, { signal: controller.signal }), { name: 'AbortError' });
+  const aborted = assert.rejects(pool.run(0, { signal: controller.signal }), {
+    name: 'AbortError',
+  });
   await assert.rejects(pool.run(1), full);
   controller.abort();
   const run = pool.run(2);
@@ -63,7 +76,9 @@ behaviour('tasks that fail make room', async (t) => {
     await assert.rejects(pool.run('x', { name: 'throwError' }), { message: 'x' });
     await assert.rejects(pool.run({ bad() {} }), { name: 'DataCloneError' });
     await assert.rejects(pool.run(0, { name: 'returnFunction' }), { name: 'DataCloneError' });
-    await assert.rejects(pool.run(0, { name: 'missing' }), { code: 'ERR_CENOTE_HANDLER_NOT_FOUND' });
+    await assert.rejects(pool.run(0, { name: 'missing' }), {
+      code: 'ERR_CENOTE_HANDLER_NOT_FOUND',
+    });
   }
   assert.equal(await pool.run('room'), 'room');
 });

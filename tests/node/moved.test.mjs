@@ -18,16 +18,19 @@ function ones(bytes) {
   return buffer;
 }
 
-behaviour('a moved task is transferred: the original is detached, the handler gets the value itself', async (t) => {
-  const pool = onePool(t);
-  const buffer = ones(1_000);
-  const run = pool.run(move(buffer), { name: 'what' });
-  assert.deepEqual(await run, { tag: '[object ArrayBuffer]', bytes: 1_000 });
-  assert.equal(buffer.byteLength, 0);
-  const copied = ones(1_000);
-  assert.equal(await pool.run(copied, { name: 'sum' }), 1_000);
-  assert.equal(copied.byteLength, 1_000, 'without move() it is copied');
-});
+behaviour(
+  'a moved task is transferred: the original is detached, the handler gets the value itself',
+  async (t) => {
+    const pool = onePool(t);
+    const buffer = ones(1_000);
+    const run = pool.run(move(buffer), { name: 'what' });
+    assert.deepEqual(await run, { tag: '[object ArrayBuffer]', bytes: 1_000 });
+    assert.equal(buffer.byteLength, 0);
+    const copied = ones(1_000);
+    assert.equal(await pool.run(copied, { name: 'sum' }), 1_000);
+    assert.equal(copied.byteLength, 1_000, 'without move() it is copied');
+  },
+);
 
 behaviour('a moved typed array arrives as one, and its buffer is detached', async (t) => {
   const pool = onePool(t);
@@ -66,28 +69,34 @@ behaviour('a moved task with a transferList of its own: both are transferred', a
   assert.deepEqual([buffer.byteLength, other.byteLength], [0, 0]);
 });
 
-behaviour('an object with the symbols decides for itself what is moved and what arrives', async (t) => {
-  const pool = onePool(t);
-  const buffer = ones(8);
-  class Message {
-    get [kTransferable]() {
-      return buffer;
+behaviour(
+  'an object with the symbols decides for itself what is moved and what arrives',
+  async (t) => {
+    const pool = onePool(t);
+    const buffer = ones(8);
+    class Message {
+      get [kTransferable]() {
+        return buffer;
+      }
+      get [kValue]() {
+        return { label: 'mine', buffer };
+      }
     }
-    get [kValue]() {
-      return { label: 'mine', buffer };
-    }
-  }
-  const { label, buffer: arrived } = await pool.run(move(new Message()));
-  assert.deepEqual([label, arrived.byteLength, buffer.byteLength], ['mine', 8, 0]);
-});
+    const { label, buffer: arrived } = await pool.run(move(new Message()));
+    assert.deepEqual([label, arrived.byteLength, buffer.byteLength], ['mine', 8, 0]);
+  },
+);
 
-behaviour('an object with the symbols that was not given to move() is a task like any other', async (t) => {
-  const pool = onePool(t);
-  const buffer = ones(8);
-  const task = { [kTransferable]: buffer, [kValue]: { label: 'mine' }, own: 1 };
-  assert.deepEqual(await pool.run(task), { own: 1 });
-  assert.equal(buffer.byteLength, 8);
-});
+behaviour(
+  'an object with the symbols that was not given to move() is a task like any other',
+  async (t) => {
+    const pool = onePool(t);
+    const buffer = ones(8);
+    const task = { [kTransferable]: buffer, [kValue]: { label: 'mine' }, own: 1 };
+    assert.deepEqual(await pool.run(task), { own: 1 });
+    assert.equal(buffer.byteLength, 8);
+  },
+);
 
 behaviour('move() leaves values alone that have no identity', async (t) => {
   const pool = onePool(t);
@@ -111,20 +120,23 @@ behaviour('what is moved shows the symbols, and may be moved again', async (t) =
   assert.equal(move(view)[kValue], view);
 });
 
-behaviour('a moved task that waits is transferred when it is posted; aborted before, it stays', async (t) => {
-  const pool = poolFor(t, { minThreads: 1, maxThreads: 1 });
-  const busy = blocker(pool);
-  await busy.started;
-  const controller = new AbortController();
-  const buffer = ones(8);
-  const run = pool.run(move(buffer), { signal: controller.signal });
-  controller.abort();
-  await assert.rejects(run, { name: 'AbortError' });
-  assert.equal(buffer.byteLength, 8);
-  busy.release();
-  const { byteLength } = await pool.run(move(buffer));
-  assert.deepEqual([byteLength, buffer.byteLength], [8, 0]);
-});
+behaviour(
+  'a moved task that waits is transferred when it is posted; aborted before, it stays',
+  async (t) => {
+    const pool = poolFor(t, { minThreads: 1, maxThreads: 1 });
+    const busy = blocker(pool);
+    await busy.started;
+    const controller = new AbortController();
+    const buffer = ones(8);
+    const run = pool.run(move(buffer), { signal: controller.signal });
+    controller.abort();
+    await assert.rejects(run, { name: 'AbortError' });
+    assert.equal(buffer.byteLength, 8);
+    busy.release();
+    const { byteLength } = await pool.run(move(buffer));
+    assert.deepEqual([byteLength, buffer.byteLength], [8, 0]);
+  },
+);
 
 behaviour('a task that cannot be moved rejects alone', async (t) => {
   const pool = onePool(t);
@@ -144,16 +156,19 @@ behaviour('a task that cannot be moved rejects alone', async (t) => {
 });
 
 for (const name of ['buffer', 'bufferLater']) {
-  behaviour(`a moved result is transferred: the worker keeps nothing of it (${name})`, async (t) => {
-    const pool = onePool(t);
-    const buffer = await pool.run(1_000, { name });
-    assert.ok(buffer instanceof ArrayBuffer);
-    assert.equal(
-      new Uint8Array(buffer).reduce((sum, byte) => sum + byte, 0),
-      1_000,
-    );
-    assert.equal(await pool.run(0, { name: 'keptBytes' }), 0);
-  });
+  behaviour(
+    `a moved result is transferred: the worker keeps nothing of it (${name})`,
+    async (t) => {
+      const pool = onePool(t);
+      const buffer = await pool.run(1_000, { name });
+      assert.ok(buffer instanceof ArrayBuffer);
+      assert.equal(
+        new Uint8Array(buffer).reduce((sum, byte) => sum + byte, 0),
+        1_000,
+      );
+      assert.equal(await pool.run(0, { name: 'keptBytes' }), 0);
+    },
+  );
 }
 
 behaviour('a moved view of the middle of a buffer arrives as it was', async (t) => {
@@ -181,12 +196,15 @@ behaviour('a stream may be moved, as a result', async (t) => {
   assert.deepEqual(chunks, ['a', 'b']);
 });
 
-behaviour('a result with the symbols decides for itself what is moved and what arrives', async (t) => {
-  const pool = onePool(t);
-  const { label, buffer } = await pool.run(8, { name: 'symbols' });
-  assert.deepEqual([label, buffer.byteLength], ['made', 8]);
-  assert.equal(await pool.run(0, { name: 'keptBytes' }), 0);
-});
+behaviour(
+  'a result with the symbols decides for itself what is moved and what arrives',
+  async (t) => {
+    const pool = onePool(t);
+    const { label, buffer } = await pool.run(8, { name: 'symbols' });
+    assert.deepEqual([label, buffer.byteLength], ['made', 8]);
+    assert.equal(await pool.run(0, { name: 'keptBytes' }), 0);
+  },
+);
 
 behaviour('moved results in a batch with others, and with some that cannot be moved', async (t) => {
   const pool = onePool(t, { prefetchWindowUs: 1_000_000, concurrentTasksPerWorker: 4 });

@@ -33,8 +33,10 @@ function refuses(t, options, name, code, option) {
   );
 }
 
-const refusesType = (t, options, option) => refuses(t, options, 'TypeError', 'ERR_INVALID_ARG_TYPE', option);
-const refusesRange = (t, options, option) => refuses(t, options, 'RangeError', 'ERR_OUT_OF_RANGE', option);
+const refusesType = (t, options, option) =>
+  refuses(t, options, 'TypeError', 'ERR_INVALID_ARG_TYPE', option);
+const refusesRange = (t, options, option) =>
+  refuses(t, options, 'RangeError', 'ERR_OUT_OF_RANGE', option);
 
 for (const [option, { least, most }] of Object.entries(numbers)) {
   behaviour(`${option}: what is no number is refused`, (t) => {
@@ -48,19 +50,22 @@ for (const [option, { least, most }] of Object.entries(numbers)) {
     for (const value of wrong) refusesRange(t, { filename, [option]: value }, option);
   });
 
-  behaviour(`${option}: its least and its most are accepted, where this machine can take them`, (t) => {
-    // A pool of the most threads is not for a test, so only the maximum is raised.
-    const cases = {
-      minThreads: [{ minThreads: least }],
-      maxThreads: [{ maxThreads: least }, { minThreads: 0, maxThreads: most }],
-      idleTimeout: [{ idleTimeout: least }, { idleTimeout: most }, { idleTimeout: Infinity }],
-    }[option] ?? [{ [option]: least }, { [option]: most }];
-    for (const options of cases) {
-      const pool = poolFor(t, { minThreads: 0, ...options });
-      assert.equal(pool.options[option], options[option]);
-      assert.equal(pool.options.sources[option], 'option');
-    }
-  });
+  behaviour(
+    `${option}: its least and its most are accepted, where this machine can take them`,
+    (t) => {
+      // A pool of the most threads is not for a test, so only the maximum is raised.
+      const cases = {
+        minThreads: [{ minThreads: least }],
+        maxThreads: [{ maxThreads: least }, { minThreads: 0, maxThreads: most }],
+        idleTimeout: [{ idleTimeout: least }, { idleTimeout: most }, { idleTimeout: Infinity }],
+      }[option] ?? [{ [option]: least }, { [option]: most }];
+      for (const options of cases) {
+        const pool = poolFor(t, { minThreads: 0, ...options });
+        assert.equal(pool.options[option], options[option]);
+        assert.equal(pool.options.sources[option], 'option');
+      }
+    },
+  );
 }
 
 const wrongTypes = {
@@ -108,47 +113,75 @@ behaviour('an option that does not exist is refused by its name', (t) => {
 behaviour('an option that is undefined is left out', (t) => {
   const pool = poolFor(
     t,
-    Object.fromEntries([...Object.keys(numbers), ...Object.keys(wrongTypes).slice(1)].map((name) => [name, undefined])),
+    Object.fromEntries(
+      [...Object.keys(numbers), ...Object.keys(wrongTypes).slice(1)].map((name) => [
+        name,
+        undefined,
+      ]),
+    ),
   );
   assert.equal(pool.options.concurrentTasksPerWorker, 1);
   assert.equal(pool.options.name, 'default');
   assert.equal(pool.options.sources.concurrentTasksPerWorker, 'default');
 });
 
-behaviour('minThreads above maxThreads is refused; minThreads alone raises the default of maxThreads', (t) => {
-  refusesRange(t, { filename, minThreads: 3, maxThreads: 2 }, 'minThreads');
-  const pool = poolFor(t, { minThreads: 7 });
-  assert.ok(pool.options.maxThreads >= 7);
-});
+behaviour(
+  'minThreads above maxThreads is refused; minThreads alone raises the default of maxThreads',
+  (t) => {
+    refusesRange(t, { filename, minThreads: 3, maxThreads: 2 }, 'minThreads');
+    const pool = poolFor(t, { minThreads: 7 });
+    assert.ok(pool.options.maxThreads >= 7);
+  },
+);
 
-behaviour('pool.options says what is in force and where it came from, and cannot be changed', (t) => {
-  const pool = poolFor(t, { maxQueue: 7, minThreads: 0, maxThreads: 3 });
-  const { options } = pool;
-  assert.equal(options.maxQueue, 7);
-  assert.equal(options.prefetchWindowUs, 200);
-  assert.equal(options.idleTimeout, 10_000);
-  assert.equal(options.sources.maxQueue, 'option');
-  assert.equal(options.sources.prefetchWindowUs, 'default');
-  assert.equal(options.sources.filename, 'option');
-  assert.equal(options.sources.workerData, 'default');
-  assert.deepEqual(
-    Object.keys(options.sources).sort(),
-    Object.keys(options)
-      .filter((name) => name !== 'sources')
-      .sort(),
-  );
-  assert.throws(() => Object.assign(options, { maxQueue: 8 }), TypeError);
-  assert.throws(() => Object.assign(options.sources, { maxQueue: 'default' }), TypeError);
-});
+behaviour(
+  'pool.options says what is in force and where it came from, and cannot be changed',
+  (t) => {
+    const pool = poolFor(t, { maxQueue: 7, minThreads: 0, maxThreads: 3 });
+    const { options } = pool;
+    assert.equal(options.maxQueue, 7);
+    assert.equal(options.prefetchWindowUs, 200);
+    assert.equal(options.idleTimeout, 10_000);
+    assert.equal(options.sources.maxQueue, 'option');
+    assert.equal(options.sources.prefetchWindowUs, 'default');
+    assert.equal(options.sources.filename, 'option');
+    assert.equal(options.sources.workerData, 'default');
+    assert.deepEqual(
+      Object.keys(options.sources).sort(),
+      Object.keys(options)
+        .filter((name) => name !== 'sources')
+        .sort(),
+    );
+    assert.throws(() => Object.assign(options, { maxQueue: 8 }), TypeError);
+    assert.throws(() => Object.assign(options.sources, { maxQueue: 'default' }), TypeError);
+  },
+);
 
 behaviour('the defaults are those that are documented', (t) => {
   const saved = { ...process.env };
-  for (const name of ['CENOTE_MAX_SPIN_US', 'CENOTE_MAX_THREADS', 'CENOTE_TURN_BUDGET_US']) delete process.env[name];
+  for (const name of ['CENOTE_MAX_SPIN_US', 'CENOTE_MAX_THREADS', 'CENOTE_TURN_BUDGET_US'])
+    delete process.env[name];
   t.after(() => Object.assign(process.env, saved));
   const { options } = poolFor(t);
-  const { maxSpinUs, turnBudgetUs, prefetchWindowUs, maxQueue, idleTimeout, concurrentTasksPerWorker, name } = options;
+  const {
+    maxSpinUs,
+    turnBudgetUs,
+    prefetchWindowUs,
+    maxQueue,
+    idleTimeout,
+    concurrentTasksPerWorker,
+    name,
+  } = options;
   assert.deepEqual(
-    { maxSpinUs, turnBudgetUs, prefetchWindowUs, maxQueue, idleTimeout, concurrentTasksPerWorker, name },
+    {
+      maxSpinUs,
+      turnBudgetUs,
+      prefetchWindowUs,
+      maxQueue,
+      idleTimeout,
+      concurrentTasksPerWorker,
+      name,
+    },
     {
       maxSpinUs: 50,
       turnBudgetUs: 1_000,
@@ -188,46 +221,59 @@ behaviour('wrong options of run() reject, and are named', async (t) => {
   }
   assert.equal(pool.stats().tasks.accepted, 0);
   assert.equal(
-    await pool.run(1, { filename: undefined, name: undefined, transferList: undefined, signal: undefined }),
+    await pool.run(1, {
+      filename: undefined,
+      name: undefined,
+      transferList: undefined,
+      signal: undefined,
+    }),
     1,
   );
 });
 
-behaviour('what is on Object.prototype is no option, of the pool, of run() or of the threads', async (t) => {
-  const polluted = {
-    filename: fixture('missing.cjs'),
-    name: 'missing',
-    maxThreads: 1.5,
-    maxQueue: 'many',
-    signal: AbortSignal.abort(),
-    transferList: [1],
-    workerData: { polluted: true },
-    env: { POLLUTED: '1' },
-    argv: ['polluted'],
-    execArgv: ['--polluted'],
-    eval: true,
-    resourceLimits: { maxOldGenerationSizeMb: 1 },
-  };
-  t.after(() => {
+behaviour(
+  'what is on Object.prototype is no option, of the pool, of run() or of the threads',
+  async (t) => {
+    const polluted = {
+      filename: fixture('missing.cjs'),
+      name: 'missing',
+      maxThreads: 1.5,
+      maxQueue: 'many',
+      signal: AbortSignal.abort(),
+      transferList: [1],
+      workerData: { polluted: true },
+      env: { POLLUTED: '1' },
+      argv: ['polluted'],
+      execArgv: ['--polluted'],
+      eval: true,
+      resourceLimits: { maxOldGenerationSizeMb: 1 },
+    };
+    t.after(() => {
+      for (const name of Object.keys(polluted)) delete Object.prototype[name];
+    });
+    for (const [name, value] of Object.entries(polluted)) {
+      Object.defineProperty(Object.prototype, name, {
+        value,
+        configurable: true,
+        enumerable: false,
+        writable: true,
+      });
+    }
+    const pool = new Pool({ __proto__: null, filename: fixture('tasks.cjs'), minThreads: 1 });
+    t.after(() => pool.destroy());
+    const [first, second, surroundings] = [
+      pool.run(1),
+      pool.run(2, {}),
+      pool.run(3, { __proto__: null, name: 'surroundings' }),
+    ];
+    // What the threads are made with is read by now; the rest of the test would trip over the pollution itself.
+    const sources = pool.options.sources;
     for (const name of Object.keys(polluted)) delete Object.prototype[name];
-  });
-  for (const [name, value] of Object.entries(polluted)) {
-    Object.defineProperty(Object.prototype, name, { value, configurable: true, enumerable: false, writable: true });
-  }
-  const pool = new Pool({ __proto__: null, filename: fixture('tasks.cjs'), minThreads: 1 });
-  t.after(() => pool.destroy());
-  const [first, second, surroundings] = [
-    pool.run(1),
-    pool.run(2, {}),
-    pool.run(3, { __proto__: null, name: 'surroundings' }),
-  ];
-  // What the threads are made with is read by now; the rest of the test would trip over the pollution itself.
-  const sources = pool.options.sources;
-  for (const name of Object.keys(polluted)) delete Object.prototype[name];
-  assert.deepEqual(await Promise.all([first, second]), [1, 2]);
-  assert.equal(sources.maxQueue, 'default');
-  const { workerData, env, argv, execArgv } = await surroundings;
-  assert.equal(workerData, undefined);
-  assert.equal(env.POLLUTED, undefined);
-  assert.ok(!argv.includes('polluted') && !execArgv.includes('--polluted'));
-});
+    assert.deepEqual(await Promise.all([first, second]), [1, 2]);
+    assert.equal(sources.maxQueue, 'default');
+    const { workerData, env, argv, execArgv } = await surroundings;
+    assert.equal(workerData, undefined);
+    assert.equal(env.POLLUTED, undefined);
+    assert.ok(!argv.includes('polluted') && !execArgv.includes('--polluted'));
+  },
+);

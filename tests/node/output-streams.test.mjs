@@ -32,16 +32,19 @@ for (const [name, answer, printed] of [
   ['destroy', 'destroyed', []],
   ['cork', 'corked', []],
 ]) {
-  behaviour(`a handler may ${name} the stream that it prints to: its result and the next arrive`, async () => {
-    const { code, stdout, stderr } = await program(
-      `const said = [await run('${name}'), (await run('threadId')) === first, lost];`,
-    );
-    assert.deepEqual([code, stderr], [0, '']);
-    const lines = stdout.trim().split('\n');
-    assert.deepEqual(JSON.parse(lines.pop()), [answer, true, []]);
-    // Of a stream that was ended, destroyed or corked there may be more or less.
-    for (const line of printed) assert.ok(lines.includes(line), stdout);
-  });
+  behaviour(
+    `a handler may ${name} the stream that it prints to: its result and the next arrive`,
+    async () => {
+      const { code, stdout, stderr } = await program(
+        `const said = [await run('${name}'), (await run('threadId')) === first, lost];`,
+      );
+      assert.deepEqual([code, stderr], [0, '']);
+      const lines = stdout.trim().split('\n');
+      assert.deepEqual(JSON.parse(lines.pop()), [answer, true, []]);
+      // Of a stream that was ended, destroyed or corked there may be more or less.
+      for (const line of printed) assert.ok(lines.includes(line), stdout);
+    },
+  );
 }
 
 behaviour('what a handler keeps for itself has nothing in it that it did not print', async () => {
@@ -56,7 +59,9 @@ behaviour('what a handler keeps for itself has nothing in it that it did not pri
 
 for (const name of ['printAndExit', 'printAndThrow']) {
   behaviour(`a task that printed and ended is not lost with its worker: ${name}`, async () => {
-    const { code, stdout } = await program(`const said = await run('${name}').catch((error) => error.code);`);
+    const { code, stdout } = await program(
+      `const said = await run('${name}').catch((error) => error.code);`,
+    );
     assert.equal(code, 0);
     assert.ok(stdout.includes('"printed"'), stdout);
   });
@@ -90,7 +95,12 @@ behaviour('results arrive though nobody takes the output any more', async () => 
     process.exitCode = codes.every((answer) => answer === 1000) ? 7 : 8;`;
   const child = spawn(process.execPath, ['--input-type=module', '--eval', source], {
     cwd: fileURLToPath(new URL('../..', import.meta.url)),
-    env: { ...process.env, ...env, NODE_TEST_CONTEXT: undefined, PRINTS: fixture('features/prints.cjs') },
+    env: {
+      ...process.env,
+      ...env,
+      NODE_TEST_CONTEXT: undefined,
+      PRINTS: fixture('features/prints.cjs'),
+    },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   child.stdout.once('data', () => child.stdout.destroy());

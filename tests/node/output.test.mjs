@@ -6,7 +6,8 @@ import { behaviour, fixture, runProgram } from './support/behaviour.mjs';
 
 // The portable waiter says by a warning on stderr that it is in use.
 const env = { PRINTS: fixture('features/prints.cjs'), NODE_NO_WARNINGS: '1' };
-const lines = (label, count, tail = '') => Array.from({ length: count }, (_, n) => `${label} ${n}${tail}\n`).join('');
+const lines = (label, count, tail = '') =>
+  Array.from({ length: count }, (_, n) => `${label} ${n}${tail}\n`).join('');
 
 /** Runs `body` with a `pool`, and ends it as `end` says. */
 const program = (body, { options = '', end = '' } = {}) =>
@@ -30,7 +31,9 @@ const ends = {
 
 for (const [what, end] of Object.entries(ends)) {
   behaviour(`all that a task printed is there, in a program ${what}`, async () => {
-    const { code, stdout, stderr } = await program(`await pool.run({ label: 'a', lines: 100 });`, { end });
+    const { code, stdout, stderr } = await program(`await pool.run({ label: 'a', lines: 100 });`, {
+      end,
+    });
     assert.deepEqual([code, stderr], [0, '']);
     assert.equal(stdout, lines('a', 100));
   });
@@ -38,7 +41,9 @@ for (const [what, end] of Object.entries(ends)) {
 
 for (const stream of ['stdout', 'stderr']) {
   behaviour(`a megabyte of ${stream} is there in a program that ends with the result`, async () => {
-    const result = await program(`await pool.run({ label: 'a', lines: 1_000, length: 1_000, stream: '${stream}' });`);
+    const result = await program(
+      `await pool.run({ label: 'a', lines: 1_000, length: 1_000, stream: '${stream}' });`,
+    );
     assert.equal(result.code, 0);
     assert.equal(result[stream].length, lines('a', 1_000, '.'.repeat(1_000)).length);
     assert.equal(result[stream], lines('a', 1_000, '.'.repeat(1_000)));
@@ -64,37 +69,49 @@ behaviour('what was printed before an error is there when the error is', async (
   assert.equal(stdout, `${lines('a', 50)}after the output\n`);
 });
 
-behaviour('output comes before its result, not after: what the caller prints is behind it', async () => {
-  const { code, stdout } = await program(
-    `await pool.ready();
+behaviour(
+  'output comes before its result, not after: what the caller prints is behind it',
+  async () => {
+    const { code, stdout } = await program(
+      `await pool.ready();
     for (let n = 0; n < 20; n++) {
       await pool.run({ label: String(n), lines: 3 });
       console.log('caller ' + n);
     }
     process.exit(0);`,
-  );
-  assert.equal(code, 0);
-  assert.equal(stdout, Array.from({ length: 20 }, (_, n) => `${lines(n, 3)}caller ${n}\n`).join(''));
-});
+    );
+    assert.equal(code, 0);
+    assert.equal(
+      stdout,
+      Array.from({ length: 20 }, (_, n) => `${lines(n, 3)}caller ${n}\n`).join(''),
+    );
+  },
+);
 
 behaviour('the output of an asynchronous task, and an unfinished line, are there', async () => {
-  const { code, stdout } = await program(`await pool.run({ label: 'a', lines: 20 }, { name: 'inTurns' });`, {
-    end: 'process.exit(0);',
-  });
+  const { code, stdout } = await program(
+    `await pool.run({ label: 'a', lines: 20 }, { name: 'inTurns' });`,
+    {
+      end: 'process.exit(0);',
+    },
+  );
   assert.deepEqual([code, stdout], [0, `${lines('a', 20)}a end`]);
 });
 
-behaviour('the output of many tasks on several workers is there, that of each in order', async () => {
-  const { code, stdout } = await program(
-    `const runs = Array.from({ length: 40 }, (_, n) => pool.run({ label: 'task' + n, lines: 25 }));
+behaviour(
+  'the output of many tasks on several workers is there, that of each in order',
+  async () => {
+    const { code, stdout } = await program(
+      `const runs = Array.from({ length: 40 }, (_, n) => pool.run({ label: 'task' + n, lines: 25 }));
     await Promise.all(runs);`,
-    { options: 'maxThreads: 2', end: 'process.exit(0);' },
-  );
-  assert.equal(code, 0);
-  const printed = stdout.split('\n').filter((line) => line !== '');
-  assert.equal(printed.length, 1_000);
-  for (let n = 0; n < 40; n++) {
-    const own = printed.filter((line) => line.startsWith(`task${n} `));
-    assert.equal(own.map((line) => `${line}\n`).join(''), lines(`task${n}`, 25));
-  }
-});
+      { options: 'maxThreads: 2', end: 'process.exit(0);' },
+    );
+    assert.equal(code, 0);
+    const printed = stdout.split('\n').filter((line) => line !== '');
+    assert.equal(printed.length, 1_000);
+    for (let n = 0; n < 40; n++) {
+      const own = printed.filter((line) => line.startsWith(`task${n} `));
+      assert.equal(own.map((line) => `${line}\n`).join(''), lines(`task${n}`, 25));
+    }
+  },
+);

@@ -5,7 +5,13 @@
 
 import assert from 'node:assert/strict';
 import { MessageChannel } from 'node:worker_threads';
-import { file, outcome, piscinaFor, settled, specifier } from './fixtures/piscina/implementation.mjs';
+import {
+  file,
+  outcome,
+  piscinaFor,
+  settled,
+  specifier,
+} from './fixtures/piscina/implementation.mjs';
 import { behaviour, portable, runProgram, sharedWords, until } from './support/behaviour.mjs';
 
 const oneThread = { minThreads: 1, maxThreads: 1 };
@@ -113,73 +119,100 @@ for (const [what, names] of [
   ['options of Piscina', ''],
   // Node's own listeners have it if they are added while it is there, as those of the portable waiter are.
   ...(portable ? [] : [['a signal', 'signal: AbortSignal.abort()']]),
-  ['options of the threads', 'eval: true, stdin: true, stdout: true, stderr: true, transferList: [1]'],
+  [
+    'options of the threads',
+    'eval: true, stdin: true, stdout: true, stderr: true, transferList: [1]',
+  ],
 ]) {
-  behaviour(`what is on Object.prototype reaches neither constructor, run() nor close(): ${what}`, async () => {
-    const { stdout, stderr } = await runProgram(polluted.replace('NAMES', names), {
-      // A pool that waits portably says so in a warning.
-      env: { NODE_NO_WARNINGS: '1', PISCINA_TASKS: file('tasks.cjs') },
-    });
-    assert.equal(stderr, '');
-    assert.deepEqual(JSON.parse(stdout), untouched);
-  });
+  behaviour(
+    `what is on Object.prototype reaches neither constructor, run() nor close(): ${what}`,
+    async () => {
+      const { stdout, stderr } = await runProgram(polluted.replace('NAMES', names), {
+        // A pool that waits portably says so in a warning.
+        env: { NODE_NO_WARNINGS: '1', PISCINA_TASKS: file('tasks.cjs') },
+      });
+      assert.equal(stderr, '');
+      assert.deepEqual(JSON.parse(stdout), untouched);
+    },
+  );
 }
 
-behaviour('a module that throws is evaluated once a worker, and every task gets what it threw', async (t) => {
-  const workerData = sharedWords();
-  const pool = piscinaFor(t, { ...oneThread, workerData });
-  const filename = file('throws.cjs');
-  for (let round = 0; round < 3; round++) {
-    await assert.rejects(outcome(pool.run(1, { filename })), { name: 'RangeError', message: 'this module cannot be' });
-  }
-  assert.equal(await outcome(pool.run('fine')), 'fine');
-  assert.equal(workerData[0], 1);
-});
+behaviour(
+  'a module that throws is evaluated once a worker, and every task gets what it threw',
+  async (t) => {
+    const workerData = sharedWords();
+    const pool = piscinaFor(t, { ...oneThread, workerData });
+    const filename = file('throws.cjs');
+    for (let round = 0; round < 3; round++) {
+      await assert.rejects(outcome(pool.run(1, { filename })), {
+        name: 'RangeError',
+        message: 'this module cannot be',
+      });
+    }
+    assert.equal(await outcome(pool.run('fine')), 'fine');
+    assert.equal(workerData[0], 1);
+  },
+);
 
 for (const name of ['returnFunction', 'returnSymbol']) {
-  behaviour(`a result that cannot be cloned rejects with a real error, and the worker lives: ${name}`, async (t) => {
-    const pool = piscinaFor(t, oneThread);
-    const first = await threadId(pool);
-    const [{ status, reason }] = await settled([pool.run(undefined, { name })]);
-    assert.equal(status, 'rejected');
-    assert.ok(reason instanceof Error || reason instanceof DOMException);
-    assert.equal(reason.name, 'DataCloneError');
-    assert.match(reason.message, /could not be cloned/);
-    assert.equal(await threadId(pool), first);
-    assert.deepEqual(pool.errors, []);
-  });
+  behaviour(
+    `a result that cannot be cloned rejects with a real error, and the worker lives: ${name}`,
+    async (t) => {
+      const pool = piscinaFor(t, oneThread);
+      const first = await threadId(pool);
+      const [{ status, reason }] = await settled([pool.run(undefined, { name })]);
+      assert.equal(status, 'rejected');
+      assert.ok(reason instanceof Error || reason instanceof DOMException);
+      assert.equal(reason.name, 'DataCloneError');
+      assert.match(reason.message, /could not be cloned/);
+      assert.equal(await threadId(pool), first);
+      assert.deepEqual(pool.errors, []);
+    },
+  );
 }
 
 // Passes with Piscina too.
-behaviour('a task that cannot be cloned or transferred rejects, and the worker lives', async (t) => {
-  const pool = piscinaFor(t, oneThread);
-  const first = await threadId(pool);
-  await assert.rejects(outcome(pool.run({ callback() {} })), { name: 'DataCloneError' });
-  await assert.rejects(outcome(pool.run({}, { transferList: [{}] })), (error) => {
-    assert.ok(error.code === 'ERR_INVALID_TRANSFER_OBJECT' || error.name === 'DataCloneError', error.stack);
-    return true;
-  });
-  const { port1 } = new MessageChannel();
-  await assert.rejects(outcome(pool.run(port1)), (error) => {
-    assert.ok(error.code === 'ERR_MISSING_TRANSFERABLE_IN_TRANSFER_LIST' || error.name === 'DataCloneError');
-    return true;
-  });
-  port1.close();
-  assert.equal(await threadId(pool), first);
-});
+behaviour(
+  'a task that cannot be cloned or transferred rejects, and the worker lives',
+  async (t) => {
+    const pool = piscinaFor(t, oneThread);
+    const first = await threadId(pool);
+    await assert.rejects(outcome(pool.run({ callback() {} })), { name: 'DataCloneError' });
+    await assert.rejects(outcome(pool.run({}, { transferList: [{}] })), (error) => {
+      assert.ok(
+        error.code === 'ERR_INVALID_TRANSFER_OBJECT' || error.name === 'DataCloneError',
+        error.stack,
+      );
+      return true;
+    });
+    const { port1 } = new MessageChannel();
+    await assert.rejects(outcome(pool.run(port1)), (error) => {
+      assert.ok(
+        error.code === 'ERR_MISSING_TRANSFERABLE_IN_TRANSFER_LIST' ||
+          error.name === 'DataCloneError',
+      );
+      return true;
+    });
+    port1.close();
+    assert.equal(await threadId(pool), first);
+  },
+);
 
-behaviour('an error of a class of its own arrives with class, name, code, properties and cause', async (t) => {
-  const pool = piscinaFor(t, oneThread);
-  await assert.rejects(outcome(pool.run('mine', { name: 'throwOwnError' })), (error) => {
-    assert.ok(error instanceof TypeError);
-    assert.deepEqual([error.name, error.message, error.code], ['OwnError', 'mine', 'E_OWN']);
-    assert.deepEqual(error.details, { at: [1, 2] });
-    assert.ok(error.cause instanceof RangeError);
-    assert.equal(error.cause.message, 'the cause');
-    assert.match(error.stack, /piscina.tasks\.cjs/, 'where the worker threw');
-    return true;
-  });
-});
+behaviour(
+  'an error of a class of its own arrives with class, name, code, properties and cause',
+  async (t) => {
+    const pool = piscinaFor(t, oneThread);
+    await assert.rejects(outcome(pool.run('mine', { name: 'throwOwnError' })), (error) => {
+      assert.ok(error instanceof TypeError);
+      assert.deepEqual([error.name, error.message, error.code], ['OwnError', 'mine', 'E_OWN']);
+      assert.deepEqual(error.details, { at: [1, 2] });
+      assert.ok(error.cause instanceof RangeError);
+      assert.equal(error.cause.message, 'the cause');
+      assert.match(error.stack, /piscina.tasks\.cjs/, 'where the worker threw');
+      return true;
+    });
+  },
+);
 
 behaviour('the stack of an error ends with the caller', async (t) => {
   const pool = piscinaFor(t, oneThread);
@@ -208,28 +241,37 @@ behaviour('AggregateError and DOMException arrive as what they are', async (t) =
   });
   await assert.rejects(outcome(pool.run(undefined, { name: 'throwDomException' })), (error) => {
     assert.ok(error instanceof DOMException);
-    assert.deepEqual([error.name, error.message, error.code], ['NotFoundError', 'no such thing', 8]);
+    assert.deepEqual(
+      [error.name, error.message, error.code],
+      ['NotFoundError', 'no such thing', 8],
+    );
     return true;
   });
 });
 
 // Passes with Piscina too, but for null: there it resolves.
 for (const value of ['text', 7, { a: [1] }, undefined, null]) {
-  behaviour(`what is thrown and is no error arrives as it is: ${JSON.stringify(value)}`, async (t) => {
-    const pool = piscinaFor(t, oneThread);
-    const [{ status, reason }] = await settled([pool.run(value, { name: 'throwPlain' })]);
-    assert.equal(status, 'rejected');
-    assert.deepEqual(reason, value);
-  });
+  behaviour(
+    `what is thrown and is no error arrives as it is: ${JSON.stringify(value)}`,
+    async (t) => {
+      const pool = piscinaFor(t, oneThread);
+      const [{ status, reason }] = await settled([pool.run(value, { name: 'throwPlain' })]);
+      assert.equal(status, 'rejected');
+      assert.deepEqual(reason, value);
+    },
+  );
 }
 
 for (const atomics of ['sync', 'async', 'disabled']) {
-  behaviour(`a timer that a task left behind fires while the worker idles: atomics '${atomics}'`, async (t) => {
-    const pool = piscinaFor(t, { ...oneThread, atomics });
-    const words = sharedWords();
-    await outcome(pool.run({ words, ms: 5 }, { name: 'leaveTimer' }));
-    await until('the timer fired', () => Atomics.load(words, 0) === 1);
-  });
+  behaviour(
+    `a timer that a task left behind fires while the worker idles: atomics '${atomics}'`,
+    async (t) => {
+      const pool = piscinaFor(t, { ...oneThread, atomics });
+      const words = sharedWords();
+      await outcome(pool.run({ words, ms: 5 }, { name: 'leaveTimer' }));
+      await until('the timer fired', () => Atomics.load(words, 0) === 1);
+    },
+  );
 
   behaviour(`the same during a stream of synchronous tasks: atomics '${atomics}'`, async (t) => {
     const pool = piscinaFor(t, { ...oneThread, atomics });

@@ -6,7 +6,14 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { file, messages, outcome, piscinaFor, settled, specifier } from './fixtures/piscina/implementation.mjs';
+import {
+  file,
+  messages,
+  outcome,
+  piscinaFor,
+  settled,
+  specifier,
+} from './fixtures/piscina/implementation.mjs';
 import { behaviour, blocker, runProgram, sharedWords, until } from './support/behaviour.mjs';
 
 /** Tasks that hold their workers, all of them begun. */
@@ -26,19 +33,26 @@ for (const [threads, concurrentTasksPerWorker] of [
   [3, 1],
   [2, 2],
 ]) {
-  behaviour(`close() waits for every busy worker: ${threads} with ${concurrentTasksPerWorker} each`, async (t) => {
-    const pool = piscinaFor(t, { minThreads: threads, maxThreads: threads, concurrentTasksPerWorker });
-    const tasks = await holders(pool, threads * concurrentTasksPerWorker);
-    let closed = false;
-    const closing = pool.close().then(() => (closed = true));
-    for (const [i, task] of tasks.entries()) {
-      assert.equal(closed, false, `closed with ${tasks.length - i} tasks running`);
-      task.release();
-      assert.equal(typeof (await outcome(task.done)), 'number');
-    }
-    await outcome(closing);
-    assert.equal(pool.threads.length, 0);
-  });
+  behaviour(
+    `close() waits for every busy worker: ${threads} with ${concurrentTasksPerWorker} each`,
+    async (t) => {
+      const pool = piscinaFor(t, {
+        minThreads: threads,
+        maxThreads: threads,
+        concurrentTasksPerWorker,
+      });
+      const tasks = await holders(pool, threads * concurrentTasksPerWorker);
+      let closed = false;
+      const closing = pool.close().then(() => (closed = true));
+      for (const [i, task] of tasks.entries()) {
+        assert.equal(closed, false, `closed with ${tasks.length - i} tasks running`);
+        task.release();
+        assert.equal(typeof (await outcome(task.done)), 'number');
+      }
+      await outcome(closing);
+      assert.equal(pool.threads.length, 0);
+    },
+  );
 }
 
 behaviour('close() runs what is queued, on all workers, before it resolves', async (t) => {
@@ -57,7 +71,8 @@ behaviour('close() runs what is queued, on all workers, before it resolves', asy
 for (const [end, start] of Object.entries({
   'process.exit(0)': (pool, words) => pool.run({ words, code: 0 }, { name: 'exit' }),
   'process.exit(5)': (pool, words) => pool.run({ words, code: 5 }, { name: 'exit' }),
-  'an uncaught exception': (pool, words) => pool.run({ words, message: 'uncaught' }, { name: 'throwLater' }),
+  'an uncaught exception': (pool, words) =>
+    pool.run({ words, message: 'uncaught' }, { name: 'throwLater' }),
 })) {
   behaviour(`with minThreads: 0 the tasks behind one that ends by ${end} run`, async (t) => {
     const pool = piscinaFor(t, { minThreads: 0, maxThreads: 1 });
@@ -66,7 +81,9 @@ for (const [end, start] of Object.entries({
     const behind = Array.from({ length: 4 }, (_, i) => pool.run(i));
     await until('the task runs', () => Atomics.load(words, 0) === 1);
     Atomics.store(words, 1, 1);
-    const expected = end.startsWith('process') ? `worker exited with code: ${end.slice(13, 14)}` : 'uncaught';
+    const expected = end.startsWith('process')
+      ? `worker exited with code: ${end.slice(13, 14)}`
+      : 'uncaught';
     assert.deepEqual(messages(await settled([ends, ...behind])), [expected, 0, 1, 2, 3]);
     assert.equal(await outcome(pool.run('later')), 'later');
   });
@@ -80,7 +97,13 @@ behaviour('with minThreads: 0 the tasks behind one that is aborted run', async (
   const behind = Array.from({ length: 4 }, (_, i) => pool.run(i));
   await until('the task runs', () => Atomics.load(words, 0) === 1);
   controller.abort();
-  assert.deepEqual(messages(await settled([aborted, ...behind])), ['The task has been aborted', 0, 1, 2, 3]);
+  assert.deepEqual(messages(await settled([aborted, ...behind])), [
+    'The task has been aborted',
+    0,
+    1,
+    2,
+    3,
+  ]);
 });
 
 behaviour('a process does not end while tasks behind a crash are unsettled', async () => {
@@ -111,28 +134,40 @@ for (const minThreads of [0, 1, 2]) {
   for (const [what, filenameFor, expected] of [
     ['throws', () => file('throws.cjs'), /^this module cannot be$/],
     ['does not exist', () => file('missing.cjs'), /missing\.cjs/],
-    ['has no such export', () => file('empty.cjs'), /^No handler function exported from .*empty\.cjs$/],
+    [
+      'has no such export',
+      () => file('empty.cjs'),
+      /^No handler function exported from .*empty\.cjs$/,
+    ],
     ['has a syntax error', syntaxError, /missing \)|[Uu]nexpected|Invalid/],
     ['exits while it is loaded', () => file('exits.cjs'), /worker exited with code: 3/],
   ]) {
-    behaviour(`a file that ${what} rejects every task, with minThreads: ${minThreads}`, async (t) => {
-      const filename = filenameFor(t);
-      const workerData = sharedWords();
-      const pool = piscinaFor(t, { filename, workerData, minThreads, maxThreads: Math.max(minThreads, 1) });
-      for (let round = 0; round < 2; round++) {
-        const outcomes = await settled(Array.from({ length: 5 }, (_, i) => pool.run(i)));
-        for (const { status, reason } of outcomes) {
-          assert.equal(status, 'rejected');
-          assert.ok(reason instanceof Error);
-          assert.match(reason.message, expected);
+    behaviour(
+      `a file that ${what} rejects every task, with minThreads: ${minThreads}`,
+      async (t) => {
+        const filename = filenameFor(t);
+        const workerData = sharedWords();
+        const pool = piscinaFor(t, {
+          filename,
+          workerData,
+          minThreads,
+          maxThreads: Math.max(minThreads, 1),
+        });
+        for (let round = 0; round < 2; round++) {
+          const outcomes = await settled(Array.from({ length: 5 }, (_, i) => pool.run(i)));
+          for (const { status, reason } of outcomes) {
+            assert.equal(status, 'rejected');
+            assert.ok(reason instanceof Error);
+            assert.match(reason.message, expected);
+          }
         }
-      }
-      // Another task, whose signal must not send it to where nobody looks.
-      const { signal } = new AbortController();
-      const [{ reason }] = await settled([pool.run(1, { signal })]);
-      assert.match(reason?.message, expected);
-      await outcome(pool.close());
-    });
+        // Another task, whose signal must not send it to where nobody looks.
+        const { signal } = new AbortController();
+        const [{ reason }] = await settled([pool.run(1, { signal })]);
+        assert.match(reason?.message, expected);
+        await outcome(pool.close());
+      },
+    );
   }
 }
 
@@ -142,12 +177,24 @@ behaviour('process.exit() in a task settles all tasks of its worker', async (t) 
     const exits = { words: sharedWords(), code };
     const begun = [pool.run(exits, { name: 'exit' })];
     const held = sharedWords(2);
-    begun.push(pool.run({ words: held }, { name: 'hold' }), pool.run({ words: held }, { name: 'hold' }));
+    begun.push(
+      pool.run({ words: held }, { name: 'hold' }),
+      pool.run({ words: held }, { name: 'hold' }),
+    );
     const behind = [1, 2].map((n) => pool.run(n));
-    await until('three tasks run', () => Atomics.load(exits.words, 0) + Atomics.load(held, 0) === 3);
+    await until(
+      'three tasks run',
+      () => Atomics.load(exits.words, 0) + Atomics.load(held, 0) === 3,
+    );
     Atomics.store(exits.words, 1, 1);
     const expected = `worker exited with code: ${code}`;
-    assert.deepEqual(messages(await settled([...begun, ...behind])), [expected, expected, expected, 1, 2]);
+    assert.deepEqual(messages(await settled([...begun, ...behind])), [
+      expected,
+      expected,
+      expected,
+      1,
+      2,
+    ]);
   }
 });
 
@@ -169,22 +216,29 @@ behaviour('tasks that were given to the worker but not begun run elsewhere', asy
 });
 
 for (const end of ['close', 'destroy']) {
-  behaviour(`run() after ${end}() rejects and runs nothing, and no thread comes back`, async (t) => {
-    const pool = piscinaFor(t, { minThreads: 1, maxThreads: 2 });
-    assert.equal(await pool.run(1), 1);
-    await pool[end]();
-    const words = sharedWords();
-    for (const options of [{}, { signal: new AbortController().signal }, { filename: file('tasks.cjs') }]) {
-      await assert.rejects(outcome(pool.run({ words }, { ...options, name: 'count' })), {
-        name: 'AbortError',
-        message: 'The task has been aborted',
-        cause: 'queue is being terminated',
-      });
-    }
-    await pool[end]();
-    assert.equal(pool.threads.length, 0);
-    assert.equal(words[0], 0);
-  });
+  behaviour(
+    `run() after ${end}() rejects and runs nothing, and no thread comes back`,
+    async (t) => {
+      const pool = piscinaFor(t, { minThreads: 1, maxThreads: 2 });
+      assert.equal(await pool.run(1), 1);
+      await pool[end]();
+      const words = sharedWords();
+      for (const options of [
+        {},
+        { signal: new AbortController().signal },
+        { filename: file('tasks.cjs') },
+      ]) {
+        await assert.rejects(outcome(pool.run({ words }, { ...options, name: 'count' })), {
+          name: 'AbortError',
+          message: 'The task has been aborted',
+          cause: 'queue is being terminated',
+        });
+      }
+      await pool[end]();
+      assert.equal(pool.threads.length, 0);
+      assert.equal(words[0], 0);
+    },
+  );
 }
 
 // With Piscina these pass: they say that the two above are of one piece with what it does.
@@ -193,7 +247,10 @@ behaviour('run() while close() waits rejects in the same way', async (t) => {
   const busy = blocker(pool);
   await busy.started;
   const closing = pool.close();
-  await assert.rejects(outcome(pool.run(1)), { name: 'AbortError', cause: 'queue is being terminated' });
+  await assert.rejects(outcome(pool.run(1)), {
+    name: 'AbortError',
+    cause: 'queue is being terminated',
+  });
   busy.release();
   await outcome(Promise.all([busy.done, closing]));
 });
@@ -219,7 +276,11 @@ behaviour('destroy() rejects what is queued and what runs', async (t) => {
   const words = sharedWords();
   const running = pool.run({ words }, { name: 'spinForever' });
   await until('the task runs', () => Atomics.load(words, 0) === 1);
-  const all = settled([running, pool.run(1), pool.run(2, { signal: new AbortController().signal })]);
+  const all = settled([
+    running,
+    pool.run(1),
+    pool.run(2, { signal: new AbortController().signal }),
+  ]);
   await outcome(pool.destroy());
   assert.deepEqual(messages(await all), new Array(3).fill('Terminating worker thread'));
 });

@@ -4,7 +4,13 @@
 // Each of these tests fails with Piscina 5.3.2 unless it says otherwise.
 
 import assert from 'node:assert/strict';
-import { Piscina, messages, outcome, piscinaFor, settled } from './fixtures/piscina/implementation.mjs';
+import {
+  Piscina,
+  messages,
+  outcome,
+  piscinaFor,
+  settled,
+} from './fixtures/piscina/implementation.mjs';
 import { behaviour, blocker, sharedWords, until } from './support/behaviour.mjs';
 
 const oneThread = { minThreads: 1, maxThreads: 1 };
@@ -21,7 +27,9 @@ for (const [which, signalOf] of [
     await busy.started;
     const words = sharedWords();
     const all = settled(
-      Array.from({ length: 10 }, (_, i) => pool.run({ words }, { name: 'count', signal: signalOf(i) })),
+      Array.from({ length: 10 }, (_, i) =>
+        pool.run({ words }, { name: 'count', signal: signalOf(i) }),
+      ),
     );
     assert.equal(pool.queueSize, 2);
     await turn();
@@ -32,16 +40,26 @@ for (const [which, signalOf] of [
   });
 }
 
-behaviour("maxQueue: 'auto' is the square of maxThreads, and binds tasks with a signal", async (t) => {
-  const pool = piscinaFor(t, { minThreads: 2, maxThreads: 2, maxQueue: 'auto' });
-  assert.equal(pool.options.maxQueue, 4);
-  const busy = [blocker(pool), blocker(pool)];
-  for (const { started } of busy) await started;
-  const all = settled(Array.from({ length: 6 }, (_, i) => pool.run(i, { signal: signal() })));
-  await turn();
-  for (const { release } of busy) release();
-  assert.deepEqual(messages(await all), [0, 1, 2, 3, 'Task queue is at limit', 'Task queue is at limit']);
-});
+behaviour(
+  "maxQueue: 'auto' is the square of maxThreads, and binds tasks with a signal",
+  async (t) => {
+    const pool = piscinaFor(t, { minThreads: 2, maxThreads: 2, maxQueue: 'auto' });
+    assert.equal(pool.options.maxQueue, 4);
+    const busy = [blocker(pool), blocker(pool)];
+    for (const { started } of busy) await started;
+    const all = settled(Array.from({ length: 6 }, (_, i) => pool.run(i, { signal: signal() })));
+    await turn();
+    for (const { release } of busy) release();
+    assert.deepEqual(messages(await all), [
+      0,
+      1,
+      2,
+      3,
+      'Task queue is at limit',
+      'Task queue is at limit',
+    ]);
+  },
+);
 
 // The first half passes with Piscina, whose queue has no limit for tasks with a signal.
 behaviour('a queued task that is aborted makes room', async (t) => {
@@ -50,7 +68,9 @@ behaviour('a queued task that is aborted makes room', async (t) => {
   await busy.started;
   const controller = new AbortController();
   const aborted = pool.run(1, { signal: controller.signal });
-  await assert.rejects(outcome(pool.run(2, { signal: signal() })), { message: 'Task queue is at limit' });
+  await assert.rejects(outcome(pool.run(2, { signal: signal() })), {
+    message: 'Task queue is at limit',
+  });
   controller.abort();
   await assert.rejects(outcome(aborted), { name: 'AbortError' });
   const accepted = pool.run(3, { signal: signal() });
@@ -59,7 +79,11 @@ behaviour('a queued task that is aborted makes room', async (t) => {
   assert.equal(await outcome(accepted), 3);
 });
 
-for (const options of [{ maxQueue: 0 }, { maxQueue: 0, minThreads: 0 }, { maxQueue: 0, concurrentTasksPerWorker: 2 }]) {
+for (const options of [
+  { maxQueue: 0 },
+  { maxQueue: 0, minThreads: 0 },
+  { maxQueue: 0, concurrentTasksPerWorker: 2 },
+]) {
   behaviour(`a task that is refused never runs: ${JSON.stringify(options)}`, async (t) => {
     const pool = piscinaFor(t, { ...oneThread, ...options });
     const busy = [];
@@ -94,20 +118,27 @@ for (const [how, signalOf] of [
   ['with and without signals', (i) => (i % 3 === 1 ? signal() : undefined)],
 ]) {
   for (const minThreads of [0, 1]) {
-    behaviour(`one worker runs tasks first in, first out: ${how}, minThreads ${minThreads}`, async (t) => {
-      const pool = piscinaFor(t, { minThreads, maxThreads: 1 });
-      const words = sharedWords(20);
-      const first = numbers(8).map((id) => pool.run({ words, id }, { name: 'record', signal: signalOf(id) }));
-      await outcome(Promise.all(first));
-      assert.deepEqual(order(words), numbers(8));
-      const busy = blocker(pool);
-      await busy.started;
-      words.fill(0);
-      const second = numbers(16).map((id) => pool.run({ words, id }, { name: 'record', signal: signalOf(id) }));
-      busy.release();
-      await outcome(Promise.all(second));
-      assert.deepEqual(order(words), numbers(16));
-    });
+    behaviour(
+      `one worker runs tasks first in, first out: ${how}, minThreads ${minThreads}`,
+      async (t) => {
+        const pool = piscinaFor(t, { minThreads, maxThreads: 1 });
+        const words = sharedWords(20);
+        const first = numbers(8).map((id) =>
+          pool.run({ words, id }, { name: 'record', signal: signalOf(id) }),
+        );
+        await outcome(Promise.all(first));
+        assert.deepEqual(order(words), numbers(8));
+        const busy = blocker(pool);
+        await busy.started;
+        words.fill(0);
+        const second = numbers(16).map((id) =>
+          pool.run({ words, id }, { name: 'record', signal: signalOf(id) }),
+        );
+        busy.release();
+        await outcome(Promise.all(second));
+        assert.deepEqual(order(words), numbers(16));
+      },
+    );
   }
 }
 
@@ -117,7 +148,12 @@ behaviour('tasks that come while others finish go behind those that wait', async
   const later = [];
   const first = numbers(10).map((id) =>
     pool.run({ words, id }, { name: 'record' }).then(() => {
-      later.push(pool.run({ words, id: 10 + id }, { name: 'record', signal: id % 2 === 0 ? signal() : undefined }));
+      later.push(
+        pool.run(
+          { words, id: 10 + id },
+          { name: 'record', signal: id % 2 === 0 ? signal() : undefined },
+        ),
+      );
     }),
   );
   await outcome(Promise.all(first));
@@ -136,40 +172,51 @@ function watchDrain(pool) {
 for (const [what, options, capacity] of [
   ['a fraction of a thread', { minThreads: 1, maxThreads: 1.5 }, 2],
   ['a fraction, from no thread', { minThreads: 0, maxThreads: 2.5 }, 3],
-  ['an odd number of tasks at once', { minThreads: 1, maxThreads: 1, concurrentTasksPerWorker: 3 }, 3],
-  ['a fraction, several tasks at once', { minThreads: 1, maxThreads: 1.5, concurrentTasksPerWorker: 3 }, 6],
+  [
+    'an odd number of tasks at once',
+    { minThreads: 1, maxThreads: 1, concurrentTasksPerWorker: 3 },
+    3,
+  ],
+  [
+    'a fraction, several tasks at once',
+    { minThreads: 1, maxThreads: 1.5, concurrentTasksPerWorker: 3 },
+    6,
+  ],
   ['whole numbers', { minThreads: 2, maxThreads: 2 }, 2],
 ]) {
-  behaviour(`needsDrain and drain come once each time the pool fills and empties: ${what}`, async (t) => {
-    const pool = piscinaFor(t, options);
-    assert.equal(pool.needsDrain, false);
-    const events = watchDrain(pool);
-    for (let round = 1; round <= 2; round++) {
-      const words = sharedWords();
-      const tasks = numbers(capacity).map((i) => {
-        assert.equal(pool.needsDrain, false, `with ${i} of ${capacity}`);
-        return pool.run({ words }, { name: 'hold' });
-      });
-      assert.equal(pool.needsDrain, true);
-      // More than it can run does not fill it again.
-      tasks.push(pool.run('more'), pool.run('more'));
-      await until('all run', () => Atomics.load(words, 0) === capacity);
-      await until('the event', () => events.length === 2 * round - 1);
-      Atomics.store(words, 1, 1);
-      await outcome(Promise.all(tasks));
-      assert.equal(await outcome(pool.run('next')), 'next');
-      await until('the event', () => events.length === 2 * round);
+  behaviour(
+    `needsDrain and drain come once each time the pool fills and empties: ${what}`,
+    async (t) => {
+      const pool = piscinaFor(t, options);
       assert.equal(pool.needsDrain, false);
-      const expected = [
-        ['needsDrain', true],
-        ['drain', false],
-      ];
-      assert.deepEqual(
-        events,
-        numbers(2 * round).map((i) => expected[i % 2]),
-      );
-    }
-  });
+      const events = watchDrain(pool);
+      for (let round = 1; round <= 2; round++) {
+        const words = sharedWords();
+        const tasks = numbers(capacity).map((i) => {
+          assert.equal(pool.needsDrain, false, `with ${i} of ${capacity}`);
+          return pool.run({ words }, { name: 'hold' });
+        });
+        assert.equal(pool.needsDrain, true);
+        // More than it can run does not fill it again.
+        tasks.push(pool.run('more'), pool.run('more'));
+        await until('all run', () => Atomics.load(words, 0) === capacity);
+        await until('the event', () => events.length === 2 * round - 1);
+        Atomics.store(words, 1, 1);
+        await outcome(Promise.all(tasks));
+        assert.equal(await outcome(pool.run('next')), 'next');
+        await until('the event', () => events.length === 2 * round);
+        assert.equal(pool.needsDrain, false);
+        const expected = [
+          ['needsDrain', true],
+          ['drain', false],
+        ];
+        assert.deepEqual(
+          events,
+          numbers(2 * round).map((i) => expected[i % 2]),
+        );
+      }
+    },
+  );
 }
 
 behaviour('needsDrain and drain come for tasks with a signal too', async (t) => {
@@ -199,7 +246,10 @@ behaviour('drain comes when a full pool empties by aborts, errors and crashes', 
       const task = pool.run({ words }, { name: 'spinForever', signal: its });
       return { task, go: () => controller.abort() };
     },
-    (pool, words) => ({ task: pool.run({ words, code: 1 }, { name: 'exit' }), go: () => Atomics.store(words, 1, 1) }),
+    (pool, words) => ({
+      task: pool.run({ words, code: 1 }, { name: 'exit' }),
+      go: () => Atomics.store(words, 1, 1),
+    }),
   ]) {
     const pool = piscinaFor(t, { minThreads: 0, maxThreads: 1 });
     const events = watchDrain(pool);
@@ -217,18 +267,21 @@ behaviour('drain comes when a full pool empties by aborts, errors and crashes', 
 });
 
 // Back pressure as the documentation of Piscina has it.
-behaviour('a source that stops at needsDrain and goes on at drain runs all its tasks', async (t) => {
-  const pool = piscinaFor(t, { minThreads: 1, maxThreads: 2 });
-  let most = 0;
-  const results = [];
-  for (let i = 0; i < 60; i++) {
-    results.push(pool.run({ ms: 1, value: i }, { name: 'pause' }));
-    most = Math.max(most, pool.queueSize);
-    if (pool.needsDrain) await new Promise((resolve) => pool.once('drain', resolve));
-  }
-  assert.deepEqual(await outcome(Promise.all(results)), numbers(60));
-  assert.ok(most <= 2, `${most} in the queue`);
-});
+behaviour(
+  'a source that stops at needsDrain and goes on at drain runs all its tasks',
+  async (t) => {
+    const pool = piscinaFor(t, { minThreads: 1, maxThreads: 2 });
+    let most = 0;
+    const results = [];
+    for (let i = 0; i < 60; i++) {
+      results.push(pool.run({ ms: 1, value: i }, { name: 'pause' }));
+      most = Math.max(most, pool.queueSize);
+      if (pool.needsDrain) await new Promise((resolve) => pool.once('drain', resolve));
+    }
+    assert.deepEqual(await outcome(Promise.all(results)), numbers(60));
+    assert.ok(most <= 2, `${most} in the queue`);
+  },
+);
 
 behaviour('a queue of thousands aborts, runs and closes to the last task', async (t) => {
   // Passes with Piscina as well; more than one segment of its FixedQueue.
@@ -236,7 +289,9 @@ behaviour('a queue of thousands aborts, runs and closes to the last task', async
   const busy = blocker(pool);
   await busy.started;
   const controller = new AbortController();
-  const tasks = numbers(5_000).map((i) => pool.run(i, { signal: i % 2 === 0 ? controller.signal : undefined }));
+  const tasks = numbers(5_000).map((i) =>
+    pool.run(i, { signal: i % 2 === 0 ? controller.signal : undefined }),
+  );
   assert.equal(pool.queueSize, 5_000);
   controller.abort();
   assert.equal(pool.queueSize, 2_500);

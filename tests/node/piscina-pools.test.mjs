@@ -33,7 +33,9 @@ class PriorityQueue {
   push(task) {
     this.calls.push++;
     const priority = task[queueOptionsSymbol]?.priority ?? 0;
-    const at = this.items.findIndex((other) => (other[queueOptionsSymbol]?.priority ?? 0) < priority);
+    const at = this.items.findIndex(
+      (other) => (other[queueOptionsSymbol]?.priority ?? 0) < priority,
+    );
     this.items.splice(at === -1 ? this.items.length : at, 0, task);
   }
 
@@ -64,7 +66,9 @@ behaviour('a queue of the caller decides the order', async (t) => {
   await busy.started;
   const words = sharedWords(20);
   const priorities = [1, 5, 3, 5, 0, 4];
-  const tasks = priorities.map((priority, id) => pool.run(prioritized({ words, id }, priority), { name: 'record' }));
+  const tasks = priorities.map((priority, id) =>
+    pool.run(prioritized({ words, id }, priority), { name: 'record' }),
+  );
   assert.equal(pool.queueSize, 6);
   assert.equal(taskQueue.size, 6);
   busy.release();
@@ -109,7 +113,9 @@ for (const [what, make] of [
     const busy = blocker(pool);
     await busy.started;
     const controllers = numbers(10).map(() => new AbortController());
-    const tasks = numbers(10).map((i) => pool.run(i, { signal: i % 2 === 0 ? controllers[i].signal : undefined }));
+    const tasks = numbers(10).map((i) =>
+      pool.run(i, { signal: i % 2 === 0 ? controllers[i].signal : undefined }),
+    );
     assert.equal(pool.queueSize, 10);
     const all = settled(tasks);
     for (const i of [0, 4, 8]) controllers[i].abort();
@@ -155,7 +161,9 @@ behaviour('a balancer of the caller keeps tasks on the worker it names', async (
         if (free === undefined) return null;
         homes.set(home, free.id);
       }
-      return workers.find((worker) => worker.id === homes.get(home) && worker.currentUsage === 0) ?? null;
+      return (
+        workers.find((worker) => worker.id === homes.get(home) && worker.currentUsage === 0) ?? null
+      );
     },
   });
   const first = await outcome(pool.run(undefined, { name: 'threadId' }));
@@ -178,7 +186,12 @@ behaviour('a balancer of the caller keeps tasks on the worker it names', async (
   assert.equal(workers.length, 2);
   for (const worker of workers) {
     assert.deepEqual(
-      [typeof worker.id, typeof worker.currentUsage, worker.isRunningAbortableTask, worker.histogram],
+      [
+        typeof worker.id,
+        typeof worker.currentUsage,
+        worker.isRunningAbortableTask,
+        worker.histogram,
+      ],
       ['number', 'number', false, null],
     );
     assert.deepEqual([worker.terminating, worker.destroyed], [false, false]);
@@ -212,69 +225,86 @@ for (const [what, answer] of [
   ['something that is no worker', () => ({ id: 1, currentUsage: 0 })],
   ['a copy of a worker', ([worker]) => ({ id: worker?.id, currentUsage: worker?.currentUsage })],
 ]) {
-  behaviour(`a task for which a balancer names ${what} waits; it is asked again when a task ends`, async (t) => {
-    let open = true;
-    const pool = piscinaFor(t, {
-      ...oneThread,
-      concurrentTasksPerWorker: 2,
-      loadBalancer: (task, workers) => (open ? (workers[0] ?? null) : answer(workers)),
-    });
-    const busy = blocker(pool);
-    await busy.started;
-    open = false;
-    const waiting = [pool.run(1), pool.run(2)];
-    await new Promise((resolve) => setImmediate(resolve));
-    assert.equal(pool.queueSize, 2);
-    open = true;
-    busy.release();
-    assert.deepEqual(await outcome(Promise.all(waiting)), [1, 2]);
-  });
+  behaviour(
+    `a task for which a balancer names ${what} waits; it is asked again when a task ends`,
+    async (t) => {
+      let open = true;
+      const pool = piscinaFor(t, {
+        ...oneThread,
+        concurrentTasksPerWorker: 2,
+        loadBalancer: (task, workers) => (open ? (workers[0] ?? null) : answer(workers)),
+      });
+      const busy = blocker(pool);
+      await busy.started;
+      open = false;
+      const waiting = [pool.run(1), pool.run(2)];
+      await new Promise((resolve) => setImmediate(resolve));
+      assert.equal(pool.queueSize, 2);
+      open = true;
+      busy.release();
+      assert.deepEqual(await outcome(Promise.all(waiting)), [1, 2]);
+    },
+  );
 }
 
-behaviour('what a balancer throws where run() calls it reaches the caller, and the pool goes on', async (t) => {
-  let broken = false;
-  const pool = piscinaFor(t, {
-    ...oneThread,
-    loadBalancer: (task, workers) => {
-      if (broken) throw new RangeError('no balance');
-      return workers.find(({ currentUsage }) => currentUsage === 0) ?? null;
-    },
-  });
-  assert.equal(await outcome(pool.run(1)), 1);
-  broken = true;
-  await assert.rejects(async () => outcome(pool.run(2)), { name: 'RangeError', message: 'no balance' });
-  broken = false;
-  assert.equal(await outcome(pool.run(3)), 3);
-});
+behaviour(
+  'what a balancer throws where run() calls it reaches the caller, and the pool goes on',
+  async (t) => {
+    let broken = false;
+    const pool = piscinaFor(t, {
+      ...oneThread,
+      loadBalancer: (task, workers) => {
+        if (broken) throw new RangeError('no balance');
+        return workers.find(({ currentUsage }) => currentUsage === 0) ?? null;
+      },
+    });
+    assert.equal(await outcome(pool.run(1)), 1);
+    broken = true;
+    await assert.rejects(async () => outcome(pool.run(2)), {
+      name: 'RangeError',
+      message: 'no balance',
+    });
+    broken = false;
+    assert.equal(await outcome(pool.run(3)), 3);
+  },
+);
 
 // With Piscina a thread that is destroyed before it was ready has only the second event.
-behaviour('workerCreate and workerDestroy come once for each thread, with one id each', async (t) => {
-  const pool = piscinaFor(t, { minThreads: 1, maxThreads: 3 });
-  const [created, destroyed] = [[], []];
-  pool.on('workerCreate', (worker) => created.push(worker));
-  pool.on('workerDestroy', (worker) => destroyed.push(worker));
-  const busy = numbers(3).map(() => blocker(pool));
-  for (const { started } of busy) await started;
-  // A task may run before its thread is known to be ready.
-  await until('all are announced', () => created.length === 3);
-  assert.deepEqual(new Set(created.map(({ id }) => id)).size, 3);
-  assert.deepEqual(created.map(({ id }) => id).sort(), pool.threads.map(({ threadId }) => threadId).sort());
-  for (const { release } of busy) release();
-  await outcome(Promise.all(busy.map(({ done }) => done)));
-  const words = sharedWords();
-  const controller = new AbortController();
-  const aborted = pool.run({ words }, { name: 'spinForever', signal: controller.signal });
-  await until('the task runs', () => Atomics.load(words, 0) === 1);
-  controller.abort();
-  await assert.rejects(outcome(aborted), { name: 'AbortError' });
-  await outcome(pool.destroy());
-  await until('each is gone', () => destroyed.length === created.length);
-  assert.equal(new Set(destroyed).size, destroyed.length);
-  for (const worker of destroyed) assert.equal(worker.destroyed, true);
-});
+behaviour(
+  'workerCreate and workerDestroy come once for each thread, with one id each',
+  async (t) => {
+    const pool = piscinaFor(t, { minThreads: 1, maxThreads: 3 });
+    const [created, destroyed] = [[], []];
+    pool.on('workerCreate', (worker) => created.push(worker));
+    pool.on('workerDestroy', (worker) => destroyed.push(worker));
+    const busy = numbers(3).map(() => blocker(pool));
+    for (const { started } of busy) await started;
+    // A task may run before its thread is known to be ready.
+    await until('all are announced', () => created.length === 3);
+    assert.deepEqual(new Set(created.map(({ id }) => id)).size, 3);
+    assert.deepEqual(
+      created.map(({ id }) => id).sort(),
+      pool.threads.map(({ threadId }) => threadId).sort(),
+    );
+    for (const { release } of busy) release();
+    await outcome(Promise.all(busy.map(({ done }) => done)));
+    const words = sharedWords();
+    const controller = new AbortController();
+    const aborted = pool.run({ words }, { name: 'spinForever', signal: controller.signal });
+    await until('the task runs', () => Atomics.load(words, 0) === 1);
+    controller.abort();
+    await assert.rejects(outcome(aborted), { name: 'AbortError' });
+    await outcome(pool.destroy());
+    await until('each is gone', () => destroyed.length === created.length);
+    assert.equal(new Set(destroyed).size, destroyed.length);
+    for (const worker of destroyed) assert.equal(worker.destroyed, true);
+  },
+);
 
 const summaryKeys =
-  'average mean stddev min max p0_001 p0_01 p0_1 p1 p2_5 p10 p25 p50 p75 p90 p97_5 p99 p99_9 p99_99 p99_999'.split(' ');
+  'average mean stddev min max p0_001 p0_01 p0_1 p1 p2_5 p10 p25 p50 p75 p90 p97_5 p99 p99_9 p99_99 p99_999'.split(
+    ' ',
+  );
 
 behaviour('histograms have their keys, fill, and are reset apart', async (t) => {
   const pool = piscinaFor(t, oneThread);
@@ -300,7 +330,10 @@ behaviour('histograms have their keys, fill, and are reset apart', async (t) => 
 behaviour('recordTiming: false records nothing', async (t) => {
   const pool = piscinaFor(t, { ...oneThread, recordTiming: false });
   await outcome(pool.run(1));
-  assert.deepEqual([pool.histogram.runTime, pool.histogram.waitTime, pool.utilization], [undefined, undefined, 0]);
+  assert.deepEqual(
+    [pool.histogram.runTime, pool.histogram.waitTime, pool.utilization],
+    [undefined, undefined, 0],
+  );
   pool.histogram.resetRunTime();
   pool.histogram.resetWaitTime();
 });
@@ -349,7 +382,8 @@ behaviour('a pool shrinks to minThreads with idleTimeout: 0, and not with Infini
 
 behaviour('options say what is in force', (t) => {
   const pool = piscinaFor(t, { minThreads: 1, maxThreads: 3, maxQueue: 'auto', idleTimeout: 5 });
-  const { minThreads, maxThreads, maxQueue, idleTimeout, concurrentTasksPerWorker, atomics, name } = pool.options;
+  const { minThreads, maxThreads, maxQueue, idleTimeout, concurrentTasksPerWorker, atomics, name } =
+    pool.options;
   assert.deepEqual([minThreads, maxThreads, maxQueue, idleTimeout], [1, 3, 9, 5]);
   assert.deepEqual([concurrentTasksPerWorker, atomics, name], [1, 'sync', 'default']);
   assert.deepEqual([pool.minThreads, pool.maxThreads], [1, 3]);
@@ -357,21 +391,27 @@ behaviour('options say what is in force', (t) => {
   assert.equal(piscinaFor(t, { minThreads: 0, maxThreads: 1.5 }).maxThreads, 1.5);
 });
 
-behaviour('a close() that takes longer than closeTimeout is an error event, and rejects what runs', async (t) => {
-  const pool = piscinaFor(t, { ...oneThread, closeTimeout: 100 });
-  const words = sharedWords();
-  const running = pool.run({ words }, { name: 'spinForever' });
-  const closed = new Promise((resolve) => pool.once('close', resolve));
-  await until('the task runs', () => Atomics.load(words, 0) === 1);
-  const all = settled([running, pool.run('queued')]);
-  await outcome(pool.close());
-  await outcome(closed);
-  assert.deepEqual(
-    pool.errors.map(({ message }) => message),
-    ['Close operation timed out'],
-  );
-  assert.deepEqual(messages(await all), ['Terminating worker thread', 'Terminating worker thread']);
-});
+behaviour(
+  'a close() that takes longer than closeTimeout is an error event, and rejects what runs',
+  async (t) => {
+    const pool = piscinaFor(t, { ...oneThread, closeTimeout: 100 });
+    const words = sharedWords();
+    const running = pool.run({ words }, { name: 'spinForever' });
+    const closed = new Promise((resolve) => pool.once('close', resolve));
+    await until('the task runs', () => Atomics.load(words, 0) === 1);
+    const all = settled([running, pool.run('queued')]);
+    await outcome(pool.close());
+    await outcome(closed);
+    assert.deepEqual(
+      pool.errors.map(({ message }) => message),
+      ['Close operation timed out'],
+    );
+    assert.deepEqual(messages(await all), [
+      'Terminating worker thread',
+      'Terminating worker thread',
+    ]);
+  },
+);
 
 if (!reference) {
   behaviour('broadcastTask runs a task once on each thread', async (t) => {

@@ -24,27 +24,38 @@ for (const options of [
   { minThreads: 0 },
   { minThreads: 1, idleTimeout: 60_000 },
 ]) {
-  behaviour(`an idle pool that nobody destroys lets the process end: ${JSON.stringify(options)}`, async () => {
-    const make = `const pool = new Piscina({ filename, name: 'hold', ...${JSON.stringify(options)} });`;
-    assert.deepEqual(await program(make), ['the end']);
-    assert.deepEqual(await program(`${make} console.log(await pool.run());`), ['held', 'the end']);
-    assert.deepEqual(await program(`${make} console.log(await Promise.all([pool.run(), pool.run(), pool.run()]));`), [
-      "[ 'held', 'held', 'held' ]",
-      'the end',
-    ]);
-  });
+  behaviour(
+    `an idle pool that nobody destroys lets the process end: ${JSON.stringify(options)}`,
+    async () => {
+      const make = `const pool = new Piscina({ filename, name: 'hold', ...${JSON.stringify(options)} });`;
+      assert.deepEqual(await program(make), ['the end']);
+      assert.deepEqual(await program(`${make} console.log(await pool.run());`), [
+        'held',
+        'the end',
+      ]);
+      assert.deepEqual(
+        await program(
+          `${make} console.log(await Promise.all([pool.run(), pool.run(), pool.run()]));`,
+        ),
+        ["[ 'held', 'held', 'held' ]", 'the end'],
+      );
+    },
+  );
 }
 
 for (const atomics of ['sync', 'async', 'disabled']) {
-  behaviour(`a process goes on until its tasks have settled, awaited or not: atomics '${atomics}'`, async () => {
-    assert.deepEqual(
-      await program(`
+  behaviour(
+    `a process goes on until its tasks have settled, awaited or not: atomics '${atomics}'`,
+    async () => {
+      assert.deepEqual(
+        await program(`
         const pool = new Piscina({ filename, name: 'hold', minThreads: 1, maxThreads: 1, stricterFIFO: true, atomics: '${atomics}' });
         for (const n of [1, 2, 3]) pool.run().then((value) => console.log(n, value));
         console.log('started');`),
-      ['started', '1 held', '2 held', '3 held', 'the end'],
-    );
-  });
+        ['started', '1 held', '2 held', '3 held', 'the end'],
+      );
+    },
+  );
 }
 
 // With 'async' and 'disabled' Piscina makes no promise about output.
@@ -99,21 +110,26 @@ behaviour('process.exit() in the middle of tasks ends the process with its code'
   assert.deepEqual([code, stdout], [7, '']);
 });
 
-behaviour('an uncaught exception of an idle worker that nobody listens for ends the process', async () => {
-  const { code, stderr } = await runProgram(
-    `${start}
+behaviour(
+  'an uncaught exception of an idle worker that nobody listens for ends the process',
+  async () => {
+    const { code, stderr } = await runProgram(
+      `${start}
      const pool = new Piscina({ filename: process.env.PISCINA_TASKS, minThreads: 1, maxThreads: 1, atomics: 'disabled' });
      await pool.run('from the idle worker', { name: 'throwAfterwards' });
      setInterval(() => {}, 1_000);`,
-    { env },
-  );
-  assert.equal(code, 1);
-  assert.match(stderr, /from the idle worker/);
-});
+      { env },
+    );
+    assert.equal(code, 1);
+    assert.match(stderr, /from the idle worker/);
+  },
+);
 
-behaviour('the error event of an idle worker names what it threw, and the pool goes on', async () => {
-  assert.deepEqual(
-    await program(`
+behaviour(
+  'the error event of an idle worker names what it threw, and the pool goes on',
+  async () => {
+    assert.deepEqual(
+      await program(`
       const pool = new Piscina({ filename: process.env.PISCINA_TASKS, minThreads: 1, maxThreads: 1, atomics: 'disabled' });
       const heard = new Promise((resolve) => pool.once('error', resolve));
       await pool.run('from the idle worker', { name: 'throwAfterwards' });
@@ -122,6 +138,7 @@ behaviour('the error event of an idle worker names what it threw, and the pool g
       clearInterval(keep);
       console.log(error.name, error.message);
       console.log(await pool.run('next'));`),
-    ['RangeError from the idle worker', 'next', 'the end'],
-  );
-});
+      ['RangeError from the idle worker', 'next', 'the end'],
+    );
+  },
+);

@@ -10,7 +10,14 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { MessageChannel, SHARE_ENV } from 'node:worker_threads';
-import { Piscina, cjs, esm, file, outcome, piscinaFor } from './fixtures/piscina/implementation.mjs';
+import {
+  Piscina,
+  cjs,
+  esm,
+  file,
+  outcome,
+  piscinaFor,
+} from './fixtures/piscina/implementation.mjs';
 import { behaviour, blocker, fixture, sharedWords, until } from './support/behaviour.mjs';
 
 const oneThread = { minThreads: 1, maxThreads: 1 };
@@ -30,7 +37,10 @@ behaviour('a subclass has fields, events and a run() of its own', async (t) => {
         this.attempts++;
         this.emit('attempt', attempt);
         try {
-          return await super.run(task, attempt === this.#limit ? { ...options, name: 'echo' } : options);
+          return await super.run(
+            task,
+            attempt === this.#limit ? { ...options, name: 'echo' } : options,
+          );
         } catch (error) {
           if (attempt >= this.#limit) throw error;
         }
@@ -55,20 +65,23 @@ behaviour('a subclass has fields, events and a run() of its own', async (t) => {
   assert.equal(pool.asyncResource.type ?? 'Piscina', 'Piscina');
 });
 
-behaviour('a subclass of the class that require() gives closes and disposes as its base', async () => {
-  class Closing extends cjs {
-    closed = 0;
-    async close(options) {
-      this.closed++;
-      await super.close(options);
+behaviour(
+  'a subclass of the class that require() gives closes and disposes as its base',
+  async () => {
+    class Closing extends cjs {
+      closed = 0;
+      async close(options) {
+        this.closed++;
+        await super.close(options);
+      }
     }
-  }
-  const pool = new Closing({ filename: file('tasks.cjs'), ...oneThread });
-  assert.equal(await outcome(pool.run(1)), 1);
-  await pool[Symbol.asyncDispose]();
-  assert.equal(pool.closed, 1);
-  assert.equal(pool.threads.length, 0);
-});
+    const pool = new Closing({ filename: file('tasks.cjs'), ...oneThread });
+    assert.equal(await outcome(pool.run(1)), 1);
+    await pool[Symbol.asyncDispose]();
+    assert.equal(pool.closed, 1);
+    assert.equal(pool.threads.length, 0);
+  },
+);
 
 behaviour('import and require give one class, by every name', () => {
   assert.equal(esm.default, cjs);
@@ -76,28 +89,34 @@ behaviour('import and require give one class, by every name', () => {
   assert.equal(cjs.Piscina, cjs);
   const { Piscina: named, FixedQueue, ArrayTaskQueue, move } = cjs;
   assert.equal(named, esm.default);
-  assert.deepEqual([FixedQueue, ArrayTaskQueue, move], [esm.FixedQueue, esm.ArrayTaskQueue, esm.move]);
+  assert.deepEqual(
+    [FixedQueue, ArrayTaskQueue, move],
+    [esm.FixedQueue, esm.ArrayTaskQueue, esm.move],
+  );
   assert.deepEqual([cjs.isWorkerThread, cjs.workerData], [false, undefined]);
   assert.equal(cjs.version, '5.3.2');
 });
 
-behaviour('execArgv, env, argv, workerData and resourceLimits are those of the caller', async (t) => {
-  const pool = piscinaFor(t, {
-    ...oneThread,
-    env: { ...process.env, OF_THE_CALLER: 'yes' },
-    argv: ['first', 'second'],
-    execArgv: ['--no-deprecation', '--trace-warnings'],
-    workerData: { nested: new Map([[1, 'one']]) },
-    resourceLimits: { maxOldGenerationSizeMb: 96, stackSizeMb: 4 },
-  });
-  const surroundings = await outcome(pool.run(undefined, { name: 'surroundings' }));
-  assert.equal(surroundings.env.OF_THE_CALLER, 'yes');
-  assert.deepEqual(surroundings.argv, ['first', 'second']);
-  assert.deepEqual(surroundings.execArgv, ['--no-deprecation', '--trace-warnings']);
-  assert.deepEqual(surroundings.workerData, { nested: new Map([[1, 'one']]) });
-  assert.equal(surroundings.resourceLimits.maxOldGenerationSizeMb, 96);
-  assert.equal(surroundings.resourceLimits.stackSizeMb, 4);
-});
+behaviour(
+  'execArgv, env, argv, workerData and resourceLimits are those of the caller',
+  async (t) => {
+    const pool = piscinaFor(t, {
+      ...oneThread,
+      env: { ...process.env, OF_THE_CALLER: 'yes' },
+      argv: ['first', 'second'],
+      execArgv: ['--no-deprecation', '--trace-warnings'],
+      workerData: { nested: new Map([[1, 'one']]) },
+      resourceLimits: { maxOldGenerationSizeMb: 96, stackSizeMb: 4 },
+    });
+    const surroundings = await outcome(pool.run(undefined, { name: 'surroundings' }));
+    assert.equal(surroundings.env.OF_THE_CALLER, 'yes');
+    assert.deepEqual(surroundings.argv, ['first', 'second']);
+    assert.deepEqual(surroundings.execArgv, ['--no-deprecation', '--trace-warnings']);
+    assert.deepEqual(surroundings.workerData, { nested: new Map([[1, 'one']]) });
+    assert.equal(surroundings.resourceLimits.maxOldGenerationSizeMb, 96);
+    assert.equal(surroundings.resourceLimits.stackSizeMb, 4);
+  },
+);
 
 behaviour('env: SHARE_ENV shares the environment', async (t) => {
   const pool = piscinaFor(t, { ...oneThread, env: SHARE_ENV });
@@ -124,10 +143,13 @@ for (const [what, workerData] of Object.entries({
     const pool = piscinaFor(t, { ...oneThread, workerData });
     const raw = await outcome(pool.run(undefined, { name: 'rawWorkerData' }));
     assert.deepEqual(raw.workerData, workerData);
-    assert.deepEqual(await outcome(pool.run(undefined, { name: 'where', filename: file('inside.cjs') })), {
-      inWorker: true,
-      workerData,
-    });
+    assert.deepEqual(
+      await outcome(pool.run(undefined, { name: 'where', filename: file('inside.cjs') })),
+      {
+        inWorker: true,
+        workerData,
+      },
+    );
     assert.deepEqual(await outcome(pool.run(undefined, { filename: file('inside.mjs') })), {
       same: true,
       isWorkerThread: true,
@@ -138,29 +160,49 @@ for (const [what, workerData] of Object.entries({
 
 behaviour('workerData on shared memory is shared with every worker', async (t) => {
   const workerData = sharedWords();
-  const pool = piscinaFor(t, { minThreads: 2, maxThreads: 2, workerData, filename: file('hooks.cjs') });
+  const pool = piscinaFor(t, {
+    minThreads: 2,
+    maxThreads: 2,
+    workerData,
+    filename: file('hooks.cjs'),
+  });
   const counts = await outcome(Promise.all([1, 2, 3].map((n) => pool.run(n, { name: 'setup' }))));
   assert.deepEqual(counts.map(([count]) => count).sort(), [0, 1, 2]);
   assert.equal(workerData[0], 3);
 });
 
-behaviour('exports called setup and teardown are ordinary tasks, and nothing else calls them', async (t) => {
-  const workerData = sharedWords();
-  const pool = piscinaFor(t, { ...oneThread, workerData, filename: file('hooks.cjs'), name: 'work' });
-  assert.equal(await outcome(pool.run('work')), 'work');
-  assert.deepEqual([...workerData.subarray(0, 2)], [0, 0]);
-  assert.deepEqual(await outcome(pool.run('a', { name: 'setup' })), [0, 'a']);
-  assert.deepEqual(await outcome(pool.run('b', { name: 'teardown' })), [0, 'b']);
-  await outcome(pool.close());
-  assert.deepEqual([...workerData.subarray(0, 2)], [1, 1]);
-});
+behaviour(
+  'exports called setup and teardown are ordinary tasks, and nothing else calls them',
+  async (t) => {
+    const workerData = sharedWords();
+    const pool = piscinaFor(t, {
+      ...oneThread,
+      workerData,
+      filename: file('hooks.cjs'),
+      name: 'work',
+    });
+    assert.equal(await outcome(pool.run('work')), 'work');
+    assert.deepEqual([...workerData.subarray(0, 2)], [0, 0]);
+    assert.deepEqual(await outcome(pool.run('a', { name: 'setup' })), [0, 'a']);
+    assert.deepEqual(await outcome(pool.run('b', { name: 'teardown' })), [0, 'b']);
+    await outcome(pool.close());
+    assert.deepEqual([...workerData.subarray(0, 2)], [1, 1]);
+  },
+);
 
-behaviour('a handler is called with one argument; a second parameter keeps its default', async (t) => {
-  const pool = piscinaFor(t, oneThread);
-  assert.deepEqual(await outcome(pool.run('task', { name: 'defaulted' })), ['task', 'default', 0]);
-  assert.equal(await outcome(pool.run('task', { name: 'countArguments' })), 1);
-  assert.equal(await outcome(pool.run(undefined, { name: 'countArguments' })), 1);
-});
+behaviour(
+  'a handler is called with one argument; a second parameter keeps its default',
+  async (t) => {
+    const pool = piscinaFor(t, oneThread);
+    assert.deepEqual(await outcome(pool.run('task', { name: 'defaulted' })), [
+      'task',
+      'default',
+      0,
+    ]);
+    assert.equal(await outcome(pool.run('task', { name: 'countArguments' })), 1);
+    assert.equal(await outcome(pool.run(undefined, { name: 'countArguments' })), 1);
+  },
+);
 
 for (const [name, options, expected] of [
   ['function.cjs', {}, ['cjs function', 1]],
@@ -182,10 +224,16 @@ for (const [name, options, expected] of [
     t.after(() => asOption.destroy());
     assert.deepEqual(await outcome(asOption.run(1)), expected);
     const pool = piscinaFor(t, oneThread);
-    assert.deepEqual(await outcome(pool.run(1, { name: 'default', ...options, filename })), expected);
+    assert.deepEqual(
+      await outcome(pool.run(1, { name: 'default', ...options, filename })),
+      expected,
+    );
     assert.equal(await outcome(pool.run('its own')), 'its own');
     const { href } = new URL(`file://${filename}`);
-    assert.deepEqual(await outcome(pool.run(1, { name: 'default', ...options, filename: href })), expected);
+    assert.deepEqual(
+      await outcome(pool.run(1, { name: 'default', ...options, filename: href })),
+      expected,
+    );
   });
 }
 
@@ -247,7 +295,10 @@ behaviour('move() moves the task, and the result', async (t) => {
   assert.equal((await run(500, 'movedBySymbols')).wrapped.byteLength, 500);
   assert.equal(await run(undefined, 'lastLength'), 0);
   assert.equal(await run(undefined, 'movedText'), 'text');
-  assert.equal((await outcome(pool.run(64, { filename: file('inside.mjs'), name: 'moved' }))).byteLength, 64);
+  assert.equal(
+    (await outcome(pool.run(64, { filename: file('inside.mjs'), name: 'moved' }))).byteLength,
+    64,
+  );
 });
 
 behaviour('what the task posts to its parent is a message event of the pool', async (t) => {
@@ -255,7 +306,8 @@ behaviour('what the task posts to its parent is a message event of the pool', as
   const posted = [];
   pool.on('message', (message) => posted.push(message));
   const all = ['text', 7, { some: ['where'] }, null, undefined];
-  for (const message of all) assert.equal(await outcome(pool.run(message, { name: 'postMessage' })), 'posted');
+  for (const message of all)
+    assert.equal(await outcome(pool.run(message, { name: 'postMessage' })), 'posted');
   await until('all came', () => posted.length === all.length);
   assert.deepEqual(posted, all);
 });
@@ -292,7 +344,9 @@ behaviour('AbortSignal.timeout and AbortSignal.any abort tasks, with their reaso
     return true;
   });
   const reason = new RangeError('mine');
-  await assert.rejects(outcome(pool.run(1, { signal: AbortSignal.abort(reason) })), { cause: reason });
+  await assert.rejects(outcome(pool.run(1, { signal: AbortSignal.abort(reason) })), {
+    cause: reason,
+  });
   assert.equal(await outcome(pool.run('next')), 'next');
 });
 
@@ -346,7 +400,9 @@ const using = (() => {
 
 behaviour('await using closes', async (t) => {
   if (using === undefined) return t.skip('a syntax error in this Node');
-  const [pool, result] = await outcome(using(Piscina, { filename: file('tasks.cjs'), ...oneThread }));
+  const [pool, result] = await outcome(
+    using(Piscina, { filename: file('tasks.cjs'), ...oneThread }),
+  );
   assert.equal(result, 1);
   assert.equal(pool.threads.length, 0);
 });

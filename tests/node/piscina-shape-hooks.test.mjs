@@ -51,18 +51,23 @@ behaviour('a task that its load balancer aborts never runs', async (t) => {
   assert.equal(pool.needsDrain, false);
 });
 
-behaviour('a refused task leaves no listener on its signal, and does not count as completed', async (t) => {
-  const signal = new EventEmitter();
-  const pool = piscinaFor(t, { maxThreads: 1, maxQueue: 0 });
-  const words = sharedWords();
-  const first = pool.run({ words }, { name: 'hold' });
-  await assert.rejects(pool.run(1, { signal }), { message: 'No task queue available and all Workers are busy' });
-  assert.equal(signal.listenerCount('abort'), 0);
-  assert.equal(pool.completed, 0);
-  release(words);
-  await first;
-  assert.equal(pool.completed, 1);
-});
+behaviour(
+  'a refused task leaves no listener on its signal, and does not count as completed',
+  async (t) => {
+    const signal = new EventEmitter();
+    const pool = piscinaFor(t, { maxThreads: 1, maxQueue: 0 });
+    const words = sharedWords();
+    const first = pool.run({ words }, { name: 'hold' });
+    await assert.rejects(pool.run(1, { signal }), {
+      message: 'No task queue available and all Workers are busy',
+    });
+    assert.equal(signal.listenerCount('abort'), 0);
+    assert.equal(pool.completed, 0);
+    release(words);
+    await first;
+    assert.equal(pool.completed, 1);
+  },
+);
 
 behaviour('a queue that throws, or says that it is empty, loses no task', async (t) => {
   const broken = {
@@ -89,7 +94,9 @@ behaviour('what a queue holds back waits, and is rejected with the pool', async 
   const holding = { size: 1, push() {}, shift: () => null, remove() {} };
   const pool = piscinaFor(t, { maxThreads: 1, taskQueue: holding });
   const { task, ran } = witness();
-  const waiting = assert.rejects(pool.run(task, { name: 'record' }), { message: 'Terminating worker thread' });
+  const waiting = assert.rejects(pool.run(task, { name: 'record' }), {
+    message: 'Terminating worker thread',
+  });
   await until('the thread is ready', () => pool.idleThreads === 1);
   assert.equal(pool.queueSize, 1);
   await pool.destroy();
@@ -108,22 +115,28 @@ behaviour('broadcastTask gives one result for each thread, also while one is bus
   assert.equal((await all).size, 3);
   await busy;
   await pool.close();
-  await assert.rejects(pool.broadcastTask(null), { name: 'AbortError', cause: 'queue is being terminated' });
+  await assert.rejects(pool.broadcastTask(null), {
+    name: 'AbortError',
+    cause: 'queue is being terminated',
+  });
 });
 
-behaviour('a close that times out rejects if nobody listens to error, and the threads are gone', async (t) => {
-  const pool = new Piscina({ filename: file('tasks.cjs'), maxThreads: 1, closeTimeout: 1 });
-  t.after(() => pool.destroy());
-  const lost = assert.rejects(pool.run({ words: sharedWords() }, { name: 'hold' }), {
-    message: 'Terminating worker thread',
-  });
-  let closed = 0;
-  pool.on('close', () => closed++);
-  await assert.rejects(pool.close(), { message: 'Close operation timed out' });
-  await lost;
-  assert.equal(closed, 1);
-  assert.equal(pool.threads.length, 0);
-});
+behaviour(
+  'a close that times out rejects if nobody listens to error, and the threads are gone',
+  async (t) => {
+    const pool = new Piscina({ filename: file('tasks.cjs'), maxThreads: 1, closeTimeout: 1 });
+    t.after(() => pool.destroy());
+    const lost = assert.rejects(pool.run({ words: sharedWords() }, { name: 'hold' }), {
+      message: 'Terminating worker thread',
+    });
+    let closed = 0;
+    pool.on('close', () => closed++);
+    await assert.rejects(pool.close(), { message: 'Close operation timed out' });
+    await lost;
+    assert.equal(closed, 1);
+    assert.equal(pool.threads.length, 0);
+  },
+);
 
 behaviour('a filename may leave out what require() finds', async (t) => {
   const pool = piscinaFor(t, { filename: fixture('shape'), maxThreads: 1 });

@@ -10,7 +10,8 @@ import { behaviour } from './support/behaviour.mjs';
 
 const require = createRequire(import.meta.url);
 const Piscina = require('cenote/piscina');
-const { ArrayTaskQueue, FixedQueue, move, queueOptionsSymbol, transferableSymbol, valueSymbol } = Piscina;
+const { ArrayTaskQueue, FixedQueue, move, queueOptionsSymbol, transferableSymbol, valueSymbol } =
+  Piscina;
 
 /** A pool without threads, which is never used. */
 const pool = (options) => new Piscina({ minThreads: 0, ...options });
@@ -27,7 +28,9 @@ behaviour('require gives the class itself, with Piscina as a member of it', () =
 });
 
 behaviour('import gives the same, as the default and by name', () => {
-  const statics = Object.getOwnPropertyNames(Piscina).filter((name) => !['length', 'name', 'prototype'].includes(name));
+  const statics = Object.getOwnPropertyNames(Piscina).filter(
+    (name) => !['length', 'name', 'prototype'].includes(name),
+  );
   assert.deepEqual(Object.keys(esm).sort(), [...statics, 'default'].sort());
   assert.equal(esm.default, Piscina);
   for (const name of statics) assert.equal(esm[name], Piscina[name], name);
@@ -90,21 +93,29 @@ behaviour('options that are left out are filled in as Piscina fills them', () =>
   assert.equal(made.minThreads, 0);
 });
 
-behaviour('the limits of threads move each other, and maxQueue: auto is the square of maxThreads', () => {
-  const limits = ({ options }) => [options.minThreads, options.maxThreads];
-  const few = new Piscina({ maxThreads: 1 });
-  assert.deepEqual(limits(few), [1, 1]);
-  const many = Math.ceil(availableParallelism() * 1.5) + 1;
-  // Made in a way that starts no threads.
-  assert.deepEqual(limits(pool({ maxThreads: many })), [0, many]);
-  assert.equal(pool({ maxThreads: 3, maxQueue: 'auto' }).options.maxQueue, 9);
-  return few.destroy();
-});
+behaviour(
+  'the limits of threads move each other, and maxQueue: auto is the square of maxThreads',
+  () => {
+    const limits = ({ options }) => [options.minThreads, options.maxThreads];
+    const few = new Piscina({ maxThreads: 1 });
+    assert.deepEqual(limits(few), [1, 1]);
+    const many = Math.ceil(availableParallelism() * 1.5) + 1;
+    // Made in a way that starts no threads.
+    assert.deepEqual(limits(pool({ maxThreads: many })), [0, many]);
+    assert.equal(pool({ maxThreads: 3, maxQueue: 'auto' }).options.maxQueue, 9);
+    return few.destroy();
+  },
+);
 
 behaviour('options keep what was passed, as a path where it was a file: string', () => {
   const filename = new URL('fixtures/piscina/tasks.cjs', import.meta.url);
   const queue = new ArrayTaskQueue();
-  const { options } = pool({ filename: filename.href, taskQueue: queue, maxThreads: 1.5, atomicsTimeout: 5_000 });
+  const { options } = pool({
+    filename: filename.href,
+    taskQueue: queue,
+    maxThreads: 1.5,
+    atomicsTimeout: 5_000,
+  });
   assert.equal(options.filename, filename.pathname);
   assert.equal(options.taskQueue, queue);
   assert.equal(options.maxThreads, 1.5);
@@ -130,7 +141,10 @@ for (const [options, message] of [
   [{ atomicsTimeout: 0 }, 'options.atomicsTimeout must be a non-negative integer'],
   [{ atomicsTimeout: '1' }, 'options.atomicsTimeout must be a non-negative integer'],
   [{ resourceLimits: null }, 'options.resourceLimits must be an object'],
-  [{ taskQueue: { size: 0, push() {}, shift() {} } }, 'options.taskQueue must be a TaskQueue object'],
+  [
+    { taskQueue: { size: 0, push() {}, shift() {} } },
+    'options.taskQueue must be a TaskQueue object',
+  ],
   [{ niceIncrement: '1' }, 'options.niceIncrement must be a non-negative integer on Unix systems'],
   [{ trackUnmanagedFds: 1 }, 'options.trackUnmanagedFds must be a boolean value'],
   [{ closeTimeout: -1 }, 'options.closeTimeout must be a non-negative integer'],
@@ -138,17 +152,23 @@ for (const [options, message] of [
   [{ workerHistogram: 1 }, 'options.workerHistogram must be a boolean'],
   [{ stricterFIFO: 1 }, 'options.stricterFIFO must be a boolean'],
 ]) {
-  behaviour(`new Piscina(${Object.keys(options)[0]}: ${String(Object.values(options)[0])}) is a TypeError`, () => {
-    assert.throws(() => new Piscina(options), { name: 'TypeError', message });
-  });
+  behaviour(
+    `new Piscina(${Object.keys(options)[0]}: ${String(Object.values(options)[0])}) is a TypeError`,
+    () => {
+      assert.throws(() => new Piscina(options), { name: 'TypeError', message });
+    },
+  );
 }
 
-behaviour('limits of threads that conflict are a RangeError, before later options are looked at', () => {
-  assert.throws(() => new Piscina({ minThreads: 3, maxThreads: 2, idleTimeout: -1 }), {
-    name: 'RangeError',
-    message: 'options.minThreads and options.maxThreads must not conflict',
-  });
-});
+behaviour(
+  'limits of threads that conflict are a RangeError, before later options are looked at',
+  () => {
+    assert.throws(() => new Piscina({ minThreads: 3, maxThreads: 2, idleTimeout: -1 }), {
+      name: 'RangeError',
+      message: 'options.minThreads and options.maxThreads must not conflict',
+    });
+  },
+);
 
 behaviour('a call with wrong options rejects, and throws nothing', async () => {
   const made = pool();
@@ -164,19 +184,54 @@ behaviour('a call with wrong options rejects, and throws nothing', async () => {
     await assert.rejects(made.run(1, options), expected);
     await assert.rejects(made.broadcastTask(1, options), expected);
   }
-  await assert.rejects(made.run(1), { message: 'filename must be provided to run() or in options object' });
-  await assert.rejects(made.close(null), { name: 'TypeError', message: 'options must be an object' });
-  await assert.rejects(made.close({ force: 1 }), { name: 'TypeError', message: 'force argument must be a boolean' });
+  await assert.rejects(made.run(1), {
+    message: 'filename must be provided to run() or in options object',
+  });
+  await assert.rejects(made.close(null), {
+    name: 'TypeError',
+    message: 'options must be an object',
+  });
+  await assert.rejects(made.close({ force: 1 }), {
+    name: 'TypeError',
+    message: 'force argument must be a boolean',
+  });
   assert.equal(made.threads.length, 0);
 });
 
 behaviour('histograms have the keys of Piscina, or are undefined where nothing is recorded', () => {
   const { histogram } = pool();
-  const percentiles = ['0_001', '0_01', '0_1', '1', '2_5', '10', '25', '50', '75', '90', '97_5', '99', '99_9', '99_99'];
-  const keys = ['average', 'mean', 'stddev', 'min', 'max', ...[...percentiles, '99_999'].map((at) => `p${at}`)];
+  const percentiles = [
+    '0_001',
+    '0_01',
+    '0_1',
+    '1',
+    '2_5',
+    '10',
+    '25',
+    '50',
+    '75',
+    '90',
+    '97_5',
+    '99',
+    '99_9',
+    '99_99',
+  ];
+  const keys = [
+    'average',
+    'mean',
+    'stddev',
+    'min',
+    'max',
+    ...[...percentiles, '99_999'].map((at) => `p${at}`),
+  ];
   assert.deepEqual(Object.keys(histogram.runTime), keys);
   assert.deepEqual(Object.keys(histogram.waitTime), keys);
-  assert.deepEqual(Object.keys(histogram), ['runTime', 'waitTime', 'resetRunTime', 'resetWaitTime']);
+  assert.deepEqual(Object.keys(histogram), [
+    'runTime',
+    'waitTime',
+    'resetRunTime',
+    'resetWaitTime',
+  ]);
   const none = pool({ recordTiming: false });
   assert.equal(none.histogram.runTime, undefined);
   assert.equal(none.histogram.waitTime, undefined);
@@ -184,7 +239,8 @@ behaviour('histograms have the keys of Piscina, or are undefined where nothing i
 });
 
 behaviour('move marks objects, and returns everything else as it is', () => {
-  for (const value of [null, undefined, 1, 'text', false, Piscina]) assert.equal(move(value), value);
+  for (const value of [null, undefined, 1, 'text', false, Piscina])
+    assert.equal(move(value), value);
   const buffer = new ArrayBuffer(8);
   assert.equal(move(buffer)[transferableSymbol], buffer);
   assert.equal(move(buffer)[valueSymbol], buffer);
@@ -214,29 +270,33 @@ function randomFrom(seed) {
 }
 
 for (const Queue of [FixedQueue, ArrayTaskQueue]) {
-  behaviour(`${Queue.name}: 10,000 tasks, pushed, unshifted and removed at random, come out in order`, () => {
-    const random = randomFrom(7);
-    const queue = new Queue();
-    let expected = [];
-    assert.equal(queue.shift(), null);
-    for (let i = 0; i < 10_000; i++) {
-      const task = { i };
-      if (random() < 0.6) {
-        queue.push(task);
-        expected.push(task);
-      } else {
-        queue.unshift(task);
-        expected.unshift(task);
+  behaviour(
+    `${Queue.name}: 10,000 tasks, pushed, unshifted and removed at random, come out in order`,
+    () => {
+      const random = randomFrom(7);
+      const queue = new Queue();
+      let expected = [];
+      assert.equal(queue.shift(), null);
+      for (let i = 0; i < 10_000; i++) {
+        const task = { i };
+        if (random() < 0.6) {
+          queue.push(task);
+          expected.push(task);
+        } else {
+          queue.unshift(task);
+          expected.unshift(task);
+        }
+        if (random() < 0.2)
+          queue.remove(expected.splice(Math.floor(random() * expected.length), 1)[0]);
+        if (random() < 0.1) assert.equal(queue.shift(), expected.shift() ?? null);
+        assert.equal(queue.size, expected.length);
       }
-      if (random() < 0.2) queue.remove(expected.splice(Math.floor(random() * expected.length), 1)[0]);
-      if (random() < 0.1) assert.equal(queue.shift(), expected.shift() ?? null);
-      assert.equal(queue.size, expected.length);
-    }
-    assert.ok(expected.length > 3_000);
-    for (const task of expected) assert.equal(queue.shift(), task);
-    assert.equal(queue.shift(), null);
-    assert.equal(queue.size, 0);
-  });
+      assert.ok(expected.length > 3_000);
+      for (const task of expected) assert.equal(queue.shift(), task);
+      assert.equal(queue.shift(), null);
+      assert.equal(queue.size, 0);
+    },
+  );
 }
 
 behaviour('FixedQueue: removing what is not in it does nothing; ArrayTaskQueue: it throws', () => {

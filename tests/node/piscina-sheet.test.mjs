@@ -74,24 +74,36 @@ test('options that are undefined, null or a fraction show what is in force', (t)
   assert.equal(options.taskQueue instanceof Piscina.FixedQueue, true);
 });
 
-test('what a task left behind may throw while the worker is idle: it is emitted', { timeout: 60_000 }, async (t) => {
-  const pool = poolOf(t);
-  const emitted = once(pool, 'error', { signal: AbortSignal.timeout(50_000) }).catch((error) => [error]);
-  assert.equal(await pool.run(null, { name: 'later' }), 'done');
-  const [error] = await emitted;
-  assert.equal(error.message, 'left behind');
-  assert.equal(await pool.run('again'), 'again');
-});
+test(
+  'what a task left behind may throw while the worker is idle: it is emitted',
+  { timeout: 60_000 },
+  async (t) => {
+    const pool = poolOf(t);
+    const emitted = once(pool, 'error', { signal: AbortSignal.timeout(50_000) }).catch((error) => [
+      error,
+    ]);
+    assert.equal(await pool.run(null, { name: 'later' }), 'done');
+    const [error] = await emitted;
+    assert.equal(error.message, 'left behind');
+    assert.equal(await pool.run('again'), 'again');
+  },
+);
 
-test('a task that was aborted while it ran is not counted as completed', { timeout: 60_000 }, async (t) => {
-  const pool = poolOf(t);
-  await pool.run(1);
-  const controller = new AbortController();
-  const started = once(pool, 'message');
-  const aborted = assert.rejects(pool.run(2, { name: 'never', signal: controller.signal }), { name: 'AbortError' });
-  await started;
-  controller.abort();
-  await aborted;
-  await pool.run(3);
-  assert.equal(pool.completed, 2);
-});
+test(
+  'a task that was aborted while it ran is not counted as completed',
+  { timeout: 60_000 },
+  async (t) => {
+    const pool = poolOf(t);
+    await pool.run(1);
+    const controller = new AbortController();
+    const started = once(pool, 'message');
+    const aborted = assert.rejects(pool.run(2, { name: 'never', signal: controller.signal }), {
+      name: 'AbortError',
+    });
+    await started;
+    controller.abort();
+    await aborted;
+    await pool.run(3);
+    assert.equal(pool.completed, 2);
+  },
+);

@@ -33,7 +33,9 @@ behaviour('messages of several workers come with the thread of each, in order', 
   await readyWorkers(pool, 2);
   const heard = listen(pool);
   const numbers = Array.from({ length: 40 }, (_, n) => n);
-  const threads = await Promise.all(numbers.map((n) => pool.run({ n, count: 5 }, { name: 'sayMany' })));
+  const threads = await Promise.all(
+    numbers.map((n) => pool.run({ n, count: 5 }, { name: 'sayMany' })),
+  );
   await hear(heard, 200);
   for (const n of numbers) {
     assert.deepEqual(
@@ -43,66 +45,76 @@ behaviour('messages of several workers come with the thread of each, in order', 
   }
 });
 
-behaviour("threads[i].postMessage reaches the worker's own parentPort, and nothing else", async (t) => {
-  const pool = onePool(t);
-  await pool.run(0, { name: 'answer' });
-  const [worker] = pool.threads;
-  const heard = listen(pool);
-  const messages = [
-    'text',
-    null,
-    undefined,
-    0,
-    [],
-    [0, 0, 1, 0, 'task'],
-    { type: 'close' },
-    { type: 'retire' },
-    { type: 'cenote:init' },
-    { type: 'handler', index: 0, url: 'file:///nowhere', exportName: 'x' },
-  ];
-  for (const message of messages) worker.postMessage(message);
-  await hear(heard, messages.length);
-  assert.deepEqual(
-    heard,
-    messages.map((got) => [{ got }, worker.threadId]),
-  );
-  assert.equal(await pool.run('still there'), 'still there');
-  assert.deepEqual(pool.threads, [worker]);
-});
+behaviour(
+  "threads[i].postMessage reaches the worker's own parentPort, and nothing else",
+  async (t) => {
+    const pool = onePool(t);
+    await pool.run(0, { name: 'answer' });
+    const [worker] = pool.threads;
+    const heard = listen(pool);
+    const messages = [
+      'text',
+      null,
+      undefined,
+      0,
+      [],
+      [0, 0, 1, 0, 'task'],
+      { type: 'close' },
+      { type: 'retire' },
+      { type: 'cenote:init' },
+      { type: 'handler', index: 0, url: 'file:///nowhere', exportName: 'x' },
+    ];
+    for (const message of messages) worker.postMessage(message);
+    await hear(heard, messages.length);
+    assert.deepEqual(
+      heard,
+      messages.map((got) => [{ got }, worker.threadId]),
+    );
+    assert.equal(await pool.run('still there'), 'still there');
+    assert.deepEqual(pool.threads, [worker]);
+  },
+);
 
-behaviour('postMessage to a thread whose code does not listen does nothing, at any time', async (t) => {
-  const pool = onePool(t, { minThreads: 2, maxThreads: 2 });
-  const [...threads] = pool.threads;
-  const disturb = () => {
-    for (const worker of threads)
-      for (const message of ['x', null, { type: 'close' }, [1, 2, 3]]) worker.postMessage(message);
-  };
-  // They have not started yet.
-  disturb();
-  assert.equal(await pool.run(1), 1);
-  await readyWorkers(pool, 2);
-  disturb();
-  const numbers = Array.from({ length: 20 }, (_, n) => n);
-  assert.deepEqual(await Promise.all(numbers.map((n) => pool.run(n))), numbers);
-  assert.deepEqual(pool.threads, threads);
-  await pool.close();
-});
+behaviour(
+  'postMessage to a thread whose code does not listen does nothing, at any time',
+  async (t) => {
+    const pool = onePool(t, { minThreads: 2, maxThreads: 2 });
+    const [...threads] = pool.threads;
+    const disturb = () => {
+      for (const worker of threads)
+        for (const message of ['x', null, { type: 'close' }, [1, 2, 3]])
+          worker.postMessage(message);
+    };
+    // They have not started yet.
+    disturb();
+    assert.equal(await pool.run(1), 1);
+    await readyWorkers(pool, 2);
+    disturb();
+    const numbers = Array.from({ length: 20 }, (_, n) => n);
+    assert.deepEqual(await Promise.all(numbers.map((n) => pool.run(n))), numbers);
+    assert.deepEqual(pool.threads, threads);
+    await pool.close();
+  },
+);
 
-behaviour('a message that nobody listens to, and a listener that is gone, cost nothing', async (t) => {
-  const pool = onePool(t);
-  await pool.run('unheard', { name: 'say' });
-  let calls = 0;
-  const listener = () => calls++;
-  pool.on('message', listener);
-  pool.off('message', listener);
-  await pool.run('unheard', { name: 'say' });
-  // An answer that came last says that the others have come.
-  await pool.run(0, { name: 'answer' });
-  const heard = listen(pool);
-  pool.threads[0].postMessage('last');
-  await until('the last one came', () => heard.some(([message]) => message?.got === 'last'));
-  assert.equal(calls, 0);
-});
+behaviour(
+  'a message that nobody listens to, and a listener that is gone, cost nothing',
+  async (t) => {
+    const pool = onePool(t);
+    await pool.run('unheard', { name: 'say' });
+    let calls = 0;
+    const listener = () => calls++;
+    pool.on('message', listener);
+    pool.off('message', listener);
+    await pool.run('unheard', { name: 'say' });
+    // An answer that came last says that the others have come.
+    await pool.run(0, { name: 'answer' });
+    const heard = listen(pool);
+    pool.threads[0].postMessage('last');
+    await until('the last one came', () => heard.some(([message]) => message?.got === 'last'));
+    assert.equal(calls, 0);
+  },
+);
 
 behaviour('messages are no results: what looks like one settles no task', async (t) => {
   const pool = onePool(t);
@@ -118,10 +130,13 @@ behaviour('messages are no results: what looks like one settles no task', async 
   assert.equal(pool.completed, 3);
 });
 
-behaviour('code that listens to its own channel does not keep its worker from being closed', async (t) => {
-  const pool = onePool(t);
-  listen(pool);
-  await pool.run(0, { name: 'answer' });
-  await pool.close();
-  assert.deepEqual(pool.threads, []);
-});
+behaviour(
+  'code that listens to its own channel does not keep its worker from being closed',
+  async (t) => {
+    const pool = onePool(t);
+    listen(pool);
+    await pool.run(0, { name: 'answer' });
+    await pool.close();
+    assert.deepEqual(pool.threads, []);
+  },
+);

@@ -20,13 +20,16 @@ async function outcome(options, env) {
   return JSON.parse(stdout);
 }
 
-behaviour('CENOTE_FORCE_PORTABLE=1 warns once, whatever the number of pools, and works', async () => {
-  const { results, warnings } = await outcome({}, { CENOTE_FORCE_PORTABLE: '1' });
-  assert.deepEqual(results, ['ran', 'ran']);
-  assert.equal(warnings.length, 1);
-  assert.equal(warnings[0].code, 'CENOTE_PORTABLE_WAIT');
-  assert.match(warnings[0].message, /CENOTE_FORCE_PORTABLE/);
-});
+behaviour(
+  'CENOTE_FORCE_PORTABLE=1 warns once, whatever the number of pools, and works',
+  async () => {
+    const { results, warnings } = await outcome({}, { CENOTE_FORCE_PORTABLE: '1' });
+    assert.deepEqual(results, ['ran', 'ran']);
+    assert.equal(warnings.length, 1);
+    assert.equal(warnings[0].code, 'CENOTE_PORTABLE_WAIT');
+    assert.match(warnings[0].message, /CENOTE_FORCE_PORTABLE/);
+  },
+);
 
 behaviour('the native wait warns of nothing', async () => {
   const { results, warnings } = await outcome({}, { CENOTE_FORCE_PORTABLE: undefined });
@@ -35,7 +38,9 @@ behaviour('the native wait warns of nothing', async () => {
 });
 
 behaviour('loading the package without making a pool warns of nothing', async () => {
-  const { code, stdout, stderr } = await runProgram(`await import('cenote')`, { env: { CENOTE_FORCE_PORTABLE: '1' } });
+  const { code, stdout, stderr } = await runProgram(`await import('cenote')`, {
+    env: { CENOTE_FORCE_PORTABLE: '1' },
+  });
   assert.deepEqual([code, stdout, stderr], [0, '', '']);
 });
 
@@ -59,15 +64,18 @@ const workersWithoutAddon = {
 };
 
 for (const [label, options] of Object.entries(workersWithoutAddon)) {
-  behaviour(`workers that may not load the addon make their pool portable, and it says so: ${label}`, async () => {
-    const { results, warnings } = await outcome(options, { CENOTE_FORCE_PORTABLE: undefined });
-    assert.deepEqual(results, ['ran', 'ran']);
-    assert.deepEqual(
-      warnings.map(({ code }) => code),
-      ['CENOTE_PORTABLE_WAIT'],
-    );
-    assert.match(warnings[0].message, new RegExp(label.split(': ')[1]));
-  });
+  behaviour(
+    `workers that may not load the addon make their pool portable, and it says so: ${label}`,
+    async () => {
+      const { results, warnings } = await outcome(options, { CENOTE_FORCE_PORTABLE: undefined });
+      assert.deepEqual(results, ['ran', 'ran']);
+      assert.deepEqual(
+        warnings.map(({ code }) => code),
+        ['CENOTE_PORTABLE_WAIT'],
+      );
+      assert.match(warnings[0].message, new RegExp(label.split(': ')[1]));
+    },
+  );
 }
 
 behaviour('workers whose own NODE_OPTIONS forbid the addon fail clearly', async (t) => {

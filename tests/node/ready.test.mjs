@@ -2,21 +2,36 @@
 
 import assert from 'node:assert/strict';
 import { Pool } from 'cenote';
-import { behaviour, fixture, poolFor, runProgram, sharedWords, until } from './support/behaviour.mjs';
+import {
+  behaviour,
+  fixture,
+  poolFor,
+  runProgram,
+  sharedWords,
+  until,
+} from './support/behaviour.mjs';
 
 const withSetup = fixture('features/with-setup.cjs');
 const neverLoads = fixture('features/never-loads.mjs');
 const kSetupEnded = 1;
 const readyCount = (pool) => pool.stats().workers.filter(({ state }) => state === 'ready').length;
 
-behaviour('ready() resolves once minThreads threads have loaded the file and run its setup', async (t) => {
-  const words = sharedWords();
-  const pool = poolFor(t, { filename: withSetup, workerData: { words }, minThreads: 2, maxThreads: 3 });
-  assert.equal(await pool.ready(), undefined);
-  assert.equal(words[kSetupEnded], 2);
-  assert.equal(readyCount(pool), 2);
-  assert.equal(pool.threads.length, 2);
-});
+behaviour(
+  'ready() resolves once minThreads threads have loaded the file and run its setup',
+  async (t) => {
+    const words = sharedWords();
+    const pool = poolFor(t, {
+      filename: withSetup,
+      workerData: { words },
+      minThreads: 2,
+      maxThreads: 3,
+    });
+    assert.equal(await pool.ready(), undefined);
+    assert.equal(words[kSetupEnded], 2);
+    assert.equal(readyCount(pool), 2);
+    assert.equal(pool.threads.length, 2);
+  },
+);
 
 behaviour('ready() waits for a file that takes long to load', async (t) => {
   const words = sharedWords(2);
@@ -39,7 +54,12 @@ behaviour('ready() waits for a file that takes long to load', async (t) => {
 
 behaviour('ready() with minThreads 0 starts one thread', async (t) => {
   const words = sharedWords();
-  const pool = poolFor(t, { filename: withSetup, workerData: { words }, minThreads: 0, maxThreads: 2 });
+  const pool = poolFor(t, {
+    filename: withSetup,
+    workerData: { words },
+    minThreads: 0,
+    maxThreads: 2,
+  });
   assert.equal(pool.threads.length, 0);
   await pool.ready();
   assert.equal(pool.threads.length, 1);
@@ -96,7 +116,12 @@ behaviour('ready() rejects with what the file threw while it was loaded, each ti
 
 behaviour('ready() rejects with what setup threw, and so do the tasks', async (t) => {
   const words = sharedWords();
-  const pool = poolFor(t, { filename: withSetup, workerData: { words, fail: 'setup' }, minThreads: 1, maxThreads: 1 });
+  const pool = poolFor(t, {
+    filename: withSetup,
+    workerData: { words, fail: 'setup' },
+    minThreads: 1,
+    maxThreads: 1,
+  });
   const wrong = { name: 'RangeError', message: 'no database', code: 'E_NO_DATABASE' };
   await assert.rejects(pool.ready(), wrong);
   await assert.rejects(pool.run(0), wrong);
@@ -109,23 +134,30 @@ behaviour('ready() rejects where the file or the export is not there', async (t)
     code: 'ERR_CENOTE_HANDLER_NOT_FOUND',
     message: /"missing"/,
   });
-  const noFile = poolFor(t, { filename: fixture('features/missing.cjs'), minThreads: 1, maxThreads: 1 });
+  const noFile = poolFor(t, {
+    filename: fixture('features/missing.cjs'),
+    minThreads: 1,
+    maxThreads: 1,
+  });
   await assert.rejects(noFile.ready(), { code: 'ERR_MODULE_NOT_FOUND' });
 });
 
 for (const minThreads of [0, 1]) {
-  behaviour(`ready() rejects if no thread can be started, each time: minThreads ${minThreads}`, async (t) => {
-    const pool = poolFor(t, {
-      filename: fixture('chaos/exits-at-load.cjs'),
-      workerData: {},
-      minThreads,
-      maxThreads: 1,
-    });
-    const wrong = { name: 'CenoteError', code: 'ERR_CENOTE_WORKER_BOOT' };
-    await assert.rejects(pool.ready(), wrong);
-    await assert.rejects(pool.ready(), wrong);
-    await Promise.all([assert.rejects(pool.ready(), wrong), assert.rejects(pool.run(1), wrong)]);
-  });
+  behaviour(
+    `ready() rejects if no thread can be started, each time: minThreads ${minThreads}`,
+    async (t) => {
+      const pool = poolFor(t, {
+        filename: fixture('chaos/exits-at-load.cjs'),
+        workerData: {},
+        minThreads,
+        maxThreads: 1,
+      });
+      const wrong = { name: 'CenoteError', code: 'ERR_CENOTE_WORKER_BOOT' };
+      await assert.rejects(pool.ready(), wrong);
+      await assert.rejects(pool.ready(), wrong);
+      await Promise.all([assert.rejects(pool.ready(), wrong), assert.rejects(pool.run(1), wrong)]);
+    },
+  );
 }
 
 behaviour('ready() of a pool that is closed or destroyed rejects', async (t) => {
@@ -134,7 +166,9 @@ behaviour('ready() of a pool that is closed or destroyed rejects', async (t) => 
   await assert.rejects(closed.ready(), { name: 'CenoteError', code: 'ERR_CENOTE_POOL_CLOSED' });
   const destroyed = poolFor(t, { minThreads: 1, maxThreads: 1 });
   await destroyed.destroy();
-  await assert.rejects(destroyed.ready(), (error) => /^ERR_CENOTE_POOL_(DESTROYED|CLOSED)$/.test(error.code));
+  await assert.rejects(destroyed.ready(), (error) =>
+    /^ERR_CENOTE_POOL_(DESTROYED|CLOSED)$/.test(error.code),
+  );
 });
 
 behaviour('close() and destroy() settle a ready() that waits', async (t) => {
@@ -144,7 +178,12 @@ behaviour('close() and destroy() settle a ready() that waits', async (t) => {
   ]) {
     const words = sharedWords(2);
     words[1] = 1;
-    const pool = poolFor(t, { filename: neverLoads, workerData: { words }, minThreads: 1, maxThreads: 1 });
+    const pool = poolFor(t, {
+      filename: neverLoads,
+      workerData: { words },
+      minThreads: 1,
+      maxThreads: 1,
+    });
     const rejected = assert.rejects(pool.ready(), { name: 'CenoteError', code });
     await until('it loads', () => Atomics.load(words, 0) === 1);
     await Promise.all([pool[how](), rejected]);
@@ -171,7 +210,11 @@ behaviour('a file that cannot be loaded is told to nobody who did not ask', asyn
   const listener = (error) => seen.push(error.message);
   process.on('unhandledRejection', listener);
   t.after(() => process.off('unhandledRejection', listener));
-  const pool = poolFor(t, { filename: fixture('features/fails-loading.cjs'), minThreads: 1, maxThreads: 1 });
+  const pool = poolFor(t, {
+    filename: fixture('features/fails-loading.cjs'),
+    minThreads: 1,
+    maxThreads: 1,
+  });
   await until('the thread is there', () => readyCount(pool) === 1);
   await assert.rejects(pool.run(0), { message: 'cannot be loaded' });
   await new Promise((resolve) => setTimeout(resolve, 20));

@@ -3,7 +3,15 @@
 import assert from 'node:assert/strict';
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { Pool } from 'cenote';
-import { behaviour, blocker, fixture, poolFor, readyWorkers, sharedWords, until } from './support/behaviour.mjs';
+import {
+  behaviour,
+  blocker,
+  fixture,
+  poolFor,
+  readyWorkers,
+  sharedWords,
+  until,
+} from './support/behaviour.mjs';
 
 const cloneable = {
   undefined: undefined,
@@ -68,7 +76,9 @@ behaviour('one worker starts tasks in the order of run()', async (t) => {
   const words = sharedWords();
   for (let round = 0; round < 3; round++) {
     Atomics.store(words, 0, 0);
-    const order = await Promise.all(Array.from({ length: 500 }, () => pool.run({ words }, { name: 'count' })));
+    const order = await Promise.all(
+      Array.from({ length: 500 }, () => pool.run({ words }, { name: 'count' })),
+    );
     assert.deepEqual(
       order,
       Array.from({ length: 500 }, (_, n) => n),
@@ -76,34 +86,52 @@ behaviour('one worker starts tasks in the order of run()', async (t) => {
   }
 });
 
-behaviour('one worker starts tasks in order, whatever their handlers and however they come', async (t) => {
-  const pool = poolFor(t, { minThreads: 1, maxThreads: 1 });
-  const words = sharedWords();
-  await Promise.all(Array.from({ length: 50 }, () => pool.run(0)));
-  const runs = [];
-  for (let n = 0; n < 200; n++) {
-    runs.push(pool.run({ words }, { name: 'count', ...(n % 7 === 0 ? { transferList: [new ArrayBuffer(8)] } : {}) }));
-    if (n % 3 === 0) void pool.run(n);
-    if (n % 50 === 0) await new Promise((resolve) => setImmediate(resolve));
-  }
-  assert.deepEqual(
-    await Promise.all(runs),
-    Array.from({ length: 200 }, (_, n) => n),
-  );
-});
+behaviour(
+  'one worker starts tasks in order, whatever their handlers and however they come',
+  async (t) => {
+    const pool = poolFor(t, { minThreads: 1, maxThreads: 1 });
+    const words = sharedWords();
+    await Promise.all(Array.from({ length: 50 }, () => pool.run(0)));
+    const runs = [];
+    for (let n = 0; n < 200; n++) {
+      runs.push(
+        pool.run(
+          { words },
+          { name: 'count', ...(n % 7 === 0 ? { transferList: [new ArrayBuffer(8)] } : {}) },
+        ),
+      );
+      if (n % 3 === 0) void pool.run(n);
+      if (n % 50 === 0) await new Promise((resolve) => setImmediate(resolve));
+    }
+    assert.deepEqual(
+      await Promise.all(runs),
+      Array.from({ length: 200 }, (_, n) => n),
+    );
+  },
+);
 
 for (const concurrentTasksPerWorker of [1, 3]) {
-  behaviour(`at most ${concurrentTasksPerWorker} of a worker's tasks have started and not settled`, async (t) => {
-    const pool = poolFor(t, { minThreads: 1, maxThreads: 1, concurrentTasksPerWorker });
-    const words = sharedWords();
-    const runs = Array.from({ length: 30 }, () => pool.run({ words, ms: 3 }, { name: 'overlap' }));
-    await Promise.all(runs);
-    assert.deepEqual([...words.subarray(0, 3)], [0, concurrentTasksPerWorker, 30]);
-  });
+  behaviour(
+    `at most ${concurrentTasksPerWorker} of a worker's tasks have started and not settled`,
+    async (t) => {
+      const pool = poolFor(t, { minThreads: 1, maxThreads: 1, concurrentTasksPerWorker });
+      const words = sharedWords();
+      const runs = Array.from({ length: 30 }, () =>
+        pool.run({ words, ms: 3 }, { name: 'overlap' }),
+      );
+      await Promise.all(runs);
+      assert.deepEqual([...words.subarray(0, 3)], [0, concurrentTasksPerWorker, 30]);
+    },
+  );
 }
 
 behaviour('tasks that are posted ahead do not start beyond that limit', async (t) => {
-  const pool = poolFor(t, { minThreads: 1, maxThreads: 1, concurrentTasksPerWorker: 2, prefetchWindowUs: 1_000_000 });
+  const pool = poolFor(t, {
+    minThreads: 1,
+    maxThreads: 1,
+    concurrentTasksPerWorker: 2,
+    prefetchWindowUs: 1_000_000,
+  });
   const words = sharedWords();
   const overlap = () => pool.run({ words, ms: 1 }, { name: 'overlap' });
   for (let n = 0; n < 3; n++) await overlap();
@@ -111,15 +139,20 @@ behaviour('tasks that are posted ahead do not start beyond that limit', async (t
   assert.deepEqual([...words.subarray(0, 3)], [0, 2, 43]);
 });
 
-behaviour('asynchronous tasks of several workers run side by side, each within its limit', async (t) => {
-  const pool = poolFor(t, { minThreads: 2, maxThreads: 2, concurrentTasksPerWorker: 4 });
-  await readyWorkers(pool, 2);
-  const words = sharedWords();
-  const ids = await Promise.all(Array.from({ length: 80 }, () => pool.run({ words, ms: 3 }, { name: 'overlap' })));
-  assert.ok(words[1] <= 8, `${words[1]} ran at once`);
-  assert.equal(words[2], 80);
-  assert.equal(new Set(ids).size, 2);
-});
+behaviour(
+  'asynchronous tasks of several workers run side by side, each within its limit',
+  async (t) => {
+    const pool = poolFor(t, { minThreads: 2, maxThreads: 2, concurrentTasksPerWorker: 4 });
+    await readyWorkers(pool, 2);
+    const words = sharedWords();
+    const ids = await Promise.all(
+      Array.from({ length: 80 }, () => pool.run({ words, ms: 3 }, { name: 'overlap' })),
+    );
+    assert.ok(words[1] <= 8, `${words[1]} ran at once`);
+    assert.equal(words[2], 80);
+    assert.equal(new Set(ids).size, 2);
+  },
+);
 
 behaviour('concurrent tasks of one worker wait for each other without a deadlock', async (t) => {
   const pool = poolFor(t, { minThreads: 1, maxThreads: 1, concurrentTasksPerWorker: 2 });
@@ -135,7 +168,10 @@ behaviour('a handler may return a promise, or any thenable', async (t) => {
   assert.equal(await pool.run({ ms: 1, value: 'later' }, { name: 'pause' }), 'later');
   assert.equal(await pool.run('now', { name: 'returnThenable' }), 'now');
   assert.equal(await pool.run('first', { name: 'returnTwiceThenable' }), 'first');
-  await assert.rejects(pool.run(0, { name: 'returnThrowingThen' }), { name: 'RangeError', message: 'from then' });
+  await assert.rejects(pool.run(0, { name: 'returnThrowingThen' }), {
+    name: 'RangeError',
+    message: 'from then',
+  });
 });
 
 behaviour('what a handler throws or rejects with rejects the task', async (t) => {
@@ -159,7 +195,10 @@ behaviour('what a handler throws or rejects with rejects the task', async (t) =>
 
 behaviour('a DOMException that a handler throws arrives as one', async (t) => {
   const pool = poolFor(t, { maxThreads: 1 });
-  const thrown = pool.run({ message: 'took too long', name: 'TimeoutError' }, { name: 'throwDomException' });
+  const thrown = pool.run(
+    { message: 'took too long', name: 'TimeoutError' },
+    { name: 'throwDomException' },
+  );
   await assert.rejects(thrown, (error) => {
     assert.ok(error instanceof DOMException);
     assert.equal(error.name, 'TimeoutError');
@@ -189,7 +228,9 @@ behaviour('many pools work side by side in one process', async (t) => {
   const pools = Array.from({ length: 8 }, () => poolFor(t, { minThreads: 1, maxThreads: 1 }));
   const words = sharedWords(pools.length);
   await Promise.all(
-    pools.flatMap((pool, at) => Array.from({ length: 50 }, () => pool.run({ words, at }, { name: 'count' }))),
+    pools.flatMap((pool, at) =>
+      Array.from({ length: 50 }, () => pool.run({ words, at }, { name: 'count' })),
+    ),
   );
   assert.deepEqual(
     [...words],

@@ -46,7 +46,12 @@ behaviour('setup is awaited once in each worker, before its first task', async (
 
 behaviour('setup is run once for a file, whatever its handlers', async (t) => {
   const { pool, words } = setUp(t, { concurrentTasksPerWorker: 4 });
-  await Promise.all([pool.run(1), pool.run(0, { name: 'threadId' }), pool.run(2), pool.run(0, { name: 'threadId' })]);
+  await Promise.all([
+    pool.run(1),
+    pool.run(0, { name: 'threadId' }),
+    pool.run(2),
+    pool.run(0, { name: 'threadId' }),
+  ]);
   await assert.rejects(pool.run(0, { name: 'missing' }), { code: 'ERR_CENOTE_HANDLER_NOT_FOUND' });
   assert.deepEqual([words[kSetupBegun], words[kTooEarly]], [1, 0]);
 });
@@ -63,16 +68,19 @@ behaviour('each file of a worker has its own setup and teardown', async (t) => {
   assert.deepEqual([words[kTeardownEnded], other[1]], [1, 1]);
 });
 
-behaviour('a worker that never loaded a file runs neither its setup nor its teardown', async (t) => {
-  const words = sharedWords();
-  const other = sharedWords();
-  const pool = new Pool({ workerData: { words, other }, minThreads: 1, maxThreads: 1 });
-  t.after(() => pool.destroy());
-  await pool.run(1, { filename: module });
-  await pool.close();
-  assert.deepEqual([words[kSetupBegun], words[kTeardownBegun]], [0, 0]);
-  assert.deepEqual([...other.subarray(0, 3)], [1, 1, 0]);
-});
+behaviour(
+  'a worker that never loaded a file runs neither its setup nor its teardown',
+  async (t) => {
+    const words = sharedWords();
+    const other = sharedWords();
+    const pool = new Pool({ workerData: { words, other }, minThreads: 1, maxThreads: 1 });
+    t.after(() => pool.destroy());
+    await pool.run(1, { filename: module });
+    await pool.close();
+    assert.deepEqual([words[kSetupBegun], words[kTeardownBegun]], [0, 0]);
+    assert.deepEqual([...other.subarray(0, 3)], [1, 1, 0]);
+  },
+);
 
 behaviour('an ES module: setup and teardown', async (t) => {
   const { pool, other } = setUp(t, { filename: module, minThreads: 2, maxThreads: 2 });
@@ -82,18 +90,25 @@ behaviour('an ES module: setup and teardown', async (t) => {
   assert.deepEqual([...other.subarray(0, 3)], [2, 2, 0]);
 });
 
-behaviour('a setup that fails rejects the tasks with that error, whole; it is not tried again', async (t) => {
-  const { pool, words } = setUp(t, { workerData: { fail: 'setup' } });
-  for (let round = 0; round < 2; round++) {
-    for (const { reason } of await Promise.allSettled([pool.run(1), pool.run(2), pool.run(0, { name: 'threadId' })])) {
-      assert.ok(reason instanceof RangeError);
-      assert.deepEqual([reason.message, reason.code], ['no database', 'E_NO_DATABASE']);
+behaviour(
+  'a setup that fails rejects the tasks with that error, whole; it is not tried again',
+  async (t) => {
+    const { pool, words } = setUp(t, { workerData: { fail: 'setup' } });
+    for (let round = 0; round < 2; round++) {
+      for (const { reason } of await Promise.allSettled([
+        pool.run(1),
+        pool.run(2),
+        pool.run(0, { name: 'threadId' }),
+      ])) {
+        assert.ok(reason instanceof RangeError);
+        assert.deepEqual([reason.message, reason.code], ['no database', 'E_NO_DATABASE']);
+      }
     }
-  }
-  assert.deepEqual([words[kSetupBegun], words[kTasks]], [1, 0]);
-  assert.equal(pool.stats().tasks.failed, 6);
-  assert.equal(pool.threads.length, 1, 'the worker lives');
-});
+    assert.deepEqual([words[kSetupBegun], words[kTasks]], [1, 0]);
+    assert.equal(pool.stats().tasks.failed, 6);
+    assert.equal(pool.threads.length, 1, 'the worker lives');
+  },
+);
 
 behaviour('a setup that fails costs the other files of the worker nothing', async (t) => {
   const { pool } = setUp(t, { workerData: { fail: 'setup' } });
@@ -130,18 +145,21 @@ behaviour('teardown runs after the background work that was registered', async (
   assert.deepEqual([words[kWork], words[kTeardownEnded], words[kTooSoon]], [1, 1, 0]);
 });
 
-behaviour('teardown is awaited when an idle thread retires, after its background work', async (t) => {
-  const { pool, words } = setUp(t, { minThreads: 0, idleTimeout: 20 });
-  const gate = sharedWords(1);
-  await pool.run({ gate }, { name: 'leaveWork' });
-  await until('it retires', () => pool.stats().workers.every(({ state }) => state !== 'ready'));
-  assert.equal(words[kTeardownBegun], 0);
-  Atomics.store(gate, 0, 1);
-  await until('the thread has ended', () => pool.threads.length === 0);
-  assert.deepEqual([words[kTeardownBegun], words[kTeardownEnded], words[kTooSoon]], [1, 1, 0]);
-  assert.equal(await pool.run('again'), 'again');
-  assert.equal(words[kSetupEnded], 2);
-});
+behaviour(
+  'teardown is awaited when an idle thread retires, after its background work',
+  async (t) => {
+    const { pool, words } = setUp(t, { minThreads: 0, idleTimeout: 20 });
+    const gate = sharedWords(1);
+    await pool.run({ gate }, { name: 'leaveWork' });
+    await until('it retires', () => pool.stats().workers.every(({ state }) => state !== 'ready'));
+    assert.equal(words[kTeardownBegun], 0);
+    Atomics.store(gate, 0, 1);
+    await until('the thread has ended', () => pool.threads.length === 0);
+    assert.deepEqual([words[kTeardownBegun], words[kTeardownEnded], words[kTooSoon]], [1, 1, 0]);
+    assert.equal(await pool.run('again'), 'again');
+    assert.equal(words[kSetupEnded], 2);
+  },
+);
 
 behaviour('close() while an idle thread retires: one teardown', async (t) => {
   const { pool, words } = setUp(t, { minThreads: 0, idleTimeout: 20 });
@@ -155,7 +173,11 @@ behaviour('close() while an idle thread retires: one teardown', async (t) => {
 });
 
 behaviour('a teardown that fails does not keep close() from resolving', async (t) => {
-  const { pool, words } = setUp(t, { workerData: { fail: 'teardown' }, minThreads: 2, maxThreads: 2 });
+  const { pool, words } = setUp(t, {
+    workerData: { fail: 'teardown' },
+    minThreads: 2,
+    maxThreads: 2,
+  });
   await pool.ready();
   assert.equal(await pool.run(1), 1);
   await pool.close();
@@ -182,17 +204,21 @@ behaviour('teardown is not run by destroy(), by a crash, or by a termination', a
   assert.deepEqual([late.words[kSetupEnded], late.words[kTeardownBegun]], [2, 0]);
 });
 
-behaviour('setup and teardown are no handlers: the constructor and run() refuse the names', async (t) => {
-  const { pool, words } = setUp(t);
-  for (const name of ['setup', 'teardown']) {
-    const wrong = (error) => /^ERR_(OUT_OF_RANGE|INVALID_ARG_VALUE)$/.test(error.code) && error.message.includes(name);
-    assert.throws(() => new Pool({ filename, name }), wrong);
-    await assert.rejects(pool.run(0, { name }), wrong);
-  }
-  assert.equal(pool.stats().tasks.accepted, 0);
-  await pool.ready();
-  assert.equal(words[kSetupBegun], 1);
-});
+behaviour(
+  'setup and teardown are no handlers: the constructor and run() refuse the names',
+  async (t) => {
+    const { pool, words } = setUp(t);
+    for (const name of ['setup', 'teardown']) {
+      const wrong = (error) =>
+        /^ERR_(OUT_OF_RANGE|INVALID_ARG_VALUE)$/.test(error.code) && error.message.includes(name);
+      assert.throws(() => new Pool({ filename, name }), wrong);
+      await assert.rejects(pool.run(0, { name }), wrong);
+    }
+    assert.equal(pool.stats().tasks.accepted, 0);
+    await pool.ready();
+    assert.equal(words[kSetupBegun], 1);
+  },
+);
 
 behaviour('destroy() while setup waits resolves, and its tasks reject', async (t) => {
   const { pool, words } = setUp(t, { workerData: { hang: 'setup' } });

@@ -2,7 +2,14 @@
 
 import assert from 'node:assert/strict';
 import { availableParallelism } from 'node:os';
-import { behaviour, blocker, poolFor, readyWorkers, sharedWords, until } from './support/behaviour.mjs';
+import {
+  behaviour,
+  blocker,
+  poolFor,
+  readyWorkers,
+  sharedWords,
+  until,
+} from './support/behaviour.mjs';
 
 behaviour('minThreads are started at once, and no more for nothing', async (t) => {
   const pool = poolFor(t, { minThreads: 2, maxThreads: 4 });
@@ -12,17 +19,20 @@ behaviour('minThreads are started at once, and no more for nothing', async (t) =
   assert.equal(pool.threads.length, 2);
 });
 
-behaviour('by default maxThreads is what the machine runs in parallel, and half of it starts', (t) => {
-  const { CENOTE_MAX_THREADS: set } = process.env;
-  delete process.env.CENOTE_MAX_THREADS;
-  t.after(() => {
-    if (set !== undefined) process.env.CENOTE_MAX_THREADS = set;
-  });
-  const pool = poolFor(t);
-  assert.equal(pool.options.maxThreads, availableParallelism());
-  assert.equal(pool.options.minThreads, Math.max(1, Math.floor(availableParallelism() / 2)));
-  assert.equal(pool.threads.length, pool.options.minThreads);
-});
+behaviour(
+  'by default maxThreads is what the machine runs in parallel, and half of it starts',
+  (t) => {
+    const { CENOTE_MAX_THREADS: set } = process.env;
+    delete process.env.CENOTE_MAX_THREADS;
+    t.after(() => {
+      if (set !== undefined) process.env.CENOTE_MAX_THREADS = set;
+    });
+    const pool = poolFor(t);
+    assert.equal(pool.options.maxThreads, availableParallelism());
+    assert.equal(pool.options.minThreads, Math.max(1, Math.floor(availableParallelism() / 2)));
+    assert.equal(pool.threads.length, pool.options.minThreads);
+  },
+);
 
 behaviour('a pool grows to maxThreads under load, and no further', async (t) => {
   const pool = poolFor(t, { minThreads: 1, maxThreads: 3 });
@@ -54,32 +64,35 @@ behaviour('concurrentTasksPerWorker is used before more threads are started', as
 });
 
 for (const minThreads of [0, 1]) {
-  behaviour(`idle threads end, down to minThreads: ${minThreads}; then the pool works and grows again`, async (t) => {
-    const pool = poolFor(t, { minThreads, maxThreads: 3, idleTimeout: 50 });
-    let lost = 0;
-    pool.on('workerLost', () => lost++);
-    let served;
-    for (let round = 0; round < 2; round++) {
-      const busy = Array.from({ length: 3 }, () => blocker(pool));
-      await Promise.all(busy.map(({ started }) => started));
-      served = pool.threads;
-      assert.equal(served.length, 3);
-      for (const { release } of busy) release();
-      await Promise.all(busy.map(({ done }) => done));
-      await until(`${minThreads} threads`, () => pool.threads.length === minThreads);
-    }
-    // Not below the minimum: the one that is left stays, though more than another timeout passes.
-    const kept = pool.threads;
-    await new Promise((resolve) => setTimeout(resolve, 200));
-    assert.deepEqual(pool.threads, kept);
-    assert.ok(
-      kept.every((thread) => served.includes(thread)),
-      'it is one of those that worked',
-    );
-    assert.equal(await pool.run('works'), 'works');
-    assert.equal(lost, 0);
-    assert.equal(pool.completed, 6 + 1);
-  });
+  behaviour(
+    `idle threads end, down to minThreads: ${minThreads}; then the pool works and grows again`,
+    async (t) => {
+      const pool = poolFor(t, { minThreads, maxThreads: 3, idleTimeout: 50 });
+      let lost = 0;
+      pool.on('workerLost', () => lost++);
+      let served;
+      for (let round = 0; round < 2; round++) {
+        const busy = Array.from({ length: 3 }, () => blocker(pool));
+        await Promise.all(busy.map(({ started }) => started));
+        served = pool.threads;
+        assert.equal(served.length, 3);
+        for (const { release } of busy) release();
+        await Promise.all(busy.map(({ done }) => done));
+        await until(`${minThreads} threads`, () => pool.threads.length === minThreads);
+      }
+      // Not below the minimum: the one that is left stays, though more than another timeout passes.
+      const kept = pool.threads;
+      await new Promise((resolve) => setTimeout(resolve, 200));
+      assert.deepEqual(pool.threads, kept);
+      assert.ok(
+        kept.every((thread) => served.includes(thread)),
+        'it is one of those that worked',
+      );
+      assert.equal(await pool.run('works'), 'works');
+      assert.equal(lost, 0);
+      assert.equal(pool.completed, 6 + 1);
+    },
+  );
 }
 
 behaviour('a thread that works does not end for idleness', async (t) => {

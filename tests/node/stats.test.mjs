@@ -1,14 +1,25 @@
 // `stats()`: the counts add up, the histograms hold every task, and what ended workers did stays in the totals.
 
 import assert from 'node:assert/strict';
-import { behaviour, blocker, poolFor, portable, readyWorkers, sharedWords, until } from './support/behaviour.mjs';
+import {
+  behaviour,
+  blocker,
+  poolFor,
+  portable,
+  readyWorkers,
+  sharedWords,
+  until,
+} from './support/behaviour.mjs';
 
 const kStages = ['spins', 'spinHits', 'spinMisses', 'spinSkips', 'parks', 'wakes'];
 
 function assertSane(summary, label) {
   const { count, mean, p50, p90, p99, p999, max } = summary;
   assert.ok([count, mean, p50, p90, p99, p999, max].every(Number.isFinite), label);
-  assert.ok(p50 <= p90 && p90 <= p99 && p99 <= p999 && p999 <= max, `${label}: ${JSON.stringify(summary)}`);
+  assert.ok(
+    p50 <= p90 && p90 <= p99 && p99 <= p999 && p999 <= max,
+    `${label}: ${JSON.stringify(summary)}`,
+  );
   assert.ok(mean <= max && mean >= 0, label);
   if (count > 0) assert.ok(max > 0, label);
 }
@@ -131,7 +142,9 @@ behaviour('the totals keep what ended workers did', async (t) => {
   await until('all threads have ended', () => pool.threads.length === 0);
   const words = sharedWords();
   const controller = new AbortController();
-  const aborted = assert.rejects(pool.run({ words }, { name: 'spinForever', signal: controller.signal }));
+  const aborted = assert.rejects(
+    pool.run({ words }, { name: 'spinForever', signal: controller.signal }),
+  );
   await until('it computes', () => words[0] === 1);
   controller.abort();
   await aborted;
@@ -157,7 +170,8 @@ behaviour(
     assert.deepEqual(Object.keys(stages).sort(), [...kStages].sort());
     assert.deepEqual(workers[0].stages, stages);
     if (portable) {
-      for (const counts of [stages, ownerStages]) assert.deepEqual(new Set(Object.values(counts)), new Set([0]));
+      for (const counts of [stages, ownerStages])
+        assert.deepEqual(new Set(Object.values(counts)), new Set([0]));
     } else {
       assert.ok(stages.parks > 0 && ownerStages.parks > 0);
       assert.ok(stages.wakes > 0 && stages.wakes <= stages.parks + 1);

@@ -10,7 +10,13 @@ const limitMs = 100_000;
 
 async function pingPong(t, hops, before = []) {
   const seed = seedOf(t);
-  const [command, ...args] = [...before, process.execPath, fixture('chaos/ping-pong.mjs'), String(seed), String(hops)];
+  const [command, ...args] = [
+    ...before,
+    process.execPath,
+    fixture('chaos/ping-pong.mjs'),
+    String(seed),
+    String(hops),
+  ];
   const { error, stdout, stderr } = await new Promise((resolve) => {
     execFile(command, args, { timeout: limitMs, killSignal: 'SIGKILL' }, (error, stdout, stderr) =>
       resolve({ error, stdout, stderr }),

@@ -57,18 +57,26 @@ behaviour('resourceLimits are in force in the workers', async (t) => {
 
 behaviour('workerData that cannot be cloned throws where the pool is made', () => {
   const make = () =>
-    new Pool({ filename: fixture('tasks.cjs'), workerData: { callback() {} }, minThreads: 2, maxThreads: 2 });
+    new Pool({
+      filename: fixture('tasks.cjs'),
+      workerData: { callback() {} },
+      minThreads: 2,
+      maxThreads: 2,
+    });
   assert.throws(make, (error) => error instanceof DOMException && error.name === 'DataCloneError');
 });
 
 behaviour('what new Worker refuses throws where the pool is made', () => {
-  const make = (options) => () => new Pool({ filename: fixture('tasks.cjs'), minThreads: 1, ...options });
+  const make = (options) => () =>
+    new Pool({ filename: fixture('tasks.cjs'), minThreads: 1, ...options });
   assert.throws(make({ execArgv: ['--no-such-option'] }), { code: 'ERR_WORKER_INVALID_EXEC_ARGV' });
   assert.throws(make({ env: Symbol('not SHARE_ENV') }), { code: 'ERR_INVALID_ARG_TYPE' });
 });
 
-behaviour('a pool that could not be made leaves nothing behind: the process ends by itself', async () => {
-  const { code, stdout, stderr } = await runProgram(`
+behaviour(
+  'a pool that could not be made leaves nothing behind: the process ends by itself',
+  async () => {
+    const { code, stdout, stderr } = await runProgram(`
     import { Pool } from 'cenote';
     for (const wrong of [{ workerData: () => {} }, { execArgv: ['--no-such-option'] }, { maxThreads: -1 }]) {
       try {
@@ -80,10 +88,11 @@ behaviour('a pool that could not be made leaves nothing behind: the process ends
     const pool = new Pool({ filename: process.env.TASKS, maxThreads: 1 });
     console.log(await pool.run('works'));
   `);
-  assert.equal(code, 0, stderr);
-  assert.deepEqual(stdout.trim().split('\n').slice(-1), ['works']);
-  assert.equal(stdout.trim().split('\n').length, 4, stdout);
-});
+    assert.equal(code, 0, stderr);
+    assert.deepEqual(stdout.trim().split('\n').slice(-1), ['works']);
+    assert.equal(stdout.trim().split('\n').length, 4, stdout);
+  },
+);
 
 behaviour('with minThreads: 0 what new Worker refuses rejects the tasks', async (t) => {
   const pool = poolFor(t, { minThreads: 0, maxThreads: 1, workerData: { callback() {} } });

@@ -26,7 +26,8 @@ const filesUnder = (dir) =>
     .map((entry) => join(entry.parentPath ?? entry.path, entry.name));
 
 const packageDir = (name) => join(app.folder, 'node_modules', name);
-const packages = () => readdirSync(join(app.folder, 'node_modules')).filter((name) => name.startsWith('cenote'));
+const packages = () =>
+  readdirSync(join(app.folder, 'node_modules')).filter((name) => name.startsWith('cenote'));
 const platformPackages = () => packages().filter((name) => name !== 'cenote');
 
 const useIt = `
@@ -44,7 +45,8 @@ const mainCjs = `
 
 describe('an install of the packed tarballs', () => {
   it('has no cargo to fall back on', async () => {
-    const look = "require('child_process').spawnSync('cargo', ['--version']).error?.code ?? 'found'";
+    const look =
+      "require('child_process').spawnSync('cargo', ['--version']).error?.code ?? 'found'";
     const { stdout } = await app.node('-p', look);
     assert.equal(stdout.trim(), 'ENOENT');
   });
@@ -109,7 +111,12 @@ describe('an install of the packed tarballs', () => {
     app.write('wrong.mts', "import { Pool } from 'cenote';\nnew Pool(1);\n");
     const tsc = (...files) =>
       run(process.execPath, [
-        ...[join(root, 'node_modules', 'typescript', 'bin', 'tsc'), '--noEmit', '--strict', '--ignoreConfig'],
+        ...[
+          join(root, 'node_modules', 'typescript', 'bin', 'tsc'),
+          '--noEmit',
+          '--strict',
+          '--ignoreConfig',
+        ],
         ...['--module', 'node16', '--target', 'es2022', '--lib', 'es2023,esnext.disposable'],
         ...['--typeRoots', join(root, 'node_modules', '@types'), '--types', 'node'],
         ...files.map((file) => join(app.folder, file)),
@@ -141,7 +148,8 @@ describe('an install of the packed tarballs', () => {
   });
 
   it('has the binary in the platform package only', () => {
-    const binaries = (name) => filesUnder(packageDir(name)).filter((file) => file.endsWith('.node'));
+    const binaries = (name) =>
+      filesUnder(packageDir(name)).filter((file) => file.endsWith('.node'));
     assert.deepEqual(binaries('cenote'), []);
     assert.ok(platformPackages().length > 0);
     for (const name of platformPackages()) assert.equal(binaries(name).length, 1, name);
@@ -165,11 +173,14 @@ describe('an install of the packed tarballs', () => {
   });
 
   it('says nothing of the machine it was built on', () => {
-    const traces = [root, homedir(), process.env.CARGO_HOME].filter((path) => path !== undefined && path.length > 1);
+    const traces = [root, homedir(), process.env.CARGO_HOME].filter(
+      (path) => path !== undefined && path.length > 1,
+    );
     for (const name of packages()) {
       for (const file of filesUnder(packageDir(name))) {
         const content = readFileSync(file);
-        for (const trace of traces) assert.equal(content.indexOf(`${trace}/`), -1, `${file} contains ${trace}`);
+        for (const trace of traces)
+          assert.equal(content.indexOf(`${trace}/`), -1, `${file} contains ${trace}`);
       }
     }
   });

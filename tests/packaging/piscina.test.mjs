@@ -116,7 +116,12 @@ ${use}`,
     app.write('wrong.mts', `import Piscina from 'cenote/piscina';\n${wrong}`);
     const tsc = (...files) =>
       run(process.execPath, [
-        ...[join(root, 'node_modules', 'typescript', 'bin', 'tsc'), '--noEmit', '--strict', '--ignoreConfig'],
+        ...[
+          join(root, 'node_modules', 'typescript', 'bin', 'tsc'),
+          '--noEmit',
+          '--strict',
+          '--ignoreConfig',
+        ],
         ...['--module', 'node16', '--target', 'es2022', '--lib', 'es2023,esnext.disposable'],
         ...['--typeRoots', join(root, 'node_modules', '@types'), '--types', 'node'],
         ...files.map((file) => join(app.folder, file)),

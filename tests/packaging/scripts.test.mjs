@@ -23,7 +23,8 @@ const isAlive = (pid) => {
 
 async function ends(pid) {
   const giveUp = Date.now() + 20_000;
-  while (isAlive(pid) && Date.now() < giveUp) await new Promise((resolve) => setTimeout(resolve, 10));
+  while (isAlive(pid) && Date.now() < giveUp)
+    await new Promise((resolve) => setTimeout(resolve, 10));
   return !isAlive(pid);
 }
 
@@ -36,23 +37,31 @@ const withGrandchild = (next) => `
 describe('the watchdog of npm test', () => {
   it('ends a command that hangs, also one that ignores signals, with what it started', async () => {
     const script = withGrandchild("process.on('SIGINT', () => {});");
-    const { timedOut, code, output } = await run(process.execPath, ['-e', script], { limitMs: 1_000 });
+    const { timedOut, code, output } = await run(process.execPath, ['-e', script], {
+      limitMs: 1_000,
+    });
     assert.equal(timedOut, true);
     assert.notEqual(code, 0);
     assert.ok(await ends(Number(output)));
   });
 
   it('does not wait for what a command leaves running', async () => {
-    const { timedOut, code, output } = await run(process.execPath, ['-e', withGrandchild('process.exit(0);')], {
-      limitMs: 60_000,
-    });
+    const { timedOut, code, output } = await run(
+      process.execPath,
+      ['-e', withGrandchild('process.exit(0);')],
+      {
+        limitMs: 60_000,
+      },
+    );
     assert.equal(timedOut, false);
     assert.equal(code, 0);
     assert.ok(await ends(Number(output)));
   });
 
   it('leaves a command alone that ends in time', async () => {
-    const { timedOut, code, output } = await run(process.execPath, ['-p', '6 * 7'], { limitMs: 60_000 });
+    const { timedOut, code, output } = await run(process.execPath, ['-p', '6 * 7'], {
+      limitMs: 60_000,
+    });
     assert.deepEqual([timedOut, code, output.trim()], [false, 0, '42']);
   });
 });
@@ -108,12 +117,19 @@ describe('the suites of npm test', () => {
   it('say what is missing for one that was asked for by name, and fail', async () => {
     const nowhere = mkdtempSync(join(tmpdir(), 'cenote-path-'));
     try {
-      const { code, output } = await run(process.execPath, [inRoot('scripts', 'test.mjs'), 'asan', 'valgrind'], {
-        env: { PATH: nowhere },
-        limitMs: 60_000,
-      });
+      const { code, output } = await run(
+        process.execPath,
+        [inRoot('scripts', 'test.mjs'), 'asan', 'valgrind'],
+        {
+          env: { PATH: nowhere },
+          limitMs: 60_000,
+        },
+      );
       assert.equal(code, 1);
-      assert.match(output, /cannot run asan: there is no Rust toolchain `nightly`, valgrind: there is no valgrind/);
+      assert.match(
+        output,
+        /cannot run asan: there is no Rust toolchain `nightly`, valgrind: there is no valgrind/,
+      );
     } finally {
       rmSync(nowhere, { recursive: true });
     }

@@ -15,7 +15,8 @@ const ignored = new Set(['.git']);
 function* files(dir = '') {
   const inDir = (name) => (dir === '' ? name : `${dir}/${name}`);
   if (existsSync(join(root, dir, '.gitignore'))) {
-    for (const [, name] of read(dir, '.gitignore').matchAll(/^\/(.+)\/$/gm)) ignored.add(inDir(name));
+    for (const [, name] of read(dir, '.gitignore').matchAll(/^\/(.+)\/$/gm))
+      ignored.add(inDir(name));
   }
   for (const entry of readdirSync(join(root, dir), { withFileTypes: true })) {
     const path = inDir(entry.name);
@@ -29,7 +30,11 @@ const tracked = [...files()];
 
 describe('house rules', () => {
   it('finds the files it is about', () => {
-    for (const path of ['package.json', 'crates/park/src/lib.rs', 'bindings/node/js/src/index.ts']) {
+    for (const path of [
+      'package.json',
+      'crates/park/src/lib.rs',
+      'bindings/node/js/src/index.ts',
+    ]) {
       assert.ok(tracked.includes(path), path);
     }
   });
@@ -38,7 +43,10 @@ describe('house rules', () => {
     const silent = tracked.filter((path) => {
       // A crate may take its documentation from its README.
       if (path.endsWith('.rs')) return !/^(\/\/! \S|#!\[doc = include_str!\()/.test(read(path));
-      return /\.[cm]?[jt]s$/.test(path) && !/^(#!.*\n)?('use strict';\n+)?(\/\/ \S|\/\*)/.test(read(path));
+      return (
+        /\.[cm]?[jt]s$/.test(path) &&
+        !/^(#!.*\n)?('use strict';\n+)?(\/\/ \S|\/\*)/.test(read(path))
+      );
     });
     assert.deepEqual(silent, []);
   });
@@ -51,7 +59,11 @@ describe('house rules', () => {
       assert.equal(match[2], version, `Cargo.toml, ${match[1]}`);
     }
     assert.equal(JSON.parse(read('package-lock.json')).version, version, 'package-lock.json');
-    assert.equal(/^## \[([^\]]+)\]/m.exec(read('CHANGELOG.md'))[1], version, 'CHANGELOG.md, newest heading');
+    assert.equal(
+      /^## \[([^\]]+)\]/m.exec(read('CHANGELOG.md'))[1],
+      version,
+      'CHANGELOG.md, newest heading',
+    );
   });
 
   it('no crate that we build on needs a newer compiler than we say', () => {
@@ -77,24 +89,36 @@ describe('house rules', () => {
         if (kinds.some(({ kind }) => kind !== 'dev')) reached.add(packages.get(pkg));
       }
     }
-    const number = (version) => version.split('.').reduce((sum, part, i) => sum + Number(part) / 1_000 ** i, 0);
-    const newer = [...reached].filter(({ rust_version: needs }) => needs && number(needs) > number(floor));
+    const number = (version) =>
+      version.split('.').reduce((sum, part, i) => sum + Number(part) / 1_000 ** i, 0);
+    const newer = [...reached].filter(
+      ({ rust_version: needs }) => needs && number(needs) > number(floor),
+    );
     assert.deepEqual(
-      newer.map(({ name, version, rust_version: needs }) => `${name} ${version} needs Rust ${needs}`),
+      newer.map(
+        ({ name, version, rust_version: needs }) => `${name} ${version} needs Rust ${needs}`,
+      ),
       [],
     );
-    assert.ok(read('.github', 'workflows', 'ci.yml').includes(`cargo +${floor} check`), 'the job that tries it');
+    assert.ok(
+      read('.github', 'workflows', 'ci.yml').includes(`cargo +${floor} check`),
+      'the job that tries it',
+    );
   });
 
   it('the pinned tools are pinned exactly', () => {
     const { dependencies, devDependencies } = JSON.parse(read('package.json'));
     assert.equal(dependencies, undefined, 'the package itself needs nothing');
-    for (const [name, range] of Object.entries(devDependencies)) assert.match(range, /^\d+\.\d+\.\d+$/, name);
+    for (const [name, range] of Object.entries(devDependencies))
+      assert.match(range, /^\d+\.\d+\.\d+$/, name);
   });
 
   it('no published declaration says any, but where Piscina’s say it', () => {
     const declarations = readdirSync(join(root, 'dist'), { recursive: true }).filter(
-      (name) => /\.d\.m?ts$/.test(name) && !name.startsWith(join('native', '/')) && !name.startsWith('piscina'),
+      (name) =>
+        /\.d\.m?ts$/.test(name) &&
+        !name.startsWith(join('native', '/')) &&
+        !name.startsWith('piscina'),
     );
     assert.ok(declarations.includes('index.d.ts') && declarations.includes('index.d.mts'));
     for (const name of declarations) {

@@ -38,7 +38,11 @@ for (const [tool, { missing, rustFlags = [], env = {}, command = [] }] of Object
     before(async () => {
       const toolchain = rustFlags.length > 0 ? ['+nightly'] : [];
       const flags = ['--test', '--edition=2024', '-g', ...rustFlags, '-o', binary()];
-      const { code, output } = await run('rustc', [...toolchain, ...flags, inRoot('tests', 'sanitizers', 'canary.rs')]);
+      const { code, output } = await run('rustc', [
+        ...toolchain,
+        ...flags,
+        inRoot('tests', 'sanitizers', 'canary.rs'),
+      ]);
       assert.equal(code, 0, output);
     });
 

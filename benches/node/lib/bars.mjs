@@ -39,7 +39,9 @@ function opponent(bar, byPool, peers) {
   const higher = bar.atLeast !== undefined;
   return peers
     .filter((peer) => byPool[peer])
-    .sort((a, b) => (byPool[a][bar.metric].median - byPool[b][bar.metric].median) * (higher ? -1 : 1))[0];
+    .sort(
+      (a, b) => (byPool[a][bar.metric].median - byPool[b][bar.metric].median) * (higher ? -1 : 1),
+    )[0];
 }
 
 /**
@@ -60,7 +62,16 @@ export function judge(bar, medians, peers) {
   const met = bar.atLeast === undefined ? figure <= bar.atMost : figure >= bar.atLeast;
   const missedBy = bar.atLeast === undefined ? figure / bar.atMost - 1 : 1 - figure / bar.atLeast;
   const worst = bar.worst && own[bar.worst].max;
-  return { measured: true, against, value, other, figure, met, missedBy: met ? 0 : missedBy, worst };
+  return {
+    measured: true,
+    against,
+    value,
+    other,
+    figure,
+    met,
+    missedBy: met ? 0 : missedBy,
+    worst,
+  };
 }
 
 function wantedText(bar, { against }, unit) {

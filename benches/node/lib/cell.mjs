@@ -26,7 +26,13 @@ export function runCell(
 ) {
   return new Promise((resolve) => {
     const start = performance.now();
-    const cell = { scenario: job.scenario, pool: job.pool, round: job.round, outcome: 'hung', destroyHung: false };
+    const cell = {
+      scenario: job.scenario,
+      pool: job.pool,
+      round: job.round,
+      outcome: 'hung',
+      destroyHung: false,
+    };
     // 'advanced': figures may be Infinity, which JSON lacks.
     const child = fork(script, [JSON.stringify(job)], { silent: true, serialization: 'advanced' });
     let killed = false;

@@ -7,7 +7,9 @@ import { availableParallelism, cpus, loadavg, release, type } from 'node:os';
  * the pools wait. To be called before the run, which is a load itself.
  */
 export function describeMachine() {
-  const tuning = Object.entries(process.env).filter(([name]) => /^(CENOTE|PISCINA|UV|NODE_OPTIONS)/.test(name));
+  const tuning = Object.entries(process.env).filter(([name]) =>
+    /^(CENOTE|PISCINA|UV|NODE_OPTIONS)/.test(name),
+  );
   return {
     cpu: cpus()[0]?.model ?? 'unknown CPU',
     cpus: availableParallelism(),

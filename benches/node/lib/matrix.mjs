@@ -11,7 +11,15 @@ const rotated = (list, by) => list.map((_, i) => list[(i + by) % list.length]);
  * @param onStart called with (job, index, total) before a cell, `onEnd` with (cell, index, total) after it
  * @returns the cells, in the order in which they ran
  */
-export async function runMatrix({ rounds, scenarios, pools, scale, collectorPort, onStart, onEnd }) {
+export async function runMatrix({
+  rounds,
+  scenarios,
+  pools,
+  scale,
+  collectorPort,
+  onStart,
+  onEnd,
+}) {
   const jobs = [];
   for (let round = 1; round <= rounds; round++) {
     for (const scenario of scenarios) {

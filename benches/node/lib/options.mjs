@@ -21,7 +21,9 @@ function choose(list, all, what) {
   return list.split(',').map((name) => {
     const found = all.find((one) => one.name === name);
     if (found) return found;
-    throw new UsageError(`unknown ${what} '${name}'; there are: ${all.map((one) => one.name).join(', ')}`);
+    throw new UsageError(
+      `unknown ${what} '${name}'; there are: ${all.map((one) => one.name).join(', ')}`,
+    );
   });
 }
 

@@ -30,7 +30,10 @@ export function startProgress(stream, { rounds, metricsOf }) {
   return {
     onStart(job, index, total) {
       if (!stream.isTTY) return;
-      const left = index > 0 ? `, ${duration(((performance.now() - start) / index) * (total - index))} left` : '';
+      const left =
+        index > 0
+          ? `, ${duration(((performance.now() - start) / index) * (total - index))} left`
+          : '';
       rewrite(`${place(job, index, total)} …${left}${last && `  (${last})`}`);
     },
     onEnd(cell, index, total) {

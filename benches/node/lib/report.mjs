@@ -23,12 +23,17 @@ function remarks({ cells, skipped, machine }) {
   for (const pool of new Set(cells.map((cell) => cell.pool))) {
     const own = cells.filter((cell) => cell.pool === pool);
     const hung = own.filter((cell) => cell.destroyHung).length;
-    if (hung > 0) lines.push(`${pool}: destroy() did not return in ${hung} of ${own.length} runs (process killed)`);
+    if (hung > 0)
+      lines.push(
+        `${pool}: destroy() did not return in ${hung} of ${own.length} runs (process killed)`,
+      );
     for (const output of new Set(own.flatMap((cell) => cell.output ?? [])))
       lines.push(`${pool} printed: ${output.trim()}`);
   }
   if (wasBusy(machine)) {
-    lines.push(`The machine was busy before the run (load average ${machine.load.toFixed(1)}): compare with care.`);
+    lines.push(
+      `The machine was busy before the run (load average ${machine.load.toFixed(1)}): compare with care.`,
+    );
   }
   return lines;
 }

@@ -15,5 +15,7 @@ export function writeResults(file, results) {
 
 /** Reads what `writeResults` wrote. */
 export function readResults(file) {
-  return JSON.parse(readFileSync(file, 'utf8'), (_, value) => (value === kNever ? Infinity : value));
+  return JSON.parse(readFileSync(file, 'utf8'), (_, value) =>
+    value === kNever ? Infinity : value,
+  );
 }

@@ -12,5 +12,7 @@ export function summarise(cells) {
   }
   const mapValues = (object, map) =>
     Object.fromEntries(Object.entries(object).map(([key, value]) => [key, map(value)]));
-  return mapValues(collected, (byPool) => mapValues(byPool, (byMetric) => mapValues(byMetric, summary)));
+  return mapValues(collected, (byPool) =>
+    mapValues(byPool, (byMetric) => mapValues(byMetric, summary)),
+  );
 }

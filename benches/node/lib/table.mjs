@@ -5,11 +5,15 @@
 export function formatNumber(value) {
   if (value === Infinity) return 'never';
   const digits = value >= 99.95 || Number.isInteger(value) ? 0 : value >= 9.995 ? 1 : 2;
-  return value.toLocaleString('en-US', { minimumFractionDigits: digits, maximumFractionDigits: digits });
+  return value.toLocaleString('en-US', {
+    minimumFractionDigits: digits,
+    maximumFractionDigits: digits,
+  });
 }
 
 /** The number and its unit, "never" without one. */
-export const withUnit = (value, unit) => (value === Infinity ? formatNumber(value) : `${formatNumber(value)} ${unit}`);
+export const withUnit = (value, unit) =>
+  value === Infinity ? formatNumber(value) : `${formatNumber(value)} ${unit}`;
 
 const isLeft = (table, column) => column === 0 || Boolean(table.left?.includes(column));
 
@@ -20,7 +24,9 @@ export function renderText(table) {
   );
   const line = (row) =>
     row
-      .map((text, column) => (isLeft(table, column) ? text.padEnd(widths[column]) : text.padStart(widths[column])))
+      .map((text, column) =>
+        isLeft(table, column) ? text.padEnd(widths[column]) : text.padStart(widths[column]),
+      )
       .join('  ')
       .trimEnd();
   const rule = widths.map((width) => '─'.repeat(width)).join('  ');

@@ -68,7 +68,9 @@ const absence = (cells, scenario, pool) =>
 function shown(results, { scenario, metric, divide = 1 }, pool, withSpread) {
   const figure = results.medians[scenario]?.[pool]?.[metric];
   if (!figure) return absence(results.cells, scenario, pool);
-  const [middle, min, max] = [figure.median, figure.min, figure.max].map((value) => formatNumber(value / divide));
+  const [middle, min, max] = [figure.median, figure.min, figure.max].map((value) =>
+    formatNumber(value / divide),
+  );
   return withSpread && min !== max ? `${middle} (${min}–${max})` : middle;
 }
 
@@ -77,12 +79,18 @@ const wasRun = (results, { scenario }) => results.cells.some((cell) => cell.scen
 /** One table per group of scenarios: a row per pool; medians, and smallest to largest in brackets. */
 export function groupTables(results) {
   return groups
-    .map(({ title, columns }) => ({ title, columns: columns.filter((column) => wasRun(results, column)) }))
+    .map(({ title, columns }) => ({
+      title,
+      columns: columns.filter((column) => wasRun(results, column)),
+    }))
     .filter(({ columns }) => columns.length > 0)
     .map(({ title, columns }) => ({
       title,
       head: ['', ...columns.map(({ head }) => head)],
-      rows: results.pools.map((pool) => [pool, ...columns.map((column) => shown(results, column, pool, true))]),
+      rows: results.pools.map((pool) => [
+        pool,
+        ...columns.map((column) => shown(results, column, pool, true)),
+      ]),
     }));
 }
 
@@ -92,7 +100,12 @@ const overviewRows = [
   { head: '`seq` p50, µs', scenario: 'seq', metric: 'p50' },
   { head: '`seq` p99, µs', scenario: 'seq', metric: 'p99' },
   { head: '`users`, thousand tasks/s', scenario: 'users', metric: 'perSecond', divide: kThousand },
-  { head: '`buf64k`, thousand tasks/s', scenario: 'buf64k', metric: 'perSecond', divide: kThousand },
+  {
+    head: '`buf64k`, thousand tasks/s',
+    scenario: 'buf64k',
+    metric: 'perSecond',
+    divide: kThousand,
+  },
   { head: '`load50` p99, ms', scenario: 'load50', metric: 'p99' },
   { head: '`mixed` p99 of the short, ms', scenario: 'mixed', metric: 'p99' },
   { head: '`trickle` p50, µs', scenario: 'trickle', metric: 'p50' },

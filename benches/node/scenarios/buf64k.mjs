@@ -13,7 +13,8 @@ const kInFlight = 64;
 const kBytes = 64 * 1024;
 
 /** The 32-bit number at `offset` of a Uint8Array, which is what a cloned Buffer arrives as. */
-const numberAt = (bytes, offset) => new DataView(bytes.buffer, bytes.byteOffset).getUint32(offset, true);
+const numberAt = (bytes, offset) =>
+  new DataView(bytes.buffer, bytes.byteOffset).getUint32(offset, true);
 
 export default {
   name: 'buf64k',

@@ -86,7 +86,9 @@ export default {
   },
   async run({ run, scale, collectorPort: port }) {
     const repeats = Math.max(3, Math.round(kRepeats * scale));
-    await Promise.all(Array.from({ length: 8 }, () => runChecked(run, { kind: 'post', id: nextId++, port })));
+    await Promise.all(
+      Array.from({ length: 8 }, () => runChecked(run, { kind: 'post', id: nextId++, port })),
+    );
     await sleep(50);
     const idle = await repeat(run, port, repeats, () => sleep(5));
     const stream = await repeat(run, port, repeats, () => runChecked(run, spinTask(kStreamTaskUs)));

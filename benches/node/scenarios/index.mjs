@@ -16,4 +16,16 @@ import seq from './seq.mjs';
 import trickle from './trickle.mjs';
 import users from './users.mjs';
 
-export const scenarios = [c64, burst, seq, users, buf64k, load50, mixed, trickle, idle, detach, blockedMain];
+export const scenarios = [
+  c64,
+  burst,
+  seq,
+  users,
+  buf64k,
+  load50,
+  mixed,
+  trickle,
+  idle,
+  detach,
+  blockedMain,
+];

@@ -11,14 +11,21 @@ import { checkSame } from '../lib/check.mjs';
 const kInFlight = 64;
 const kRecords = 100;
 
-const record = (id) => ({ id, name: `user ${id}`, email: `user${id}@example.org`, active: id % 2 === 0 });
+const record = (id) => ({
+  id,
+  name: `user ${id}`,
+  email: `user${id}@example.org`,
+  active: id % 2 === 0,
+});
 
 export default {
   name: 'users',
   task: 'echo',
   metrics: { perSecond: { label: 'rate', unit: 'tasks/s' } },
   async run({ run, scale }) {
-    const slots = Array.from({ length: kInFlight }, () => Array.from({ length: kRecords }, (_, id) => record(id)));
+    const slots = Array.from({ length: kInFlight }, () =>
+      Array.from({ length: kRecords }, (_, id) => record(id)),
+    );
     const load = {
       run,
       inFlight: kInFlight,

@@ -14,10 +14,13 @@ const kHttpCell = 1;
 const kTimerMs = 20;
 
 function post(port, done) {
-  const request = http.request({ host: '127.0.0.1', port, method: 'POST', agent: false }, (response) => {
-    response.resume();
-    response.on('end', done);
-  });
+  const request = http.request(
+    { host: '127.0.0.1', port, method: 'POST', agent: false },
+    (response) => {
+      response.resume();
+      response.on('end', done);
+    },
+  );
   request.on('error', (error) => {
     throw error;
   });

@@ -9,7 +9,10 @@ import { pools } from '../pools.mjs';
 const peers = ['piscina', 'poolifier'];
 const figures = (metric, values) =>
   Object.fromEntries(
-    Object.entries(values).map(([pool, value]) => [pool, { [metric]: { median: value, min: value, max: value } }]),
+    Object.entries(values).map(([pool, value]) => [
+      pool,
+      { [metric]: { median: value, min: value, max: value } },
+    ]),
   );
 
 test('a rate is held against the fastest peer, a latency against the quickest', () => {
@@ -17,13 +20,20 @@ test('a rate is held against the fastest peer, a latency against the quickest', 
   const best = judge({ scenario: 's', metric: 'x', atLeast: 5, times: 'best peer' }, rate, peers);
   assert.deepEqual([best.against, best.figure, best.met], ['poolifier', 4, false]);
   const latency = { s: figures('x', { cenote: 5, piscina: 20, poolifier: 25 }) };
-  const quickest = judge({ scenario: 's', metric: 'x', atMost: 0.25, times: 'best peer' }, latency, peers);
+  const quickest = judge(
+    { scenario: 's', metric: 'x', atMost: 0.25, times: 'best peer' },
+    latency,
+    peers,
+  );
   assert.deepEqual([quickest.against, quickest.figure, quickest.met], ['piscina', 0.25, true]);
 });
 
 test('another form of cenote is no peer', () => {
   const rate = { s: figures('x', { cenote: 100, 'cenote-spin0': 90, piscina: 10 }) };
-  assert.equal(judge({ scenario: 's', metric: 'x', atLeast: 5, times: 'best peer' }, rate, peers).against, 'piscina');
+  assert.equal(
+    judge({ scenario: 's', metric: 'x', atLeast: 5, times: 'best peer' }, rate, peers).against,
+    'piscina',
+  );
 });
 
 test('a missed bar says by how much of the limit', () => {

@@ -73,5 +73,8 @@ test('closed load keeps exactly so many in flight', async () => {
 
 test('closed load fails on a wrong result', async () => {
   const load = { run: async () => 7, inFlight: 2, ms: 50, make: (_slot, id) => id };
-  await assert.rejects(closedLoop({ ...load, verify: (result, _slot, id) => verify(result, id) }), InvalidResult);
+  await assert.rejects(
+    closedLoop({ ...load, verify: (result, _slot, id) => verify(result, id) }),
+    InvalidResult,
+  );
 });

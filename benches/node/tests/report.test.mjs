@@ -13,16 +13,33 @@ import { pools } from '../pools.mjs';
 import { scenarios } from '../scenarios/index.mjs';
 
 const figure = (value) => ({ median: value, min: value, max: value });
-const cell = (pool, outcome, more) => ({ scenario: 'c64', pool, round: 1, outcome, destroyHung: false, ...more });
+const cell = (pool, outcome, more) => ({
+  scenario: 'c64',
+  pool,
+  round: 1,
+  outcome,
+  destroyHung: false,
+  ...more,
+});
 
 const results = {
-  machine: { cpu: 'a CPU', cpus: 2, node: 'v20.0.0', system: 'Linux', load: 0.1, date: '2000-01-01', tuning: [] },
+  machine: {
+    cpu: 'a CPU',
+    cpus: 2,
+    node: 'v20.0.0',
+    system: 'Linux',
+    load: 0.1,
+    date: '2000-01-01',
+    tuning: [],
+  },
   versions: { piscina: '5.3.2' },
   rounds: 1,
   quick: false,
   pools: ['cenote', 'piscina', 'poolifier', 'workerpool'],
   skipped: [{ pool: 'tinypool', reason: 'not installed' }],
-  medians: { c64: { cenote: { perSecond: figure(600_000) }, piscina: { perSecond: figure(40_000) } } },
+  medians: {
+    c64: { cenote: { perSecond: figure(600_000) }, piscina: { perSecond: figure(40_000) } },
+  },
   cells: [
     cell('cenote', 'ok'),
     cell('piscina', 'ok', { destroyHung: true }),
@@ -87,7 +104,10 @@ test('a machine that was busy before the run is pointed out', () => {
 });
 
 test('the Markdown report has a column per pool', () => {
-  assert.match(markdownReport(results, context), /\| +\| cenote \| piscina \| poolifier \| workerpool \|/);
+  assert.match(
+    markdownReport(results, context),
+    /\| +\| cenote \| piscina \| poolifier \| workerpool \|/,
+  );
 });
 
 test('results survive the file, infinite ones too', () => {
@@ -102,7 +122,10 @@ test('results survive the file, infinite ones too', () => {
 });
 
 test('options choose scenarios, pools and rounds', () => {
-  const options = parseOptions(['--scenario', 'seq,c64', '--pool', 'piscina', '--rounds', '2'], { scenarios, pools });
+  const options = parseOptions(['--scenario', 'seq,c64', '--pool', 'piscina', '--rounds', '2'], {
+    scenarios,
+    pools,
+  });
   assert.deepEqual(
     options.scenarios.map(({ name }) => name),
     ['seq', 'c64'],
@@ -117,7 +140,13 @@ test('options choose scenarios, pools and rounds', () => {
 });
 
 test('a command line that cannot be followed is refused', () => {
-  for (const args of [['--scenario', 'nope'], ['--pool', ''], ['--rounds', '0'], ['--rounds', '1.5'], ['--what']]) {
+  for (const args of [
+    ['--scenario', 'nope'],
+    ['--pool', ''],
+    ['--rounds', '0'],
+    ['--rounds', '1.5'],
+    ['--what'],
+  ]) {
     assert.throws(() => parseOptions(args, { scenarios, pools }), UsageError, args.join(' '));
   }
 });

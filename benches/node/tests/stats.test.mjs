@@ -7,7 +7,8 @@ import { summarise } from '../lib/summarise.mjs';
 
 /** By definition: the smallest sample that at least p % of the samples do not exceed. */
 function naivePercentile(samples, p) {
-  const enough = (value) => samples.filter((one) => one <= value).length >= (p / 100) * samples.length;
+  const enough = (value) =>
+    samples.filter((one) => one <= value).length >= (p / 100) * samples.length;
   return Math.min(...samples.filter(enough));
 }
 
@@ -54,7 +55,13 @@ test('gaps between arrivals are exponential, not regular', () => {
 });
 
 test('cells that were not measured leave no trace in the medians', () => {
-  const cell = (round, outcome, rate) => ({ scenario: 's', pool: 'p', round, outcome, figures: rate && { rate } });
+  const cell = (round, outcome, rate) => ({
+    scenario: 's',
+    pool: 'p',
+    round,
+    outcome,
+    figures: rate && { rate },
+  });
   assert.deepEqual(summarise([cell(1, 'ok', 5), cell(2, 'hung'), cell(3, 'ok', 7)]), {
     s: { p: { rate: { median: 6, min: 5, max: 7 } } },
   });

@@ -8,4 +8,9 @@ const { dirname, join } = require('node:path');
 const dist = join(dirname(require.resolve('cenote/package.json')), 'dist');
 const { isMovable, isTransferable, markMovable } = require(join(dist, 'move.js'));
 
-module.exports = { getAvailableParallelism: availableParallelism, isMovable, isTransferable, markMovable };
+module.exports = {
+  getAvailableParallelism: availableParallelism,
+  isMovable,
+  isTransferable,
+  markMovable,
+};

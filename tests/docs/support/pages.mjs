@@ -33,7 +33,8 @@ export function sections(page) {
       else block = undefined;
     } else if (fence !== null) {
       const [, language, mark, name] = /^(\S*)(?: (file|run)=(\S+))?$/.exec(fence[1]) ?? [];
-      if (language === undefined) throw new Error(`${page}: a code block that cannot be read: ${line}`);
+      if (language === undefined)
+        throw new Error(`${page}: a code block that cannot be read: ${line}`);
       block = { language, mark, name, lines: [] };
       section.blocks.push(block);
     } else if (/^#{1,6} /.test(line)) {
@@ -58,15 +59,18 @@ export function programs({ heading, blocks }) {
   let waiting = [];
   for (const { language, mark, name, code } of blocks) {
     if (/^(js|javascript|mjs|cjs)$/.test(language)) {
-      if (mark === undefined) throw new Error(`"${heading}": a JavaScript block that says neither file= nor run=`);
+      if (mark === undefined)
+        throw new Error(`"${heading}": a JavaScript block that says neither file= nor run=`);
       if (mark === 'run') waiting.push(name);
     } else if (language === 'text') {
-      if (waiting.length === 0) throw new Error(`"${heading}": a text block that no program prints`);
+      if (waiting.length === 0)
+        throw new Error(`"${heading}": a text block that no program prints`);
       for (const program of waiting) found.push({ name: program, prints: code });
       waiting = [];
     }
   }
-  if (waiting.length > 0) throw new Error(`"${heading}": nothing says what ${waiting.join(', ')} prints`);
+  if (waiting.length > 0)
+    throw new Error(`"${heading}": nothing says what ${waiting.join(', ')} prints`);
   return found;
 }
 

@@ -24,7 +24,8 @@ import DefaultPool, {
 import type { Worker } from 'node:worker_threads';
 
 /** Compiles only if both types are the same, and neither is `any`. */
-type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
+type Same<A, B> =
+  (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
 function holds<T extends true>(): T | undefined {
   return undefined;
 }
@@ -163,5 +164,9 @@ const handler: Handler<Job, string> = async ({ n }, context: TaskContext) => {
 export default handler;
 
 export const makesBytes: Handler<number, ArrayBuffer> = (n) => move(new ArrayBuffer(n));
-const code: CenoteErrorCode[] = ['ERR_CENOTE_QUEUE_TIMEOUT', 'ERR_CENOTE_TIMEOUT', 'ERR_CENOTE_BOOT_TIMEOUT'];
+const code: CenoteErrorCode[] = [
+  'ERR_CENOTE_QUEUE_TIMEOUT',
+  'ERR_CENOTE_TIMEOUT',
+  'ERR_CENOTE_BOOT_TIMEOUT',
+];
 void code;

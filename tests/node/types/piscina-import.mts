@@ -28,7 +28,8 @@ import { EventEmitter } from 'node:events';
 import type { Worker } from 'node:worker_threads';
 
 /** Compiles only if both types are the same, and neither is `any`. */
-type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
+type Same<A, B> =
+  (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
 function holds<T extends true>(): T | undefined {
   return undefined;
 }
@@ -60,7 +61,9 @@ class ByPriority implements TaskQueue {
 }
 
 const leastBusy: PiscinaLoadBalancer = (task: PiscinaTask, workers: PiscinaWorker[]) => {
-  const free = workers.filter((worker) => worker.currentUsage === 0 && !worker.destroyed && !worker.terminating);
+  const free = workers.filter(
+    (worker) => worker.currentUsage === 0 && !worker.destroyed && !worker.terminating,
+  );
   const summary: PiscinaHistogramSummary | null | undefined = free[0]?.histogram;
   return task.isAbortable && summary === null ? null : (free[0] ?? null);
 };
@@ -130,7 +133,12 @@ export async function use(signal: AbortSignal, transferList: TransferList): Prom
     pool.idleThreads,
     anything,
   ];
-  numbers.push(pool.minThreads, pool.maxThreads, histogram.waitTime.p97_5, histogram.runTime.p0_001);
+  numbers.push(
+    pool.minThreads,
+    pool.maxThreads,
+    histogram.waitTime.p97_5,
+    histogram.runTime.p0_001,
+  );
   const threads: Worker[] = pool.threads;
   const filled: FilledOptions = pool.options;
   const queue: TaskQueue = filled.taskQueue;

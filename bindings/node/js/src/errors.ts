@@ -64,7 +64,9 @@ export function invalidType(name: string, expected: string, actual: unknown): Ty
 
 /** A value of the right type that is out of range. */
 export function outOfRange(name: string, expected: string, actual: unknown): RangeError {
-  return new ArgumentRangeError(`The "${name}" is out of range. It must be ${expected}. Received ${describe(actual)}`);
+  return new ArgumentRangeError(
+    `The "${name}" is out of range. It must be ${expected}. Received ${describe(actual)}`,
+  );
 }
 
 /** A value as an error message shows it: on one line, of bounded length. */
@@ -113,14 +115,16 @@ export interface PoolErrors {
 
 /** The errors of `Pool`. */
 export const poolErrors: PoolErrors = {
-  closed: () => new CenoteError('ERR_CENOTE_POOL_CLOSED', 'The pool is closed and takes no more tasks'),
+  closed: () =>
+    new CenoteError('ERR_CENOTE_POOL_CLOSED', 'The pool is closed and takes no more tasks'),
   queueFull: (places, maxQueue) =>
     new CenoteError(
       'ERR_CENOTE_QUEUE_FULL',
       `The pool already has ${places} tasks to run and ${maxQueue} waiting (maxQueue): ` +
         'run fewer at a time, or raise maxQueue',
     ),
-  destroyed: () => new CenoteError('ERR_CENOTE_POOL_DESTROYED', 'The pool was destroyed before the task was done'),
+  destroyed: () =>
+    new CenoteError('ERR_CENOTE_POOL_DESTROYED', 'The pool was destroyed before the task was done'),
   aborted: (reason) => new AbortError(reason),
   waitedTooLong: (limitMs) =>
     new CenoteError(
@@ -129,16 +133,29 @@ export const poolErrors: PoolErrors = {
         'the pool has more to do than its threads can, or they are blocked',
     ),
   ranTooLong: (limitMs) =>
-    new CenoteError('ERR_CENOTE_TIMEOUT', `The task had not ended ${limitMs} ms after its start (timeout)`),
+    new CenoteError(
+      'ERR_CENOTE_TIMEOUT',
+      `The task had not ended ${limitMs} ms after its start (timeout)`,
+    ),
   lost: ({ threadId, exitCode, error }, begun) => {
-    const what = begun ? 'while the task ran' : 'before the task began, and it cannot be given to another';
+    const what = begun
+      ? 'while the task ran'
+      : 'before the task began, and it cannot be given to another';
     const reason = error === undefined ? `it exited with code ${exitCode}` : messageOf(error);
-    return new CenoteError('ERR_CENOTE_WORKER_LOST', `Worker thread ${threadId} ended ${what}: ${reason}`, {
-      cause: error,
-    });
+    return new CenoteError(
+      'ERR_CENOTE_WORKER_LOST',
+      `Worker thread ${threadId} ended ${what}: ${reason}`,
+      {
+        cause: error,
+      },
+    );
   },
   noThread: (cause) =>
-    new CenoteError('ERR_CENOTE_WORKER_BOOT', `No worker thread could be started: ${messageOf(cause)}`, { cause }),
+    new CenoteError(
+      'ERR_CENOTE_WORKER_BOOT',
+      `No worker thread could be started: ${messageOf(cause)}`,
+      { cause },
+    ),
   refused: (code, message) => new CenoteError(code, message),
 };
 

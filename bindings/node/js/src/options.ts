@@ -174,11 +174,17 @@ export function resolveOptions(input: unknown): ResolvedOptions {
   const maxThreads = pick('maxThreads', maxDefault);
   const minThreads = pick('minThreads', Math.max(1, Math.floor(maxThreads / 2)));
   if (minThreads > maxThreads) {
-    const origin = sources.maxThreads === 'environment' ? ' (from the variable CENOTE_MAX_THREADS)' : '';
-    throw outOfRange('options.minThreads', `<= maxThreads, which is ${maxThreads}${origin}`, minThreads);
+    const origin =
+      sources.maxThreads === 'environment' ? ' (from the variable CENOTE_MAX_THREADS)' : '';
+    throw outOfRange(
+      'options.minThreads',
+      `<= maxThreads, which is ${maxThreads}${origin}`,
+      minThreads,
+    );
   }
   return Object.freeze({
-    filename: given['filename'] === undefined ? null : toFileUrl(given['filename'], 'options.filename'),
+    filename:
+      given['filename'] === undefined ? null : toFileUrl(given['filename'], 'options.filename'),
     name: given['name'] === undefined ? 'default' : checkName(given['name'], 'options.name'),
     minThreads,
     maxThreads,
@@ -205,7 +211,11 @@ export function resolveOptions(input: unknown): ResolvedOptions {
 export function refuseUnknown(given: object, names: readonly string[]): void {
   for (const [name, value] of Object.entries(given)) {
     if (names.includes(name)) continue;
-    throw invalidType(`options.${name}`, `left out: there is no such option (there are ${names.join(', ')})`, value);
+    throw invalidType(
+      `options.${name}`,
+      `left out: there is no such option (there are ${names.join(', ')})`,
+      value,
+    );
   }
 }
 
@@ -218,7 +228,12 @@ function wholeOr(value: unknown, fallback: number): number {
   return typeof value === 'number' && Number.isInteger(value) ? value : fallback;
 }
 
-function pickNumber(name: string, given: unknown, rule: NumberRule, fallback: number): [number, OptionSource] {
+function pickNumber(
+  name: string,
+  given: unknown,
+  rule: NumberRule,
+  fallback: number,
+): [number, OptionSource] {
   if (given !== undefined) return [checkNumber(`options.${name}`, given, rule), 'option'];
   const { variable } = rule;
   const text = variable === undefined ? undefined : process.env[variable];
@@ -230,7 +245,8 @@ function pickNumber(name: string, given: unknown, rule: NumberRule, fallback: nu
 function checkNumber(label: string, value: unknown, rule: NumberRule): number {
   if (typeof value !== 'number') throw invalidType(label, 'a number', value);
   if (rule.orInfinity === true && value === Infinity) return value;
-  if (!Number.isInteger(value) || value < rule.least || value > rule.most) throw outOfRange(label, range(rule), value);
+  if (!Number.isInteger(value) || value < rule.least || value > rule.most)
+    throw outOfRange(label, range(rule), value);
   return value;
 }
 

@@ -6,7 +6,7 @@ import Piscina from './piscina.js';
 export { Piscina, Piscina as default };
 export const { ArrayTaskQueue, FixedQueue, isWorkerThread, move, version, workerData } = Piscina;
 // Not taken from the class: as its members they would have lost that each of them is a symbol of its own.
-export { transferableSymbol, valueSymbol } from './move.js';
+export { transferableSymbol, valueSymbol } from './wire/move.js';
 export { queueOptionsSymbol } from './piscina/queues.js';
 
 export type ArrayTaskQueue = Piscina.ArrayTaskQueue;

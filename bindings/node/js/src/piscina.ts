@@ -9,8 +9,8 @@
 
 import { EventEmitterAsyncResource } from 'node:events';
 import type { MessagePort, Worker } from 'node:worker_threads';
-import { move, transferableSymbol, valueSymbol, type Movable } from './move.js';
-import type * as moving from './move.js';
+import { move, transferableSymbol, valueSymbol, type Movable } from './wire/move.js';
+import type * as moving from './wire/move.js';
 import { histogramOf, type PiscinaHistogram } from './piscina/histogram.js';
 import type * as histogram from './piscina/histogram.js';
 import { checkOptions, withNullPrototype } from './piscina/options.js';
@@ -19,7 +19,7 @@ import { ArrayTaskQueue, FixedQueue, queueOptionsSymbol } from './piscina/queues
 import type * as queues from './piscina/queues.js';
 import { checkCloseOptions, checkRunOptions } from './piscina/run-options.js';
 import type * as types from './piscina/types.js';
-import { isWorkerThread, workerDataOf } from './worker-state.js';
+import { isWorkerThread, workerDataOf } from './worker/worker-state.js';
 
 /** The version of Piscina whose interface this is. */
 const kVersion = '5.3.2';

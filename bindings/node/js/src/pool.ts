@@ -5,12 +5,12 @@
 
 import { EventEmitter } from 'node:events';
 import type { Transferable, Worker, WorkerOptions } from 'node:worker_threads';
-import { Dispatcher, type DispatcherListener } from './dispatcher.js';
-import { onAbort } from './abort-watch.js';
+import { Dispatcher, type DispatcherListener } from './owner/dispatcher.js';
+import { onAbort } from './owner/abort-watch.js';
 import { AbortError, invalidType, poolErrors } from './errors.js';
-import { HandlerTable } from './handlers.js';
-import { warnPortable, whyPoolIsPortable } from './native.js';
-import { isMovable, takeTransfer } from './move.js';
+import { HandlerTable } from './owner/handlers.js';
+import { warnPortable, whyPoolIsPortable } from './wait/native.js';
+import { isMovable, takeTransfer } from './wire/move.js';
 import {
   checkLimit,
   checkName,
@@ -21,7 +21,7 @@ import {
   type ResolvedOptions,
 } from './options.js';
 import { takeStats, type PoolStats } from './stats.js';
-import { Task, TaskQueue, type TaskLimits } from './task.js';
+import { Task, TaskQueue, type TaskLimits } from './owner/task.js';
 
 /** What one call of {@link Pool.run} may say. */
 export interface RunOptions {
@@ -139,7 +139,14 @@ export class Pool<Payload = unknown, Result = unknown> extends EventEmitter<Pool
     return new Promise<unknown>((resolve, reject) => {
       if (options === undefined && this.#limits === null && !isMovable(task)) {
         this.#dispatcher.submit(
-          new Task(this.#handlers.resolve(undefined, undefined), task, null, false, resolve, reject),
+          new Task(
+            this.#handlers.resolve(undefined, undefined),
+            task,
+            null,
+            false,
+            resolve,
+            reject,
+          ),
         );
       } else {
         this.#runWith(task, options === undefined ? {} : options, resolve, reject);
@@ -153,7 +160,8 @@ export class Pool<Payload = unknown, Result = unknown> extends EventEmitter<Pool
     resolve: (value: unknown) => void,
     reject: (error: unknown) => void,
   ): void {
-    if (typeof options !== 'object' || options === null) throw invalidType('options', 'an object', options);
+    if (typeof options !== 'object' || options === null)
+      throw invalidType('options', 'an object', options);
     // A null prototype: what somebody put on Object.prototype is no option.
     const given = Object.assign(Object.create(null) as RunOptions, options);
     refuseUnknown(given, kRunOptions);
@@ -165,9 +173,12 @@ export class Pool<Payload = unknown, Result = unknown> extends EventEmitter<Pool
     if (transferList !== undefined && !Array.isArray(transferList)) {
       throw invalidType('options.transferList', 'an array', transferList);
     }
-    if (signal !== undefined && !isAbortSignal(signal)) throw invalidType('options.signal', 'an AbortSignal', signal);
+    if (signal !== undefined && !isAbortSignal(signal))
+      throw invalidType('options.signal', 'an AbortSignal', signal);
     const limits = limitsOf(
-      queueTimeout === undefined ? this.options.queueTimeout : checkLimit(queueTimeout, 'queueTimeout'),
+      queueTimeout === undefined
+        ? this.options.queueTimeout
+        : checkLimit(queueTimeout, 'queueTimeout'),
       timeout === undefined ? this.options.timeout : checkLimit(timeout, 'timeout'),
     );
     if (signal?.aborted === true) throw new AbortError(signal.reason);
@@ -237,8 +248,10 @@ export class Pool<Payload = unknown, Result = unknown> extends EventEmitter<Pool
 /** Holds the pool weakly: its threads must not keep it alive. */
 function listenFor(pool: WeakRef<EventEmitter<PoolEvents>>): DispatcherListener {
   return {
-    onBackgroundError: (error, threadId) => void pool.deref()?.emit('backgroundError', error, threadId),
-    onWorkerLost: ({ error, exitCode, threadId }) => void pool.deref()?.emit('workerLost', error, exitCode, threadId),
+    onBackgroundError: (error, threadId) =>
+      void pool.deref()?.emit('backgroundError', error, threadId),
+    onWorkerLost: ({ error, exitCode, threadId }) =>
+      void pool.deref()?.emit('workerLost', error, exitCode, threadId),
     onMessage: (message, { threadId }) => void pool.deref()?.emit('message', message, threadId),
   };
 }
@@ -262,5 +275,7 @@ function workerOptions(options: ResolvedOptions): WorkerOptions {
 }
 
 function isAbortSignal(value: unknown): value is AbortSignal {
-  return typeof value === 'object' && value !== null && 'aborted' in value && 'addEventListener' in value;
+  return (
+    typeof value === 'object' && value !== null && 'aborted' in value && 'addEventListener' in value
+  );
 }

@@ -1,10 +1,10 @@
 // A pool's statistics: a snapshot of every counter and histogram, in total and for each worker.
 
-import type { Dispatcher } from './dispatcher.js';
-import type { LatencySummaries } from './latencies.js';
-import { thisLoop, type StageCounts } from './loop.js';
-import { addStages, noStages, Tally } from './tally.js';
-import type { WorkerHandle } from './worker-handle.js';
+import type { Dispatcher } from './owner/dispatcher.js';
+import type { LatencySummaries } from './owner/latencies.js';
+import { thisLoop, type StageCounts } from './wait/loop.js';
+import { addStages, noStages, Tally } from './owner/tally.js';
+import type { WorkerHandle } from './owner/worker-handle.js';
 
 /** Tasks by outcome, since the pool was made. */
 export interface TaskCounts {
@@ -46,7 +46,11 @@ export type WaitStages = Readonly<StageCounts>;
 export interface WorkerStats extends LatencySummaries {
   readonly threadId: number;
   readonly state: 'booting' | 'ready' | 'leaving';
-  readonly tasks: { readonly completed: number; readonly failed: number; readonly inFlight: number };
+  readonly tasks: {
+    readonly completed: number;
+    readonly failed: number;
+    readonly inFlight: number;
+  };
   readonly background: BackgroundCounts;
   readonly stages: WaitStages;
 }
@@ -95,7 +99,11 @@ function workerStats(worker: WorkerHandle): WorkerStats {
     state: state === 'exited' ? 'leaving' : state,
     tasks: { completed, failed, inFlight },
     ...worker.latencies.summarize(),
-    background: background(worker.backgroundActive, worker.backgroundSettled, worker.backgroundRejected),
+    background: background(
+      worker.backgroundActive,
+      worker.backgroundSettled,
+      worker.backgroundRejected,
+    ),
     stages: worker.stages ?? noStages(),
   };
 }

@@ -4,9 +4,9 @@
 // they were: between these, its answer is taken to be the same. A balancer that throws fails the
 // task; what is no worker of this pool leaves it in the queue, as `null` does.
 
-import type { Balancer } from '../dealer.js';
-import type { Task } from '../task.js';
-import type { WorkerHandle } from '../worker-handle.js';
+import type { Balancer } from '../owner/dealer.js';
+import type { Task } from '../owner/task.js';
+import type { WorkerHandle } from '../owner/worker-handle.js';
 import { InfoTask } from './task-info.js';
 import type { PiscinaLoadBalancer } from './types.js';
 import type { WorkerViews } from './worker-views.js';
@@ -32,7 +32,10 @@ export class UserBalancer implements Balancer {
 
   pick(task: Task, workers: readonly WorkerHandle[]): WorkerHandle | null {
     if (!(task instanceof InfoTask)) return null;
-    if (workers.length !== this.#asked.length || workers.some((worker, i) => worker !== this.#asked[i])) {
+    if (
+      workers.length !== this.#asked.length ||
+      workers.some((worker, i) => worker !== this.#asked[i])
+    ) {
       this.#asked = [...workers];
       this.#round++;
     }

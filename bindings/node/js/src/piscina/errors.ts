@@ -19,7 +19,8 @@ export const Errors = {
   noQueue: (): Error => new Error('No task queue available and all Workers are busy'),
   closeTimeout: (): Error => new Error('Close operation timed out'),
   workerExited: (exitCode: number): Error => new Error(`worker exited with code: ${exitCode}`),
-  noHandler: (filename: string): Error => new Error(`No handler function exported from ${filename}`),
+  noHandler: (filename: string): Error =>
+    new Error(`No handler function exported from ${filename}`),
   terminated: (): AbortError => new AbortError('queue is being terminated'),
   poolClosed: (): AbortError => new AbortError('pool is closed'),
 };

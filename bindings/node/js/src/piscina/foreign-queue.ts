@@ -9,7 +9,7 @@
 // What was taken out and is put back goes to the queue's own `unshift`. Where it has none, it is kept
 // here, in front: a push would give the task that waited longest the last place.
 
-import type { Task, WaitQueue } from '../task.js';
+import type { Task, WaitQueue } from '../owner/task.js';
 import type { TaskQueue } from './queues.js';
 import { TaskInfo, type InfoTask } from './task-info.js';
 

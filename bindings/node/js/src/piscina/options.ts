@@ -21,31 +21,49 @@ export function toPath(filename: string): string {
 }
 
 const isAbsent = (value: unknown): boolean => value === undefined;
-const isAtLeast = (value: unknown, least: number): boolean => typeof value === 'number' && value >= least;
+const isAtLeast = (value: unknown, least: number): boolean =>
+  typeof value === 'number' && value >= least;
 const isText = (value: unknown): boolean => typeof value === 'string' || value === null;
 const isBoolean = (value: unknown): boolean => typeof value === 'boolean';
 const isAtomics = (value: unknown): boolean =>
   value === null || value === 'sync' || value === 'async' || value === 'disabled';
 const isBalancer = (value: unknown): boolean => typeof value === 'function' && value.length >= 1;
-const isNice = (value: unknown): boolean => isAtLeast(value, process.platform === 'win32' ? -Infinity : 0);
+const isNice = (value: unknown): boolean =>
+  isAtLeast(value, process.platform === 'win32' ? -Infinity : 0);
 
 /** What is refused before the limits of threads are compared, and after. */
 const kFirst: readonly (readonly [keyof Options, (value: unknown) => boolean, string])[] = [
   ['filename', isText, 'options.filename must be a string or null'],
   ['name', isText, 'options.name must be a string or null'],
-  ['minThreads', (value) => isAtLeast(value, 0), 'options.minThreads must be a non-negative integer'],
+  [
+    'minThreads',
+    (value) => isAtLeast(value, 0),
+    'options.minThreads must be a non-negative integer',
+  ],
   ['maxThreads', (value) => isAtLeast(value, 1), 'options.maxThreads must be a positive integer'],
 ];
 const kThen: typeof kFirst = [
-  ['idleTimeout', (value) => isAtLeast(value, 0), 'options.idleTimeout must be a non-negative integer'],
-  ['maxQueue', (value) => value === 'auto' || isAtLeast(value, 0), 'options.maxQueue must be a non-negative integer'],
+  [
+    'idleTimeout',
+    (value) => isAtLeast(value, 0),
+    'options.idleTimeout must be a non-negative integer',
+  ],
+  [
+    'maxQueue',
+    (value) => value === 'auto' || isAtLeast(value, 0),
+    'options.maxQueue must be a non-negative integer',
+  ],
   [
     'concurrentTasksPerWorker',
     (value) => isAtLeast(value, 1),
     'options.concurrentTasksPerWorker must be a positive integer',
   ],
   ['atomics', isAtomics, 'options.atomics should be a value of sync, sync or disabled.'],
-  ['atomicsTimeout', (value) => isAtLeast(value, 1), 'options.atomicsTimeout must be a non-negative integer'],
+  [
+    'atomicsTimeout',
+    (value) => isAtLeast(value, 1),
+    'options.atomicsTimeout must be a non-negative integer',
+  ],
   [
     'resourceLimits',
     (value) => typeof value === 'object' && value !== null,
@@ -54,7 +72,11 @@ const kThen: typeof kFirst = [
   ['taskQueue', isTaskQueue, 'options.taskQueue must be a TaskQueue object'],
   ['niceIncrement', isNice, 'options.niceIncrement must be a non-negative integer on Unix systems'],
   ['trackUnmanagedFds', isBoolean, 'options.trackUnmanagedFds must be a boolean value'],
-  ['closeTimeout', (value) => isAtLeast(value, 0), 'options.closeTimeout must be a non-negative integer'],
+  [
+    'closeTimeout',
+    (value) => isAtLeast(value, 0),
+    'options.closeTimeout must be a non-negative integer',
+  ],
   ['loadBalancer', isBalancer, 'options.loadBalancer must be a function with at least two args'],
   ['workerHistogram', isBoolean, 'options.workerHistogram must be a boolean'],
   ['stricterFIFO', isBoolean, 'options.stricterFIFO must be a boolean'],

@@ -2,10 +2,10 @@
 
 import type { EventEmitterAsyncResource } from 'node:events';
 import type { Transferable, Worker } from 'node:worker_threads';
-import type { Dispatcher } from '../dispatcher.js';
-import { HandlerTable } from '../handlers.js';
-import { takeTransfer } from '../move.js';
-import type { WorkerHandle } from '../worker-handle.js';
+import type { Dispatcher } from '../owner/dispatcher.js';
+import { HandlerTable } from '../owner/handlers.js';
+import { takeTransfer } from '../wire/move.js';
+import type { WorkerHandle } from '../owner/worker-handle.js';
 import { UserBalancer } from './balancer.js';
 import { AbortError, Errors } from './errors.js';
 import { urlOf } from './filenames.js';
@@ -59,7 +59,8 @@ export class ThreadPool {
     this.#capacity = threadsOf(options) * concurrencyOf(options);
     // Asked about that many tasks in vain, it is taken to have no worker for those behind them.
     const lookahead = options.stricterFIFO ? 1 : threadsOf(options);
-    this.#balancer = loadBalancer === undefined ? null : new UserBalancer(loadBalancer, this.#views, lookahead);
+    this.#balancer =
+      loadBalancer === undefined ? null : new UserBalancer(loadBalancer, this.#views, lookahead);
     this.#dispatcher = startDispatcher(
       options,
       {
@@ -101,7 +102,9 @@ export class ThreadPool {
     if (this.#takesNoMore) return Promise.reject(Errors.terminated());
     const workers = [...this.#dispatcher.crew.ready];
     return Promise.all(
-      workers.map((worker) => this.#start(payload, call, (task) => this.#dispatcher.submitTo(worker, task))),
+      workers.map((worker) =>
+        this.#start(payload, call, (task) => this.#dispatcher.submitTo(worker, task)),
+      ),
     );
   }
 
@@ -125,7 +128,10 @@ export class ThreadPool {
         {
           payload: value,
           transferList: moved.length === 0 ? null : moved,
-          handler: this.#handlers.resolve(call.filename === null ? undefined : urlOf(filename), call.name ?? undefined),
+          handler: this.#handlers.resolve(
+            call.filename === null ? undefined : urlOf(filename),
+            call.name ?? undefined,
+          ),
           filename,
           name,
           isAbortable: signal !== null,
@@ -235,7 +241,8 @@ export class ThreadPool {
     if (this.#dispatcher.unsettled === 0) return true;
     const { closeTimeout } = this.options;
     return new Promise((resolve) => {
-      const timer = closeTimeout > kMaxTimerMs ? undefined : setTimeout(resolve, closeTimeout, false).unref();
+      const timer =
+        closeTimeout > kMaxTimerMs ? undefined : setTimeout(resolve, closeTimeout, false).unref();
       this.#whenFlushed.push(() => {
         clearTimeout(timer);
         resolve(true);

@@ -6,9 +6,9 @@
 
 import { AsyncResource } from 'node:async_hooks';
 import type { Transferable } from 'node:worker_threads';
-import { onAbort } from '../abort-watch.js';
-import type { Handler } from '../handlers.js';
-import { Task } from '../task.js';
+import { onAbort } from '../owner/abort-watch.js';
+import type { Handler } from '../owner/handlers.js';
+import { Task } from '../owner/task.js';
 import { queueOptionsSymbol, type PiscinaTask } from './queues.js';
 import type { AbortSignalAny } from './types.js';
 
@@ -61,7 +61,9 @@ export class TaskInfo extends AsyncResource implements PiscinaTask {
   }
 
   get [queueOptionsSymbol](): object | null {
-    const options = (this.task as { [queueOptionsSymbol]?: object } | null | undefined)?.[queueOptionsSymbol];
+    const options = (this.task as { [queueOptionsSymbol]?: object } | null | undefined)?.[
+      queueOptionsSymbol
+    ];
     return options ?? null;
   }
 

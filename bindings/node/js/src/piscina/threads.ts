@@ -4,14 +4,14 @@
 // option for comes from where a `Pool` without options has it, so the environment variables hold.
 
 import type { WorkerOptions } from 'node:worker_threads';
-import type { Balancer } from '../dealer.js';
-import { Dispatcher, type DispatcherListener } from '../dispatcher.js';
+import type { Balancer } from '../owner/dealer.js';
+import { Dispatcher, type DispatcherListener } from '../owner/dispatcher.js';
 import { CenoteError, type PoolErrors, type WorkerEnd } from '../errors.js';
-import type { HandlerTable } from '../handlers.js';
-import { warnPortable, whyPoolIsPortable } from '../native.js';
+import type { HandlerTable } from '../owner/handlers.js';
+import { warnPortable, whyPoolIsPortable } from '../wait/native.js';
 import { resolveOptions } from '../options.js';
-import type { WaitQueue } from '../task.js';
-import type { WorkerSpec } from '../worker-handle.js';
+import type { WaitQueue } from '../owner/task.js';
+import type { WorkerSpec } from '../owner/worker-handle.js';
 import { Errors } from './errors.js';
 import { toPath } from './options.js';
 import { ArrayTaskQueue, FixedQueue } from './queues.js';
@@ -45,7 +45,11 @@ export function concurrencyOf({ concurrentTasksPerWorker }: FilledOptions): numb
   return Math.min(kMaxConcurrency, Math.ceil(concurrentTasksPerWorker));
 }
 
-export function startDispatcher(options: FilledOptions, parts: Parts, listener: DispatcherListener): Dispatcher {
+export function startDispatcher(
+  options: FilledOptions,
+  parts: Parts,
+  listener: DispatcherListener,
+): Dispatcher {
   const { maxSpinUs, turnBudgetUs, prefetchWindowUs } = resolveOptions(undefined);
   const portable = whyPoolIsPortable(options.execArgv, options.env);
   if (portable !== '') warnPortable(portable);
@@ -58,7 +62,8 @@ export function startDispatcher(options: FilledOptions, parts: Parts, listener: 
       idleTimeoutMs: options.idleTimeout > kMaxTimerMs ? Infinity : options.idleTimeout,
       maxQueue: options.maxQueue,
       // A balancer, or an order of the user's own, is to see each task only when it can start.
-      prefetchWindowMs: parts.balancer === null && keepsArrivalOrder(options) ? prefetchWindowUs / 1000 : 0,
+      prefetchWindowMs:
+        parts.balancer === null && keepsArrivalOrder(options) ? prefetchWindowUs / 1000 : 0,
       bootTimeoutMs: Infinity,
       abortGraceMs: 0,
       eager: true,
@@ -67,7 +72,8 @@ export function startDispatcher(options: FilledOptions, parts: Parts, listener: 
       errors: errorsOf(parts),
       spec: {
         workerOptions: workerOptions(options),
-        concurrency: parts.balancer === null ? concurrency : Math.max(concurrency, kBalancedConcurrency),
+        concurrency:
+          parts.balancer === null ? concurrency : Math.max(concurrency, kBalancedConcurrency),
         maxSpinUs,
         turnBudgetUs,
         portable: portable !== '',
@@ -88,7 +94,15 @@ function keepsArrivalOrder({ taskQueue }: FilledOptions): boolean {
 
 function workerOptions(options: FilledOptions): WorkerOptions {
   const { workerData, env, argv, execArgv, resourceLimits, trackUnmanagedFds } = options;
-  const passed = { name: 'cenote', workerData, env, argv, execArgv, resourceLimits, trackUnmanagedFds };
+  const passed = {
+    name: 'cenote',
+    workerData,
+    env,
+    argv,
+    execArgv,
+    resourceLimits,
+    trackUnmanagedFds,
+  };
   // A null prototype: `new Worker` would read what somebody put on Object.prototype.
   const left = Object.entries(passed).filter(([, value]) => value !== undefined);
   return Object.assign(Object.create(null) as WorkerOptions, Object.fromEntries(left));
@@ -106,7 +120,8 @@ function errorsOf({ wasTold }: Parts): PoolErrors {
       if (error !== undefined) return error;
       return wasTold(threadId) ? Errors.threadTermination() : Errors.workerExited(exitCode);
     },
-    noThread: (cause, end) => (end !== null && end.error === undefined ? Errors.workerExited(end.exitCode) : cause),
+    noThread: (cause, end) =>
+      end !== null && end.error === undefined ? Errors.workerExited(end.exitCode) : cause,
     refused: (code, message, handler) =>
       code === 'ERR_CENOTE_HANDLER_NOT_FOUND' && handler !== null
         ? Errors.noHandler(toPath(handler.url))

@@ -7,7 +7,11 @@ import type { PiscinaHistogramSummary } from './histogram.js';
 import type { PiscinaTask, TaskQueue } from './queues.js';
 
 /** What `postMessage` takes as its second argument. */
-export type TransferList = MessagePort extends { postMessage: (value: any, transferList: infer T) => any } ? T : never;
+export type TransferList = MessagePort extends {
+  postMessage: (value: any, transferList: infer T) => any;
+}
+  ? T
+  : never;
 export type TransferListItem = TransferList extends readonly (infer T)[] ? T : never;
 export type EnvSpecifier = WorkerOptions['env'];
 
@@ -42,7 +46,10 @@ export interface PiscinaWorker {
 }
 
 /** Chooses the worker for a task. `null` leaves it in the queue. */
-export type PiscinaLoadBalancer = (task: PiscinaTask, workers: PiscinaWorker[]) => PiscinaWorker | null;
+export type PiscinaLoadBalancer = (
+  task: PiscinaTask,
+  workers: PiscinaWorker[],
+) => PiscinaWorker | null;
 
 export interface Options {
   /** The file with the handlers: a path or a `file:` string. */

@@ -1,7 +1,7 @@
 // What users see of the worker threads: one object for each, the same in every event and every call
 // of the load balancer, and the way back from it to the thread.
 
-import type { WorkerHandle } from '../worker-handle.js';
+import type { WorkerHandle } from '../owner/worker-handle.js';
 import { Times } from './histogram.js';
 import type { PiscinaWorker } from './types.js';
 

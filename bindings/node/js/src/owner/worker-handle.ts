@@ -14,9 +14,9 @@ import {
   type MessagePort,
   type WorkerOptions,
 } from 'node:worker_threads';
-import { BatchGuard } from './batch-guard.js';
+import { BatchGuard } from '../wire/batch-guard.js';
 import type { Handler } from './handlers.js';
-import { readStages, thisLoop, wake, type LoopAddress, type StageCounts } from './loop.js';
+import { readStages, thisLoop, wake, type LoopAddress, type StageCounts } from '../wait/loop.js';
 import {
   clockOrigin,
   kReturned,
@@ -26,10 +26,10 @@ import {
   type TaskBatch,
   type ToOwner,
   type ToWorker,
-} from './messages.js';
+} from '../wire/messages.js';
 import { Latencies } from './latencies.js';
 import type { Task, TaskHolder } from './task.js';
-import { fromWire } from './thrown.js';
+import { fromWire } from '../wire/errors/decoder.js';
 import {
   createChannelMemory,
   kAskAborted,
@@ -47,7 +47,7 @@ import {
   kTimings,
   kTimingStart,
   kTimingWake,
-} from './words.js';
+} from '../wire/channel.js';
 
 export interface WorkerSpec {
   readonly workerOptions: WorkerOptions;
@@ -159,7 +159,7 @@ export class WorkerHandle implements TaskHolder {
     this.#slots = new Array<Task | undefined>(slots).fill(undefined);
     for (let slot = slots - 1; slot >= 0; slot--) this.#freeSlots.push(slot);
 
-    this.worker = new Worker(join(__dirname, 'worker.js'), spec.workerOptions);
+    this.worker = new Worker(join(__dirname, '..', 'worker', 'main.js'), spec.workerOptions);
     this.threadId = this.worker.threadId;
     const { port1, port2 } = new MessageChannel();
     this.#port = port1;
@@ -248,7 +248,10 @@ export class WorkerHandle implements TaskHolder {
 
   /** Whether it can be given one more task at all. */
   get hasRoom(): boolean {
-    return this.#freeSlots.length > this.#pending.length && (this.state === 'booting' || this.state === 'ready');
+    return (
+      this.#freeSlots.length > this.#pending.length &&
+      (this.state === 'booting' || this.state === 'ready')
+    );
   }
 
   get hasPending(): boolean {
@@ -339,7 +342,12 @@ export class WorkerHandle implements TaskHolder {
 
   #define(handler: Handler): HandlerMessage {
     this.#knownHandlers.add(handler.index);
-    return { type: 'handler', index: handler.index, url: handler.url, exportName: handler.exportName };
+    return {
+      type: 'handler',
+      index: handler.index,
+      url: handler.url,
+      exportName: handler.exportName,
+    };
   }
 
   #send(message: ToWorker): void {
@@ -474,7 +482,8 @@ export class WorkerHandle implements TaskHolder {
   /** Frees the slot only: the task stays counted. */
   #vacate(task: Task): void {
     if (task.slot < 0) return;
-    if (task.asked !== null || task.limits !== null) Atomics.store(this.#asks, task.slot, kAskNothing);
+    if (task.asked !== null || task.limits !== null)
+      Atomics.store(this.#asks, task.slot, kAskNothing);
     this.#slots[task.slot] = undefined;
     this.#freeSlots.push(task.slot);
     task.slot = -1;
@@ -506,9 +515,14 @@ export class WorkerHandle implements TaskHolder {
       const claimed = this.#claimed(word);
       if (this.#nextOrder === claimed) return [];
       const tasks = this.#held(claimed).unclaimed;
-      if (this.#fixed > 0 && tasks.some((task) => task.fixed && task !== unwanted && !task.settled)) return [];
+      if (this.#fixed > 0 && tasks.some((task) => task.fixed && task !== unwanted && !task.settled))
+        return [];
       const generation = ((word >>> 16) + 1) & 0xffff;
-      if (Atomics.compareExchange(words, kClaim, word, (generation << 16) | (word & kOrderMask)) !== word) continue;
+      if (
+        Atomics.compareExchange(words, kClaim, word, (generation << 16) | (word & kOrderMask)) !==
+        word
+      )
+        continue;
       this.#generation = generation;
       this.#nextOrder = claimed;
       this.mayPrefetch = false;
@@ -529,7 +543,10 @@ export class WorkerHandle implements TaskHolder {
   }
 
   isRunning(task: Task): boolean {
-    return this.startedAt(task) >= 0 && this.#timings[task.slot * kTimings + kTimingRun] === kStillRunning;
+    return (
+      this.startedAt(task) >= 0 &&
+      this.#timings[task.slot * kTimings + kTimingRun] === kStillRunning
+    );
   }
 
   ask(task: Task, what: number): void {

@@ -12,14 +12,14 @@
 
 import { Crew, type CrewLimits } from './crew.js';
 import { Dealer, type DealerOptions } from './dealer.js';
-import { EarlyEnds } from './early-ends.js';
-import { messageOf, type PoolErrors, type WorkerEnd } from './errors.js';
+import { EarlyEnds } from './deadlines.js';
+import { messageOf, type PoolErrors, type WorkerEnd } from '../errors.js';
 import type { Handler } from './handlers.js';
-import { thisLoop, type LoopSource } from './loop.js';
-import { kRefused, kReturned, type WireError } from './messages.js';
+import { thisLoop, type LoopSource } from '../wait/loop.js';
+import { kRefused, kReturned, type WireError } from '../wire/messages.js';
 import { Tally } from './tally.js';
 import type { Outcome, Task, WaitQueue } from './task.js';
-import { fromWire, rejectWithCallerStack } from './thrown.js';
+import { fromWire, rejectWithCallerStack } from '../wire/errors/decoder.js';
 import type { WorkerEvents, WorkerHandle, WorkerSpec } from './worker-handle.js';
 
 export interface DispatcherOptions extends CrewLimits, DealerOptions {
@@ -234,7 +234,11 @@ export class Dispatcher implements LoopSource, WorkerEvents {
     this.#dealing = true;
     this.#dealer.deal();
     // Many a task in one message: an eager submit prefetches in the microtask, with the others.
-    if (this.#queue.length > 0 && this.#dealer.prefetches && !(this.#options.eager && this.#flushScheduled)) {
+    if (
+      this.#queue.length > 0 &&
+      this.#dealer.prefetches &&
+      !(this.#options.eager && this.#flushScheduled)
+    ) {
       // What is posted ahead waits for no thread, yet may end up behind a long task, with no worker
       // idle that would take it over. So that there is one soon, the crew grows, by one at a time.
       if (this.crew.all.size < this.#options.maxThreads) this.#ensureThreads(1);
@@ -406,7 +410,8 @@ export class Dispatcher implements LoopSource, WorkerEvents {
     const gaveUp = this.crew.remove(worker, { expected, begun, waiting: held.unclaimed.length });
     if (!expected) {
       queueMicrotask(() => this.#listener.onWorkerLost(end, begun, held.unclaimed.length));
-      if (gaveUp) this.#rejectQueue(error ?? new Error(`The worker thread ended: ${reasonOf(end)}`), end);
+      if (gaveUp)
+        this.#rejectQueue(error ?? new Error(`The worker thread ended: ${reasonOf(end)}`), end);
     }
     if (this.state === 'open' && !gaveUp) this.#ensureThreads();
     this.#scheduleFlush();

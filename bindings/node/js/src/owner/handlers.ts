@@ -4,7 +4,7 @@
 // then on. The moving average of its run time decides how many of its tasks a worker is given
 // ahead (see dispatcher.ts).
 
-import { CenoteError } from './errors.js';
+import { CenoteError } from '../errors.js';
 
 /** Weight of the newest run in the moving average: an eighth, as TCP smooths its round trips. */
 const kWeight = 1 / 8;
@@ -48,7 +48,10 @@ export class HandlerTable {
     if (url === undefined && name === undefined && this.#default !== null) return this.#default;
     const file = url ?? this.#defaultUrl;
     if (file === null) {
-      throw new CenoteError('ERR_CENOTE_NO_FILENAME', 'No file to run: pass "filename" to new Pool() or to run()');
+      throw new CenoteError(
+        'ERR_CENOTE_NO_FILENAME',
+        'No file to run: pass "filename" to new Pool() or to run()',
+      );
     }
     return this.#find(file, name ?? this.#defaultName);
   }

@@ -10,7 +10,13 @@ import { isMainThread, type WorkerOptions } from 'node:worker_threads';
 export interface NativeBinding {
   /** Whether the host has a libuv that can carry the wait. */
   available(): boolean;
-  openLoop(words: Int32Array, drain: () => void, maxSpinUs: number, turnBudgetUs: number, referenced: boolean): number;
+  openLoop(
+    words: Int32Array,
+    drain: () => void,
+    maxSpinUs: number,
+    turnBudgetUs: number,
+    referenced: boolean,
+  ): number;
   closeLoop(station: number): void;
   configureLoop(station: number, maxSpinUs: number, turnBudgetUs: number): void;
   referenceLoop(station: number): void;
@@ -21,7 +27,8 @@ export interface NativeBinding {
 /** The environment variable that forces the portable waiter when it is 1. */
 const kForcePortable = 'CENOTE_FORCE_PORTABLE';
 
-type Loaded = { readonly binding: NativeBinding } | { readonly binding: null; readonly reason: string };
+type Loaded =
+  { readonly binding: NativeBinding } | { readonly binding: null; readonly reason: string };
 
 let loaded: Loaded | undefined;
 
@@ -38,7 +45,10 @@ export function whyPortable(): string {
 }
 
 /** Why a pool with these options of its workers uses the portable waiter; empty if it does not. Both of its sides use the same. */
-export function whyPoolIsPortable(execArgv: readonly string[] | undefined, env: WorkerOptions['env']): string {
+export function whyPoolIsPortable(
+  execArgv: readonly string[] | undefined,
+  env: WorkerOptions['env'],
+): string {
   if (loadNative() === null) return whyPortable();
   if (execArgv?.includes('--no-addons') === true) return 'options.execArgv has --no-addons';
   const forced = typeof env === 'object' && env[kForcePortable] === '1';
@@ -47,14 +57,15 @@ export function whyPoolIsPortable(execArgv: readonly string[] | undefined, env: 
 
 function load(): Loaded {
   const versions: Readonly<Record<string, string | undefined>> = process.versions;
-  if (process.env[kForcePortable] === '1') return { binding: null, reason: `${kForcePortable} is 1` };
+  if (process.env[kForcePortable] === '1')
+    return { binding: null, reason: `${kForcePortable} is 1` };
   for (const runtime of ['bun', 'deno', 'electron']) {
     if (versions[runtime] !== undefined)
       return { binding: null, reason: `${runtime} does not let an addon enter its event loop` };
   }
   try {
     // eslint-disable-next-line @typescript-eslint/no-require-imports
-    const binding = require('./native/binding.js') as NativeBinding;
+    const binding = require('../native/binding.js') as NativeBinding;
     if (binding.available()) return { binding };
     return { binding: null, reason: 'this runtime exports no libuv that can carry the wait' };
   } catch (error) {

@@ -8,11 +8,19 @@
 // Guarantees: errors that are the same, or form a cycle, still are and do; no property of an error, whatever its name,
 // changes a prototype; the stack is a property of the error's own, as V8 makes it.
 
-import { encodeThrown } from './error-encoder.js';
-import { define, isError, kAggregate, kClasses, kIsError, kVisible, type WireRecord } from './error-record.js';
-import { kThrew } from './messages.js';
+import { encodeThrown } from './encoder.js';
+import {
+  define,
+  isError,
+  kAggregate,
+  kClasses,
+  kIsError,
+  kVisible,
+  type WireRecord,
+} from './record.js';
+import { kThrew } from '../messages.js';
 
-export { rejectWithCallerStack } from './caller-stack.js';
+export { rejectWithCallerStack } from '../../owner/caller-stack.js';
 export { encodeThrown };
 
 /** The handler threw an error: the value is what {@link encodeThrown} made of it. */
@@ -33,7 +41,8 @@ function decode(root: WireRecord): object {
   const error = withoutTraces(() => build(root));
   if (properties === undefined) return error;
   const errors = [error];
-  if (others !== undefined) withoutTraces(() => others.forEach((record) => errors.push(build(record))));
+  if (others !== undefined)
+    withoutTraces(() => others.forEach((record) => errors.push(build(record))));
   furnish(error, root, errors);
   others?.forEach((record, i) => furnish(errors[i + 1]!, record, errors));
   for (let i = 0; places !== undefined && i < places.length; i += 3) {
@@ -68,6 +77,11 @@ function furnish(error: object, [, , , properties]: WireRecord, errors: readonly
     const bits = properties[i + 1] as number;
     const value = properties[i + 2];
     const isIndex = (bits & kIsError) !== 0;
-    define(error, properties[i] as string, isIndex ? errors[value as number] : value, (bits & kVisible) !== 0);
+    define(
+      error,
+      properties[i] as string,
+      isIndex ? errors[value as number] : value,
+      (bits & kVisible) !== 0,
+    );
   }
 }

@@ -56,7 +56,8 @@ export class BatchGuard {
     const prototype: unknown = Object.getPrototypeOf(value);
     if (prototype !== Object.prototype && prototype !== null) return false;
     for (const name in value) {
-      if (--this.#left < 0 || !this.#admitsValue((value as Record<string, unknown>)[name])) return false;
+      if (--this.#left < 0 || !this.#admitsValue((value as Record<string, unknown>)[name]))
+        return false;
     }
     return true;
   }

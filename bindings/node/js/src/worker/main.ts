@@ -4,7 +4,7 @@
 // ran. From then on the channel, and `workerData`, belong to the user's code alone.
 
 import { MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
-import type { Init } from './messages.js';
+import type { Init } from '../wire/messages.js';
 import { Runner } from './runner.js';
 import { markWorkerThread } from './worker-state.js';
 
@@ -16,9 +16,13 @@ function begin(init: Init): void {
 
 function main(): void {
   const port = parentPort;
-  if (port === null) throw new Error('This file is the entry of a worker thread; it cannot run by itself');
+  if (port === null)
+    throw new Error('This file is the entry of a worker thread; it cannot run by itself');
   // Deno's parentPort is of a class of its own, which only speaks in events.
-  const first = port instanceof MessagePort ? (receiveMessageOnPort(port) as { message: Init } | undefined) : undefined;
+  const first =
+    port instanceof MessagePort
+      ? (receiveMessageOnPort(port) as { message: Init } | undefined)
+      : undefined;
   if (first !== undefined) begin(first.message);
   else port.once('message', begin);
 }

@@ -77,12 +77,22 @@ export function move<T>(value: T): T {
 
 /** Whether the value says how it is transferred. */
 export function isTransferable(value: unknown): value is Movable {
-  return typeof value === 'object' && value !== null && transferableSymbol in value && valueSymbol in value;
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    transferableSymbol in value &&
+    valueSymbol in value
+  );
 }
 
 /** Marks a transferable, so that it is transferred. */
 export function markMovable(value: object): void {
-  Object.defineProperty(value, kMovable, { value: true, enumerable: false, configurable: true, writable: true });
+  Object.defineProperty(value, kMovable, {
+    value: true,
+    enumerable: false,
+    configurable: true,
+    writable: true,
+  });
 }
 
 /** Whether the value came from {@link move}. Takes any value, and never throws. */

@@ -1,9 +1,9 @@
 // What the threads that ended leave to a pool's totals.
 
 import { Latencies } from './latencies.js';
-import type { StageCounts } from './loop.js';
+import type { StageCounts } from '../wait/loop.js';
 import type { WorkerHandle } from './worker-handle.js';
-import { kStageNames } from './words.js';
+import { kStageNames } from '../wait/words.js';
 
 export class Tally {
   readonly latencies = new Latencies();

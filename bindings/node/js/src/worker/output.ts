@@ -7,7 +7,12 @@
 import { Writable } from 'node:stream';
 
 const { stdout, stderr } = process;
-const write = Writable.prototype.write as (this: Writable, text: string, encoding: 'utf8', done: () => void) => boolean;
+const write = Writable.prototype.write as (
+  this: Writable,
+  text: string,
+  encoding: 'utf8',
+  done: () => void,
+) => boolean;
 
 /** Whether anything is on its way. Asked after every task. */
 export function hasOutput(): boolean {

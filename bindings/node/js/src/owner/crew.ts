@@ -6,7 +6,7 @@
 // minimum is asked to end by itself, so that what a task left running on it is finished first; no more than
 // `maxThreads` linger so.
 
-import { CenoteError } from './errors.js';
+import { CenoteError } from '../errors.js';
 import { WorkerHandle, type WorkerEvents, type WorkerSpec } from './worker-handle.js';
 
 export interface CrewLimits {
@@ -63,7 +63,8 @@ export class Crew {
   /** Threads that take tasks or soon will. */
   get #serving(): number {
     let count = 0;
-    for (const worker of this.all) if (worker.state === 'booting' || worker.state === 'ready') count++;
+    for (const worker of this.all)
+      if (worker.state === 'booting' || worker.state === 'ready') count++;
     return count;
   }
 
@@ -146,7 +147,12 @@ export class Crew {
   /** Makes sure that idle threads above the minimum are looked at when their time is over. */
   watchIdle(): void {
     const { idleTimeoutMs, minThreads } = this.#limits;
-    if (this.#idleTimer !== undefined || idleTimeoutMs === Infinity || this.ready.length <= minThreads) return;
+    if (
+      this.#idleTimer !== undefined ||
+      idleTimeoutMs === Infinity ||
+      this.ready.length <= minThreads
+    )
+      return;
     let since = Infinity;
     for (const worker of this.ready) if (isIdle(worker)) since = Math.min(since, worker.idleSince);
     if (since === Infinity) return;
@@ -176,7 +182,8 @@ export class Crew {
     // A set keeps its order, so the first of these were asked first. Were they not counted, a pool
     // whose threads hold something open would gather them faster than they end.
     const leaving = [...this.all].filter((worker) => worker.state === 'leaving');
-    for (const worker of leaving.slice(0, Math.max(0, leaving.length - maxThreads))) worker.terminate();
+    for (const worker of leaving.slice(0, Math.max(0, leaving.length - maxThreads)))
+      worker.terminate();
   }
 
   stopWatching(): void {

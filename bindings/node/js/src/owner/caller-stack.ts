@@ -4,7 +4,7 @@
 // it came from, and a task that succeeds pays nothing. A caller who only calls `then` or `catch` is not found, and
 // without V8 nobody is.
 
-import { define, isError } from './error-record.js';
+import { define, isError } from '../wire/errors/record.js';
 
 const kResolved = Promise.resolve();
 
@@ -16,7 +16,11 @@ const kResolved = Promise.resolve();
  *
  * The error must be this promise's alone, or others would see its callers.
  */
-export function rejectWithCallerStack(resolve: (value: unknown) => void, error: unknown, threadId: number): void {
+export function rejectWithCallerStack(
+  resolve: (value: unknown) => void,
+  error: unknown,
+  threadId: number,
+): void {
   const failure = kResolved.then(nothing).then(function fail() {
     if (isError(error)) appendCallers(error, threadId, fail);
     throw error;

@@ -13,7 +13,7 @@
 import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { types } from 'node:util';
-import type { CenoteErrorCode } from './errors.js';
+import type { CenoteErrorCode } from '../errors.js';
 import { isPromiseLike, type Handler } from './task-context.js';
 
 /** The file has no such handler: the owner makes a CenoteError of it. */
@@ -76,13 +76,19 @@ async function requireAfterImport(url: string): Promise<Exports> {
     return (await import(url)) as Exports;
   } catch (error) {
     const path = fileURLToPath(url);
-    if (!hasCode(error, 'ERR_UNKNOWN_FILE_EXTENSION') || !(extname(path) in require.extensions)) throw error;
+    if (!hasCode(error, 'ERR_UNKNOWN_FILE_EXTENSION') || !(extname(path) in require.extensions))
+      throw error;
     return required(path);
   }
 }
 
 /** What `require()` says of a file that `import()` has to evaluate, or says better that it is not there. */
-const kImportIt = ['ERR_REQUIRE_ESM', 'ERR_REQUIRE_ASYNC_MODULE', 'ERR_UNKNOWN_FILE_EXTENSION', 'MODULE_NOT_FOUND'];
+const kImportIt = [
+  'ERR_REQUIRE_ESM',
+  'ERR_REQUIRE_ASYNC_MODULE',
+  'ERR_UNKNOWN_FILE_EXTENSION',
+  'MODULE_NOT_FOUND',
+];
 
 /** Enough to see where an error comes from: every level of `require` has some frames of Node's own. */
 const kFrames = 500;
@@ -114,7 +120,8 @@ function isFromInside(error: unknown, path: string): boolean {
 function required(path: string): Exports {
   // eslint-disable-next-line @typescript-eslint/no-require-imports
   const exports: unknown = require(path);
-  const isModule = types.isModuleNamespaceObject(exports) || asRecord(exports)['__esModule'] === true;
+  const isModule =
+    types.isModuleNamespaceObject(exports) || asRecord(exports)['__esModule'] === true;
   return isModule ? (exports as Exports) : { default: exports };
 }
 
@@ -129,7 +136,9 @@ async function pick(exports: Exports, url: string, exportName: string): Promise<
     if (typeof found === 'function') return found as Handler;
   }
   const file = fileURLToPath(url);
-  const names = [...new Set([...Object.keys(exports), ...Object.keys(asRecord(exports['default']))])];
+  const names = [
+    ...new Set([...Object.keys(exports), ...Object.keys(asRecord(exports['default']))]),
+  ];
   const list = names.join(', ') || 'nothing';
   throw new HandlerNotFound(
     candidates.every((value) => value === undefined)
@@ -146,7 +155,9 @@ function candidatesFor(exports: Exports, name: string): unknown[] {
 }
 
 function findFunction(exports: Exports, name: string): (() => unknown) | undefined {
-  return candidatesFor(exports, name).find((value): value is () => unknown => typeof value === 'function');
+  return candidatesFor(exports, name).find(
+    (value): value is () => unknown => typeof value === 'function',
+  );
 }
 
 function asRecord(value: unknown): Record<string, unknown> {

@@ -1,7 +1,7 @@
 // What a handler is given beside its task.
 
-import { AbortError, CenoteError, invalidType } from './errors.js';
-import { kAskNothing, kAskTimeout } from './words.js';
+import { AbortError, CenoteError, invalidType } from '../errors.js';
+import { kAskNothing, kAskTimeout } from '../wire/channel.js';
 
 /** The second argument of a handler. */
 export interface TaskContext {

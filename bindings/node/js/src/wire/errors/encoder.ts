@@ -7,7 +7,7 @@
 // posted.
 
 import { types } from 'node:util';
-import { define, isError, kClasses, kIsError, kVisible, type WireRecord } from './error-record.js';
+import { define, isError, kClasses, kIsError, kVisible, type WireRecord } from './record.js';
 
 /** How many errors cross with one that is thrown, itself included. */
 const kErrorsMax = 1000;
@@ -17,7 +17,9 @@ const kEntriesMax = 10_000;
 const kPrototypesMax = 100;
 
 const kNames = kClasses.map(({ name }) => name);
-const kClassOf = new Map<object | null, number>(kClasses.map(({ prototype }, index) => [prototype, index]));
+const kClassOf = new Map<object | null, number>(
+  kClasses.map(({ prototype }, index) => [prototype, index]),
+);
 /** Looked at wherever they are defined; the others only where they are an error's own and enumerable. */
 const kWellKnown = ['code', 'cause', 'errors'] as const;
 
@@ -31,7 +33,11 @@ export function encodeThrown(error: unknown): unknown {
     return new Encoder().encode(error);
   } catch {
     // No error is known that gets here. It would otherwise end the worker.
-    return [0, 'The error that was thrown cannot be read', 'Error: The error that was thrown cannot be read'];
+    return [
+      0,
+      'The error that was thrown cannot be read',
+      'Error: The error that was thrown cannot be read',
+    ];
   }
 }
 
@@ -59,7 +65,8 @@ class Encoder {
     const root = this.#record(error);
     this.#records.push(root);
     // The list grows while it is gone through: the errors that are nearest come first.
-    for (let i = 1; i < this.#errors.length; i++) this.#records.push(this.#record(this.#errors[i]!));
+    for (let i = 1; i < this.#errors.length; i++)
+      this.#records.push(this.#record(this.#errors[i]!));
     if (this.#records.length > 1 || this.#places.length > 0) {
       root[3] ??= [];
       root.push(this.#records.slice(1), this.#places);
@@ -92,7 +99,8 @@ class Encoder {
     }
     for (const key of kWellKnown) {
       // A DOMException's code follows from its name.
-      if (has(error, key) && (typeof type === 'number' || isOwn(error, key))) this.#property(properties, error, key, 0);
+      if (has(error, key) && (typeof type === 'number' || isOwn(error, key)))
+        this.#property(properties, error, key, 0);
     }
     for (const key of keysOf(error)) {
       if (key !== 'stack') this.#property(properties, error, key, kVisible);
@@ -109,7 +117,11 @@ class Encoder {
         const index = this.#indexOf(value);
         if (index >= 0) properties.push(key, bits | kIsError, index);
       } else if (typeof value === 'object' && value !== null) {
-        properties.push(key, bits, key === 'errors' && Array.isArray(value) ? this.#list(value) : this.#data(value));
+        properties.push(
+          key,
+          bits,
+          key === 'errors' && Array.isArray(value) ? this.#list(value) : this.#data(value),
+        );
         this.#holdsObjects = true;
       } else if (typeof value !== 'function' && typeof value !== 'symbol') {
         properties.push(key, bits, value);
@@ -190,7 +202,8 @@ class Encoder {
   /** Leaves only the properties and places whose value passes. */
   #keep(root: WireRecord, passes: (value: unknown) => boolean): void {
     for (const record of this.#records) {
-      if (record[3] !== undefined) record[3] = filterTriples(record[3], (_key, _bits, value) => passes(value));
+      if (record[3] !== undefined)
+        record[3] = filterTriples(record[3], (_key, _bits, value) => passes(value));
     }
     if (root[5] !== undefined) root[5] = filterTriples(root[5], (container) => passes(container));
   }
@@ -208,7 +221,8 @@ function filterTriples(
 }
 
 function isCloneable(value: unknown): boolean {
-  if (typeof value !== 'object' || value === null) return typeof value !== 'function' && typeof value !== 'symbol';
+  if (typeof value !== 'object' || value === null)
+    return typeof value !== 'function' && typeof value !== 'symbol';
   try {
     clone(value);
     return true;
@@ -266,7 +280,8 @@ function foreignClass(prototype: object): number | undefined {
   if (typeof constructor !== 'function') return undefined;
   const index = kNames.indexOf(constructor.name);
   // A class of the user's may have the name of a built-in one.
-  const native = index >= 0 && Function.prototype.toString.call(constructor).includes('[native code]');
+  const native =
+    index >= 0 && Function.prototype.toString.call(constructor).includes('[native code]');
   return native ? index : undefined;
 }
 
@@ -292,7 +307,9 @@ function classNameOf(error: object): string {
     const prototype = Object.getPrototypeOf(error) as object | null;
     if (prototype === null || kClassOf.has(prototype)) return '';
     const { constructor } = prototype;
-    return typeof constructor === 'function' && typeof constructor.name === 'string' ? constructor.name : '';
+    return typeof constructor === 'function' && typeof constructor.name === 'string'
+      ? constructor.name
+      : '';
   } catch {
     return '';
   }

@@ -67,7 +67,9 @@ export function readStages(words: Int32Array): StageCounts {
 }
 
 class EventLoop {
-  readonly #words = new Int32Array(new SharedArrayBuffer(kLoopWords * Int32Array.BYTES_PER_ELEMENT));
+  readonly #words = new Int32Array(
+    new SharedArrayBuffer(kLoopWords * Int32Array.BYTES_PER_ELEMENT),
+  );
   readonly #sources = new Set<LoopSource>();
   #station = 0;
   #holds = 0;
@@ -83,7 +85,13 @@ class EventLoop {
     const native = loadNative();
     if (native === null) return;
     if (this.#station === 0) {
-      this.#station = native.openLoop(this.#words, () => this.#drain(), source.maxSpinUs, source.turnBudgetUs, false);
+      this.#station = native.openLoop(
+        this.#words,
+        () => this.#drain(),
+        source.maxSpinUs,
+        source.turnBudgetUs,
+        false,
+      );
       if (this.#holds > 0) native.referenceLoop(this.#station);
     }
     this.#configure();

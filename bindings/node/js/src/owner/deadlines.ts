@@ -8,9 +8,9 @@
 // judged before the results that there are have been received, since timers come before them in a turn
 // of the loop.
 
-import type { PoolErrors } from './errors.js';
+import type { PoolErrors } from '../errors.js';
 import type { Outcome, Task, TaskHolder, WaitQueue } from './task.js';
-import { kAskAborted, kAskTimeout } from './words.js';
+import { kAskAborted, kAskTimeout } from '../wire/channel.js';
 
 /** What the dispatcher does for it. */
 export interface EarlyEndsHost {
@@ -116,7 +116,8 @@ export class EarlyEnds {
       const leftMs = startedAt + runMs - now;
       if (leftMs > 0) this.#lookAgainIn(task, leftMs);
       // Else it has ended, and its result is on the way.
-      else if (task.holder!.isRunning(task)) this.#cancel(task, 'expired', kAskTimeout, this.#errors.ranTooLong(runMs));
+      else if (task.holder!.isRunning(task))
+        this.#cancel(task, 'expired', kAskTimeout, this.#errors.ranTooLong(runMs));
       return;
     }
     if (task.acceptedAt + queueMs > now) this.watch(task);

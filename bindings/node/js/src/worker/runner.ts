@@ -9,10 +9,10 @@
 // The clock is read once a task: its end is the start of the next.
 
 import { receiveMessageOnPort, type MessagePort } from 'node:worker_threads';
-import { BatchGuard } from './batch-guard.js';
-import { describe } from './errors.js';
+import { BatchGuard } from '../wire/batch-guard.js';
+import { describe } from '../errors.js';
 import { HandlerLoader, HandlerNotFound } from './handler-loader.js';
-import { thisLoop, wake, type LoopAddress, type LoopSource } from './loop.js';
+import { thisLoop, wake, type LoopAddress, type LoopSource } from '../wait/loop.js';
 import {
   clockOrigin,
   kRefused,
@@ -26,12 +26,12 @@ import {
   type ToOwner,
   type ToWorker,
   type WireError,
-} from './messages.js';
-import { isMovable, unwrapMovable, type Movable } from './move.js';
-import { loadNative, whyPortable } from './native.js';
+} from '../wire/messages.js';
+import { isMovable, unwrapMovable, type Movable } from '../wire/move.js';
+import { loadNative, whyPortable } from '../wait/native.js';
 import { isPromiseLike, WorkerTaskContext, type Handler, type TaskHost } from './task-context.js';
 import { afterOutput, hasOutput } from './output.js';
-import { toWire } from './thrown.js';
+import { toWire } from '../wire/errors/decoder.js';
 import {
   kAskBegun,
   kAskNothing,
@@ -45,7 +45,7 @@ import {
   kTimings,
   kTimingStart,
   kTimingWake,
-} from './words.js';
+} from '../wire/channel.js';
 
 /** The longest that a result waits for others while tasks run, in ms. */
 const kFlushMs = 0.05;
@@ -131,7 +131,8 @@ export class Runner implements LoopSource, TaskHost {
       this.#port.on('message', (message: ToWorker) => this.#onPortMessage(message));
     } else {
       // The owner rings, and only an addon hears it: without one this worker must not seem ready.
-      if (loadNative() === null) throw new Error(`A worker of a native pool needs the addon: ${whyPortable()}`);
+      if (loadNative() === null)
+        throw new Error(`A worker of a native pool needs the addon: ${whyPortable()}`);
       thisLoop.attach(this);
       thisLoop.hold();
     }
@@ -147,9 +148,17 @@ export class Runner implements LoopSource, TaskHost {
   #sendReady(failure: LoadFailure | null): void {
     const { address } = thisLoop;
     try {
-      this.#send({ type: 'ready', address, failure: failure === null ? null : failureToWire(failure.error) });
+      this.#send({
+        type: 'ready',
+        address,
+        failure: failure === null ? null : failureToWire(failure.error),
+      });
     } catch {
-      this.#send({ type: 'ready', address, failure: [kRefused, uncloneable('The file threw', failure?.error)] });
+      this.#send({
+        type: 'ready',
+        address,
+        failure: [kRefused, uncloneable('The file threw', failure?.error)],
+      });
     }
   }
 
@@ -222,7 +231,8 @@ export class Runner implements LoopSource, TaskHost {
 
   #noteWake(batch: TaskBatch): void {
     const postedAt = batch[1] as number;
-    if (postedAt > 0) this.#wakeMs = Math.max(Number.MIN_VALUE, this.#now + this.#clockShift - postedAt);
+    if (postedAt > 0)
+      this.#wakeMs = Math.max(Number.MIN_VALUE, this.#now + this.#clockShift - postedAt);
   }
 
   #define({ index, url, exportName }: HandlerMessage): void {
@@ -300,7 +310,10 @@ export class Runner implements LoopSource, TaskHost {
   /** Whether an entry is neither revoked nor asked to end: what is not wanted waits for no handler. */
   #isWanted(batch: TaskBatch, at: number): boolean {
     const slot = batch[at] as number;
-    return Atomics.load(this.#words, kClaim) >>> 16 === batch[0] && this.askOf(slot < 0 ? ~slot : slot) === kAskNothing;
+    return (
+      Atomics.load(this.#words, kClaim) >>> 16 === batch[0] &&
+      this.askOf(slot < 0 ? ~slot : slot) === kAskNothing
+    );
   }
 
   /** Claims the next task, unless it was posted in a generation that has been revoked. */
@@ -336,7 +349,10 @@ export class Runner implements LoopSource, TaskHost {
     const context = this.#bare ? null : new WorkerTaskContext(this, slot);
     let value: unknown;
     try {
-      value = context === null ? (handler as (task: unknown) => unknown)(payload) : handler(payload, context);
+      value =
+        context === null
+          ? (handler as (task: unknown) => unknown)(payload)
+          : handler(payload, context);
     } catch (error) {
       this.#now = performance.now();
       context?.end();
@@ -352,7 +368,12 @@ export class Runner implements LoopSource, TaskHost {
     this.#finish(slot, kReturned, value, startedAt);
   }
 
-  #await(slot: number, value: PromiseLike<unknown>, context: WorkerTaskContext | null, startedAt: number): void {
+  #await(
+    slot: number,
+    value: PromiseLike<unknown>,
+    context: WorkerTaskContext | null,
+    startedAt: number,
+  ): void {
     this.#running++;
     const settle = (code: number, outcome: unknown): void => {
       context?.end();

@@ -4,8 +4,8 @@
 // else is an object with a `type`, and rare.
 
 import type { MessagePort } from 'node:worker_threads';
-import type { LoopAddress } from './loop.js';
-import type { CenoteErrorCode } from './errors.js';
+import type { LoopAddress } from '../wait/loop.js';
+import type { CenoteErrorCode } from '../errors.js';
 
 /**
  * `[generation, postedAt, (slot, handler, payload)…]`; `postedAt` is 0 unless the worker was idle.

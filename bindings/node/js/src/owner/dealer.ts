@@ -14,7 +14,7 @@
 
 import type { Task, WaitQueue } from './task.js';
 import type { WorkerHandle } from './worker-handle.js';
-import { kPrefetchMax } from './words.js';
+import { kPrefetchMax } from '../wire/channel.js';
 
 /** Chooses the worker for each task, instead of the dealer. */
 export interface Balancer {
@@ -56,7 +56,12 @@ export class Dealer {
   #useCount = 0;
 
   /** `ready` is looked at whenever tasks are dealt. */
-  constructor(options: DealerOptions, queue: WaitQueue, ready: readonly WorkerHandle[], events: DealerEvents) {
+  constructor(
+    options: DealerOptions,
+    queue: WaitQueue,
+    ready: readonly WorkerHandle[],
+    events: DealerEvents,
+  ) {
     this.#options = options;
     this.#queue = queue;
     this.#ready = ready;
@@ -123,7 +128,8 @@ export class Dealer {
   #warmestIdle(): WorkerHandle | null {
     let warmest: WorkerHandle | null = null;
     for (const worker of this.#ready) {
-      if (worker.inFlight === 0 && (warmest === null || worker.lastUsed > warmest.lastUsed)) warmest = worker;
+      if (worker.inFlight === 0 && (warmest === null || worker.lastUsed > warmest.lastUsed))
+        warmest = worker;
     }
     return warmest;
   }
@@ -140,7 +146,11 @@ export class Dealer {
   }
 
   #dealToOpen(): void {
-    for (let task = this.#queue.peek(); task !== null && !this.#isExclusive(task); task = this.#queue.peek()) {
+    for (
+      let task = this.#queue.peek();
+      task !== null && !this.#isExclusive(task);
+      task = this.#queue.peek()
+    ) {
       let emptiest: WorkerHandle | null = null;
       for (const worker of this.#ready) {
         if (worker.exclusive || worker.inFlight >= this.#options.concurrency) continue;
@@ -188,7 +198,8 @@ export class Dealer {
       const windowMs = this.#windowMs(averageMs);
       let least: WorkerHandle | null = null;
       for (const worker of this.#ready) {
-        if (!worker.mayPrefetch || worker.exclusive || worker.holdsFixed || !worker.wasReady) continue;
+        if (!worker.mayPrefetch || worker.exclusive || worker.holdsFixed || !worker.wasReady)
+          continue;
         if (worker.inFlight >= kPrefetchMax || worker.expectedMs + averageMs > windowMs) continue;
         if (least === null || worker.inFlight < least.inFlight) least = worker;
       }
@@ -237,7 +248,8 @@ export class Dealer {
     const now = performance.now();
     const back: Task[] = [];
     for (const worker of ready) {
-      if (worker.inFlight > 1 && worker.wasReady && worker.isStuck(now, kStuckMs)) back.push(...worker.revoke());
+      if (worker.inFlight > 1 && worker.wasReady && worker.isStuck(now, kStuckMs))
+        back.push(...worker.revoke());
     }
     return back;
   }

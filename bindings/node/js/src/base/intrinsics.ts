@@ -1,0 +1,103 @@
+// The functions of the runtime that the package calls, taken when it loads.
+//
+// User code may replace any global, and any method of a built-in prototype: fake timers do so in
+// tests, polyfills and instrumentation in production. What is taken here stays what it was, on
+// either side of the pool. A lint rule forbids the globals everywhere else in the package.
+//
+// `uncurry` turns a method into a function of its receiver, as Node's own internals do. `SafeMap`
+// and `SafeSet` carry their methods themselves. Arrays are walked by index and grown by assignment,
+// since iteration and `push` look their methods up in `Array.prototype`.
+
+import * as perfHooks from 'node:perf_hooks';
+import * as nodeTimers from 'node:timers';
+
+// eslint-disable-next-line @typescript-eslint/no-unsafe-function-type
+type Method<T, A extends unknown[], R> = (this: T, ...args: A) => R;
+
+const { bind, call } = Function.prototype;
+/** A method as a function whose first argument is the receiver. */
+export const uncurry = bind.bind(call) as <T, A extends unknown[], R>(
+  method: Method<T, A, R>,
+) => (receiver: T, ...args: A) => R;
+
+// Timers: Node's, which have `ref` and `unref` also where the globals are a browser's.
+export const setTimeout = nodeTimers.setTimeout;
+export const clearTimeout = nodeTimers.clearTimeout;
+export const setInterval = nodeTimers.setInterval;
+export const clearInterval = nodeTimers.clearInterval;
+export const setImmediate = nodeTimers.setImmediate;
+
+/** ms on this thread's monotonic clock, from an origin of its own. */
+export const now: () => number = perfHooks.performance.now.bind(perfHooks.performance);
+export const hrtime: () => [seconds: number, nanoseconds: number] = process.hrtime.bind(process);
+export const nextTick: typeof process.nextTick = process.nextTick.bind(process);
+/** Runs a callback as a microtask. What it throws is an uncaught exception. */
+export const queueMicrotask = globalThis.queueMicrotask.bind(globalThis);
+/** Missing in some test environments; whoever calls it says what to do then. */
+export const structuredClone = globalThis.structuredClone as
+  typeof globalThis.structuredClone | undefined;
+
+export const AtomicsAdd = Atomics.add.bind(Atomics) as typeof Atomics.add;
+export const AtomicsLoad = Atomics.load.bind(Atomics) as typeof Atomics.load;
+export const AtomicsStore = Atomics.store.bind(Atomics) as typeof Atomics.store;
+export const AtomicsExchange = Atomics.exchange.bind(Atomics) as typeof Atomics.exchange;
+export const AtomicsCompareExchange = Atomics.compareExchange.bind(
+  Atomics,
+) as typeof Atomics.compareExchange;
+
+export const { apply: ReflectApply, ownKeys: ReflectOwnKeys, set: ReflectSet } = Reflect;
+export const {
+  create: ObjectCreate,
+  defineProperty: ObjectDefineProperty,
+  freeze: ObjectFreeze,
+  getOwnPropertyDescriptor: ObjectGetOwnPropertyDescriptor,
+  getPrototypeOf: ObjectGetPrototypeOf,
+  hasOwn: ObjectHasOwn,
+  keys: ObjectKeys,
+} = Object;
+export const ObjectPrototype = Object.prototype;
+export const { isArray: ArrayIsArray } = Array;
+export const ArrayPrototype = Array.prototype;
+export const { isView: ArrayBufferIsView } = ArrayBuffer;
+export const { fromCharCode: StringFromCharCode } = String;
+export const StringCharCodeAt = uncurry(String.prototype.charCodeAt);
+
+const { Promise: PlainPromise } = globalThis;
+export const PromiseResolve = PlainPromise.resolve.bind(PlainPromise) as typeof Promise.resolve;
+const then = uncurry(PlainPromise.prototype.then as Method<Promise<unknown>, unknown[], unknown>);
+/** `promise.then(…)`, whatever has become of `then`. Only of a native promise. */
+export const PromiseThen = then as <T, R1 = T, R2 = never>(
+  promise: Promise<T>,
+  onFulfilled?: ((value: T) => R1 | PromiseLike<R1>) | null,
+  onRejected?: ((reason: unknown) => R2 | PromiseLike<R2>) | null,
+) => Promise<R1 | R2>;
+
+const kResolved = PlainPromise.resolve();
+/**
+ * Runs a callback of ours as a microtask. It must not throw. Cheaper than the runtime's own, which
+ * makes an async resource for each call.
+ */
+export function soon(callback: () => void): void {
+  void PromiseThen(kResolved, callback);
+}
+
+/** Gives a subclass of a collection its own copies of the methods that it inherits. */
+function keepMethods(
+  subclass: { readonly prototype: object },
+  base: { readonly prototype: object },
+): void {
+  for (const key of Reflect.ownKeys(base.prototype)) {
+    if (key === 'constructor') continue;
+    const descriptor = Object.getOwnPropertyDescriptor(base.prototype, key)!;
+    Object.defineProperty(subclass.prototype, key, { __proto__: null, ...descriptor } as never);
+  }
+}
+
+/** A map whose methods stay what they were. Iterate it by `forEach`. */
+export class SafeMap<K, V> extends Map<K, V> {}
+keepMethods(SafeMap, Map);
+/** A set whose methods stay what they were. Iterate it by `forEach`. */
+export class SafeSet<T> extends Set<T> {}
+keepMethods(SafeSet, Set);
+export class SafeWeakMap<K extends object, V> extends WeakMap<K, V> {}
+keepMethods(SafeWeakMap, WeakMap);
