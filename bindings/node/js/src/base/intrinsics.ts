@@ -10,6 +10,7 @@
 
 import * as perfHooks from 'node:perf_hooks';
 import * as nodeTimers from 'node:timers';
+import { types } from 'node:util';
 
 // eslint-disable-next-line @typescript-eslint/no-unsafe-function-type
 type Method<T, A extends unknown[], R> = (this: T, ...args: A) => R;
@@ -60,7 +61,34 @@ export const { isArray: ArrayIsArray } = Array;
 export const ArrayPrototype = Array.prototype;
 export const { isView: ArrayBufferIsView } = ArrayBuffer;
 export const { fromCharCode: StringFromCharCode } = String;
+export const { imul: MathImul } = Math;
+type Bytes = Buffer & {
+  latin1Slice(start: number, end: number): string;
+  latin1Write(text: string, offset: number, length: number): number;
+};
+export const BufferLatin1Slice = uncurry((Buffer.prototype as Bytes).latin1Slice);
+export const BufferLatin1Write = uncurry((Buffer.prototype as Bytes).latin1Write);
 export const StringCharCodeAt = uncurry(String.prototype.charCodeAt);
+
+type LengthGetter = Method<ArrayBufferView | ArrayBufferLike, [], number>;
+function lengthGetter(prototype: object): (receiver: ArrayBufferView | ArrayBufferLike) => number {
+  return uncurry(Object.getOwnPropertyDescriptor(prototype, 'byteLength')!.get as LengthGetter);
+}
+const lengthOfTypedArray = lengthGetter(Object.getPrototypeOf(Uint8Array.prototype) as object);
+const lengthOfDataView = lengthGetter(DataView.prototype);
+const lengthOfArrayBuffer = lengthGetter(ArrayBuffer.prototype);
+const lengthOfShared = lengthGetter(SharedArrayBuffer.prototype);
+/** The bytes of a view or a buffer, whatever properties of its own it has. 0 if it is detached. */
+export function byteLength(value: ArrayBufferView | ArrayBufferLike): number {
+  try {
+    if (types.isTypedArray(value)) return lengthOfTypedArray(value);
+    if (types.isDataView(value)) return lengthOfDataView(value);
+    return types.isSharedArrayBuffer(value) ? lengthOfShared(value) : lengthOfArrayBuffer(value);
+  } catch {
+    // A view of a buffer that was detached.
+    return 0;
+  }
+}
 
 const { Promise: PlainPromise } = globalThis;
 export const PromiseResolve = PlainPromise.resolve.bind(PlainPromise) as typeof Promise.resolve;

@@ -8,12 +8,14 @@
 // judged before the results that there are have been received, since timers come before them in a turn
 // of the loop.
 
+import { clearTimeout, now, setTimeout } from '../base/intrinsics.js';
 import type { PoolErrors } from '../errors.js';
-import type { Outcome, Task, TaskHolder, WaitQueue } from './task.js';
+import type { Outcome, Task, WaitQueue } from './task.js';
+import type { WorkerHandle } from './worker-handle.js';
 import { kAskAborted, kAskTimeout } from '../wire/channel.js';
 
 /** What the dispatcher does for it. */
-export interface EarlyEndsHost {
+export interface DeadlinesHost {
   /** Counts the task's end, once. `true`: its caller is still to be told. */
   settle(task: Task, outcome: Outcome): boolean;
   /** Puts tasks that were taken back in front of the queue. */
@@ -24,13 +26,13 @@ export interface EarlyEndsHost {
   onWorkerEnded(): void;
 }
 
-export class EarlyEnds {
+export class Deadlines {
   readonly #abortGraceMs: number;
   readonly #queue: WaitQueue;
   readonly #errors: PoolErrors;
-  readonly #host: EarlyEndsHost;
+  readonly #host: DeadlinesHost;
 
-  constructor(abortGraceMs: number, queue: WaitQueue, errors: PoolErrors, host: EarlyEndsHost) {
+  constructor(abortGraceMs: number, queue: WaitQueue, errors: PoolErrors, host: DeadlinesHost) {
     this.#abortGraceMs = abortGraceMs;
     this.#queue = queue;
     this.#errors = errors;
@@ -45,7 +47,7 @@ export class EarlyEnds {
   /** Looks at a task when the first of its limits may be over. While it is queued its run cannot be. */
   watch(task: Task): void {
     const { queueMs, runMs } = task.limits!;
-    const leftMs = task.acceptedAt + queueMs - performance.now();
+    const leftMs = task.acceptedAt + queueMs - now();
     this.#lookAgainIn(task, task.holder === null ? leftMs : Math.min(leftMs, runMs));
   }
 
@@ -58,40 +60,39 @@ export class EarlyEnds {
     const { holder } = task;
     if (holder === null) {
       this.#queue.remove(task);
-    } else {
-      // Unless it has been claimed, it comes back with the others and is left out.
-      const back = holder.revoke(task);
-      // Where it could not be taken back the worker skips it, if it has not come to it when it is asked.
+    } else if (!holder.revoke(task)) {
       task.asked = outcome;
       holder.ask(task, ask);
-      const running = holder.isRunning(task);
-      this.#host.requeue(back.filter((other) => other !== task));
-      if (running && this.#abortGraceMs > 0) {
-        this.#grantGrace(task, holder);
-        task.reject(error);
-        return;
+      // Nobody waits behind a task that may cost the worker. If it has just ended, its result is out.
+      this.#host.requeue(holder.revokeAll());
+      if (holder.slots.isRunning(task)) {
+        if (this.#abortGraceMs > 0) {
+          this.#grantGrace(task, holder);
+          task.reject(error);
+          return;
+        }
+        this.#endWorker(holder);
       }
-      if (running) this.#endWorker(holder);
     }
     if (this.#host.settle(task, outcome)) task.reject(error);
   }
 
   /** It stays accepted until its worker has ended it, one way or the other. */
-  #grantGrace(task: Task, holder: TaskHolder): void {
+  #grantGrace(task: Task, holder: WorkerHandle): void {
     clearTimeout(task.timer);
     if (this.#abortGraceMs === Infinity) return;
     task.timer = setTimeout(() => {
       this.#catchUp(holder);
-      if (!task.settled && holder.isRunning(task)) this.#endWorker(holder);
+      if (!task.settled && holder.slots.isRunning(task)) this.#endWorker(holder);
     }, this.#abortGraceMs);
   }
 
-  #catchUp(holder: TaskHolder | null): void {
+  #catchUp(holder: WorkerHandle | null): void {
     holder?.catchUp();
     this.#host.onCaughtUp();
   }
 
-  #endWorker(holder: TaskHolder): void {
+  #endWorker(holder: WorkerHandle): void {
     holder.terminate();
     this.#host.onWorkerEnded();
   }
@@ -110,28 +111,27 @@ export class EarlyEnds {
     this.#catchUp(task.holder);
     if (isOver(task)) return;
     const { queueMs, runMs } = task.limits!;
-    const startedAt = task.holder?.startedAt(task) ?? -1;
-    const now = performance.now();
+    const startedAt = task.holder?.slots.startedAt(task) ?? -1;
+    const at = now();
     if (startedAt >= 0) {
-      const leftMs = startedAt + runMs - now;
+      const leftMs = startedAt + runMs - at;
       if (leftMs > 0) this.#lookAgainIn(task, leftMs);
       // Else it has ended, and its result is on the way.
-      else if (task.holder!.isRunning(task))
+      else if (task.holder!.slots.isRunning(task))
         this.#cancel(task, 'expired', kAskTimeout, this.#errors.ranTooLong(runMs));
       return;
     }
-    if (task.acceptedAt + queueMs > now) this.watch(task);
+    if (task.acceptedAt + queueMs > at) this.watch(task);
     else this.#expireQueued(task);
   }
 
   #expireQueued(task: Task): void {
     const { queueMs, runMs } = task.limits!;
     const { holder } = task;
-    if (holder !== null) this.#host.requeue(holder.revoke(task));
-    if (task.holder === null) {
+    if (holder === null) {
       this.#queue.remove(task);
-    } else if (!task.holder.askToSkip(task)) {
-      // It could not be taken back, and began in this moment.
+    } else if (!holder.revoke(task)) {
+      // It began in this moment.
       this.#lookAgainIn(task, runMs);
       return;
     }

@@ -14,6 +14,7 @@
 
 import type { Task, WaitQueue } from './task.js';
 import type { WorkerHandle } from './worker-handle.js';
+import { now } from '../base/intrinsics.js';
 import { kPrefetchMax } from '../wire/channel.js';
 
 /** Chooses the worker for each task, instead of the dealer. */
@@ -128,8 +129,8 @@ export class Dealer {
   #warmestIdle(): WorkerHandle | null {
     let warmest: WorkerHandle | null = null;
     for (const worker of this.#ready) {
-      if (worker.inFlight === 0 && (warmest === null || worker.lastUsed > warmest.lastUsed))
-        warmest = worker;
+      if (worker.inFlight > 0 || !worker.hasRoom) continue;
+      if (warmest === null || worker.lastUsed > warmest.lastUsed) warmest = worker;
     }
     return warmest;
   }
@@ -138,7 +139,7 @@ export class Dealer {
   #firstIdle(): WorkerHandle | null {
     let booting: WorkerHandle | null = null;
     for (const worker of this.#ready) {
-      if (worker.inFlight > 0) continue;
+      if (worker.inFlight > 0 || !worker.hasRoom) continue;
       if (worker.wasReady) return worker;
       booting ??= worker;
     }
@@ -154,6 +155,8 @@ export class Dealer {
       let emptiest: WorkerHandle | null = null;
       for (const worker of this.#ready) {
         if (worker.exclusive || worker.inFlight >= this.#options.concurrency) continue;
+        // What was taken back from it lies there unread: it does not come to what it is given.
+        if (worker.slots.hasRevoked || !worker.hasRoom) continue;
         if (emptiest === null || isBetter(worker, emptiest)) emptiest = worker;
       }
       if (emptiest === null || !this.#giveFirst(emptiest)) return;
@@ -198,9 +201,9 @@ export class Dealer {
       const windowMs = this.#windowMs(averageMs);
       let least: WorkerHandle | null = null;
       for (const worker of this.#ready) {
-        if (!worker.mayPrefetch || worker.exclusive || worker.holdsFixed || !worker.wasReady)
-          continue;
+        if (!worker.mayPrefetch || worker.exclusive || !worker.wasReady) continue;
         if (worker.inFlight >= kPrefetchMax || worker.expectedMs + averageMs > windowMs) continue;
+        if (!worker.hasRoom) continue;
         if (least === null || worker.inFlight < least.inFlight) least = worker;
       }
       if (least === null) return;
@@ -213,6 +216,7 @@ export class Dealer {
       for (let i = 0; i < room; i++) {
         const task = this.#queue.peek();
         if (task === null || task.handler !== first.handler || !mayPrefetch(task)) break;
+        if (!least.hasRoom) break;
         if (!this.#giveFirst(least)) return;
       }
     }
@@ -223,6 +227,12 @@ export class Dealer {
     const { prefetchWindowMs } = this.#options;
     const queuedMs = (this.#queue.length * averageMs) / this.#ready.length;
     return queuedMs > kDeep * prefetchWindowMs ? kDeep * prefetchWindowMs : prefetchWindowMs;
+  }
+
+  /** Whether some worker holds more than one task: a guess that may turn out to be wrong. */
+  get isAhead(): boolean {
+    for (let i = 0; i < this.#ready.length; i++) if (this.#ready[i]!.inFlight > 1) return true;
+    return false;
   }
 
   /** Takes tasks back from workers that will not get to them as soon as others would. */
@@ -236,7 +246,7 @@ export class Dealer {
       if (worker.inFlight === 0) {
         if (worker.wasReady) idle = true;
       } else if (worker.inFlight > 1 || !worker.wasReady) {
-        const { unclaimed } = worker;
+        const { unclaimed } = worker.slots;
         if (unclaimed > most) {
           most = unclaimed;
           loaded = worker;
@@ -244,15 +254,19 @@ export class Dealer {
       }
     }
     if (loaded === null) return [];
-    if (idle) return loaded.revoke();
-    const now = performance.now();
+    if (idle) return loaded.revokeAll();
+    const at = now();
     const back: Task[] = [];
     for (const worker of ready) {
-      if (worker.inFlight > 1 && worker.wasReady && worker.isStuck(now, kStuckMs))
-        back.push(...worker.revoke());
+      if (worker.inFlight > 1 && worker.wasReady && worker.isStuck(at, kStuckMs))
+        append(back, worker.revokeAll());
     }
     return back;
   }
+}
+
+function append(list: Task[], more: readonly Task[]): void {
+  for (let i = 0; i < more.length; i++) list[list.length] = more[i]!;
 }
 
 function mayPrefetch(task: Task): boolean {

@@ -12,11 +12,12 @@
 
 import { Crew, type CrewLimits } from './crew.js';
 import { Dealer, type DealerOptions } from './dealer.js';
-import { EarlyEnds } from './deadlines.js';
+import { Deadlines } from './deadlines.js';
 import { messageOf, type PoolErrors, type WorkerEnd } from '../errors.js';
 import type { Handler } from './handlers.js';
 import { thisLoop, type LoopSource } from '../wait/loop.js';
 import { kRefused, kReturned, type WireError } from '../wire/messages.js';
+import { SecondLook } from './second-look.js';
 import { Tally } from './tally.js';
 import type { Outcome, Task, WaitQueue } from './task.js';
 import { fromWire, rejectWithCallerStack } from '../wire/errors/decoder.js';
@@ -75,7 +76,12 @@ export class Dispatcher implements LoopSource, WorkerEvents {
   readonly #listener: DispatcherListener;
   readonly #queue: WaitQueue;
   readonly #dealer: Dealer;
-  readonly #early: EarlyEnds;
+  readonly #deadlines: Deadlines;
+  /** A worker tells of what it has ended before a task that it takes to be short only after that. */
+  readonly #secondLook = new SecondLook(() => {
+    for (const worker of this.crew.all) worker.catchUp();
+    this.onPortDrained();
+  });
   #dealing = false;
   #flushScheduled = false;
   #whenSettled: (() => void)[] = [];
@@ -99,10 +105,10 @@ export class Dispatcher implements LoopSource, WorkerEvents {
     thisLoop.attach(this);
     this.crew = new Crew(options, options.spec, this);
     this.#dealer = new Dealer(options, options.queue, this.crew.ready, {
-      onGiven: (task) => this.#early.onGiven(task),
+      onGiven: (task) => this.#deadlines.onGiven(task),
       onFailed: this.#failed,
     });
-    this.#early = new EarlyEnds(options.abortGraceMs, options.queue, options.errors, {
+    this.#deadlines = new Deadlines(options.abortGraceMs, options.queue, options.errors, {
       settle: (task, outcome) => this.#settle(task, outcome),
       requeue: (tasks) => this.#requeue(tasks),
       onCaughtUp: () => this.#scheduleFlush(),
@@ -166,7 +172,7 @@ export class Dispatcher implements LoopSource, WorkerEvents {
         return false;
       }
     }
-    if (task.limits !== null && task.holder === null && !task.settled) this.#early.watch(task);
+    if (task.limits !== null && task.holder === null && !task.settled) this.#deadlines.watch(task);
     this.#scheduleFlush();
     return true;
   }
@@ -199,7 +205,7 @@ export class Dispatcher implements LoopSource, WorkerEvents {
 
   /** Rejects an accepted task. If it has begun, it is asked to end, and at last its worker is terminated. */
   abort(task: Task, reason: unknown): void {
-    this.#early.abort(task, reason);
+    this.#deadlines.abort(task, reason);
   }
 
   // Dealing
@@ -217,6 +223,7 @@ export class Dispatcher implements LoopSource, WorkerEvents {
       this.#requeue(back);
       this.#deal();
     }
+    if (this.#dealer.isAhead) this.#secondLook.arm();
     this.crew.watchIdle();
     thisLoop.expect();
   }
@@ -284,7 +291,7 @@ export class Dispatcher implements LoopSource, WorkerEvents {
   /** Rejects what waits, and leaves what has a place in a worker. */
   rejectWaiting(error: () => unknown): void {
     for (const worker of this.crew.ready) {
-      const back = worker.revoke();
+      const back = worker.revokeAll();
       // What it could begin at once keeps its place, though it may not have come to it yet.
       const kept = back.splice(0, Math.max(0, this.#options.spec.concurrency - worker.inFlight));
       for (const task of kept) this.#dealer.give(task, worker);

@@ -13,6 +13,8 @@ export class Handler {
   /** Moving average of its run time in ms; only meaningful once `measured`. */
   averageMs = 0;
   measured = false;
+  /** Moving average of what its tasks take in a port, in bytes; 0 while they fit into shared memory. */
+  averageBytes = 0;
 
   constructor(
     readonly index: number,
@@ -23,6 +25,12 @@ export class Handler {
   measure(runMs: number): void {
     this.averageMs = this.measured ? this.averageMs + (runMs - this.averageMs) * kWeight : runMs;
     this.measured = true;
+  }
+
+  measureBytes(bytes: number): void {
+    if (bytes !== this.averageBytes) this.averageBytes += (bytes - this.averageBytes) * kWeight;
+    // Under a byte it is that of tasks that have gone by.
+    if (this.averageBytes < 1) this.averageBytes = 0;
   }
 }
 

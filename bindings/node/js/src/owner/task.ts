@@ -1,30 +1,25 @@
 // A task on the caller's side, and the queue that tasks wait in.
 //
+// | a task is | `holder` | `slot` | `settled` | `asked` |
+// |---|---|---|---|---|
+// | queued | null | -1 | no | null |
+// | given to a worker, and about to be posted | it | -1 | no | null |
+// | posted, or running (its slot's state says which) | it | its slot | no | null |
+// | asked to end, its caller answered, its worker still in it | it | its slot | no | why |
+// | settled | null | -1 | yes | null or why |
+//
+// A task that was taken back, or whose worker died before it began, is queued again.
+//
 // The queue is a list through the tasks themselves: adding at either end and removing from the
 // middle (an aborted task) take constant time, and what was removed leaves nothing behind.
 
 import type { Transferable } from 'node:worker_threads';
+import { now } from '../base/intrinsics.js';
 import type { Handler } from './handlers.js';
+import type { WorkerHandle } from './worker-handle.js';
 
 /** Why a task settled, for the counters. */
 export type Outcome = 'completed' | 'failed' | 'aborted' | 'expired' | 'lost' | 'cancelled';
-
-/** Where a posted task is. */
-export interface TaskHolder {
-  /** Takes back what it has not begun; nothing if that cannot all be dealt again, but for the unwanted task. */
-  revoke(unwanted: Task | null): Task[];
-  /** Receives the results that it has posted by now. */
-  catchUp(): void;
-  /** When the worker claimed the task, in ms on this thread's clock; -1 if it has not. */
-  startedAt(task: Task): number;
-  /** Whether the task was claimed, and has not ended. */
-  isRunning(task: Task): boolean;
-  /** Tells a posted task to end: one that has not begun is skipped, one that runs is asked. */
-  ask(task: Task, what: number): void;
-  /** Makes sure that a posted task is skipped; `false` if it has begun. Only of tasks with a `queueMs`. */
-  askToSkip(task: Task): boolean;
-  terminate(): void;
-}
 
 /** The time limits of a task, in ms; Infinity where there is none. */
 export interface TaskLimits {
@@ -50,10 +45,8 @@ export interface WaitQueue {
 export class Task {
   previous: Task | null = null;
   next: Task | null = null;
-  /** Its place in the worker's table while it is posted, else -1. */
+  /** Its slot while it is posted, else -1. */
   slot = -1;
-  /** Its place in the order in which the worker claims. */
-  order = 0;
   /** What it was expected to take when it was posted, in ms. */
   expectedMs = 0;
   settled = false;
@@ -62,8 +55,8 @@ export class Task {
   /** Workers that ended while it was posted to them and not begun. */
   deaths = 0;
   /** The worker that it was given to. */
-  holder: TaskHolder | null = null;
-  readonly acceptedAt = performance.now();
+  holder: WorkerHandle | null = null;
+  readonly acceptedAt = now();
   /** Undoes the listening on the task's signal. */
   forget: (() => void) | null = null;
   limits: TaskLimits | null = null;
@@ -74,18 +67,13 @@ export class Task {
 
   constructor(
     readonly handler: Handler,
-    readonly payload: unknown,
+    public payload: unknown,
     readonly transferList: readonly Transferable[] | null,
     /** Has a signal: the worker may well have to be terminated for it, so it shares one with no other. */
     readonly abortable: boolean,
     readonly resolve: (value: unknown) => void,
     readonly reject: (error: unknown) => void,
   ) {}
-
-  /** Its wait is limited. */
-  get mayExpire(): boolean {
-    return this.limits !== null && this.limits.queueMs < Infinity;
-  }
 
   /** Its worker may have to be terminated while it runs. */
   get mayEndWorker(): boolean {

@@ -1,55 +1,272 @@
-// The shared words: where each number lies in the memory that two threads look at.
+// The memory that a pool's thread (the owner) and one of its workers share: every word of both.
 //
-// A *channel*, one per worker, has the claim word and the timings of its slots.
-// Words that different threads write lie at least a cache line apart.
+// A *slot* is the place of one task that the owner has given to the worker. Its state says who may
+// do what; there are no counters or generations in it, so none can wrap. A slot is given to
+// another task only once the worker has read past its entry: an entry in the ring, a value in a
+// port and a slot belong to one another for as long as they exist.
+//
+// | state    | entered by                   | next                                             |
+// |----------|------------------------------|--------------------------------------------------|
+// | FREE     |                              | the owner writes a task here, and posts it       |
+// | POSTED   | owner: store, then the ring  | worker claims; owner revokes: one exchange wins   |
+// | CLAIMED  | worker: exchange from POSTED | worker publishes the result in the result ring;  |
+// |          |                              | owner reads it and stores FREE                   |
+// | REVOKED  | owner: exchange from POSTED  | worker reads past the entry and stores FREE      |
+//
+// So a task runs if and only if its claim succeeded; what is POSTED when a worker dies had not begun;
+// what is CLAIMED and not in the result ring had, and is lost.
+//
+// Two *rings* hold numbers of slots, in order: tasks to the worker, results to the owner. A slot is
+// in each at most once, so neither overflows. The writer of a ring writes the slot's words and the
+// entry, and then stores the tail, sequentially consistent as all of Atomics; the reader loads the
+// tail before it reads them. That makes plain accesses to the words of a slot ordered.
+//
+// The *area* of a slot holds the task's value, and later the result's, if it is small and plain
+// (codec.ts). A slot without an area, or with a value that does not fit, has its value in the port.
+//
+// The tails and kControls are compared for a difference only, and lag by less than the number of
+// slots, or by messages that are in a port: they would have to wrap at 2^32 in between to be wrong.
+//
+// Words that different threads write lie a cache line apart.
 
-/** Channel: bumped by the worker after it posted results. */
-export const kResults = 0;
-/** Channel: generation (upper 16 bits) and count of claimed tasks (lower 16 bits). */
-export const kClaim = 16;
-/** Channel: registered background work now alive, settled, and rejected. Written by the worker. */
-export const kBackgroundActive = 32;
-export const kBackgroundSettled = 33;
-export const kBackgroundRejected = 34;
-/** Channel: bumped by the owner after it asked a running task to end. */
-export const kAsks = 48;
-export const kChannelWords = 64;
+import { AtomicsLoad, AtomicsStore } from '../base/intrinsics.js';
 
-/** What a slot's task is asked: nothing, to end because it was aborted, or because its time is over. */
+/** 32-bit words in a cache line. */
+const kLine = 16;
+
+// The header, a line for each writer.
+/** Worker: how many results it has published. */
+const kResultTail = 0;
+/** Owner: how many tasks it has posted. */
+const kTaskTail = kLine;
+/** Worker: registered background work now alive, settled, and rejected. */
+export const kBackgroundActive = 2 * kLine;
+export const kBackgroundSettled = kBackgroundActive + 1;
+export const kBackgroundRejected = kBackgroundActive + 2;
+/** Worker: how many control messages it has posted. */
+export const kControlsToOwner = kBackgroundActive + 3;
+/** Owner: how many control messages it has posted. */
+export const kControlsToWorker = 3 * kLine;
+/** Owner: bumped after it asked a running task to end. */
+export const kAsks = kControlsToWorker + 1;
+/** 1 while a kick is under way in the control port: to the owner, and to the worker. */
+export const kOwnerKicked = 4 * kLine;
+export const kWorkerKicked = 5 * kLine;
+const kHeaderWords = 6 * kLine;
+
+// A slot: one line.
+const kState = 0;
+/** What its task is asked. Written by the owner. */
+const kAsk = 1;
+/** The index of its handler. */
+const kHandler = 2;
+/** Whether the value is in the area (0) or in the port (1). */
+const kByPort = 3;
+/** Of a task: 1 if it may cost the worker. Of a result: its code. */
+const kCode = 4;
+/** Times in ms on the owner's clock, as indices of 64-bit words. */
+const kPostedAt = 3;
+const kStartedAt = 4;
+const kRunMs = 5;
+const kWakeMs = 6;
+
+export const kFree = 0;
+export const kPosted = 1;
+export const kClaimed = 2;
+export const kRevoked = 3;
+
+/** What a slot's task is asked: nothing, or to end, because it was aborted or its time is over. */
 export const kAskNothing = 0;
 export const kAskAborted = 1;
 export const kAskTimeout = 2;
-/** Nothing, and it is too late to ask it not to begin. Only of tasks that may not wait for ever. */
-export const kAskBegun = 3;
-
-/** Timings of a slot, three Float64 each: start, run time, wake latency; ms on the owner's clock. */
-export const kTimingStart = 0;
-export const kTimingRun = 1;
-export const kTimingWake = 2;
-export const kTimings = 3;
-
-/** The most tasks that one worker holds beyond those it may run at once. */
-export const kPrefetchMax = 64;
 
 /** The run time of a task that has not ended. */
 export const kStillRunning = -1;
 
+/** The most tasks that one worker holds beyond those it may run at once. */
+export const kPrefetchMax = 64;
+
+/** The words of an area, and how many slots have one. */
+const kAreaWords = 128;
+const kAreasMax = 256;
+
+/** What a worker needs to open the channel. Structured-cloneable. */
 export interface ChannelMemory {
-  readonly words: Int32Array;
-  readonly timings: Float64Array;
-  /** By slot: whether its task is asked to end. Written by the owner. */
-  readonly asks: Int32Array;
+  readonly buffer: SharedArrayBuffer;
+  readonly slots: number;
 }
 
-/** The shared memory of a channel with room for `slots` tasks. */
+function ringWords(slots: number): number {
+  let words = kLine;
+  while (words < slots) words *= 2;
+  return words;
+}
+
+/** The memory of a channel with room for `slots` tasks. */
 export function createChannelMemory(slots: number): ChannelMemory {
-  const header = kChannelWords * Int32Array.BYTES_PER_ELEMENT;
-  const timings = slots * kTimings;
-  const asksAt = header + timings * Float64Array.BYTES_PER_ELEMENT;
-  const buffer = new SharedArrayBuffer(asksAt + slots * Int32Array.BYTES_PER_ELEMENT);
-  return {
-    words: new Int32Array(buffer, 0, kChannelWords),
-    timings: new Float64Array(buffer, header, timings),
-    asks: new Int32Array(buffer, asksAt),
-  };
+  const areas = slots < kAreasMax ? slots : kAreasMax;
+  const words = kHeaderWords + slots * kLine + 2 * ringWords(slots) + areas * kAreaWords;
+  return { buffer: new SharedArrayBuffer(words * Int32Array.BYTES_PER_ELEMENT), slots };
+}
+
+/** The channel, as either side sees it. */
+export class Channel {
+  /** All of its words. The state and the header are for Atomics only. */
+  readonly cells: Int32Array;
+  readonly slots: number;
+  readonly #times: Float64Array;
+  readonly #ringWords: number;
+  readonly #areasAt: number;
+
+  constructor({ buffer, slots }: ChannelMemory) {
+    this.cells = new Int32Array(buffer);
+    this.slots = slots;
+    this.#times = new Float64Array(buffer);
+    this.#ringWords = ringWords(slots);
+    this.#areasAt = kHeaderWords + slots * kLine + 2 * this.#ringWords;
+  }
+
+  /** The ring from the owner to the worker. */
+  get tasks(): RingPlace {
+    const at = kHeaderWords + this.slots * kLine;
+    return { cells: this.cells, tailAt: kTaskTail, at, length: this.#ringWords };
+  }
+
+  /** The ring from the worker to the owner. */
+  get results(): RingPlace {
+    const at = kHeaderWords + this.slots * kLine + this.#ringWords;
+    return { cells: this.cells, tailAt: kResultTail, at, length: this.#ringWords };
+  }
+
+  /** The index in {@link cells} of a slot's state, for Atomics. */
+  stateAt(slot: number): number {
+    return kHeaderWords + slot * kLine + kState;
+  }
+
+  /** The index in {@link cells} of what a slot's task is asked, for Atomics. */
+  askAt(slot: number): number {
+    return kHeaderWords + slot * kLine + kAsk;
+  }
+
+  /** Where a slot's area begins, or -1 if it has none. */
+  areaAt(slot: number): number {
+    return slot < kAreasMax ? this.#areasAt + slot * kAreaWords : -1;
+  }
+
+  areaEnd(slot: number): number {
+    return this.#areasAt + (slot + 1) * kAreaWords;
+  }
+
+  isByPort(slot: number): boolean {
+    return this.cells[kHeaderWords + slot * kLine + kByPort] !== 0;
+  }
+
+  setByPort(slot: number, byPort: boolean): void {
+    this.cells[kHeaderWords + slot * kLine + kByPort] = byPort ? 1 : 0;
+  }
+
+  handlerOf(slot: number): number {
+    return this.cells[kHeaderWords + slot * kLine + kHandler]!;
+  }
+
+  setHandler(slot: number, handler: number): void {
+    this.cells[kHeaderWords + slot * kLine + kHandler] = handler;
+  }
+
+  codeOf(slot: number): number {
+    return this.cells[kHeaderWords + slot * kLine + kCode]!;
+  }
+
+  setCode(slot: number, code: number): void {
+    this.cells[kHeaderWords + slot * kLine + kCode] = code;
+  }
+
+  /** When a task was posted to an idle worker; 0 if the worker was not idle. */
+  postedAt(slot: number): number {
+    return this.#time(slot, kPostedAt);
+  }
+
+  setPostedAt(slot: number, ms: number): void {
+    this.#setTime(slot, kPostedAt, ms);
+  }
+
+  startedAt(slot: number): number {
+    return this.#time(slot, kStartedAt);
+  }
+
+  setStartedAt(slot: number, ms: number): void {
+    this.#setTime(slot, kStartedAt, ms);
+  }
+
+  runMs(slot: number): number {
+    return this.#time(slot, kRunMs);
+  }
+
+  setRunMs(slot: number, ms: number): void {
+    this.#setTime(slot, kRunMs, ms);
+  }
+
+  wakeMs(slot: number): number {
+    return this.#time(slot, kWakeMs);
+  }
+
+  setWakeMs(slot: number, ms: number): void {
+    this.#setTime(slot, kWakeMs, ms);
+  }
+
+  #time(slot: number, which: number): number {
+    return this.#times[(kHeaderWords + slot * kLine) / 2 + which]!;
+  }
+
+  #setTime(slot: number, which: number, ms: number): void {
+    this.#times[(kHeaderWords + slot * kLine) / 2 + which] = ms;
+  }
+}
+
+/** Where a ring lies. Its length is a power of two. */
+export interface RingPlace {
+  readonly cells: Int32Array;
+  readonly tailAt: number;
+  readonly at: number;
+  readonly length: number;
+}
+
+/** The side of a ring that adds slots. */
+export class RingWriter {
+  readonly #place: RingPlace;
+  #tail = 0;
+
+  constructor(place: RingPlace) {
+    this.#place = place;
+  }
+
+  /** Publishes a slot, with all that was written before. */
+  push(slot: number): void {
+    const { cells, tailAt, at, length } = this.#place;
+    cells[at + (this.#tail & (length - 1))] = slot;
+    this.#tail = (this.#tail + 1) | 0;
+    AtomicsStore(cells, tailAt, this.#tail);
+  }
+}
+
+/** The side of a ring that takes them. */
+export class RingReader {
+  readonly #place: RingPlace;
+  #head = 0;
+
+  constructor(place: RingPlace) {
+    this.#place = place;
+  }
+
+  /** The next slot, which stays there; -1 if there is none. */
+  peek(): number {
+    const { cells, tailAt, at, length } = this.#place;
+    if (AtomicsLoad(cells, tailAt) === this.#head) return -1;
+    return cells[at + (this.#head & (length - 1))]!;
+  }
+
+  /** Drops the slot that {@link peek} gave. */
+  advance(): void {
+    this.#head = (this.#head + 1) | 0;
+  }
 }

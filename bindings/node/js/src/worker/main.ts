@@ -11,7 +11,7 @@ import { markWorkerThread } from './worker-state.js';
 function begin(init: Init): void {
   markWorkerThread(workerData);
   // A rejection here is an uncaught exception: the owner sees a worker that failed to start.
-  void new Runner(init).start(init.preload);
+  void new Runner(init).start(init);
 }
 
 function main(): void {

@@ -1,165 +1,188 @@
-// Runs tasks in a worker: claims them, calls their handlers, posts results.
+// Runs tasks in a worker: claims them, calls their handlers, publishes results.
 //
 // Guarantees: a task runs only if its claim succeeded, so one that the owner took back never does;
 // at most `concurrency` are begun and unsettled; after `turnBudget` of tasks in a row, synchronous
-// or not, the loop gets a turn (P1); results are posted in batches, and while tasks run none waits for
-// longer than kFlushMs and the task that then runs; a result that cannot be cloned fails alone; what
-// a task wrote to stdout and stderr is with the owner before its result is, if that takes it at all.
+// or not, the loop gets a turn (P1). The owner is told of results when the worker has nothing more to
+// run, after kTellMs, and before a task that is not known to be shorter than that: what has ended is
+// published then in any case (outbox.ts), and the owner looks again by itself (second-look.ts).
 //
 // The clock is read once a task: its end is the start of the next.
 
-import { receiveMessageOnPort, type MessagePort } from 'node:worker_threads';
-import { BatchGuard } from '../wire/batch-guard.js';
-import { describe } from '../errors.js';
-import { HandlerLoader, HandlerNotFound } from './handler-loader.js';
+import {
+  AtomicsLoad,
+  nextTick,
+  now,
+  PromiseResolve,
+  PromiseThen,
+  SafeSet,
+  setImmediate,
+} from '../base/intrinsics.js';
 import { thisLoop, wake, type LoopAddress, type LoopSource } from '../wait/loop.js';
+import { loadNative, whyPortable } from '../wait/native.js';
+import { Carrier } from '../wire/carrier.js';
+import {
+  Channel,
+  kAsks,
+  kControlsToOwner,
+  kControlsToWorker,
+  kOwnerKicked,
+  kWorkerKicked,
+} from '../wire/channel.js';
+import { ControlPort } from '../wire/control-port.js';
+import { toWire } from '../wire/errors/decoder.js';
 import {
   clockOrigin,
   kRefused,
   kReturned,
-  kTaskBatchHeader,
   kThrew,
   type HandlerMessage,
   type Init,
-  type ResultBatch,
-  type TaskBatch,
   type ToOwner,
   type ToWorker,
   type WireError,
+  type WireFailure,
 } from '../wire/messages.js';
-import { isMovable, unwrapMovable, type Movable } from '../wire/move.js';
-import { loadNative, whyPortable } from '../wait/native.js';
+import { UnreadableValue, ValuePort } from '../wire/value-port.js';
+import { Background } from './background.js';
+import { HandlerLoader, HandlerNotFound } from './handler-loader.js';
+import { Inbox } from './inbox.js';
+import { Outbox, uncloneable } from './outbox.js';
 import { isPromiseLike, WorkerTaskContext, type Handler, type TaskHost } from './task-context.js';
-import { afterOutput, hasOutput } from './output.js';
-import { toWire } from '../wire/errors/decoder.js';
-import {
-  kAskBegun,
-  kAskNothing,
-  kAsks,
-  kBackgroundActive,
-  kBackgroundRejected,
-  kBackgroundSettled,
-  kClaim,
-  kResults,
-  kTimingRun,
-  kTimings,
-  kTimingStart,
-  kTimingWake,
-} from '../wire/channel.js';
 
-/** The longest that a result waits for others while tasks run, in ms. */
-const kFlushMs = 0.05;
+/** The longest that a result waits for others while short tasks run, in ms. */
+const kTellMs = 0.05;
+/** Weight of the newest run in the moving average of a handler. */
+const kWeight = 1 / 8;
 
-/** An owner that takes no output for so long, in ms, has nobody to give it to: results go without it. */
-const kOutputMs = 3_000;
+/** The words that the worker's side of a control port goes by. */
+const kControlWords = {
+  sent: kControlsToOwner,
+  received: kControlsToWorker,
+  kicked: kWorkerKicked,
+  kicks: kOwnerKicked,
+};
 
 /** Why a handler could not be loaded. */
 class LoadFailure {
   constructor(readonly error: unknown) {}
 }
 
+/** A handler of this worker. */
+interface Entry {
+  /** A function, or why there is none; null while it is loading. */
+  handler: Handler | LoadFailure | null;
+  /** Moving average of its run time in ms; Infinity until it has run. */
+  averageMs: number;
+}
+
 export class Runner implements LoopSource, TaskHost {
   readonly maxSpinUs: number;
   readonly turnBudgetUs: number;
-  readonly #port: MessagePort;
-  readonly #words: Int32Array;
-  readonly #timings: Float64Array;
-  readonly #asks: Int32Array;
+  readonly #channel: Channel;
+  readonly #control: ControlPort<ToOwner, ToWorker>;
+  readonly #inbox: Inbox;
+  readonly #outbox: Outbox;
+  readonly #background: Background;
+  readonly #loader: HandlerLoader;
   readonly #owner: LoopAddress;
   readonly #portable: boolean;
   readonly #concurrency: number;
   readonly #bare: boolean;
-  readonly #niceIncrement: number;
-  readonly #loader: HandlerLoader;
+  /** By index. */
+  readonly #handlers: (Entry | undefined)[] = [];
   /** Contexts whose signal somebody has. */
-  readonly #watching = new Set<WorkerTaskContext>();
+  readonly #watching = new SafeSet<WorkerTaskContext>();
   #seenAsks = 0;
-  readonly #guard = new BatchGuard();
-  /** By index: a function, why there is none, or the loading that puts either here. */
-  readonly #handlers: (Handler | LoadFailure | Promise<void>)[] = [];
   /** What to add to this thread's clock to get the owner's. */
   readonly #clockShift: number;
   readonly #turnBudgetMs: number;
-  /** Task batches that were received; the first is being worked on. */
-  readonly #batches: TaskBatch[] = [];
-  #cursor = kTaskBatchHeader;
-  #results: ResultBatch = [];
-  /** What adds the results of tasks whose output is not with the owner yet. */
-  readonly #held = new Set<() => void>();
-  #outputStalled = false;
   #running = 0;
-  /** The clock when it was last read, when results were last posted, and when the turn is over. */
+  /** The clock when it was last read, when the owner was last told, and when the turn is over. */
   #now = 0;
-  #flushedAt = 0;
+  #toldAt = 0;
   #turnEndsAt = 0;
-  #wakeMs = 0;
   #pumping = false;
-  #flushScheduled = false;
+  #tellScheduled = false;
   #turnScheduled = false;
-  #background = 0;
-  /** What is to be done once the registered background work is. */
-  #ending: (() => void) | null = null;
   #released = false;
-  #tornDown: Promise<void> | null = null;
+  readonly #closePorts: () => void;
 
   constructor(init: Init) {
     this.maxSpinUs = init.maxSpinUs;
     this.turnBudgetUs = init.turnBudgetUs;
     this.#turnBudgetMs = init.turnBudgetUs / 1000;
-    this.#port = init.port;
-    this.#words = init.words;
-    this.#timings = init.timings;
-    this.#asks = init.asks;
     this.#owner = init.owner;
     this.#portable = init.portable;
     this.#concurrency = init.concurrency;
     this.#bare = init.bare;
-    this.#niceIncrement = init.niceIncrement;
-    this.#loader = new HandlerLoader(init.bare);
     this.#clockShift = clockOrigin() - init.ownerOrigin;
+    this.#loader = new HandlerLoader(init.bare);
+    this.#channel = new Channel(init.channel);
+    const onArrival = init.portable ? (): void => this.#onEvent() : null;
+    const carrier = new Carrier(this.#channel, new ValuePort(init.values, onArrival));
+    this.#inbox = new Inbox(this.#channel, carrier);
+    this.#outbox = new Outbox(
+      this.#channel,
+      carrier,
+      () => this.#wakeOwner(),
+      () => this.#goOn(),
+    );
+    this.#control = new ControlPort<ToOwner, ToWorker>(
+      init.control,
+      this.#channel,
+      kControlWords,
+      init.portable,
+      (message) => this.#onControl(message),
+    );
+    this.#background = new Background(this.#channel, this.#loader, (error) => {
+      this.#reportBackground(error);
+    });
+    this.#closePorts = (): void => {
+      init.values.unref();
+      init.control.unref();
+    };
   }
 
   /** Loads the pool's handler, if there is one, and begins to take tasks. */
-  async start(preload: HandlerMessage | null): Promise<void> {
-    if (this.#niceIncrement !== 0) await lowerPriority(this.#niceIncrement);
+  async start({ preload, niceIncrement }: Init): Promise<void> {
+    if (niceIncrement !== 0) await lowerPriority(niceIncrement);
+    let loaded: Entry['handler'] = null;
     if (preload !== null) {
-      this.#define(preload);
-      await this.#handlers[preload.index];
+      await this.#define(preload);
+      loaded = this.#handlers[preload.index]!.handler;
     }
-    const loaded = preload === null ? undefined : this.#handlers[preload.index];
-    if (this.#portable) {
-      this.#port.on('message', (message: ToWorker) => this.#onPortMessage(message));
-    } else {
+    if (!this.#portable) {
       // The owner rings, and only an addon hears it: without one this worker must not seem ready.
-      if (loadNative() === null)
+      if (loadNative() === null) {
         throw new Error(`A worker of a native pool needs the addon: ${whyPortable()}`);
+      }
       thisLoop.attach(this);
       thisLoop.hold();
     }
     process.on('exit', () => {
-      for (const answer of this.#held) answer();
-      this.#flush();
+      this.#outbox.publishHeld();
+      this.#outbox.tell();
     });
     this.#sendReady(loaded instanceof LoadFailure ? loaded : null);
     // What came before this line moved no epoch that this loop would notice.
-    thisLoop.again();
+    if (this.#portable) this.#onEvent();
+    else thisLoop.again();
   }
 
   #sendReady(failure: LoadFailure | null): void {
-    const { address } = thisLoop;
+    this.#send({ type: 'ready', address: thisLoop.address, failed: failure !== null });
+    if (failure === null) return;
     try {
-      this.#send({
-        type: 'ready',
-        address,
-        failure: failure === null ? null : failureToWire(failure.error),
-      });
+      this.#send({ type: 'failure', failure: failureToWire(failure.error) });
     } catch {
-      this.#send({
-        type: 'ready',
-        address,
-        failure: [kRefused, uncloneable('The file threw', failure?.error)],
-      });
+      const refusal = uncloneable('The file threw', failure.error);
+      this.#send({ type: 'failure', failure: [kRefused, refusal] });
     }
+  }
+
+  #send(message: ToOwner): void {
+    this.#control.post(message);
+    if (!this.#portable) wake(this.#owner);
   }
 
   // LoopSource
@@ -169,82 +192,62 @@ export class Runner implements LoopSource, TaskHost {
   }
 
   drain(): void {
+    this.#control.poll();
     // It calls listeners of handlers, whose time is not the next task's.
     this.#lookAtAsks();
-    this.#now = performance.now();
+    this.#now = now();
     this.#turnEndsAt = this.#now + thisLoop.turnLeftMs;
     this.#pump();
-    this.#flush();
+    this.#tell();
     // The end of a drain is when the next task is likely: this lets the loop spin for it.
     thisLoop.expect();
   }
 
   // Receiving
 
-  #onPortMessage(message: ToWorker): void {
-    this.#now = performance.now();
-    if (Array.isArray(message)) this.#noteWake(message);
-    this.#accept(message);
+  /** Something has come by a port: where nobody rings. */
+  #onEvent(): void {
+    this.#lookAtAsks();
+    this.#now = now();
     this.#pump();
-    this.#flush();
+    this.#tell();
   }
 
-  #accept(message: ToWorker): void {
-    if (Array.isArray(message)) {
-      this.#batches.push(message);
-      return;
-    }
+  #onControl(message: ToWorker | UnreadableValue): void {
+    if (message instanceof UnreadableValue) return;
     switch (message.type) {
       case 'handler':
-        this.#define(message);
+        void this.#define(message);
         return;
       case 'close':
-        this.#endWith(() => this.#send({ type: 'closed' }));
+        this.#background.endWith(() => this.#send({ type: 'closed' }));
         return;
       case 'retire':
-        this.#endWith(() => this.#letGo());
+        this.#background.endWith(() => this.#letGo());
         return;
-      case 'asked':
-        this.#lookAtAsks();
+      case 'kick':
+        this.#onEvent();
         return;
     }
   }
 
-  /** Makes the next entry current: from the batches that are here, else from the port. */
-  #advance(): boolean {
-    for (;;) {
-      const batch = this.#batches[0];
-      if (batch !== undefined) {
-        if (this.#cursor < batch.length) return true;
-        this.#batches.shift();
-        this.#cursor = kTaskBatchHeader;
-        continue;
-      }
-      if (this.#portable) return false;
-      const received = receiveMessageOnPort(this.#port) as { message: ToWorker } | undefined;
-      if (received === undefined) return false;
-      this.#accept(received.message);
-      const next: TaskBatch | undefined = this.#batches[0];
-      if (next !== undefined) this.#noteWake(next);
-    }
-  }
-
-  #noteWake(batch: TaskBatch): void {
-    const postedAt = batch[1] as number;
-    if (postedAt > 0)
-      this.#wakeMs = Math.max(Number.MIN_VALUE, this.#now + this.#clockShift - postedAt);
-  }
-
-  #define({ index, url, exportName }: HandlerMessage): void {
-    const loaded = (entry: Handler | LoadFailure): void => {
-      this.#handlers[index] = entry;
-      this.#now = performance.now();
-      this.#pump();
-      this.#flushSoon();
+  #define({ index, url, exportName }: HandlerMessage): Promise<void> {
+    const entry: Entry = { handler: null, averageMs: Infinity };
+    this.#handlers[index] = entry;
+    const loaded = (handler: Handler | LoadFailure): void => {
+      entry.handler = handler;
+      this.#goOn();
     };
-    this.#handlers[index] = this.#loader
-      .load(url, exportName)
-      .then(loaded, (error: unknown) => loaded(new LoadFailure(error)));
+    return PromiseThen(this.#loader.load(url, exportName), loaded, (error) =>
+      loaded(new LoadFailure(error)),
+    );
+  }
+
+  /** Something that tasks waited for is there. */
+  #goOn(): void {
+    this.#now = now();
+    this.#pump();
+    this.#tellSoon();
   }
 
   // Running
@@ -253,36 +256,39 @@ export class Runner implements LoopSource, TaskHost {
   #pump(): void {
     if (this.#pumping) return;
     this.#pumping = true;
-    while (this.#running < this.#concurrency && this.#advance()) {
+    while (this.#running < this.#concurrency) {
+      const slot = this.#inbox.peek();
+      if (slot < 0) break;
       if (this.#now >= this.#turnEndsAt && !this.#takeTurn()) break;
-      const batch = this.#batches[0]!;
-      const at = this.#cursor;
-      let index = batch[at + 1] as number;
-      const mayExpire = index < 0;
-      if (mayExpire) index = ~index;
-      const handler = this.#handlers[index];
+      const entry = this.#entryOf(slot);
       // The end of the loading comes back here. Until then the task is not begun: should the worker
       // die of the loading, or another be free sooner, it is not lost.
-      if (handler instanceof Promise && this.#isWanted(batch, at)) break;
-      let slot = batch[at] as number;
-      if (slot < 0) {
-        // The end of their output comes back here as well.
-        if (this.#held.size > 0) break;
-        slot = ~slot;
-        this.#flush();
+      if (entry === undefined || entry.handler === null) break;
+      if (this.#channel.codeOf(slot) !== 0) {
+        // It may cost the worker. The end of held results' output comes back here as well.
+        if (this.#outbox.holdsResults) break;
+        this.#outbox.tell();
+      } else if (entry.averageMs >= kTellMs) {
+        this.#outbox.tell();
       }
-      this.#cursor = at + 3;
-      // Before the claim, so that an owner who sees the claim sees this. If the claim fails the slot
-      // may be another task's by now, but one that is not claimed.
-      this.#timings[slot * kTimings + kTimingStart] = this.#now + this.#clockShift;
-      if (!this.#claim(batch[0] as number)) continue;
-      const payload = batch[at + 2];
-      // The array may live on for a while; the payload need not.
-      batch[at + 2] = undefined;
-      this.#begin(slot, handler, payload, mayExpire);
-      if (this.#now - this.#flushedAt >= kFlushMs) this.#flush();
+      this.#begin(slot, entry, entry.handler);
+      if (this.#now - this.#toldAt >= kTellMs) this.#tell();
+    }
+    if (this.#inbox.gaveBack) {
+      this.#inbox.gaveBack = false;
+      this.#outbox.hasNews = true;
     }
     this.#pumping = false;
+  }
+
+  /** The handler of a task, if its definition is here. */
+  #entryOf(slot: number): Entry | undefined {
+    const index = this.#channel.handlerOf(slot);
+    const entry = this.#handlers[index];
+    if (entry !== undefined) return entry;
+    // It was posted before the task was.
+    this.#control.drain();
+    return this.#handlers[index];
   }
 
   /** The turn is over and there is work: `true` if it goes on all the same. */
@@ -300,50 +306,28 @@ export class Runner implements LoopSource, TaskHost {
     setImmediate(() => {
       this.#turnScheduled = false;
       this.#turnEndsAt = 0;
-      this.#now = performance.now();
-      this.#pump();
-      this.#flush();
+      this.#onEvent();
     });
     return fresh;
   }
 
-  /** Whether an entry is neither revoked nor asked to end: what is not wanted waits for no handler. */
-  #isWanted(batch: TaskBatch, at: number): boolean {
-    const slot = batch[at] as number;
-    return (
-      Atomics.load(this.#words, kClaim) >>> 16 === batch[0] &&
-      this.askOf(slot < 0 ? ~slot : slot) === kAskNothing
-    );
-  }
-
-  /** Claims the next task, unless it was posted in a generation that has been revoked. */
-  #claim(generation: number): boolean {
-    const words = this.#words;
-    for (;;) {
-      const word = Atomics.load(words, kClaim);
-      if (word >>> 16 !== generation) return false;
-      const next = (word & ~0xffff) | ((word + 1) & 0xffff);
-      if (Atomics.compareExchange(words, kClaim, word, next) === word) return true;
-    }
-  }
-
-  #begin(
-    slot: number,
-    handler: Handler | LoadFailure | Promise<void> | undefined,
-    payload: unknown,
-    mayExpire: boolean,
-  ): void {
-    this.#timings[slot * kTimings + kTimingWake] = this.#wakeMs;
-    this.#wakeMs = 0;
+  #begin(slot: number, entry: Entry, handler: Handler | LoadFailure): void {
+    const channel = this.#channel;
     const startedAt = this.#now;
-    if (mayExpire ? !this.#isLetBegin(slot) : this.askOf(slot) !== kAskNothing) {
-      // Its caller has been told. It could not be taken back, but it need not run. The owner asks
-      // before it looks at the claim, and here it is the other way round: one of the two sees the other.
-      this.#finish(slot, kReturned, undefined, startedAt);
+    const ownersTime = startedAt + this.#clockShift;
+    // Before the claim, so that an owner who sees the claim sees this.
+    channel.setStartedAt(slot, ownersTime);
+    if (!this.#inbox.claim(slot)) return;
+    const postedAt = channel.postedAt(slot);
+    const wakeMs = ownersTime - postedAt;
+    channel.setWakeMs(slot, postedAt > 0 ? (wakeMs > 0 ? wakeMs : Number.MIN_VALUE) : 0);
+    const payload = this.#inbox.take(slot);
+    if (payload instanceof UnreadableValue) {
+      this.#finish(slot, entry, kThrew, payload.cause, startedAt);
       return;
     }
     if (typeof handler !== 'function') {
-      this.#refuse(slot, handler instanceof LoadFailure ? handler.error : undefined);
+      this.#refuse(slot, handler.error);
       return;
     }
     const context = this.#bare ? null : new WorkerTaskContext(this, slot);
@@ -354,22 +338,23 @@ export class Runner implements LoopSource, TaskHost {
           ? (handler as (task: unknown) => unknown)(payload)
           : handler(payload, context);
     } catch (error) {
-      this.#now = performance.now();
+      this.#now = now();
       context?.end();
-      this.#finish(slot, kThrew, error, startedAt);
+      this.#finish(slot, entry, kThrew, error, startedAt);
       return;
     }
-    this.#now = performance.now();
+    this.#now = now();
     if (isPromiseLike(value)) {
-      this.#await(slot, value, context, startedAt);
+      this.#await(slot, entry, value, context, startedAt);
       return;
     }
     context?.end();
-    this.#finish(slot, kReturned, value, startedAt);
+    this.#finish(slot, entry, kReturned, value, startedAt);
   }
 
   #await(
     slot: number,
+    entry: Entry,
     value: PromiseLike<unknown>,
     context: WorkerTaskContext | null,
     startedAt: number,
@@ -377,157 +362,63 @@ export class Runner implements LoopSource, TaskHost {
     this.#running++;
     const settle = (code: number, outcome: unknown): void => {
       context?.end();
-      this.#settle(slot, code, outcome, startedAt);
+      this.#running--;
+      this.#now = now();
+      this.#finish(slot, entry, code, outcome, startedAt);
+      this.#pump();
+      this.#tellSoon();
     };
     // Through Promise.resolve, so that a `then` that throws or answers twice settles once.
-    Promise.resolve(value).then(
-      (result) => settle(kReturned, result),
+    void PromiseThen(
+      PromiseResolve(value),
+      (result: unknown) => settle(kReturned, result),
       (error: unknown) => settle(kThrew, error),
     );
   }
 
   /** The answer to every task whose handler could not be loaded: why. */
   #refuse(slot: number, error: unknown): void {
-    const [code, value] = failureToWire(error);
-    this.#timings[slot * kTimings + kTimingRun] = 0;
-    this.#results.push(slot, code, value);
+    this.#channel.setRunMs(slot, 0);
+    const failure = failureToWire(error);
+    this.#outbox.finish(slot, failure[0], failure[1]);
   }
 
-  /** An asynchronous task is done: post its result, and begin what waits for its place. */
-  #settle(slot: number, code: number, value: unknown, startedAt: number): void {
-    this.#running--;
-    this.#now = performance.now();
-    this.#finish(slot, code, value, startedAt);
-    this.#pump();
-    this.#flushSoon();
+  #finish(slot: number, entry: Entry, code: number, value: unknown, startedAt: number): void {
+    const runMs = this.#now - startedAt;
+    this.#channel.setRunMs(slot, runMs);
+    entry.averageMs =
+      entry.averageMs === Infinity ? runMs : entry.averageMs + (runMs - entry.averageMs) * kWeight;
+    this.#outbox.finish(slot, code, value);
   }
 
-  #finish(slot: number, code: number, value: unknown, startedAt: number): void {
-    this.#timings[slot * kTimings + kTimingRun] = this.#now - startedAt;
-    if (hasOutput()) this.#answerAfterOutput(slot, code, value);
-    else this.#answer(slot, code, value);
+  // Telling
+
+  #tell(): void {
+    if (!this.#outbox.hasNews) return;
+    this.#outbox.tell();
+    this.#toldAt = this.#now;
   }
 
-  #answerAfterOutput(slot: number, code: number, value: unknown): void {
-    if (this.#outputStalled) {
-      this.#answer(slot, code, value);
-      return;
-    }
-    const answer = (): void => {
-      if (!this.#held.delete(answer)) return;
-      clearTimeout(timer);
-      this.#answer(slot, code, value);
-    };
-    const answerNow = (stalled: boolean): void => {
-      this.#outputStalled = stalled;
-      answer();
-      this.#now = performance.now();
-      this.#pump();
-      this.#flushSoon();
-    };
-    const timer = setTimeout(answerNow, kOutputMs, true);
-    timer.unref();
-    this.#held.add(answer);
-    afterOutput(() => answerNow(false));
-  }
-
-  #answer(slot: number, code: number, value: unknown): void {
-    if (code === kThrew) this.#results.push(slot, ...toWire(value));
-    else if (isMovable(value)) this.#postMoved(slot, value);
-    else this.#results.push(slot, code, value);
-  }
-
-  // Answering
-
-  /** Posts the results that there are, in as few messages as may be. */
-  #flush(): void {
-    const results = this.#results;
-    if (results.length === 0) return;
-    this.#results = [];
-    if (results.length === 3) this.#postAlone(results);
-    else this.#postGuarded(results);
-    this.#posted();
-    this.#now = performance.now();
-    this.#flushedAt = this.#now;
-  }
-
-  #postMoved(slot: number, movable: Movable): void {
-    try {
-      const { value, transferList } = unwrapMovable(movable);
-      this.#port.postMessage([slot, kReturned, value], transferList);
-    } catch (error) {
-      this.#results.push(slot, ...toWire(error));
-      return;
-    }
-    this.#posted();
-  }
-
-  #postGuarded(results: ResultBatch): void {
-    this.#guard.reset();
-    let from = 0;
-    for (let i = 0; i < results.length; i += 3) {
-      if (this.#guard.admits(results[i + 2])) continue;
-      if (i > from) this.#postTogether(results.slice(from, i));
-      this.#postAlone(results.slice(i, i + 3));
-      this.#guard.reset();
-      from = i + 3;
-    }
-    if (from < results.length) this.#postTogether(from === 0 ? results : results.slice(from));
-  }
-
-  #postTogether(results: ResultBatch): void {
-    try {
-      this.#port.postMessage(results);
-    } catch {
-      // One of them cannot be cloned, and nothing was sent: each alone finds out which.
-      for (let i = 0; i < results.length; i += 3) this.#postAlone(results.slice(i, i + 3));
-    }
-  }
-
-  /** Posts after all that settles now has settled: a tick runs behind the microtasks. */
-  #flushSoon(): void {
-    if (this.#flushScheduled || this.#results.length === 0) return;
-    this.#flushScheduled = true;
-    process.nextTick(() => {
-      this.#flushScheduled = false;
-      this.#flush();
-      thisLoop.expect();
+  /** Tells after all that settles now has settled: a tick runs behind the microtasks. */
+  #tellSoon(): void {
+    if (this.#tellScheduled || !this.#outbox.hasNews) return;
+    this.#tellScheduled = true;
+    nextTick(() => {
+      this.#tellScheduled = false;
+      this.#tell();
+      if (!this.#portable) thisLoop.expect();
     });
   }
 
-  #postAlone(result: ResultBatch): void {
-    try {
-      this.#port.postMessage(result);
-    } catch (error) {
-      const [slot, code, value] = result;
-      // A result fails with what the clone said, or with what a getter threw, and that may be anything.
-      if (code === kReturned) this.#postAlone([slot, ...toWire(error)]);
-      // A thrown value has no such answer of its own.
-      else this.#port.postMessage([slot, kRefused, uncloneable('The handler threw', value)]);
-    }
-  }
-
-  #send(message: ToOwner): void {
-    this.#port.postMessage(message);
-    this.#posted();
-  }
-
-  #posted(): void {
-    if (this.#portable) return;
-    Atomics.add(this.#words, kResults, 1);
-    wake(this.#owner);
+  #wakeOwner(): void {
+    if (this.#portable) this.#control.kick();
+    else wake(this.#owner);
   }
 
   // TaskHost
 
   askOf(slot: number): number {
-    const ask = Atomics.load(this.#asks, slot);
-    return ask === kAskBegun ? kAskNothing : ask;
-  }
-
-  /** Decides, once and for both sides, that a task begins whose wait is limited. */
-  #isLetBegin(slot: number): boolean {
-    return Atomics.compareExchange(this.#asks, slot, kAskNothing, kAskBegun) === kAskNothing;
+    return AtomicsLoad(this.#channel.cells, this.#channel.askAt(slot));
   }
 
   watch(context: WorkerTaskContext): void {
@@ -539,68 +430,45 @@ export class Runner implements LoopSource, TaskHost {
   }
 
   #lookAtAsks(): void {
-    const asks = Atomics.load(this.#words, kAsks);
+    const asks = AtomicsLoad(this.#channel.cells, kAsks);
     if (asks === this.#seenAsks) return;
     this.#seenAsks = asks;
-    for (const context of this.#watching) context.look();
+    this.#watching.forEach((context) => context.look());
   }
 
   began(): void {
-    Atomics.store(this.#words, kBackgroundActive, ++this.#background);
+    this.#background.began();
   }
 
   ended(): void {
-    Atomics.add(this.#words, kBackgroundSettled, 1);
-    Atomics.store(this.#words, kBackgroundActive, --this.#background);
-    this.#endIfDone();
+    this.#background.ended();
   }
 
   failed(error: unknown): void {
-    Atomics.add(this.#words, kBackgroundRejected, 1);
-    this.#reportBackground(error);
-    this.ended();
+    this.#background.failed(error);
   }
 
   #reportBackground(error: unknown): void {
     try {
-      const [code, value] = toWire(error);
-      this.#send({ type: 'backgroundError', code, value });
+      this.#send({ type: 'backgroundError', failure: toWire(error) });
     } catch {
       const { message } = uncloneable('Background work rejected with', error);
-      const [code, value] = toWire(new Error(message));
-      this.#send({ type: 'backgroundError', code, value });
+      this.#send({ type: 'backgroundError', failure: toWire(new Error(message)) });
     }
   }
 
   // Ending
 
-  /** Once the registered background work is done: tears down, and does what comes last. */
-  #endWith(last: () => void): void {
-    this.#ending = last;
-    this.#endIfDone();
-  }
-
-  #endIfDone(): void {
-    if (this.#ending === null || this.#background > 0) return;
-    const last = this.#ending;
-    this.#ending = null;
-    this.#tornDown ??= this.#loader.hasTeardown
-      ? this.#loader.teardown().catch((error: unknown) => this.#reportBackground(error))
-      : null;
-    if (this.#tornDown === null) last();
-    else void this.#tornDown.then(last);
-  }
-
   /** Lets the thread end when nothing else of it is alive. */
   #letGo(): void {
     if (this.#released) return;
     this.#released = true;
-    if (this.#portable) this.#port.unref();
+    if (this.#portable) this.#closePorts();
     else thisLoop.release();
   }
 }
 
-/** Where the optional package that can do it is not installed, or the system refuses, the priority stays. */
+/** Where the optional package is not installed, or the system refuses, the priority stays. */
 async function lowerPriority(increment: number): Promise<void> {
   try {
     const name: string = '@napi-rs/nice';
@@ -612,14 +480,7 @@ async function lowerPriority(increment: number): Promise<void> {
 }
 
 /** Why a handler could not be loaded, as it crosses. */
-function failureToWire(error: unknown): [code: number, value: unknown] {
+function failureToWire(error: unknown): WireFailure {
   if (!(error instanceof HandlerNotFound)) return toWire(error);
   return [kRefused, { code: error.code, message: error.message } satisfies WireError];
-}
-
-function uncloneable(what: string, value: unknown): WireError {
-  return {
-    code: 'ERR_CENOTE_UNCLONEABLE_ERROR',
-    message: `${what} a value that cannot be cloned: ${describe(value)}`,
-  };
 }

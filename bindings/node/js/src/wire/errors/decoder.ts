@@ -18,13 +18,10 @@ import {
   kVisible,
   type WireRecord,
 } from './record.js';
-import { kThrew } from '../messages.js';
+import { kThrew, kThrewError } from '../messages.js';
 
 export { rejectWithCallerStack } from '../../owner/caller-stack.js';
 export { encodeThrown };
-
-/** The handler threw an error: the value is what {@link encodeThrown} made of it. */
-export const kThrewError = 3;
 
 /** What is thrown as it crosses: its code, and what is posted. */
 export function toWire(error: unknown): [code: number, value: unknown] {

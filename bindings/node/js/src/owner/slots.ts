@@ -1,0 +1,345 @@
+// What a worker was given: its tasks by slot, which of them it has begun, and taking them back.
+//
+// Guarantees: a task is in one slot at most; a slot is used again only once the worker has read past
+// its entry, so nothing that was taken back can be mistaken for what was posted later; what lies
+// unread for the worker is bounded in entries (the slots) and in bytes (kUnreadBytesMax, or one
+// entry), taken back or not. The states are in `wire/channel.ts`.
+//
+// The worker claims in the order of the posts. So the unclaimed tasks are the end of the posted ones,
+// and where it begins is found by looking at states from the last known place on.
+
+import {
+  AtomicsAdd,
+  AtomicsCompareExchange,
+  AtomicsLoad,
+  AtomicsStore,
+} from '../base/intrinsics.js';
+import type { Carrier } from '../wire/carrier.js';
+import {
+  kAskNothing,
+  kAsks,
+  kClaimed,
+  kFree,
+  kPosted,
+  kRevoked,
+  kStillRunning,
+  RingReader,
+  RingWriter,
+  type Channel,
+} from '../wire/channel.js';
+import { sizeOf } from './size-of.js';
+import type { Task } from './task.js';
+
+/** What a worker held when it ended. */
+export interface Held {
+  /** It had begun them. */
+  readonly started: Task[];
+  readonly unclaimed: Task[];
+}
+
+/** How much may lie unread for a worker, beyond one task, in bytes that are estimated. */
+const kUnreadBytesMax = 1024 * 1024;
+
+export class Slots {
+  readonly #channel: Channel;
+  readonly #carrier: Carrier;
+  readonly #ring: RingWriter;
+  readonly #results: RingReader;
+  readonly #tasks: (Task | undefined)[] = [];
+  /** Slots that can be used; the last is used next. */
+  readonly #free: number[] = [];
+  /** Slots whose tasks were taken back, and that the worker has yet to read past. */
+  readonly #revoked: number[] = [];
+  /** Posted tasks, in order; what is null was taken back. All before #firstUnclaimed are claimed. */
+  #posted: (Task | null)[] = [];
+  #firstUnclaimed = 0;
+  /** By slot: what its entry is estimated to hold in the port, until the worker has read it. */
+  readonly #bytes: Float64Array;
+  #unreadBytes = 0;
+  /** Being sent: code of the user's may run meanwhile. */
+  #sending: Task | null = null;
+
+  constructor(channel: Channel, carrier: Carrier) {
+    this.#channel = channel;
+    this.#carrier = carrier;
+    this.#ring = new RingWriter(channel.tasks);
+    this.#results = new RingReader(channel.results);
+    this.#bytes = new Float64Array(channel.slots);
+    for (let slot = 0; slot < channel.slots; slot++) {
+      this.#tasks[slot] = undefined;
+      this.#free[slot] = channel.slots - 1 - slot;
+    }
+  }
+
+  /** Whether so many more tasks, with that many bytes, may be posted. */
+  hasRoom(tasks: number, bytes: number): boolean {
+    this.#reclaim();
+    if (this.#free.length < tasks) return false;
+    if (bytes === 0 && this.#unreadBytes === 0) return true;
+    this.#lookAtClaims();
+    return this.#unreadBytes + bytes < kUnreadBytesMax;
+  }
+
+  /** Whether the worker has yet to read past tasks that were taken back. */
+  get hasRevoked(): boolean {
+    this.#reclaim();
+    return this.#revoked.length > 0;
+  }
+
+  /** Tasks that are posted and that the worker has not begun. */
+  get unclaimed(): number {
+    this.#lookAtClaims();
+    let count = 0;
+    for (let i = this.#firstUnclaimed; i < this.#posted.length; i++) {
+      if (this.#posted[i] !== null) count++;
+    }
+    return count;
+  }
+
+  /** The task that the worker is to begin next, if there is one. */
+  get next(): Task | null {
+    this.#lookAtClaims();
+    return this.#posted[this.#firstUnclaimed] ?? null;
+  }
+
+  // Posting
+
+  /**
+   * Posts a task; the worker is to be woken. `postedAt` is 0 unless the worker is idle. `true`: its
+   * value went by the port. Throws what the clone of its payload throws; it was not posted then.
+   */
+  post(task: Task, postedAt: number): boolean {
+    const channel = this.#channel;
+    // The worker was given no more than it has slots.
+    const slot = this.#free.pop()!;
+    task.slot = slot;
+    this.#tasks[slot] = task;
+    this.#sending = task;
+    let byPort;
+    try {
+      byPort = this.#carrier.send(slot, task.payload, task.transferList);
+    } catch (error) {
+      this.#free[this.#free.length] = slot;
+      this.#forget(task);
+      throw error;
+    } finally {
+      this.#sending = null;
+    }
+    const bytes = byPort ? sizeOf(task.payload) : 0;
+    task.handler.measureBytes(bytes);
+    this.#bytes[slot] = bytes;
+    this.#unreadBytes += bytes;
+    channel.setHandler(slot, task.handler.index);
+    channel.setCode(slot, task.mayEndWorker ? 1 : 0);
+    channel.setPostedAt(slot, postedAt);
+    channel.setRunMs(slot, kStillRunning);
+    if (task.slot < 0) {
+      // Taken back by a getter of its payload. The message may be out, so the entry goes as well.
+      AtomicsStore(channel.cells, channel.stateAt(slot), kRevoked);
+      this.#revoked[this.#revoked.length] = slot;
+    } else {
+      AtomicsStore(channel.cells, channel.stateAt(slot), kPosted);
+      this.#posted[this.#posted.length] = task;
+    }
+    this.#ring.push(slot);
+    return byPort;
+  }
+
+  #forget(task: Task): void {
+    if (task.slot < 0) return;
+    this.#tasks[task.slot] = undefined;
+    task.slot = -1;
+  }
+
+  // Taking back
+
+  /** Takes a task back that the worker has not begun. `false`: it has. */
+  revoke(task: Task): boolean {
+    if (task === this.#sending) {
+      this.#forget(task);
+      return true;
+    }
+    if (!this.#revokeSlot(task.slot)) return false;
+    for (let i = this.#posted.length - 1; i >= this.#firstUnclaimed; i--) {
+      if (this.#posted[i] === task) this.#posted[i] = null;
+    }
+    this.#forget(task);
+    return true;
+  }
+
+  /** Takes back all that the worker has not begun, in order, but for what no other can be given. */
+  revokeAll(): Task[] {
+    this.#lookAtClaims();
+    const tasks: Task[] = [];
+    // From the last on: what the worker claims meanwhile comes before what is taken back.
+    for (let i = this.#posted.length - 1; i >= this.#firstUnclaimed; i--) {
+      const task = this.#posted[i]!;
+      if (task === null || task.fixed) continue;
+      if (!this.#revokeSlot(task.slot)) break;
+      this.#posted[i] = null;
+      this.#forget(task);
+      tasks[tasks.length] = task;
+    }
+    reverse(tasks);
+    return tasks;
+  }
+
+  #revokeSlot(slot: number): boolean {
+    if (!this.#exchange(slot, kPosted, kRevoked)) return false;
+    this.#revoked[this.#revoked.length] = slot;
+    return true;
+  }
+
+  #exchange(slot: number, from: number, to: number): boolean {
+    const { cells } = this.#channel;
+    return AtomicsCompareExchange(cells, this.#channel.stateAt(slot), from, to) === from;
+  }
+
+  #stateOf(slot: number): number {
+    return AtomicsLoad(this.#channel.cells, this.#channel.stateAt(slot));
+  }
+
+  /** Takes the slots into use again that the worker has read past. */
+  #reclaim(): void {
+    const revoked = this.#revoked;
+    if (revoked.length === 0) return;
+    let left = 0;
+    for (let i = 0; i < revoked.length; i++) {
+      const slot = revoked[i]!;
+      if (this.#stateOf(slot) === kFree) {
+        this.#readPast(slot);
+        this.#free[this.#free.length] = slot;
+      } else {
+        revoked[left++] = slot;
+      }
+    }
+    revoked.length = left;
+  }
+
+  /** Finds out how many of the posted tasks the worker has claimed. */
+  #lookAtClaims(): void {
+    const posted = this.#posted;
+    let at = this.#firstUnclaimed;
+    for (; at < posted.length; at++) {
+      const task = posted[at]!;
+      if (task === null) continue;
+      // One that has ended meanwhile has given its slot back.
+      if (task.slot >= 0 && this.#tasks[task.slot] === task) {
+        if (this.#stateOf(task.slot) === kPosted) break;
+        this.#readPast(task.slot);
+      }
+    }
+    this.#firstUnclaimed = at;
+    if (at === posted.length) {
+      posted.length = 0;
+      this.#firstUnclaimed = 0;
+    } else if (at > 1024) {
+      this.#posted = posted.slice(at);
+      this.#firstUnclaimed = 0;
+    }
+  }
+
+  #readPast(slot: number): void {
+    this.#unreadBytes -= this.#bytes[slot]!;
+    this.#bytes[slot] = 0;
+  }
+
+  // While it runs
+
+  /** When the worker claimed a task, in ms on this thread's clock; -1 if it has not. */
+  startedAt(task: Task): number {
+    if (task.slot < 0 || this.#stateOf(task.slot) !== kClaimed) return -1;
+    // The worker writes the start before it claims, so what is read here belongs to this task.
+    return this.#channel.startedAt(task.slot);
+  }
+
+  /** Whether a task was claimed, and has not ended. */
+  isRunning(task: Task): boolean {
+    return this.startedAt(task) >= 0 && this.#channel.runMs(task.slot) === kStillRunning;
+  }
+
+  /** Asks a task that runs to end. The worker is to be woken. */
+  ask(task: Task, what: number): void {
+    if (task.slot < 0) return;
+    AtomicsStore(this.#channel.cells, this.#channel.askAt(task.slot), what);
+    AtomicsAdd(this.#channel.cells, kAsks, 1);
+  }
+
+  // Results
+
+  /**
+   * Takes the next published result. The task is out of its slot when `settle` is called, with its
+   * times in ms; `value` may be an `UnreadableValue`. `false`: there is none, or not here yet.
+   */
+  collect(
+    settle: (
+      task: Task,
+      code: number,
+      value: unknown,
+      runMs: number,
+      startedAt: number,
+      wakeMs: number,
+    ) => void,
+  ): boolean {
+    const channel = this.#channel;
+    const slot = this.#results.peek();
+    if (slot < 0 || !this.#carrier.isHere(slot)) return false;
+    this.#results.advance();
+    const task = this.#tasks[slot];
+    const value = this.#carrier.receive(slot);
+    const code = channel.codeOf(slot);
+    if (task === undefined) return true;
+    this.#readPast(slot);
+    if (task.asked !== null) AtomicsStore(channel.cells, channel.askAt(slot), kAskNothing);
+    // Whatever the worker's code did to its clock, these are times.
+    const runMs = timeOr0(channel.runMs(slot));
+    const startedAt = timeOr0(channel.startedAt(slot));
+    const wakeMs = timeOr0(channel.wakeMs(slot));
+    AtomicsStore(channel.cells, channel.stateAt(slot), kFree);
+    this.#free[this.#free.length] = slot;
+    this.#forget(task);
+    settle(task, code, value, runMs, startedAt, wakeMs);
+    return true;
+  }
+
+  /** Whether {@link collect} would find one. */
+  get hasResults(): boolean {
+    return this.#results.peek() >= 0;
+  }
+
+  /** Empties the table, so that the worker begins none of its tasks any more, and gives what it held. */
+  abandon(): Held {
+    const started: Task[] = [];
+    const unclaimed: Task[] = [];
+    this.#lookAtClaims();
+    for (let i = this.#posted.length - 1; i >= this.#firstUnclaimed; i--) {
+      const task = this.#posted[i]!;
+      if (task === null || !this.#revokeSlot(task.slot)) continue;
+      this.#forget(task);
+      unclaimed[unclaimed.length] = task;
+    }
+    reverse(unclaimed);
+    for (let slot = 0; slot < this.#tasks.length; slot++) {
+      const task = this.#tasks[slot];
+      if (task === undefined) continue;
+      const held = task === this.#sending ? unclaimed : started;
+      held[held.length] = task;
+      this.#forget(task);
+    }
+    this.#posted = [];
+    this.#firstUnclaimed = 0;
+    return { started, unclaimed };
+  }
+}
+
+function timeOr0(ms: number): number {
+  return ms >= 0 && ms < Infinity ? ms : 0;
+}
+
+function reverse(tasks: Task[]): void {
+  for (let i = 0, j = tasks.length - 1; i < j; i++, j--) {
+    const task = tasks[i]!;
+    tasks[i] = tasks[j]!;
+    tasks[j] = task;
+  }
+}

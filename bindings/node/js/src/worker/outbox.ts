@@ -1,0 +1,131 @@
+// The results of tasks, on their way to the owner.
+//
+// Guarantees: a result is published when its task ends, before anything else runs, so the owner can
+// read it whatever the worker does next; one that cannot be cloned fails alone; what the task wrote
+// to stdout and stderr is with the owner before its result is, if the owner takes it at all.
+//
+// To publish costs a store. To make the owner look costs more, and is left to `tell`: the runner
+// calls it for many results at once.
+
+import { clearTimeout, SafeSet, setTimeout } from '../base/intrinsics.js';
+import { describe } from '../errors.js';
+import type { Carrier } from '../wire/carrier.js';
+import { RingWriter, type Channel } from '../wire/channel.js';
+import { toWire } from '../wire/errors/decoder.js';
+import { kRefused, kReturned, kThrew, type WireError } from '../wire/messages.js';
+import { isMovable, unwrapMovable } from '../wire/move.js';
+import { afterOutput, hasOutput } from './output.js';
+
+/** An owner that takes no output for so long, in ms, has nobody to give it to. */
+const kOutputMs = 3_000;
+
+export class Outbox {
+  readonly #channel: Channel;
+  readonly #carrier: Carrier;
+  readonly #ring: RingWriter;
+  readonly #wakeOwner: () => void;
+  /** Called when a result that waited for output has been published. */
+  readonly #onLate: () => void;
+  /** What publishes the results that wait for output. */
+  readonly #held = new SafeSet<() => void>();
+  #outputStalled = false;
+  /** Results were published that the owner has not been told of. */
+  hasNews = false;
+
+  constructor(channel: Channel, carrier: Carrier, wakeOwner: () => void, onLate: () => void) {
+    this.#channel = channel;
+    this.#carrier = carrier;
+    this.#ring = new RingWriter(channel.results);
+    this.#wakeOwner = wakeOwner;
+    this.#onLate = onLate;
+  }
+
+  /** Whether results wait for output. */
+  get holdsResults(): boolean {
+    return this.#held.size > 0;
+  }
+
+  /** The task in a slot has ended. Its times are written. */
+  finish(slot: number, code: number, value: unknown): void {
+    if (hasOutput() && !this.#outputStalled) this.#finishAfterOutput(slot, code, value);
+    else this.#publish(slot, code, value);
+  }
+
+  #finishAfterOutput(slot: number, code: number, value: unknown): void {
+    const publish = (): void => {
+      if (!this.#held.delete(publish)) return;
+      clearTimeout(timer);
+      this.#publish(slot, code, value);
+    };
+    const publishLate = (stalled: boolean): void => {
+      this.#outputStalled = stalled;
+      publish();
+      this.#onLate();
+    };
+    const timer = setTimeout(publishLate, kOutputMs, true);
+    timer.unref();
+    this.#held.add(publish);
+    afterOutput(() => publishLate(false));
+  }
+
+  /** Publishes what waits for output: the thread ends. */
+  publishHeld(): void {
+    this.#held.forEach((publish) => publish());
+  }
+
+  #publish(slot: number, code: number, value: unknown): void {
+    if (code === kReturned) {
+      const error = this.#send(slot, kReturned, value);
+      // A result fails with what the clone said, or with what a getter threw: that may be anything.
+      if (error === null) return;
+      code = kThrew;
+      value = error.thrown;
+    }
+    if (code === kThrew) {
+      const [wireCode, wireValue] = toWire(value);
+      if (this.#send(slot, wireCode, wireValue) === null) return;
+      // A thrown value has no such answer of its own.
+      code = kRefused;
+      value = uncloneable('The handler threw', value);
+    }
+    if (this.#send(slot, code, value) !== null) {
+      this.#send(slot, kRefused, uncloneable('The handler threw', undefined));
+    }
+  }
+
+  /** `null`, or what kept the value from being sent. */
+  #send(slot: number, code: number, value: unknown): { thrown: unknown } | null {
+    const channel = this.#channel;
+    let byPort;
+    try {
+      if (code === kReturned && isMovable(value)) {
+        const moved = unwrapMovable(value);
+        byPort = this.#carrier.send(slot, moved.value, moved.transferList);
+      } else {
+        byPort = this.#carrier.send(slot, value, null);
+      }
+    } catch (error) {
+      return { thrown: error };
+    }
+    channel.setCode(slot, code);
+    this.#ring.push(slot);
+    this.hasNews = true;
+    // It is large, and the owner need not wait for those behind it.
+    if (byPort) this.tell();
+    return null;
+  }
+
+  /** Makes the owner look. */
+  tell(): void {
+    if (!this.hasNews) return;
+    this.hasNews = false;
+    this.#wakeOwner();
+  }
+}
+
+export function uncloneable(what: string, value: unknown): WireError {
+  return {
+    code: 'ERR_CENOTE_UNCLONEABLE_ERROR',
+    message: `${what} a value that cannot be cloned: ${describe(value)}`,
+  };
+}
