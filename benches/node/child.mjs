@@ -2,15 +2,17 @@
 //
 //   node child.mjs '{"scenario":"c64","pool":"piscina","round":1,"scale":1,"collectorPort":1234}'
 //
-// Reports over IPC: {type:'result', figures, details} when it has measured, {type:'destroyed'} when the
-// pool is gone, {type:'failed', invalid, message} when the pool gave a wrong answer or threw. It has no
-// time-out of its own: the parent kills what does not come back.
+// `checkout` in the job names the folder whose build of cenote is measured in place of this one's.
+// Reports over IPC: {type:'result', figures, details} when it has measured, {type:'destroyed'} when
+// the pool is gone, {type:'failed', invalid, message} when the pool gave a wrong answer or threw.
+// It has no time-out of its own: the parent kills what does not come back.
 
 import { fileURLToPath } from 'node:url';
 import { inspect } from 'node:util';
 import { pools } from './pools.mjs';
 import { scenarios } from './scenarios/index.mjs';
 import { InvalidResult } from './lib/check.mjs';
+import { startMeter } from './lib/cpu.mjs';
 
 const kThreads = 2;
 
@@ -32,16 +34,19 @@ process.on('unhandledRejection', fail);
 await pool.start({
   threads: kThreads,
   filename: fileURLToPath(new URL(`./tasks/${scenario.task}.cjs`, import.meta.url)),
+  checkout: job.checkout,
 });
+const meter = startMeter(pool.run);
 const figures = await scenario.run({
-  run: pool.run,
+  run: meter.run,
+  measured: meter.measured,
   round: job.round,
   scale: job.scale,
   collectorPort: job.collectorPort,
 });
 // Statistics pass through JSON: histograms and the like need not be cloneable.
 const details = pool.details && JSON.parse(JSON.stringify(pool.details()));
-await report({ type: 'result', figures, details });
+await report({ type: 'result', figures: { ...figures, ...meter.figures() }, details });
 await pool.destroy();
 await report({ type: 'destroyed' });
 process.exit(0);

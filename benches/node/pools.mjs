@@ -1,11 +1,14 @@
 // The competitors: one adapter each, with the same three calls.
 //
-//   start({ threads, filename })  makes a pool of exactly `threads` workers that run the handler module
-//   run(task)                     resolves with the handler's result
-//   destroy()                     resolves when the workers are gone
+//   start({ threads, filename, checkout })  makes a pool of exactly `threads` workers that run the
+//                                           handler module
+//   run(task)                               resolves with the handler's result
+//   destroy()                               resolves when the workers are gone
 //
 // Every pool runs with its own defaults, apart from the number of workers and what its name says.
-// `details()`, where a pool has it, returns statistics that go into the JSON file and into no figure.
+// `checkout` is the folder whose build of cenote is taken, this checkout unless said otherwise; the
+// other pools take no notice of it. `details()`, where a pool has it, returns statistics that go
+// into the JSON file and into no figure.
 
 import { createRequire } from 'node:module';
 import { readFileSync } from 'node:fs';
@@ -13,18 +16,22 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const require = createRequire(import.meta.url);
-const kCheckout = '../../';
 
+/** The root of this checkout. */
+export const kCheckout = fileURLToPath(new URL('../..', import.meta.url));
+
+/** Finds modules as a file in `checkout` does; there `cenote` is that checkout's own build. */
+const requireFrom = (checkout) => createRequire(join(checkout, 'package.json'));
 const wrapper = (file) => fileURLToPath(new URL(`./wrappers/${file}`, import.meta.url));
 
 function cenote(name, options) {
   let pool;
   return {
     name,
-    module: kCheckout,
+    module: 'cenote',
     peer: false,
-    start({ threads, filename }) {
-      const { Pool } = require(kCheckout);
+    start({ threads, filename, checkout = kCheckout }) {
+      const { Pool } = requireFrom(checkout)('cenote');
       pool = new Pool({ filename, minThreads: threads, maxThreads: threads, ...options });
     },
     run: (task) => pool.run(task),
@@ -40,8 +47,9 @@ function piscina(name, options, module = 'piscina') {
     name,
     module,
     peer: module === 'piscina',
-    start({ threads, filename }) {
-      const { Piscina } = require(module);
+    start({ threads, filename, checkout }) {
+      const find = module === 'piscina' ? require : requireFrom(checkout ?? kCheckout);
+      const { Piscina } = find(module);
       pool = new Piscina({ filename, minThreads: threads, maxThreads: threads, ...options });
     },
     run: (task) => pool.run(task),
@@ -114,13 +122,14 @@ export const pools = [
 ];
 
 /**
- * The version of a competitor's package, or the reason why it cannot run.
- * @returns {{ version: string } | { missing: string }}
+ * The version and the folder of a competitor's package, or the reason why it cannot run.
+ * @param checkout as for `start`
+ * @returns {{ version: string, folder: string } | { missing: string }}
  */
-export function lookUp(pool) {
+export function lookUp(pool, checkout = kCheckout) {
   let folder;
   try {
-    folder = dirname(require.resolve(pool.module));
+    folder = dirname((pool.peer ? require : requireFrom(checkout)).resolve(pool.module));
   } catch {
     return { missing: pool.peer ? 'not installed (npm install)' : 'not built (npm run build)' };
   }
@@ -129,7 +138,7 @@ export function lookUp(pool) {
   for (;;) {
     try {
       const manifest = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
-      if (manifest.name === wanted) return { version: manifest.version };
+      if (manifest.name === wanted) return { version: manifest.version, folder };
     } catch (error) {
       if (error.code !== 'ENOENT') throw error;
     }

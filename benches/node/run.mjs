@@ -1,15 +1,15 @@
 // `npm run bench`: cenote and its peers side by side. README.md says what each figure claims.
 //
-// Every scenario runs with every pool in a process of its own, in rounds; figures are medians over the rounds.
-// Ends with 0 whether or not the bars are met, with 1 if cenote gave a wrong result, failed or hung, with 2 if the
-// command line cannot be followed.
+// Every scenario runs with every pool in a process of its own, in rounds; figures are medians over
+// the rounds. Ends with 0 whether or not the bars are met, with 1 if cenote gave a wrong result,
+// failed or hung, with 2 if the command line cannot be followed.
 
 import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { startCollector } from './collector.mjs';
 import { bars, judge } from './lib/bars.mjs';
 import { describeMachine } from './lib/machine.mjs';
-import { runMatrix } from './lib/matrix.mjs';
+import { matrixJobs, runJobs } from './lib/matrix.mjs';
 import { parseOptions, usage, UsageError } from './lib/options.mjs';
 import { startProgress } from './lib/progress.mjs';
 import { markdownReport, textReport } from './lib/report.mjs';
@@ -41,13 +41,8 @@ async function measure(options) {
 
   const collector = await startCollector();
   const progress = startProgress(process.stderr, { rounds: options.rounds, metricsOf });
-  const cells = await runMatrix({
-    ...options,
-    pools: available,
-    collectorPort: collector.port,
-    onStart: progress.onStart,
-    onEnd: progress.onEnd,
-  });
+  const jobs = matrixJobs({ ...options, pools: available, collectorPort: collector.port });
+  const cells = await runJobs(jobs, progress);
   progress.end();
   collector.close();
 

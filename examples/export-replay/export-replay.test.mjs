@@ -12,11 +12,13 @@ import http from 'node:http';
 import { createRequire } from 'node:module';
 import os from 'node:os';
 import path from 'node:path';
+import { createHistogram } from 'node:perf_hooks';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import clockModule from './clock.cjs';
 import { Collector } from './collector.mjs';
+import { remarks, table } from './table.mjs';
 import { walk } from './walk.mjs';
 
 const digestFile = createRequire(import.meta.url)('./task.cjs');
@@ -186,6 +188,53 @@ test('collector_counts_late_and_repeated_records', async () => {
   }
 });
 
+describe('table', () => {
+  const histogram = () => {
+    const latencies = createHistogram();
+    latencies.record(12_345_678_901);
+    return latencies;
+  };
+  const exports = { arrived: 1_234_567, late: 1_234_567, twice: 1_234_567 };
+  const figures = (name, more) => ({
+    name,
+    tasks: 1_234_567,
+    skipped: 0,
+    failed: 0,
+    refused: 0,
+    errors: [],
+    seconds: 1,
+    latencyNs: histogram(),
+    digestSum: 0n,
+    exports,
+    exportsAfterWake: exports,
+    ...more,
+  });
+  const none = { exports: { arrived: 0, late: 0, twice: 0 } };
+
+  test('three_pools_and_what_is_said_of_them_fit_80_columns', () => {
+    const bad = { ...none, skipped: 1_234_567, failed: 0, refused: 1_234_567, digestSum: 1n };
+    const all = [
+      figures('cenote'),
+      figures('piscina', bad),
+      figures('piscina-atomics-off', { skipped: 1_234_567 }),
+    ];
+    for (const line of [...table(all).split('\n'), ...remarks(all)]) {
+      assert.ok(line.length <= 80, line);
+    }
+  });
+
+  test('pools_to_compare_are_named_only_where_others_held_exports_back', () => {
+    const said = (...all) => remarks(all).join(' ');
+    assert.match(
+      said(figures('a'), figures('b', none), figures('c')),
+      /the missing ones cost b none\. Compare the files\/s of a and c, which did equal work\./,
+    );
+    assert.match(said(figures('a'), figures('b', none)), /cost b none\.$/);
+    assert.doesNotMatch(said(figures('a'), figures('c')), /files\/s/);
+    assert.doesNotMatch(said(figures('a', none), figures('b', none)), /files\/s/);
+  });
+});
+
 describe('program', { timeout: 120_000 }, () => {
   test('wrong_path_is_one_line_and_exit_code_1', async () => {
     const file = path.join(folder('wrong', { file: '' }), 'file');
@@ -207,6 +256,21 @@ describe('program', { timeout: 120_000 }, () => {
       assert.match(stderr, /Usage: npm start/);
       assert.equal(code, 1);
     }
+  });
+
+  test('pools_are_those_that_are_named_in_that_order', async () => {
+    const root = folder('pools', { file: 'x' });
+    const { code, stdout } = await start(
+      '--dir',
+      root,
+      '--pools',
+      'piscina-atomics-off,cenote',
+      '--repeat',
+      '2',
+    ).closed;
+    assert.match(stdout, /^ +piscina-atomics-off +cenote$/m);
+    assert.deepEqual(row(stdout, 'tasks (one file each)'), ['2', '2']);
+    assert.equal(code, 0);
   });
 
   test('empty_folder_is_said_and_no_error', async () => {
@@ -235,14 +299,18 @@ describe('program', { timeout: 120_000 }, () => {
     for (let i = 0; i < 20; i += 1) files[`folder-${i % 3}/${i}`] = `${i} `.repeat(i * 500);
     const root = folder('full', files);
     const { code, stdout } = await start('--dir', root, '--repeat', '5').closed;
-    assert.deepEqual(row(stdout, 'tasks (one file each)'), ['100', '100']);
-    const [arrived] = row(stdout, 'exports arrived');
+    assert.match(stdout, /^ +cenote +piscina +piscina-atomics-off$/m);
+    assert.deepEqual(row(stdout, 'tasks (one file each)'), ['100', '100', '100']);
+    const [arrived, , arrivedWithAtomicsOff] = row(stdout, 'exports arrived');
     const [missing, missingWithPiscina] = row(stdout, 'exports missing after 3 s');
     assert.equal(arrived, '100');
     assert.equal(missing, '0');
-    // Not a test of piscina: it shows that this count can be other than zero.
+    // Not a test of piscina: these show that the count can be other than zero, and that the third
+    // pool is another than the second.
     assert.notEqual(missingWithPiscina, '0');
+    assert.equal(arrivedWithAtomicsOff, '100');
     assert.match(stdout, /All pools returned the same digests and sizes\./);
+    assert.match(stdout.replaceAll('\n', ' '), /files\/s of cenote and piscina-atomics-off, which/);
     assert.equal(code, 0);
   });
 

@@ -1,9 +1,9 @@
 /**
  * Entry point of the export replay: command line, order of events, exit code.
  *
- * The result (what was done, the table) goes to standard output, everything else
- * to standard error. Ctrl-C closes pool and collector first and then exits with
- * 130; a second Ctrl-C exits at once.
+ * The result (what was done, the table) goes to standard output, everything else to standard
+ * error. Ctrl-C closes pool and collector first and then exits with 130; a second Ctrl-C exits at
+ * once.
  */
 import { constants } from 'node:os';
 import { PlainError } from './errors.mjs';
@@ -137,8 +137,8 @@ function progressLine(state, total) {
   if (done === 0) return `${state.name}: ${count(total)} tasks to do`;
   const percent = Math.min(100, Math.floor((done / total) * 100));
   return (
-    `${state.name}: ${count(done)} of ${count(total)} tasks (${percent} %), ${rate(done / state.seconds)}/s; ` +
-    `exports arrived ${count(arrived)}`
+    `${state.name}: ${count(done)} of ${count(total)} tasks (${percent} %), ` +
+    `${rate(done / state.seconds)}/s; exports arrived ${count(arrived)}`
   );
 }
 

@@ -1,9 +1,9 @@
 /**
- * The pools that can be compared, each with its defaults and the same two workers.
+ * The pools that can be compared, each with the same two workers and, apart from what its name
+ * says, with its defaults.
  *
- * `load` only imports the library, so that a missing build or package is noticed
- * before any work starts; what it returns makes a pool. Every pool has
- * `run(task)` and `destroy()`.
+ * `load` only imports the library, so that a missing build or package is noticed before any work
+ * starts; what it returns makes a pool. Every pool has `run(task)` and `destroy()`.
  */
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';

@@ -1,6 +1,7 @@
 /** Turns the figures of all replays into the table at the end, and says what it shows. */
 import { kWaitAfterLoadMs } from './replay.mjs';
 
+const kWidth = 80;
 const waitSeconds = kWaitAfterLoadMs / 1000;
 
 const rows = [
@@ -20,7 +21,7 @@ export function missing(figures) {
 }
 
 const rowsAfterWake = [
-  ['then, while every worker awaits a timer:', () => ''],
+  ['workers then await a timer:', () => ''],
   ['  exports arrived, in all', (f) => count(f.exportsAfterWake.arrived)],
   ['  of them late (> 1 s)', (f) => count(f.exportsAfterWake.late)],
   ['  exported twice', (f) => count(f.exportsAfterWake.twice)],
@@ -46,37 +47,57 @@ export function table(all) {
   return text.join('\n');
 }
 
-/** Sentences below the table: what else was counted, and whether the results agree. */
+/** Lines below the table: what else was counted, and whether the results agree. */
 export function remarks(all) {
   const lines = [];
+  const say = (sentences) => lines.push(...wrapped(sentences));
   for (const figures of all) {
     if (figures.skipped > 0) {
-      lines.push(`${figures.name}: ${count(figures.skipped)} tasks skipped an unreadable file.`);
+      say(`${figures.name}: ${count(figures.skipped)} tasks skipped an unreadable file.`);
     }
     if (figures.failed > 0) {
-      lines.push(`${figures.name}: ${count(figures.failed)} tasks failed; the first:`);
+      say(`${figures.name}: ${count(figures.failed)} tasks failed; the first:`);
       lines.push(...figures.errors.map((error) => `  ${error}`));
     }
     if (figures.refused > 0) {
-      lines.push(
+      say(
         `${figures.name}: ${count(figures.refused)} of the missing exports were refused by the ` +
           "poster's full buffer (10,000 a worker).",
       );
     }
   }
   if (all.length > 1) {
-    lines.push(
+    say(
       digestsAgree(all)
         ? 'All pools returned the same digests and sizes.'
-        : 'The pools returned DIFFERENT digests or sizes: a file changed between the runs, or a result is wrong.',
+        : 'The pools returned DIFFERENT digests or sizes: a file changed between the runs, or a ' +
+            'result is wrong.',
     );
   }
-  const held = all.filter((figures) => missing(figures) > 0).map((figures) => figures.name);
-  if (held.length > 0 && held.length < all.length) {
-    lines.push(
-      `files/s includes the CPU time of the exports a pool let run; ${held.join(' and ')} was ` +
-        'spared that of the missing ones.',
+  const names = (figures) => figures.map(({ name }) => name).join(' and ');
+  const held = all.filter((figures) => missing(figures) > 0);
+  const complete = all.filter((figures) => missing(figures) === 0);
+  if (held.length > 0 && complete.length > 0) {
+    const compare =
+      complete.length > 1
+        ? ` Compare the files/s of ${names(complete)}, which did equal work.`
+        : '';
+    say(
+      'files/s includes the CPU time of the exports that a pool let run; the missing ones cost ' +
+        `${names(held)} none.${compare}`,
     );
+  }
+  return lines;
+}
+
+/** The text in lines as wide as a narrow terminal, broken at spaces. */
+function wrapped(text) {
+  const lines = [''];
+  for (const word of text.split(' ')) {
+    const last = lines.at(-1);
+    if (last === '') lines[lines.length - 1] = word;
+    else if (last.length + 1 + word.length <= kWidth) lines[lines.length - 1] += ` ${word}`;
+    else lines.push(word);
   }
   return lines;
 }

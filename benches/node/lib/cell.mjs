@@ -1,4 +1,5 @@
-// One cell of the matrix: one scenario with one pool in one round, in a child process under a watchdog.
+// One cell of the matrix: one scenario with one pool in one round, in a child process under a
+// watchdog.
 //
 // The promise always resolves, whatever the pool does. `outcome` says how it went:
 //   ok       measured, all results right
@@ -17,7 +18,8 @@ const kOutputLimit = 2_000;
 const kChild = fileURLToPath(new URL('../child.mjs', import.meta.url));
 
 /**
- * @param job { scenario, pool, round, scale, collectorPort }, names and numbers
+ * @param job { scenario, pool, round, scale, collectorPort }, names and numbers; when two builds
+ * are compared, also { build, checkout }: the name that the cell gets, and the folder for child.mjs
  * @param watch the script to run, and how long in ms it may take to measure and to destroy the pool
  */
 export function runCell(
@@ -30,6 +32,7 @@ export function runCell(
       scenario: job.scenario,
       pool: job.pool,
       round: job.round,
+      build: job.build,
       outcome: 'hung',
       destroyHung: false,
     };

@@ -11,14 +11,16 @@ const kOutcomes = {
   hung: 'hung and was killed',
 };
 
-/** Lines on all that was skipped, failed, hung or was printed by a pool; the stacks are in the JSON file. */
-function remarks({ cells, skipped, machine }) {
+/**
+ * Lines on all that was skipped, failed, hung or was printed by a pool; the stacks are in the JSON
+ * file.
+ */
+export function remarks({ cells, skipped, machine }) {
   const lines = skipped.map(({ pool, reason }) => `${pool} was skipped: ${reason}`);
   for (const { scenario, pool, round, outcome, message } of cells) {
     if (outcome === 'ok') continue;
-    lines.push(
-      `${pool} ${kOutcomes[outcome]} in ${scenario}, round ${round}${message ? `: ${message.split('\n')[0]}` : ''}`,
-    );
+    const reason = message ? `: ${message.split('\n')[0]}` : '';
+    lines.push(`${pool} ${kOutcomes[outcome]} in ${scenario}, round ${round}${reason}`);
   }
   for (const pool of new Set(cells.map((cell) => cell.pool))) {
     const own = cells.filter((cell) => cell.pool === pool);
@@ -32,7 +34,8 @@ function remarks({ cells, skipped, machine }) {
   }
   if (wasBusy(machine)) {
     lines.push(
-      `The machine was busy before the run (load average ${machine.load.toFixed(1)}): compare with care.`,
+      `The machine was busy before the run (load average ${machine.load.toFixed(1)}): ` +
+        'compare with care.',
     );
   }
   return lines;
@@ -52,7 +55,8 @@ const scenariosOf = ({ cells }) => cells.map(({ scenario }) => scenario);
 
 /**
  * The whole report as plain text.
- * @param context { peers, metricsOf }: names of the pools that are not cenote, and a scenario's metrics by its name
+ * @param context { peers, metricsOf }: names of the pools that are not cenote, and a scenario's
+ * metrics by its name
  */
 export function textReport(results, context) {
   const parts = [
@@ -66,9 +70,10 @@ export function textReport(results, context) {
 
 /** The comparison to quote: one table, the bars, and where it was measured. `context` as above. */
 export function markdownReport(results, context) {
+  const howMany = rounds(results).replace('; smallest to largest in brackets', '');
   return [
     renderMarkdown(overviewTable(results)),
-    `2 workers. ${rounds(results).replace('; smallest to largest in brackets', '')} ${versions(results)}. ` +
+    `2 workers. ${howMany} ${versions(results)}. ` +
       `${machineLine(results.machine)}. To repeat: \`npm run bench\`.`,
     renderMarkdown(barsTable(results.medians, scenariosOf(results), context)),
     '',

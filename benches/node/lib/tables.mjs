@@ -8,6 +8,7 @@ const kThousand = 1000;
 const groups = [
   {
     title: 'Throughput: thousand tasks per second (higher is better)',
+    higherIsBetter: true,
     columns: [
       { head: 'c64', scenario: 'c64', metric: 'perSecond', divide: kThousand },
       { head: 'burst', scenario: 'burst', metric: 'perSecond', divide: kThousand },
@@ -57,9 +58,18 @@ const groups = [
   },
   {
     title: 'Main thread blocked for 50 ms: tasks that ran meanwhile (higher is better)',
+    higherIsBetter: true,
     columns: [{ head: 'of 16', scenario: 'blocked-main', metric: 'ran' }],
   },
 ];
+
+/** The shown figures of a scenario: { head, scenario, metric, divide, higherIsBetter }. */
+export const columnsOf = (name) =>
+  groups.flatMap(({ columns, higherIsBetter = false }) =>
+    columns
+      .filter(({ scenario }) => scenario === name)
+      .map((column) => ({ ...column, higherIsBetter })),
+  );
 
 /** What to show where no round was measured: how the last one went, or a dash if there was none. */
 const absence = (cells, scenario, pool) =>
@@ -76,7 +86,7 @@ function shown(results, { scenario, metric, divide = 1 }, pool, withSpread) {
 
 const wasRun = (results, { scenario }) => results.cells.some((cell) => cell.scenario === scenario);
 
-/** One table per group of scenarios: a row per pool; medians, and smallest to largest in brackets. */
+/** One table per group of scenarios: a row per pool; medians, smallest to largest in brackets. */
 export function groupTables(results) {
   return groups
     .map(({ title, columns }) => ({

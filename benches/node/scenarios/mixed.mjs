@@ -1,10 +1,11 @@
-// mixed: latency of short tasks among a few long ones, 1,500 a second (Poisson), 1 % of 20 ms, the rest 50 µs.
+// mixed: latency of short tasks among a few long ones, 1,500 a second (Poisson), 1 % of 20 ms, the
+// rest 50 µs.
 //
-// Who cares: a server most of whose requests are cheap. A pool that hands a short task to a worker that is busy
-// with a long one makes it wait 20 ms although another worker is free.
+// Who cares: a server most of whose requests are cheap. A pool that hands a short task to a worker
+// that is busy with a long one makes it wait 20 ms although another worker is free.
 // Measured: due time to result of the 50 µs tasks only; p50 and p99.
-// Excluded: starting the pool, warm-up (short tasks only), the first 300 ms of arrivals (run, not counted).
-// Which arrivals are long, and when each is due, is the same for every pool of a round.
+// Excluded: starting the pool, warm-up (short tasks only), the first 300 ms of arrivals (run, not
+// counted). Which arrivals are long, and when each is due, is the same for every pool of a round.
 // Validated: every result, of the long tasks too, is the id of its task.
 
 import { closedLoop } from '../lib/closed-loop.mjs';
@@ -25,7 +26,7 @@ export default {
     p50: { label: 'p50 of the short', unit: 'ms' },
     p99: { label: 'p99 of the short', unit: 'ms' },
   },
-  async run({ run, round, scale }) {
+  async run({ run, measured, round, scale }) {
     const verify = (result, id) => checkSame(result, id, 'id');
     await closedLoop({
       run,
@@ -37,12 +38,8 @@ export default {
     const random = randomSource(round);
     const dueMs = poissonTimes(kPerSecond, kUncountedMs + 3500 * scale, random);
     const isLong = dueMs.map(() => random() < kLongShare);
-    const { latencies } = await openLoop({
-      run,
-      dueMs,
-      make: (id) => ({ id, us: isLong[id] ? kLongUs : kShortUs }),
-      verify,
-    });
+    const make = (id) => ({ id, us: isLong[id] ? kLongUs : kShortUs });
+    const { latencies } = await measured(() => openLoop({ run, dueMs, make, verify }));
     const short = latencies.filter((_, id) => dueMs[id] >= kUncountedMs && !isLong[id]);
     return { p50: percentile(short, 50), p99: percentile(short, 99) };
   },
