@@ -158,7 +158,10 @@ export class WorkerHandle {
       this.#channel,
       kControlWords,
       spec.portable,
-      (message) => this.#onControl(message),
+      (message) => {
+        this.#onControl(message);
+        if (spec.portable) events.onPortDrained();
+      },
     );
     const init: Init = {
       type: 'cenote:init',
@@ -463,7 +466,7 @@ export class WorkerHandle {
         this.#events.onClosed(this);
         return;
       case 'kick':
-        this.#receive();
+        this.poll();
         return;
     }
   }
