@@ -264,13 +264,12 @@ export class Runner implements LoopSource, TaskHost {
       // The end of the loading comes back here. Until then the task is not begun: should the worker
       // die of the loading, or another be free sooner, it is not lost.
       if (entry === undefined || entry.handler === null) break;
-      if (this.#channel.codeOf(slot) !== 0) {
-        // It may cost the worker. The end of held results' output comes back here as well.
-        if (this.#outbox.holdsResults) break;
-        this.#outbox.tell();
-      } else if (entry.averageMs >= kTellMs) {
-        this.#outbox.tell();
+      // Nothing begins while a result waits for output. The end of that comes back here as well.
+      if (this.#outbox.holdsResults) {
+        this.#outbox.hurry();
+        break;
       }
+      if (this.#channel.codeOf(slot) !== 0 || entry.averageMs >= kTellMs) this.#outbox.tell();
       this.#begin(slot, entry, entry.handler);
       if (this.#now - this.#toldAt >= kTellMs) this.#tell();
     }
