@@ -105,10 +105,9 @@ export class Slots {
   // Posting
 
   /**
-   * Posts a task; the worker is to be woken. `postedAt` is 0 unless the worker is idle. `true`: its
-   * value went by the port. Throws what the clone of its payload throws; it was not posted then.
+   * Posts a task; the worker is to be woken. `postedAt` is 0 unless the worker is idle. Throws what the clone of its payload throws; it was not posted then.
    */
-  post(task: Task, postedAt: number): boolean {
+  post(task: Task, postedAt: number): void {
     const channel = this.#channel;
     // The worker was given no more than it has slots.
     const slot = this.#free.pop()!;
@@ -142,7 +141,6 @@ export class Slots {
       this.#posted[this.#posted.length] = task;
     }
     this.#ring.push(slot);
-    return byPort;
   }
 
   #forget(task: Task): void {

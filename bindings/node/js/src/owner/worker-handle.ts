@@ -264,7 +264,7 @@ export class WorkerHandle {
       this.#pending[i] = null;
       this.#pendingCount--;
       this.#pendingBytes -= task.handler.averageBytes;
-      if (this.#post(task, postedAt) && this.#pendingCount > 0) this.#wake();
+      this.#post(task, postedAt);
       postedAt = 0;
     }
     this.#pending = [];
@@ -274,19 +274,17 @@ export class WorkerHandle {
     this.#wake();
   }
 
-  /** `true`: its value is large, and the worker need not wait for those behind it. */
-  #post(task: Task, postedAt: number): boolean {
+  #post(task: Task, postedAt: number): void {
     const { handler } = task;
     if (!this.#knownHandlers.has(handler.index)) this.#control.post(this.#define(handler));
     try {
-      return this.slots.post(task, postedAt);
+      this.slots.post(task, postedAt);
     } catch (error) {
       // Unless a getter of its payload had it taken back first.
       if (task.holder === this) {
         this.#release(task);
         this.#events.onUnpostable(task, error);
       }
-      return false;
     }
   }
 

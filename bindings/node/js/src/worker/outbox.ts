@@ -112,13 +112,12 @@ export class Outbox {
   /** `null`, or what kept the value from being sent. */
   #send(slot: number, code: number, value: unknown): { thrown: unknown } | null {
     const channel = this.#channel;
-    let byPort;
     try {
       if (code === kReturned && isMovable(value)) {
         const moved = unwrapMovable(value);
-        byPort = this.#carrier.send(slot, moved.value, moved.transferList);
+        this.#carrier.send(slot, moved.value, moved.transferList);
       } else {
-        byPort = this.#carrier.send(slot, value, null);
+        this.#carrier.send(slot, value, null);
       }
     } catch (error) {
       return { thrown: error };
@@ -126,8 +125,6 @@ export class Outbox {
     channel.setCode(slot, code);
     this.#ring.push(slot);
     this.hasNews = true;
-    // It is large, and the owner need not wait for those behind it.
-    if (byPort) this.tell();
     return null;
   }
 
