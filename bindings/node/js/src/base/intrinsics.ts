@@ -47,6 +47,7 @@ export const AtomicsCompareExchange = Atomics.compareExchange.bind(
 
 export const { apply: ReflectApply, ownKeys: ReflectOwnKeys, set: ReflectSet } = Reflect;
 export const {
+  assign: ObjectAssign,
   create: ObjectCreate,
   defineProperty: ObjectDefineProperty,
   freeze: ObjectFreeze,
@@ -63,6 +64,8 @@ export const { fromCharCode: StringFromCharCode } = String;
 export const StringCharCodeAt = uncurry(String.prototype.charCodeAt);
 
 const { Promise: PlainPromise } = globalThis;
+/** The runtime's own class, whatever has become of the global. */
+export const NativePromise = PlainPromise;
 export const PromiseResolve = PlainPromise.resolve.bind(PlainPromise) as typeof Promise.resolve;
 const then = uncurry(PlainPromise.prototype.then as Method<Promise<unknown>, unknown[], unknown>);
 /** `promise.then(…)`, whatever has become of `then`. Only of a native promise. */
