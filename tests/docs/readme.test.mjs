@@ -1,5 +1,5 @@
-// The README's first example, as somebody would type it in: its two files, side by side, run and print what it says.
-// And its tables are whole: every option, and every error code.
+// The README's first example, as somebody would type it in: its two files, side by side, run and
+// print what it says. And its tables are whole: every option, and every error code.
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';

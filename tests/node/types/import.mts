@@ -129,7 +129,6 @@ export async function use(signal: AbortSignal, port: MessagePort): Promise<void>
   const summaries: LatencySummaries = stats;
   holds<Same<typeof wait.p999, number>>();
   holds<Same<typeof tasks.completed, number>>();
-  holds<Same<typeof tasks.expired, number>>();
   void [background, stages, workers, summaries, port];
 
   holds<Same<typeof tasks.failed, number>>();

@@ -205,8 +205,8 @@ export function fileNotFoundText(path: string, cwd: string, nearby: string | nul
   const hint = nearby === null ? '' : ` Did you mean ${nearby}?`;
   return (
     `Cannot find the file ${path}.${hint} A relative filename starts at the working directory, ` +
-    `which is ${cwd}; for a file beside your module pass new URL('./worker.mjs', import.meta.url), ` +
-    "or in CommonJS require.resolve('./worker.js')."
+    `which is ${cwd}; for a file beside your module pass ` +
+    "new URL('./worker.mjs', import.meta.url), or in CommonJS require.resolve('./worker.js')."
   );
 }
 

@@ -128,8 +128,8 @@ export class Pool<Payload = unknown, Result = unknown> extends EventEmitter<Pool
   /**
    * Runs a task: a worker calls the handler with a copy of `task`, and a context.
    *
-   * The pool copies `task` when it gives it to a worker, not at the call: until the promise settles,
-   * leave it as it is, or pass a copy of your own.
+   * The pool copies `task` when it gives it to a worker, not at the call. Until the promise
+   * settles, leave it as it is, or pass a copy of your own.
    *
    * A call that names another handler (`name`, `filename`) says its own types: `run<Result>(…)`, or
    * `run<Payload, Result>(…)`. If it does not, its result is `unknown`.
