@@ -58,7 +58,8 @@ behaviour(
   'a function as the task, or as the file, is refused: functions come from files',
   async (t) => {
     const pool = poolFor(t, { maxThreads: 1 });
-    const text = /Received .* Functions cannot cross threads: export this one from a file, and name/;
+    const text =
+      /Received .* Functions cannot cross threads: export this one from a file, and name/;
     for (const call of [
       () => pool.run((n) => n + 1),
       () => pool.run(async () => 1, { name: 'inspect' }),

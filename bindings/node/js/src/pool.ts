@@ -140,9 +140,13 @@ export class Pool<Payload = unknown, Result = unknown> extends EventEmitter<Pool
    * RangeError if the call is wrong.
    */
   run(task: Payload, options?: SameHandler): Promise<Result>;
+  /** The task may be left out where it may be `undefined`. */
   run<R = Result>(this: Pool<undefined>): Promise<NoInfer<R>>;
+  /** Another handler: the pool's types say nothing about its task and its result. */
   run<R = unknown>(task: unknown, options: OtherHandler): Promise<NoInfer<R>>;
+  /** Options that may name another handler. */
   run<R = unknown>(task: Payload, options?: RunOptions): Promise<NoInfer<R>>;
+  /** The call says both of its types. */
   run<P = Payload, R = unknown>(task: NoInfer<P>, options?: RunOptions): Promise<NoInfer<R>>;
   run(task?: unknown, options?: RunOptions): Promise<unknown> {
     return new NativePromise<unknown>((resolve, reject) => {
