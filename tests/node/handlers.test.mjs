@@ -1,4 +1,5 @@
-// Which module and export handles a task: every form that a handler may have, and what is said where there is none.
+// Which module and export handles a task: every form that a handler may have, and what is said
+// where there is none.
 
 import assert from 'node:assert/strict';
 import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -161,7 +162,7 @@ behaviour('a pool whose own file does not exist rejects every task with that', a
 
 for (const file of ['throws.cjs', 'throws.mjs']) {
   behaviour(
-    `a module that throws is evaluated once a worker, and rejects every task with what it threw: ${file}`,
+    `a module that throws is evaluated once a worker and rejects every task with that: ${file}`,
     async (t) => {
       const workerData = sharedWords();
       const pool = new Pool({ filename: handlers(file), workerData, minThreads: 2, maxThreads: 2 });
@@ -278,7 +279,8 @@ behaviour(
       import { Pool } from 'cenote';
       const home = process.cwd();
       process.chdir(dirname(process.env.TASKS));
-      const pool = new Pool({ filename: basename(process.env.TASKS), minThreads: 0, maxThreads: 1 });
+      const filename = basename(process.env.TASKS);
+      const pool = new Pool({ filename, minThreads: 0, maxThreads: 1 });
       process.chdir(process.env.FOLDER);
       console.log(await pool.run('made there'));
       process.chdir(home);

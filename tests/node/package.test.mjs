@@ -1,4 +1,5 @@
-// The package as it is imported: the same names by `import` and `require`, and types that hold under `strict`.
+// The package as it is imported: the same names by `import` and `require`, and types that hold
+// under `strict`.
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
@@ -29,7 +30,7 @@ behaviour('the checkout itself can be required, and its internals cannot', () =>
 });
 
 behaviour(
-  'the declarations compile under strict, from ES modules and from CommonJS, and refuse what is wrong',
+  'the declarations compile under strict, for ES modules and CommonJS, and refuse what is wrong',
   async () => {
     const tsc = path('../../node_modules/typescript/bin/tsc');
     const { stdout } = await promisify(execFile)(process.execPath, [

@@ -139,7 +139,7 @@ behaviour('ready() rejects where the file or the export is not there', async (t)
     minThreads: 1,
     maxThreads: 1,
   });
-  await assert.rejects(noFile.ready(), { code: 'ERR_MODULE_NOT_FOUND' });
+  await assert.rejects(noFile.ready(), { code: 'ERR_CENOTE_FILE_NOT_FOUND' });
 });
 
 for (const minThreads of [0, 1]) {

@@ -48,6 +48,7 @@ export const AtomicsCompareExchange = Atomics.compareExchange.bind(
 
 export const { apply: ReflectApply, ownKeys: ReflectOwnKeys, set: ReflectSet } = Reflect;
 export const {
+  assign: ObjectAssign,
   create: ObjectCreate,
   defineProperty: ObjectDefineProperty,
   freeze: ObjectFreeze,
@@ -91,6 +92,8 @@ export function byteLength(value: ArrayBufferView | ArrayBufferLike): number {
 }
 
 const { Promise: PlainPromise } = globalThis;
+/** The runtime's own class, whatever has become of the global. */
+export const NativePromise = PlainPromise;
 export const PromiseResolve = PlainPromise.resolve.bind(PlainPromise) as typeof Promise.resolve;
 const then = uncurry(PlainPromise.prototype.then as Method<Promise<unknown>, unknown[], unknown>);
 /** `promise.then(…)`, whatever has become of `then`. Only of a native promise. */

@@ -85,7 +85,8 @@ export function warnPortable(reason: string): void {
   warned = true;
   const where = isMainThread ? '' : ' in this worker thread';
   process.emitWarning(
-    `The portable waiter is in use${where}: ${reason}. Every promise holds, but a hop costs tens of microseconds.`,
+    `The portable waiter is in use${where}: ${reason}. ` +
+      'All guarantees hold, but a hop costs tens of microseconds.',
     { code: 'CENOTE_PORTABLE_WAIT' },
   );
 }

@@ -10,16 +10,25 @@
 // `teardown`, which is awaited by `teardown()` here. A `setup` that throws is as good as a file that
 // throws: nobody gets a handler of it, and its `teardown` is not called.
 
+import { existsSync } from 'node:fs';
 import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { types } from 'node:util';
-import type { CenoteErrorCode } from '../errors.js';
+import { fileNotFoundText, type CenoteErrorCode } from '../errors.js';
 import { isPromiseLike, type Handler } from './task-context.js';
 
 /** The file has no such handler: the owner makes a CenoteError of it. */
 export class HandlerNotFound extends Error {
-  readonly code = 'ERR_CENOTE_HANDLER_NOT_FOUND' satisfies CenoteErrorCode;
+  readonly code: CenoteErrorCode = 'ERR_CENOTE_HANDLER_NOT_FOUND';
 }
+
+/** The file itself does not exist. */
+class FileNotFound extends HandlerNotFound {
+  override readonly code = 'ERR_CENOTE_FILE_NOT_FOUND';
+}
+
+/** What a name without its extension may stand for. */
+const kExtensions = ['.js', '.mjs', '.cjs', '.ts', '.mts', '.cts'];
 
 type Exports = Record<string, unknown>;
 
@@ -76,6 +85,11 @@ async function requireAfterImport(url: string): Promise<Exports> {
     return (await import(url)) as Exports;
   } catch (error) {
     const path = fileURLToPath(url);
+    // A module that this file imports may be what is missing: then Node's own error says so.
+    if (hasCode(error, 'ERR_MODULE_NOT_FOUND') && !existsSync(path)) {
+      const nearby = kExtensions.map((extension) => path + extension).find(existsSync) ?? null;
+      throw new FileNotFound(fileNotFoundText(path, process.cwd(), nearby));
+    }
     if (!hasCode(error, 'ERR_UNKNOWN_FILE_EXTENSION') || !(extname(path) in require.extensions))
       throw error;
     return required(path);
