@@ -30,7 +30,9 @@ export type CenoteErrorCode =
   /** A worker that was still loading its file made a pool of the same file. */
   | 'ERR_CENOTE_RECURSIVE_POOL'
   /** A handler threw a value that cannot be cloned, or its background work rejected with one. */
-  | 'ERR_CENOTE_UNCLONEABLE_ERROR';
+  | 'ERR_CENOTE_UNCLONEABLE_ERROR'
+  /** A task or a result crossed to the other thread, and cannot be read there. */
+  | 'ERR_CENOTE_UNREADABLE';
 
 /** What a task is rejected with when the pool could not run it to its end. */
 export class CenoteError extends Error {
@@ -207,6 +209,17 @@ export function fileNotFoundText(path: string, cwd: string, nearby: string | nul
     `Cannot find the file ${path}.${hint} A relative filename starts at the working directory, ` +
     `which is ${cwd}; for a file beside your module pass ` +
     "new URL('./worker.mjs', import.meta.url), or in CommonJS require.resolve('./worker.js')."
+  );
+}
+
+/** Why a value that crossed cannot be read where it arrived. */
+export function unreadable(what: 'task' | 'result', cause: unknown): CenoteError {
+  const where = what === 'task' ? 'in the worker' : "on the pool's thread";
+  return new CenoteError(
+    'ERR_CENOTE_UNREADABLE',
+    `The ${what} arrived ${where} and cannot be read there (${messageOf(cause)}). ` +
+      'Transfer a buffer only once, and nest less deeply.',
+    { cause },
   );
 }
 

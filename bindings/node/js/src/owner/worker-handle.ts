@@ -8,6 +8,7 @@
 import { join } from 'node:path';
 import { MessageChannel, Worker, type MessagePort, type WorkerOptions } from 'node:worker_threads';
 import { AtomicsLoad, now, SafeSet } from '../base/intrinsics.js';
+import { unreadable } from '../errors.js';
 import { readStages, thisLoop, wake, type LoopAddress, type StageCounts } from '../wait/loop.js';
 import { Carrier } from '../wire/carrier.js';
 import {
@@ -431,7 +432,7 @@ export class WorkerHandle {
     this.#release(task);
     if (value instanceof UnreadableValue) {
       this.failed++;
-      this.#events.onResult(task, kThrew, value.cause, this.threadId);
+      this.#events.onResult(task, kThrew, unreadable('result', value.cause), this.threadId);
       return;
     }
     if (code === kReturned) this.completed++;

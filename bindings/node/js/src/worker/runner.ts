@@ -17,6 +17,7 @@ import {
   SafeSet,
   setImmediate,
 } from '../base/intrinsics.js';
+import { unreadable } from '../errors.js';
 import { thisLoop, wake, type LoopAddress, type LoopSource } from '../wait/loop.js';
 import { loadNative, whyPortable } from '../wait/native.js';
 import { Carrier } from '../wire/carrier.js';
@@ -322,7 +323,8 @@ export class Runner implements LoopSource, TaskHost {
     channel.setWakeMs(slot, postedAt > 0 ? (wakeMs > 0 ? wakeMs : Number.MIN_VALUE) : 0);
     const payload = this.#inbox.take(slot);
     if (payload instanceof UnreadableValue) {
-      this.#finish(slot, entry, kThrew, payload.cause, startedAt);
+      const { code, message } = unreadable('task', payload.cause);
+      this.#finish(slot, entry, kRefused, { code, message } satisfies WireError, startedAt);
       return;
     }
     if (typeof handler !== 'function') {
