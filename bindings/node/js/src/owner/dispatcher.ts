@@ -291,11 +291,9 @@ export class Dispatcher implements LoopSource, WorkerEvents {
   /** Rejects what waits, and leaves what has a place in a worker. */
   rejectWaiting(error: () => unknown): void {
     for (const worker of this.crew.ready) {
-      const back = worker.revokeAll();
       // What it could begin at once keeps its place, though it may not have come to it yet.
-      const kept = back.splice(0, Math.max(0, this.#options.spec.concurrency - worker.inFlight));
-      for (const task of kept) this.#dealer.give(task, worker);
-      if (kept.length > 0) worker.post();
+      const begun = worker.inFlight - worker.slots.unclaimed;
+      const back = worker.revokeAll(Math.max(0, this.#options.spec.concurrency - begun));
       this.#requeue(back);
     }
     this.#drainQueue('cancelled', error);

@@ -165,12 +165,19 @@ export class Slots {
     return true;
   }
 
-  /** Takes back all that the worker has not begun, in order, but for what no other can be given. */
-  revokeAll(): Task[] {
+  /**
+   * Takes back what the worker has not begun, in order: all but the first `kept`, and but for what
+   * no other can be given.
+   */
+  revokeAll(kept: number): Task[] {
     this.#lookAtClaims();
     const tasks: Task[] = [];
+    let first = this.#firstUnclaimed;
+    for (let left = kept; left > 0 && first < this.#posted.length; first++) {
+      if (this.#posted[first] !== null) left--;
+    }
     // From the last on: what the worker claims meanwhile comes before what is taken back.
-    for (let i = this.#posted.length - 1; i >= this.#firstUnclaimed; i--) {
+    for (let i = this.#posted.length - 1; i >= first; i--) {
       const task = this.#posted[i]!;
       if (task === null || task.fixed) continue;
       if (!this.#revokeSlot(task.slot)) break;

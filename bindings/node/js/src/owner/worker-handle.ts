@@ -336,11 +336,11 @@ export class WorkerHandle {
   }
 
   /**
-   * Takes back every posted task that the worker has not begun, in order, but for those that no
-   * other can be given. It gets no prefetch then until it shows a result.
+   * Takes back posted tasks that the worker has not begun, in order: all but the first `kept`, and
+   * but for those that no other can be given. It gets no prefetch then until it shows a result.
    */
-  revokeAll(): Task[] {
-    const tasks = this.slots.revokeAll();
+  revokeAll(kept = 0): Task[] {
+    const tasks = this.slots.revokeAll(kept);
     if (tasks.length > 0) this.mayPrefetch = false;
     for (let i = 0; i < tasks.length; i++) {
       tasks[i]!.holder = null;
