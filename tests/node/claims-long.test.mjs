@@ -1,17 +1,12 @@
 // What a worker has begun stays begun, however much it does meanwhile; and it is ended once, however many ask for it.
 
 import assert from 'node:assert/strict';
-import {
-  behaviour,
-  fixture,
-  poolFor,
-  runProgram,
-  sharedWords,
-  until,
-} from './support/behaviour.mjs';
+import { test } from 'node:test';
+import { fixture, poolFor, runProgram, sharedWords, until, watched } from './support/behaviour.mjs';
 
-behaviour(
+test(
   'a task that runs while tens of thousands pass it runs once, and is lost with its worker',
+  watched,
   async (t) => {
     const pool = poolFor(t, { minThreads: 1, maxThreads: 1, concurrentTasksPerWorker: 2 });
     const words = sharedWords();
@@ -30,8 +25,11 @@ behaviour(
   },
 );
 
-behaviour('a worker whose many tasks all run out of time is ended without a warning', async () => {
-  const program = `
+test(
+  'a worker whose many tasks all run out of time is ended without a warning',
+  watched,
+  async () => {
+    const program = `
     import { Pool } from 'cenote';
     const pool = new Pool({
       filename: ${JSON.stringify(fixture('tasks.cjs'))}, minThreads: 1, maxThreads: 1, concurrentTasksPerWorker: 16,
@@ -42,6 +40,7 @@ behaviour('a worker whose many tasks all run out of time is ended without a warn
     await pool.close();
     console.log(settled.filter(({ reason }) => /_TIMEOUT$|_LOST$/.test(reason?.code)).length);
   `;
-  const { stdout, stderr } = await runProgram(program, { env: { CENOTE_FORCE_PORTABLE: '' } });
-  assert.deepEqual([stdout, stderr], ['16\n', '']);
-});
+    const { stdout, stderr } = await runProgram(program, { env: { CENOTE_FORCE_PORTABLE: '' } });
+    assert.deepEqual([stdout, stderr], ['16\n', '']);
+  },
+);

@@ -1,8 +1,9 @@
 // P2, threads that are ended from outside: by `worker.terminate()` at any moment, and by an abort.
 
 import assert from 'node:assert/strict';
+import { test } from 'node:test';
 import { Pool } from 'cenote';
-import { behaviour, fixture, sharedWords, until } from './support/behaviour.mjs';
+import { fixture, sharedWords, until, watched } from './support/behaviour.mjs';
 import { randomOf, seedOf } from './fixtures/chaos/random.mjs';
 
 function poolOf(t, options = {}) {
@@ -31,8 +32,9 @@ for (const [minThreads, concurrentTasksPerWorker] of [
   [1, 1],
   [2, 4],
 ]) {
-  behaviour(
+  test(
     `threads ended at random moments: from ${minThreads}, ${concurrentTasksPerWorker} at once`,
+    watched,
     async (t) => {
       const seed = seedOf(t);
       const random = randomOf(seed);
@@ -79,7 +81,7 @@ for (const [minThreads, concurrentTasksPerWorker] of [
   );
 }
 
-behaviour('a thread ended while idle is replaced, and an event says so', async (t) => {
+test('a thread ended while idle is replaced, and an event says so', watched, async (t) => {
   const pool = poolOf(t, { maxThreads: 1 });
   for (let round = 0; round < 10; round++) {
     assert.equal(await pool.run(round, { name: 'echo' }), round);
@@ -93,7 +95,7 @@ behaviour('a thread ended while idle is replaced, and an event says so', async (
   }
 });
 
-behaviour('an abort ends the thread of a running task, and loses no other', async (t) => {
+test('an abort ends the thread of a running task, and loses no other', watched, async (t) => {
   const pool = poolOf(t, { maxThreads: 1 });
   const ledger = sharedWords(40);
   for (let i = 0; i < 20; i++) await pool.run({ ledger, id: 0 }, { name: 'actNow' });
@@ -110,32 +112,37 @@ behaviour('an abort ends the thread of a running task, and loses no other', asyn
   assert.deepEqual([...ledger], new Array(40).fill(1));
 });
 
-behaviour('the abort of a task that has ended already leaves the one after it alone', async (t) => {
-  const pool = poolOf(t, { maxThreads: 1 });
-  const ledger = sharedWords(2);
-  for (let i = 0; i < 20; i++) await pool.run({ ledger, id: 0 }, { name: 'actNow' });
-  for (let round = 0; round < 5; round++) {
-    ledger.fill(0);
-    const controller = new AbortController();
-    const first = outcomeOf(
-      pool.run({ ledger, id: 0 }, { name: 'actNow', signal: controller.signal }),
-    );
-    const second = outcomeOf(pool.run({ ledger, id: 1, ms: 30 }, { name: 'actNow' }));
-    // Posted together. The owner is blocked, so it does not learn that the first is done.
-    await Promise.resolve();
-    blockUntil(() => Atomics.load(ledger, 1) === 1);
-    controller.abort();
-    const outcomes = await Promise.all([first, second]);
-    assert.ok(['ABORT_ERR', 0].includes(outcomes[0]), `${outcomes[0]}`);
-    assert.equal(outcomes[1], 1);
-    assert.deepEqual([...ledger], [1, 1]);
-    // The long one says that these tasks are not short any more; many short ones take that back.
-    for (let i = 0; i < 100; i++) await pool.run({ ledger, id: 0 }, { name: 'actNow' });
-  }
-});
+test(
+  'the abort of a task that has ended already leaves the one after it alone',
+  watched,
+  async (t) => {
+    const pool = poolOf(t, { maxThreads: 1 });
+    const ledger = sharedWords(2);
+    for (let i = 0; i < 20; i++) await pool.run({ ledger, id: 0 }, { name: 'actNow' });
+    for (let round = 0; round < 5; round++) {
+      ledger.fill(0);
+      const controller = new AbortController();
+      const first = outcomeOf(
+        pool.run({ ledger, id: 0 }, { name: 'actNow', signal: controller.signal }),
+      );
+      const second = outcomeOf(pool.run({ ledger, id: 1, ms: 30 }, { name: 'actNow' }));
+      // Posted together. The owner is blocked, so it does not learn that the first is done.
+      await Promise.resolve();
+      blockUntil(() => Atomics.load(ledger, 1) === 1);
+      controller.abort();
+      const outcomes = await Promise.all([first, second]);
+      assert.ok(['ABORT_ERR', 0].includes(outcomes[0]), `${outcomes[0]}`);
+      assert.equal(outcomes[1], 1);
+      assert.deepEqual([...ledger], [1, 1]);
+      // The long one says that these tasks are not short any more; many short ones take that back.
+      for (let i = 0; i < 100; i++) await pool.run({ ledger, id: 0 }, { name: 'actNow' });
+    }
+  },
+);
 
-behaviour(
+test(
   'aborts at random moments: every task settles once, and those never begun never run',
+  watched,
   async (t) => {
     const seed = seedOf(t);
     const random = randomOf(seed);
@@ -169,8 +176,9 @@ behaviour(
   },
 );
 
-behaviour(
+test(
   'a task with a transfer list is not given to a thread that an abort is ending',
+  watched,
   async (t) => {
     const pool = poolOf(t, { maxThreads: 1 });
     const ledger = sharedWords(1);

@@ -7,7 +7,7 @@ import { test } from 'node:test';
 import { inspect } from 'node:util';
 import vm from 'node:vm';
 import { Pool } from 'cenote';
-import { behaviour, fixture, runProgram } from './support/behaviour.mjs';
+import { fixture, runProgram, watched } from './support/behaviour.mjs';
 
 const require = createRequire(import.meta.url);
 const {
@@ -577,8 +577,11 @@ test('stacks that the program formats itself are left alone', async () => {
   assert.equal(error.stack, stack);
 });
 
-behaviour('a rejection is unhandled only if the caller does not handle it, and once', async () => {
-  const { stdout } = await runProgram(`
+test(
+  'a rejection is unhandled only if the caller does not handle it, and once',
+  watched,
+  async () => {
+    const { stdout } = await runProgram(`
     import { createRequire } from 'node:module';
     const { rejectWithCallerStack } = createRequire(process.cwd() + '/')('./dist/wire/errors/decoder.js');
     process.on('unhandledRejection', (error) => console.log('unhandled', error.message));
@@ -590,12 +593,13 @@ behaviour('a rejection is unhandled only if the caller does not handle it, and o
     rejected(new Error('nobody'));
     await new Promise((resolve) => setTimeout(resolve, 20));
   `);
-  assert.deepEqual(stdout.trim().split('\n').sort(), [
-    'caught awaited',
-    'caught caught',
-    'unhandled nobody',
-  ]);
-});
+    assert.deepEqual(stdout.trim().split('\n').sort(), [
+      'caught awaited',
+      'caught caught',
+      'unhandled nobody',
+    ]);
+  },
+);
 
 // Through a pool
 
@@ -618,24 +622,28 @@ async function thrownBy(t, name, task) {
   return assert.fail('it did not throw');
 }
 
-behaviour('pool: what is no error arrives as thrown', async (t) => {
+test('pool: what is no error arrives as thrown', watched, async (t) => {
   assert.equal(await thrownBy(t, 'text'), 'only text');
   assert.deepEqual(await thrownBy(t, 'object'), { code: 42, message: 'not an error' });
   assert.equal(await thrownBy(t, 'nothing'), null);
 });
 
 for (const name of ['plain', 'rejects']) {
-  behaviour(`pool: the stack has the worker's frames, then the caller's (${name})`, async (t) => {
-    const error = await thrownBy(t, name, 'message');
-    assert.equal(error.message, 'message');
-    assert.match(
-      error.stack,
-      /message\n[^]*throws\.cjs:\d+[^]*\n {4}at --- task in worker thread \d+, called from ---\n +at async caller \(/,
-    );
-  });
+  test(
+    `pool: the stack has the worker's frames, then the caller's (${name})`,
+    watched,
+    async (t) => {
+      const error = await thrownBy(t, name, 'message');
+      assert.equal(error.message, 'message');
+      assert.match(
+        error.stack,
+        /message\n[^]*throws\.cjs:\d+[^]*\n {4}at --- task in worker thread \d+, called from ---\n +at async caller \(/,
+      );
+    },
+  );
 }
 
-behaviour('pool: tasks that fail together each have their own callers', async (t) => {
+test('pool: tasks that fail together each have their own callers', watched, async (t) => {
   const pool = throwingPool(t, 'plain');
   async function one() {
     await pool.run('1');
@@ -649,7 +657,7 @@ behaviour('pool: tasks that fail together each have their own callers', async (t
   assert.match(second.reason.stack, /at async two/);
 });
 
-behaviour('pool: classes, names and codes arrive', async (t) => {
+test('pool: classes, names and codes arrive', watched, async (t) => {
   const named = await thrownBy(t, 'named');
   assert.deepEqual([named.name, named.code, named.message], ['NamedFailure', 'E_NAMED', 'named']);
   const unnamed = await thrownBy(t, 'unnamed');
@@ -666,8 +674,9 @@ behaviour('pool: classes, names and codes arrive', async (t) => {
   assert.equal(aborted.name, 'AbortError');
 });
 
-behaviour(
+test(
   'pool: an error with something in it that cannot be cloned arrives without that',
+  watched,
   async (t) => {
     const error = await thrownBy(t, 'uncloneable');
     assert.equal(error.message, 'partly');
@@ -675,7 +684,7 @@ behaviour(
   },
 );
 
-behaviour('pool: causes and errors arrive whole', async (t) => {
+test('pool: causes and errors arrive whole', watched, async (t) => {
   const cycle = await thrownBy(t, 'cycle');
   assert.equal(cycle.message, 'a');
   assert.ok(cycle.cause instanceof TypeError);
@@ -686,7 +695,7 @@ behaviour('pool: causes and errors arrive whole', async (t) => {
   assert.equal(aggregate.errors[1], 'second');
 });
 
-behaviour('pool: what background work rejects with arrives whole', async (t) => {
+test('pool: what background work rejects with arrives whole', watched, async (t) => {
   const pool = throwingPool(t, 'background');
   const reported = once(pool, 'backgroundError');
   await pool.run();

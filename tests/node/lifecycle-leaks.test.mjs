@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
-import { behaviour, fixture, runProgram } from './support/behaviour.mjs';
+import { fixture, runProgram, watched } from './support/behaviour.mjs';
 
 test(
   '1,000 pools made and ended in one process leave nothing behind',
@@ -29,7 +29,7 @@ test(
   },
 );
 
-behaviour('a pool that is dropped is collected, and its threads end', async () => {
+test('a pool that is dropped is collected, and its threads end', watched, async () => {
   const { code, stdout, stderr } = await runProgram(
     `
     import { createRequire } from 'node:module';
@@ -64,7 +64,7 @@ behaviour('a pool that is dropped is collected, and its threads end', async () =
   assert.equal(code, 0);
 });
 
-behaviour('a dropped pool still settles its tasks', async () => {
+test('a dropped pool still settles its tasks', watched, async () => {
   const { stdout, stderr } = await runProgram(
     `
     import { Pool } from 'cenote';
@@ -79,7 +79,7 @@ behaviour('a dropped pool still settles its tasks', async () => {
   assert.equal(stdout, 'settled undefined\n', stderr);
 });
 
-behaviour('an idle pool costs no CPU time', async () => {
+test('an idle pool costs no CPU time', watched, async () => {
   const { stdout, stderr } = await runProgram(`
     import { Pool } from 'cenote';
     const pool = new Pool({ filename: ${JSON.stringify(fixture('chaos/tasks.cjs'))}, name: 'echo', minThreads: 2, maxThreads: 2 });

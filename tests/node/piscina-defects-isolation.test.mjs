@@ -4,6 +4,7 @@
 // Each of these tests fails with Piscina 5.3.2 unless it says otherwise.
 
 import assert from 'node:assert/strict';
+import { test } from 'node:test';
 import { MessageChannel } from 'node:worker_threads';
 import {
   file,
@@ -12,7 +13,7 @@ import {
   settled,
   specifier,
 } from './fixtures/piscina/implementation.mjs';
-import { behaviour, portable, runProgram, sharedWords, until } from './support/behaviour.mjs';
+import { portable, runProgram, sharedWords, until, watched } from './support/behaviour.mjs';
 
 const oneThread = { minThreads: 1, maxThreads: 1 };
 const threadId = (pool) => outcome(pool.run(undefined, { name: 'threadId' }));
@@ -25,7 +26,7 @@ for (const [what, message] of Object.entries({
   'a list': [],
   'a number': 7,
 })) {
-  behaviour(`pool.threads[0].postMessage() does not end the worker: ${what}`, async (t) => {
+  test(`pool.threads[0].postMessage() does not end the worker: ${what}`, watched, async (t) => {
     const pool = piscinaFor(t, oneThread);
     // Before the thread has started, when it idles, and when it has run something.
     pool.threads[0].postMessage(message);
@@ -44,7 +45,7 @@ for (const [what, message] of Object.entries({
   });
 }
 
-behaviour("pool.threads[0].postMessage() reaches the worker's own parentPort", async (t) => {
+test("pool.threads[0].postMessage() reaches the worker's own parentPort", watched, async (t) => {
   const pool = piscinaFor(t, oneThread);
   const words = sharedWords();
   await outcome(pool.run({ words }, { name: 'listen' }));
@@ -124,8 +125,9 @@ for (const [what, names] of [
     'eval: true, stdin: true, stdout: true, stderr: true, transferList: [1]',
   ],
 ]) {
-  behaviour(
+  test(
     `what is on Object.prototype reaches neither constructor, run() nor close(): ${what}`,
+    watched,
     async () => {
       const { stdout, stderr } = await runProgram(polluted.replace('NAMES', names), {
         // A pool that waits portably says so in a warning.
@@ -137,8 +139,9 @@ for (const [what, names] of [
   );
 }
 
-behaviour(
+test(
   'a module that throws is evaluated once a worker, and every task gets what it threw',
+  watched,
   async (t) => {
     const workerData = sharedWords();
     const pool = piscinaFor(t, { ...oneThread, workerData });
@@ -155,8 +158,9 @@ behaviour(
 );
 
 for (const name of ['returnFunction', 'returnSymbol']) {
-  behaviour(
+  test(
     `a result that cannot be cloned rejects with a real error, and the worker lives: ${name}`,
+    watched,
     async (t) => {
       const pool = piscinaFor(t, oneThread);
       const first = await threadId(pool);
@@ -172,8 +176,9 @@ for (const name of ['returnFunction', 'returnSymbol']) {
 }
 
 // Passes with Piscina too.
-behaviour(
+test(
   'a task that cannot be cloned or transferred rejects, and the worker lives',
+  watched,
   async (t) => {
     const pool = piscinaFor(t, oneThread);
     const first = await threadId(pool);
@@ -198,8 +203,9 @@ behaviour(
   },
 );
 
-behaviour(
+test(
   'an error of a class of its own arrives with class, name, code, properties and cause',
+  watched,
   async (t) => {
     const pool = piscinaFor(t, oneThread);
     await assert.rejects(outcome(pool.run('mine', { name: 'throwOwnError' })), (error) => {
@@ -214,7 +220,7 @@ behaviour(
   },
 );
 
-behaviour('the stack of an error ends with the caller', async (t) => {
+test('the stack of an error ends with the caller', watched, async (t) => {
   const pool = piscinaFor(t, oneThread);
   async function theCaller() {
     await pool.run('mine', { name: 'throwOwnError' });
@@ -226,7 +232,7 @@ behaviour('the stack of an error ends with the caller', async (t) => {
   });
 });
 
-behaviour('AggregateError and DOMException arrive as what they are', async (t) => {
+test('AggregateError and DOMException arrive as what they are', watched, async (t) => {
   const pool = piscinaFor(t, oneThread);
   await assert.rejects(outcome(pool.run(undefined, { name: 'throwAggregate' })), (error) => {
     assert.ok(error instanceof AggregateError);
@@ -251,8 +257,9 @@ behaviour('AggregateError and DOMException arrive as what they are', async (t) =
 
 // Passes with Piscina too, but for null: there it resolves.
 for (const value of ['text', 7, { a: [1] }, undefined, null]) {
-  behaviour(
+  test(
     `what is thrown and is no error arrives as it is: ${JSON.stringify(value)}`,
+    watched,
     async (t) => {
       const pool = piscinaFor(t, oneThread);
       const [{ status, reason }] = await settled([pool.run(value, { name: 'throwPlain' })]);
@@ -263,8 +270,9 @@ for (const value of ['text', 7, { a: [1] }, undefined, null]) {
 }
 
 for (const atomics of ['sync', 'async', 'disabled']) {
-  behaviour(
+  test(
     `a timer that a task left behind fires while the worker idles: atomics '${atomics}'`,
+    watched,
     async (t) => {
       const pool = piscinaFor(t, { ...oneThread, atomics });
       const words = sharedWords();
@@ -273,15 +281,19 @@ for (const atomics of ['sync', 'async', 'disabled']) {
     },
   );
 
-  behaviour(`the same during a stream of synchronous tasks: atomics '${atomics}'`, async (t) => {
-    const pool = piscinaFor(t, { ...oneThread, atomics });
-    const words = sharedWords();
-    await outcome(pool.run({ words, ms: 5 }, { name: 'leaveTimer' }));
-    const deadline = performance.now() + 5_000;
-    let tasks = 0;
-    while (Atomics.load(words, 0) === 0) {
-      assert.ok(performance.now() < deadline, `not after ${tasks} tasks`);
-      await Promise.all([pool.run(tasks++), pool.run(tasks++), pool.run(tasks++)]);
-    }
-  });
+  test(
+    `the same during a stream of synchronous tasks: atomics '${atomics}'`,
+    watched,
+    async (t) => {
+      const pool = piscinaFor(t, { ...oneThread, atomics });
+      const words = sharedWords();
+      await outcome(pool.run({ words, ms: 5 }, { name: 'leaveTimer' }));
+      const deadline = performance.now() + 5_000;
+      let tasks = 0;
+      while (Atomics.load(words, 0) === 0) {
+        assert.ok(performance.now() < deadline, `not after ${tasks} tasks`);
+        await Promise.all([pool.run(tasks++), pool.run(tasks++), pool.run(tasks++)]);
+      }
+    },
+  );
 }
