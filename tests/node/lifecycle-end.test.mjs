@@ -112,23 +112,6 @@ test('a task that makes a pool of its own runs its tasks', watched, async (t) =>
   await pool.close();
 });
 
-test('terminate() of a thread that owns a busy pool, 100 times', { timeout: 110_000 }, async () => {
-  const before = measure();
-  const filename = fixture('chaos/worker-with-pool.cjs');
-  const one = async (delayMs) => {
-    const worker = new Worker(filename, { workerData: { busy: true } });
-    const failed = once(worker, 'error').then(([error]) => Promise.reject(error));
-    failed.catch(() => {});
-    // Half of them while their pool starts.
-    if (delayMs < 10) await Promise.race([once(worker, 'message'), failed]);
-    await new Promise((resolve) => setTimeout(resolve, delayMs));
-    await worker.terminate();
-  };
-  for (let i = 0; i < 100; i += 4)
-    await Promise.all([0, 3, 15, 40].map((delayMs) => one((delayMs + i) % 50)));
-  assert.equal(await settlesAt(before), 'as before');
-});
-
 test('process.exit() of a thread that owns a busy pool ends its threads too', watched, async () => {
   const before = measure();
   const worker = new Worker(

@@ -110,16 +110,6 @@ test('a thread that works does not end for idleness', watched, async (t) => {
   assert.equal(await held, thread.threadId);
 });
 
-test('tasks that come while threads end for idleness all settle', watched, async (t) => {
-  const pool = poolFor(t, { minThreads: 0, maxThreads: 2, idleTimeout: 1 });
-  for (let n = 0; n < 60; n++) {
-    assert.equal(await pool.run(n), n);
-    // From none to several milliseconds, so that tasks meet threads in every state of ending.
-    await new Promise((resolve) => setTimeout(resolve, n % 7));
-  }
-  assert.equal(pool.completed, 60);
-});
-
 test('idleTimeout: Infinity keeps every thread', watched, async (t) => {
   const pool = poolFor(t, { minThreads: 0, maxThreads: 2, idleTimeout: Infinity });
   const busy = [blocker(pool), blocker(pool)];

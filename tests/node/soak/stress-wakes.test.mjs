@@ -3,8 +3,8 @@
 import assert from 'node:assert/strict';
 import { execFile, spawnSync } from 'node:child_process';
 import { test } from 'node:test';
-import { seedOf } from './fixtures/chaos/random.mjs';
-import { fixture } from './support/behaviour.mjs';
+import { seedOf } from '../fixtures/chaos/random.mjs';
+import { fixture } from '../support/behaviour.mjs';
 
 const limitMs = 100_000;
 
