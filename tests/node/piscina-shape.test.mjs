@@ -284,7 +284,7 @@ for (const Queue of [FixedQueue, ArrayTaskQueue]) {
     () => {
       const random = randomFrom(7);
       const queue = new Queue();
-      let expected = [];
+      const expected = [];
       assert.equal(queue.shift(), null);
       for (let i = 0; i < 10_000; i++) {
         const task = { i };
