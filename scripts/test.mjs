@@ -1,12 +1,13 @@
-// `npm test`: sets the checkout up, then runs every test suite, one after the other, to the last one.
+// `npm test`: sets the checkout up, then runs every test suite, one after the other, to the last
+// one.
 //
 // Usage: node scripts/test.mjs [--long] [--list] [SUITE...]
 //   no names: all of them      --long: those that take hours      --list: only says what there is
 //
-// A suite fails if its runner fails, if it ran no test at all, or if it took longer than its budget;
-// twice its budget ends it. One that this machine cannot run, for want of a tool, is said to be
-// missing, and fails only if it was asked for by name. CENOTE_BUDGET_FACTOR stretches the budgets on
-// a slow machine.
+// A suite fails if its runner fails, if it ran no test at all, or if it took longer than its
+// budget; twice its budget ends it. One that this machine cannot run, for want of a tool, is said
+// to be missing, and fails only if it was asked for by name. CENOTE_BUDGET_FACTOR stretches the
+// budgets on a slow machine.
 //
 // The closing lines give each suite's counts and time, and last of all their sum. The times also
 // lie in target/test-times.json. The exit code is 1 if any suite failed.

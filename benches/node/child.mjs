@@ -2,9 +2,9 @@
 //
 //   node child.mjs '{"scenario":"c64","pool":"piscina","round":1,"scale":1,"collectorPort":1234}'
 //
-// Reports over IPC: {type:'result', figures, details} when it has measured, {type:'destroyed'} when the
-// pool is gone, {type:'failed', invalid, message} when the pool gave a wrong answer or threw. It has no
-// time-out of its own: the parent kills what does not come back.
+// Reports over IPC: {type:'result', figures, details} when it has measured, {type:'destroyed'} when
+// the pool is gone, {type:'failed', invalid, message} when the pool gave a wrong answer or threw.
+// It has no time-out of its own: the parent kills what does not come back.
 
 import { fileURLToPath } from 'node:url';
 import { inspect } from 'node:util';

@@ -5,7 +5,8 @@
 //   destroy()                     resolves when the workers are gone
 //
 // Every pool runs with its own defaults, apart from the number of workers and what its name says.
-// `details()`, where a pool has it, returns statistics that go into the JSON file and into no figure.
+// `details()`, where a pool has it, returns statistics that go into the JSON file and into no
+// figure.
 
 import { createRequire } from 'node:module';
 import { readFileSync } from 'node:fs';

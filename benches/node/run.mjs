@@ -1,8 +1,8 @@
 // `npm run bench`: cenote and its peers side by side. README.md says what each figure claims.
 //
-// Every scenario runs with every pool in a process of its own, in rounds; figures are medians over the rounds.
-// Ends with 0 whether or not the bars are met, with 1 if cenote gave a wrong result, failed or hung, with 2 if the
-// command line cannot be followed.
+// Every scenario runs with every pool in a process of its own, in rounds; figures are medians over
+// the rounds. Ends with 0 whether or not the bars are met, with 1 if cenote gave a wrong result,
+// failed or hung, with 2 if the command line cannot be followed.
 
 import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';

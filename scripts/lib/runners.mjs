@@ -1,4 +1,5 @@
-// The kinds of test suite: the Rust tests, one run of `node --test`, and the tests of Piscina on ours.
+// The kinds of test suite: the Rust tests, one run of `node --test`, and the tests of Piscina on
+// ours.
 //
 // A suite has a `name`; `about`, what it is for, in a few words; a `budget` of seconds on 2 cores
 // from a cold cache, past which it fails, and past twice which it is ended; a `command`, a function
@@ -11,7 +12,9 @@ import { join } from 'node:path';
 import { features } from './cargo-features.mjs';
 import { inRoot } from './root.mjs';
 
-/** A run in the default mode: what a user set for their own runs would turn one mode into another. */
+/**
+ * A run in the default mode: what a user set for their own runs would turn one mode into another.
+ */
 export const noTuning = {
   CENOTE_FORCE_PORTABLE: undefined,
   CENOTE_MAX_SPIN_US: undefined,

@@ -1,9 +1,11 @@
-// The Rust tests under tools that see what tests do not: AddressSanitizer (use after free, leaks), ThreadSanitizer (data
-// races) and valgrind's memcheck (both kinds of memory error, and reads of what was never written).
+// The Rust tests under tools that see what tests do not: AddressSanitizer (use after free, leaks),
+// ThreadSanitizer (data races) and valgrind's memcheck (both kinds of memory error, and reads of
+// what was never written).
 //
-// The sanitizers need a nightly compiler; its standard library is not instrumented. For AddressSanitizer that costs
-// nothing. ThreadSanitizer misses the synchronization inside `std`: `tests/sanitizers/tsan.supp` says what follows.
-// `tests/sanitizers/canary.test.mjs` proves that each tool, with these very settings, still finds a planted error.
+// The sanitizers need a nightly compiler; its standard library is not instrumented. For
+// AddressSanitizer that costs nothing. ThreadSanitizer misses the synchronization inside `std`:
+// `tests/sanitizers/tsan.supp` says what follows. `tests/sanitizers/canary.test.mjs` proves that
+// each tool, with these very settings, still finds a planted error.
 
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
@@ -11,7 +13,10 @@ import { join } from 'node:path';
 import { inRoot } from './root.mjs';
 import { cargo } from './runners.mjs';
 
-/** What a command prints; `undefined` if it fails or is not there. rustup is not to install what is asked for. */
+/**
+ * What a command prints; `undefined` if it fails or is not there. rustup is not to install what is
+ * asked for.
+ */
 function ask(command, ...args) {
   const env = { ...process.env, RUSTUP_AUTO_INSTALL: '0' };
   const { status, stdout } = spawnSync(command, args, { env, encoding: 'utf8', timeout: 30_000 });
@@ -33,7 +38,8 @@ function lacks(runtime) {
 
 const suppressions = (name) => inRoot('tests', 'sanitizers', name);
 
-// Keys of an options variable are separated by colons, so a path with one (or with a space) must be quoted.
+// Keys of an options variable are separated by colons, so a path with one (or with a space) must be
+// quoted.
 const options = (...pairs) => pairs.map(([key, value]) => `${key}="${value}"`).join(':');
 
 /** For each tool: what it needs, and the flags and environment of a program under it. */
@@ -168,7 +174,8 @@ export const sanitizers = [
     args: ['-p', 'cenote', '--lib', ...notForTsan],
     env: fewer,
   }),
-  // Some twenty times slower than without: the task cells, and what handles and panics do with them.
+  // Some twenty times slower than without: the task cells, and what handles and panics do with
+  // them.
   memcheck('valgrind', {
     about: 'the task cells, their handles and their panics under memcheck',
     budget: 600,

@@ -1,4 +1,5 @@
-// An abort asks first: the handler learns of it by its context, and has `abortGrace` to end before its worker does.
+// An abort asks first: the handler learns of it by its context, and has `abortGrace` to end before
+// its worker does.
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
@@ -291,7 +292,8 @@ test('with several tasks at once, only the signal of the aborted one fires', wat
       pool.run({ words }, { name: 'wasAsked', signal: new AbortController().signal }),
     ),
   ];
-  // Whether they share a worker with a task that may be aborted is the pool's business: if so, they run by now.
+  // Whether they share a worker with a task that may be aborted is the pool's business: if so, they
+  // run by now.
   await new Promise((resolve) => setTimeout(resolve, 50));
   controller.abort();
   await assert.rejects(run, aborted);

@@ -1,4 +1,5 @@
-// AsyncLocalStorage across `run()`, on the caller's side: whatever settles a task, its caller goes on in its own context.
+// AsyncLocalStorage across `run()`, on the caller's side: whatever settles a task, its caller goes
+// on in its own context.
 
 import assert from 'node:assert/strict';
 import { AsyncLocalStorage, AsyncResource } from 'node:async_hooks';

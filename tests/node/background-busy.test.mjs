@@ -1,4 +1,5 @@
-// P1, busy: what a task left running goes on under every kind of load, and so do the owner's own timers.
+// P1, busy: what a task left running goes on under every kind of load, and so do the owner's own
+// timers.
 
 import assert from 'node:assert/strict';
 import http from 'node:http';
@@ -21,7 +22,9 @@ function poolOf(t, options = {}) {
   return pool;
 }
 
-/** Keeps `inFlight` tasks outstanding until `done()` says so; resolves when the last has settled. */
+/**
+ * Keeps `inFlight` tasks outstanding until `done()` says so; resolves when the last has settled.
+ */
 async function load(pool, inFlight, start, done) {
   const end = performance.now() + kLoadMs;
   await Promise.all(

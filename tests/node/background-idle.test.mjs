@@ -1,4 +1,5 @@
-// P1, idle: what a task left running on its worker goes on while the worker waits for the next task.
+// P1, idle: what a task left running on its worker goes on while the worker waits for the next
+// task.
 
 import assert from 'node:assert/strict';
 import http from 'node:http';

@@ -1,4 +1,5 @@
-// Registered background work (`waitUntil`): `close()` waits for it, a rejection is an event, and it is counted.
+// Registered background work (`waitUntil`): `close()` waits for it, a rejection is an event, and it
+// is counted.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -16,7 +17,9 @@ function poolOf(t, options = {}) {
   return pool;
 }
 
-/** The next `backgroundError`. An idle pool does not keep the process alive, so this does meanwhile. */
+/**
+ * The next `backgroundError`. An idle pool does not keep the process alive, so this does meanwhile.
+ */
 async function backgroundError(pool) {
   let event;
   pool.once('backgroundError', (...values) => (event = values));

@@ -1,4 +1,5 @@
-// Threads that get ready while their caller's thread is busy, and callers that wait for them more than once.
+// Threads that get ready while their caller's thread is busy, and callers that wait for them more
+// than once.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

@@ -1,4 +1,5 @@
-// What a worker has begun stays begun, however much it does meanwhile; and it is ended once, however many ask for it.
+// What a worker has begun stays begun, however much it does meanwhile; and it is ended once,
+// however many ask for it.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -13,7 +14,8 @@ test(
     const long = pool.run({ words }, { name: 'hold' });
     const lost = assert.rejects(long, { code: 'ERR_CENOTE_WORKER_LOST' });
     await until('it has begun', () => Atomics.load(words, 0) === 1);
-    // Past half of the range of the claim word's count, which is where before and after would be mistaken for each other.
+    // Past half of the range of the claim word's count, which is where before and after would be
+    // mistaken for each other.
     for (let passed = 0; passed < 40_000; passed += 1_000) {
       await Promise.all(Array.from({ length: 1_000 }, () => pool.run(1, { name: 'echo' })));
     }

@@ -1,5 +1,5 @@
-// P2, workers that cannot start: every task settles in bounded time, threads are not tried for ever, and the pool
-// recovers once the cause is gone.
+// P2, workers that cannot start: every task settles in bounded time, threads are not tried for
+// ever, and the pool recovers once the cause is gone.
 
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';

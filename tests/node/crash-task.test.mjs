@@ -1,6 +1,8 @@
-// P2, a worker that ends while it has tasks: those it had begun settle as lost, the others go to another worker.
+// P2, a worker that ends while it has tasks: those it had begun settle as lost, the others go to
+// another worker.
 //
-// The oracle is the ledger that the tasks themselves write to: nothing runs twice, and what was not begun is not lost.
+// The oracle is the ledger that the tasks themselves write to: nothing runs twice, and what was not
+// begun is not lost.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

@@ -18,7 +18,9 @@ function poolOf(t, options = {}) {
 }
 
 const outcomeOf = (promise) => promise.catch((error) => error.code ?? error.message);
-/** Blocks this thread while others go on, but not for ever: on a busy machine it may not come about. */
+/**
+ * Blocks this thread while others go on, but not for ever: on a busy machine it may not come about.
+ */
 function blockUntil(condition) {
   const deadline = performance.now() + 200;
   while (!condition() && performance.now() < deadline);

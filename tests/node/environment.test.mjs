@@ -1,4 +1,5 @@
-// The environment variables: below an option, above the default, and refused by name if they cannot be used.
+// The environment variables: below an option, above the default, and refused by name if they cannot
+// be used.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -16,7 +17,8 @@ const initial = { ...process.env };
 /** Sets a variable until the end of the test. */
 function setVariable(t, name, value) {
   assign(name, value);
-  // The value of before the test, not of before this call: such hooks run in the order of their making.
+  // The value of before the test, not of before this call: such hooks run in the order of their
+  // making.
   t.after(() => assign(name, initial[name]));
 }
 

@@ -469,7 +469,10 @@ test('anything that is no error is left as it is', () => {
 
 const kSeam = /^ {4}at --- task in worker thread 5, called from ---$/m;
 
-/** A promise that is rejected from a timer, as a result comes: with nobody of the callers on the stack. */
+/**
+ * A promise that is rejected from a timer, as a result comes: with nobody of the callers on the
+ * stack.
+ */
 function rejected(error) {
   return new Promise((resolve) => setTimeout(() => rejectWithCallerStack(resolve, error, 5), 1));
 }

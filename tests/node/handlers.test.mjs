@@ -1,4 +1,5 @@
-// Which module and export handles a task: every form that a handler may have, and what is said where there is none.
+// Which module and export handles a task: every form that a handler may have, and what is said
+// where there is none.
 
 import assert from 'node:assert/strict';
 import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';

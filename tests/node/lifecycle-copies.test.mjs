@@ -1,4 +1,5 @@
-// Two copies of the package in one process: each with its own addon, loops and pools, and both at work at once.
+// Two copies of the package in one process: each with its own addon, loops and pools, and both at
+// work at once.
 
 import assert from 'node:assert/strict';
 import { cpSync, mkdtempSync, rmSync } from 'node:fs';

@@ -1,4 +1,5 @@
-// How a process, or a thread, that owns pools ends: by itself, at once, or in the middle of everything.
+// How a process, or a thread, that owns pools ends: by itself, at once, or in the middle of
+// everything.
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';

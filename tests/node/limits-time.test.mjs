@@ -1,5 +1,5 @@
-// The time limits of a task, `queueTimeout` for its wait and `timeout` for its run: what they may be, how they go
-// together, and what a timeout costs whom.
+// The time limits of a task, `queueTimeout` for its wait and `timeout` for its run: what they may
+// be, how they go together, and what a timeout costs whom.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

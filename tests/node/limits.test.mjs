@@ -1,4 +1,5 @@
-// `maxQueue`: a full pool says so at once, the refused task never runs, and there is room again afterwards.
+// `maxQueue`: a full pool says so at once, the refused task never runs, and there is room again
+// afterwards.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

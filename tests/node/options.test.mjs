@@ -1,4 +1,5 @@
-// The options of `new Pool()` and of `run()`: what is refused and how it is named, and what is in force.
+// The options of `new Pool()` and of `run()`: what is refused and how it is named, and what is in
+// force.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -271,7 +272,8 @@ test(
       pool.run(2, {}),
       pool.run(3, { __proto__: null, name: 'surroundings' }),
     ];
-    // What the threads are made with is read by now; the rest of the test would trip over the pollution itself.
+    // What the threads are made with is read by now; the rest of the test would trip over the
+    // pollution itself.
     const sources = pool.options.sources;
     for (const name of Object.keys(polluted)) delete Object.prototype[name];
     assert.deepEqual(await Promise.all([first, second]), [1, 2]);

@@ -1,5 +1,5 @@
-// Results wait for what their tasks printed. Whatever handlers do to the streams, they do not wait for ever, and what
-// ends the worker meanwhile does not take them along.
+// Results wait for what their tasks printed. Whatever handlers do to the streams, they do not wait
+// for ever, and what ends the worker meanwhile does not take them along.
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';

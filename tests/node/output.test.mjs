@@ -1,5 +1,5 @@
-// What a task writes to its worker's stdout and stderr is delivered before its result is: a program that ends with the
-// result loses none of it.
+// What a task writes to its worker's stdout and stderr is delivered before its result is: a program
+// that ends with the result loses none of it.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

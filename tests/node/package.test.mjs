@@ -1,4 +1,5 @@
-// The package as it is imported: the same names by `import` and `require`, and types that hold under `strict`.
+// The package as it is imported: the same names by `import` and `require`, and types that hold
+// under `strict`.
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';

@@ -1,5 +1,6 @@
-// What reaches the workers of `cenote/piscina`, and what comes back: no stray message, no polluted prototype, no
-// second evaluation on the way there; real errors, whole, on the way back; and work that is left behind goes on.
+// What reaches the workers of `cenote/piscina`, and what comes back: no stray message, no polluted
+// prototype, no second evaluation on the way there; real errors, whole, on the way back; and work
+// that is left behind goes on.
 //
 // Each of these tests fails with Piscina 5.3.2 unless it says otherwise.
 
@@ -60,7 +61,8 @@ test("pool.threads[0].postMessage() reaches the worker's own parentPort", watche
 const polluted = `
   import Piscina from '${specifier}';
   const filename = process.env.PISCINA_TASKS;
-  // Node makes these when they are first asked for, with options of its own that the pollution would reach.
+  // Node makes these when they are first asked for, with options of its own that the pollution
+  // would reach.
   if (process.stdout.destroyed || process.stderr.destroyed) process.exit(2);
   const values = {
     filename: '/missing.cjs', name: 'missing', force: true,
@@ -118,7 +120,8 @@ const untouched = {
 for (const [what, names] of [
   // Piscina 5.3.2 passes the first.
   ['options of Piscina', ''],
-  // Node's own listeners have it if they are added while it is there, as those of the portable waiter are.
+  // Node's own listeners have it if they are added while it is there, as those of the portable
+  // waiter are.
   ...(portable ? [] : [['a signal', 'signal: AbortSignal.abort()']]),
   [
     'options of the threads',

@@ -1,4 +1,5 @@
-// `cenote/piscina` does not lose tasks where Piscina does: at close(), when a worker ends, when none can start.
+// `cenote/piscina` does not lose tasks where Piscina does: at close(), when a worker ends, when
+// none can start.
 //
 // Each of these tests fails with Piscina 5.3.2 unless it says otherwise.
 

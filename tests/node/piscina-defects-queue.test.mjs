@@ -1,5 +1,5 @@
-// The queue of `cenote/piscina` does what Piscina says of its own: a limit for all tasks, first in, first out,
-// refused tasks that never run, `needsDrain` and `drain` for every size of pool.
+// The queue of `cenote/piscina` does what Piscina says of its own: a limit for all tasks, first in,
+// first out, refused tasks that never run, `needsDrain` and `drain` for every size of pool.
 //
 // Each of these tests fails with Piscina 5.3.2 unless it says otherwise.
 

@@ -1,7 +1,8 @@
-// What a program can put into a pool of `cenote/piscina` and read off it: queues and balancers of its own, events,
-// histograms, numbers, times.
+// What a program can put into a pool of `cenote/piscina` and read off it: queues and balancers of
+// its own, events, histograms, numbers, times.
 //
-// With Piscina 5.3.2 these tests pass too, but for those that say otherwise, and those of what only its fork has.
+// With Piscina 5.3.2 these tests pass too, but for those that say otherwise, and those of what only
+// its fork has.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

@@ -1,4 +1,5 @@
-// What a pool means for its process: an idle one does not keep it, one with tasks does, and what tasks print arrives.
+// What a pool means for its process: an idle one does not keep it, one with tasks does, and what
+// tasks print arrives.
 //
 // With Piscina 5.3.2 these tests pass too.
 

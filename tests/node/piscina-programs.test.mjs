@@ -1,5 +1,5 @@
-// Programs that were written for Piscina and say `cenote/piscina` now: subclasses, what they hand to their workers,
-// their handlers' shapes, ports and moved memory, signals and stores.
+// Programs that were written for Piscina and say `cenote/piscina` now: subclasses, what they hand
+// to their workers, their handlers' shapes, ports and moved memory, signals and stores.
 //
 // With Piscina 5.3.2 these tests pass too.
 

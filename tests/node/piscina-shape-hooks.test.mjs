@@ -1,5 +1,6 @@
-// Code of the user's that `cenote/piscina` calls in the middle of things: queues, balancers and listeners that abort,
-// throw, hold back or lose. No task runs that was rejected, none is lost, and nothing stays behind.
+// Code of the user's that `cenote/piscina` calls in the middle of things: queues, balancers and
+// listeners that abort, throw, hold back or lose. No task runs that was rejected, none is lost, and
+// nothing stays behind.
 
 import assert from 'node:assert/strict';
 import { EventEmitter } from 'node:events';

@@ -1,4 +1,5 @@
-// `cenote/piscina` as programs meet it before any task runs: its exports, statics, options, queues and types.
+// `cenote/piscina` as programs meet it before any task runs: its exports, statics, options, queues
+// and types.
 
 import assert from 'node:assert/strict';
 import { EventEmitter, EventEmitterAsyncResource } from 'node:events';

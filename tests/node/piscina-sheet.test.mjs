@@ -1,5 +1,5 @@
-// `cenote/piscina`, looked at row by row against Piscina's tables of options, statics and limits: what other tests of
-// the interface do not say.
+// `cenote/piscina`, looked at row by row against Piscina's tables of options, statics and limits:
+// what other tests of the interface do not say.
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';

@@ -1,5 +1,5 @@
-// What other pools get wrong and `Pool` must not: what of it no other test of `Pool` is about. The same list for
-// `cenote/piscina` is in piscina-defects-*.test.mjs.
+// What other pools get wrong and `Pool` must not: what of it no other test of `Pool` is about. The
+// same list for `cenote/piscina` is in piscina-defects-*.test.mjs.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

@@ -1,4 +1,5 @@
-// The worker's own channel belongs to the user: `message` events of the pool, and `threads[i].postMessage`.
+// The worker's own channel belongs to the user: `message` events of the pool, and
+// `threads[i].postMessage`.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

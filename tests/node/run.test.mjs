@@ -1,4 +1,5 @@
-// `pool.run()`: what crosses, in which order tasks start, how many run at once, and what a handler may return.
+// `pool.run()`: what crosses, in which order tasks start, how many run at once, and what a handler
+// may return.
 
 import assert from 'node:assert/strict';
 import { AsyncLocalStorage } from 'node:async_hooks';

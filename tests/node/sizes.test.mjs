@@ -1,4 +1,5 @@
-// How many threads a pool has: the minimum at once, the maximum under load, the minimum again when idle.
+// How many threads a pool has: the minimum at once, the maximum under load, the minimum again when
+// idle.
 
 import assert from 'node:assert/strict';
 import { availableParallelism } from 'node:os';

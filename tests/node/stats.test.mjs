@@ -1,4 +1,5 @@
-// `stats()`: the counts add up, the histograms hold every task, and what ended workers did stays in the totals.
+// `stats()`: the counts add up, the histograms hold every task, and what ended workers did stays in
+// the totals.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

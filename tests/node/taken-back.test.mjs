@@ -1,5 +1,6 @@
-// Tasks that are taken back from a worker, and those that cannot be: none runs after its caller was told that it never
-// will, none is lost to what happened to another, and what is left of them in the worker holds up nobody.
+// Tasks that are taken back from a worker, and those that cannot be: none runs after its caller was
+// told that it never will, none is lost to what happened to another, and what is left of them in
+// the worker holds up nobody.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

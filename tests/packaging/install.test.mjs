@@ -1,5 +1,6 @@
-// What a user gets: the packed tarballs, installed in an empty folder without Rust and without a network, work from
-// CommonJS, from ESM and from TypeScript; and they hold nothing that has no business there.
+// What a user gets: the packed tarballs, installed in an empty folder without Rust and without a
+// network, work from CommonJS, from ESM and from TypeScript; and they hold nothing that has no
+// business there.
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
@@ -188,7 +189,8 @@ describe('an install of the packed tarballs', () => {
 
 describe('an install on a platform that has no binary', () => {
   it('works on the portable waiter, and says so once', async () => {
-    // Without its tarball the platform package cannot be had, as on a platform that none was packed for.
+    // Without its tarball the platform package cannot be had, as on a platform that none was packed
+    // for.
     const bare = await install(
       tarballs.filter((file) => !platformPackages().some((name) => file.includes(`${name}-`))),
     );

@@ -1,4 +1,5 @@
-// `cenote/piscina` as a user gets it: from the packed tarballs, in an empty folder, by require, import and TypeScript.
+// `cenote/piscina` as a user gets it: from the packed tarballs, in an empty folder, by require,
+// import and TypeScript.
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';

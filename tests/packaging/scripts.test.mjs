@@ -1,4 +1,5 @@
-// The parts of `npm test` that nobody would notice if they were wrong: the watchdog, and the reading of counts.
+// The parts of `npm test` that nobody would notice if they were wrong: the watchdog, and the
+// reading of counts.
 
 import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -14,7 +15,8 @@ import { faultOf } from '../../scripts/lib/verdict.mjs';
 const isAlive = (pid) => {
   try {
     process.kill(pid, 0);
-    // A process that has ended is still listed until its parent asks; in a container that may be never.
+    // A process that has ended is still listed until its parent asks; in a container that may be
+    // never.
     return process.platform !== 'linux' || !/\) Z /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
   } catch (error) {
     assert.ok(error.code === 'ESRCH' || error.code === 'ENOENT', error);

@@ -1,4 +1,5 @@
-// The house rules that a machine can check, over every file of the checkout and over what is built for publishing.
+// The house rules that a machine can check, over every file of the checkout and over what is built
+// for publishing.
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
@@ -78,7 +79,8 @@ describe('house rules', () => {
     );
     const packages = new Map(metadata.packages.map((one) => [one.id, one]));
     const nodes = new Map(metadata.resolve.nodes.map((one) => [one.id, one]));
-    // From what is published, through everything that its users build: not what only our tests need.
+    // From what is published, through everything that its users build: not what only our tests
+    // need.
     const published = ['cenote', 'cenote-park', 'cenote-node'];
     const reached = new Set(
       metadata.packages.filter(({ name, source }) => source === null && published.includes(name)),

@@ -1,4 +1,5 @@
-// One cell of the matrix: one scenario with one pool in one round, in a child process under a watchdog.
+// One cell of the matrix: one scenario with one pool in one round, in a child process under a
+// watchdog.
 //
 // The promise always resolves, whatever the pool does. `outcome` says how it went:
 //   ok       measured, all results right

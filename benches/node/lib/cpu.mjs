@@ -1,6 +1,9 @@
 // CPU time of the whole process, all its threads.
 
-/** Milliseconds of CPU, user and system, that the process used per second of wall time while `body` ran. */
+/**
+ * Milliseconds of CPU, user and system, that the process used per second of wall time while `body`
+ * ran.
+ */
 export async function cpuMsPerSecond(body) {
   const before = process.cpuUsage();
   const start = performance.now();

@@ -1,14 +1,16 @@
 // The whole run: rounds × scenarios × pools, one cell at a time.
 //
-// Within a round all pools run a scenario one after the other, so that what the machine does meanwhile hits them
-// alike; from round to round the order is rotated, so that none is always the first or next to the same one.
+// Within a round all pools run a scenario one after the other, so that what the machine does
+// meanwhile hits them alike; from round to round the order is rotated, so that none is always the
+// first or next to the same one.
 
 import { runCell } from './cell.mjs';
 
 const rotated = (list, by) => list.map((_, i) => list[(i + by) % list.length]);
 
 /**
- * @param onStart called with (job, index, total) before a cell, `onEnd` with (cell, index, total) after it
+ * @param onStart called with (job, index, total) before a cell, `onEnd` with (cell, index, total)
+ * after it
  * @returns the cells, in the order in which they ran
  */
 export async function runMatrix({

@@ -11,7 +11,10 @@ const kOutcomes = {
   hung: 'hung and was killed',
 };
 
-/** Lines on all that was skipped, failed, hung or was printed by a pool; the stacks are in the JSON file. */
+/**
+ * Lines on all that was skipped, failed, hung or was printed by a pool; the stacks are in the JSON
+ * file.
+ */
 function remarks({ cells, skipped, machine }) {
   const lines = skipped.map(({ pool, reason }) => `${pool} was skipped: ${reason}`);
   for (const { scenario, pool, round, outcome, message } of cells) {
@@ -52,7 +55,8 @@ const scenariosOf = ({ cells }) => cells.map(({ scenario }) => scenario);
 
 /**
  * The whole report as plain text.
- * @param context { peers, metricsOf }: names of the pools that are not cenote, and a scenario's metrics by its name
+ * @param context { peers, metricsOf }: names of the pools that are not cenote, and a scenario's
+ * metrics by its name
  */
 export function textReport(results, context) {
   const parts = [

@@ -1,7 +1,10 @@
 // Tables as plain text and as Markdown, from one model: { title, head: [text], rows: [[text]] }.
 // The first column is flush left, the others flush right, unless `left` names further ones.
 
-/** Three significant digits or so: 1,234 · 123 · 12.3 · 1.23; whole numbers as they are; Infinity is "never". */
+/**
+ * Three significant digits or so: 1,234 · 123 · 12.3 · 1.23; whole numbers as they are; Infinity is
+ * "never".
+ */
 export function formatNumber(value) {
   if (value === Infinity) return 'never';
   const digits = value >= 99.95 || Number.isInteger(value) ? 0 : value >= 9.995 ? 1 : 2;

@@ -76,7 +76,9 @@ function shown(results, { scenario, metric, divide = 1 }, pool, withSpread) {
 
 const wasRun = (results, { scenario }) => results.cells.some((cell) => cell.scenario === scenario);
 
-/** One table per group of scenarios: a row per pool; medians, and smallest to largest in brackets. */
+/**
+ * One table per group of scenarios: a row per pool; medians, and smallest to largest in brackets.
+ */
 export function groupTables(results) {
   return groups
     .map(({ title, columns }) => ({

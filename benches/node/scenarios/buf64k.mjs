@@ -1,8 +1,8 @@
 // buf64k: tasks per second with 64 in flight, a Buffer of 64 KiB echoed.
 //
 // Who cares: a server that hashes, compresses or parses bodies in the pool.
-// Measured: tasks done per second of wall time. The Buffer is copied, not transferred, both ways, as it is
-// where the caller goes on using it.
+// Measured: tasks done per second of wall time. The Buffer is copied, not transferred, both ways,
+// as it is where the caller goes on using it.
 // Excluded: starting the pool, warm-up, allocating what is sent (one Buffer per slot).
 // Validated: the length, a number at the start and one at the end of every result.
 

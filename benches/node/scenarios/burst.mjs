@@ -1,7 +1,8 @@
 // burst: tasks per second when 20,000 small objects are submitted at once.
 //
 // Who cares: a batch job, or a server that catches up after a pause.
-// Measured: from the first call of run() to the last result, submission included; the median of up to 5 bursts.
+// Measured: from the first call of run() to the last result, submission included; the median of up
+// to 5 bursts.
 // Excluded: starting the pool; one whole burst before the measured ones, as warm-up.
 // Validated: every result equals what was sent.
 

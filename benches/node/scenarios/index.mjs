@@ -1,8 +1,9 @@
 // Every scenario, in the order in which they run and are shown.
 //
-// A scenario is { name, task, metrics, run }: `task` names the handler module under tasks/, `metrics` gives label
-// and unit of each figure (the first three are the ones that progress shows), and `run({ run, round, scale, collectorPort })` warms the pool up, measures, checks
-// every result, and resolves with the figures. `scale` shortens all durations (--quick).
+// A scenario is { name, task, metrics, run }: `task` names the handler module under tasks/,
+// `metrics` gives label and unit of each figure (the first three are the ones that progress shows),
+// and `run({ run, round, scale, collectorPort })` warms the pool up, measures, checks every result,
+// and resolves with the figures. `scale` shortens all durations (--quick).
 
 import blockedMain from './blocked-main.mjs';
 import buf64k from './buf64k.mjs';

@@ -1,8 +1,10 @@
 // load50: latency under open load, 4,000 tasks a second of 100 µs CPU each (Poisson).
 //
-// Who cares: whoever answers for a server's p99. Work arrives when it arrives, not when the pool is ready.
-// Measured: from the *due* time of each task to its result on the main thread, so that a stall counts for
-// every task that was due meanwhile; p50 and p99. `lagP99` is the part before run() was called.
+// Who cares: whoever answers for a server's p99. Work arrives when it arrives, not when the pool is
+// ready.
+// Measured: from the *due* time of each task to its result on the main thread, so that a stall
+// counts for every task that was due meanwhile; p50 and p99. `lagP99` is the part before run() was
+// called.
 // Excluded: starting the pool, warm-up, the first 300 ms of arrivals (run, not counted).
 // Validated: every result is the id of its task; every arrival has a latency.
 

@@ -1,10 +1,11 @@
-// mixed: latency of short tasks among a few long ones, 1,500 a second (Poisson), 1 % of 20 ms, the rest 50 µs.
+// mixed: latency of short tasks among a few long ones, 1,500 a second (Poisson), 1 % of 20 ms, the
+// rest 50 µs.
 //
-// Who cares: a server most of whose requests are cheap. A pool that hands a short task to a worker that is busy
-// with a long one makes it wait 20 ms although another worker is free.
+// Who cares: a server most of whose requests are cheap. A pool that hands a short task to a worker
+// that is busy with a long one makes it wait 20 ms although another worker is free.
 // Measured: due time to result of the 50 µs tasks only; p50 and p99.
-// Excluded: starting the pool, warm-up (short tasks only), the first 300 ms of arrivals (run, not counted).
-// Which arrivals are long, and when each is due, is the same for every pool of a round.
+// Excluded: starting the pool, warm-up (short tasks only), the first 300 ms of arrivals (run, not
+// counted). Which arrivals are long, and when each is due, is the same for every pool of a round.
 // Validated: every result, of the long tasks too, is the id of its task.
 
 import { closedLoop } from '../lib/closed-loop.mjs';

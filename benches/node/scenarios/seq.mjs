@@ -2,8 +2,8 @@
 //
 // Who cares: a request that needs one result before it can go on; the price of a hop, both ways.
 // Measured: each call of run() to its result, on the main thread; p50 and p99 of all of them.
-// Excluded: starting the pool, warm-up. The next task follows at once, so no worker is ever long idle
-// (`trickle` measures that).
+// Excluded: starting the pool, warm-up. The next task follows at once, so no worker is ever long
+// idle (`trickle` measures that).
 // Validated: every result equals what was sent.
 
 import { echo, make, verify } from '../lib/small-object.mjs';

@@ -1,8 +1,10 @@
 // users: tasks per second with 64 in flight, an array of 100 small records echoed.
 //
-// Who cares: a server that sends rows of a query through the pool; here cloning, not waking, is the cost.
+// Who cares: a server that sends rows of a query through the pool; here cloning, not waking, is the
+// cost.
 // Measured: tasks done per second of wall time. Both ways are a structured clone of about 6 KB.
-// Excluded: starting the pool, warm-up, building the records (one array per slot, numbered anew per task).
+// Excluded: starting the pool, warm-up, building the records (one array per slot, numbered anew per
+// task).
 // Validated: length, and the first and last record of every result.
 
 import { closedLoop } from '../lib/closed-loop.mjs';

@@ -33,7 +33,8 @@ for (const [minThreads, concurrentTasksPerWorker] of [
       let kills = 0;
       let over = false;
       const killing = (async () => {
-        // Not for ever: where threads take long to start, the tasks would take as long as the killing lasts.
+        // Not for ever: where threads take long to start, the tasks would take as long as the
+        // killing lasts.
         while (!over && kills < 40) {
           await sleep(random(25));
           const { threads } = pool;

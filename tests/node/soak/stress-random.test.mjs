@@ -1,5 +1,5 @@
-// Everything at once, at random: `fixtures/chaos/stress.mjs` says what. CENOTE_STRESS_SECONDS makes it longer,
-// CENOTE_STRESS_SEED repeats it.
+// Everything at once, at random: `fixtures/chaos/stress.mjs` says what. CENOTE_STRESS_SECONDS makes
+// it longer, CENOTE_STRESS_SEED repeats it.
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';

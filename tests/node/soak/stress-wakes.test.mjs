@@ -1,4 +1,5 @@
-// The hunt for a lost wake: tens of thousands of hops, each from another point of the two sides' way to sleep.
+// The hunt for a lost wake: tens of thousands of hops, each from another point of the two sides'
+// way to sleep.
 
 import assert from 'node:assert/strict';
 import { execFile, spawnSync } from 'node:child_process';

@@ -1,5 +1,5 @@
-// What the behaviour tests share: tests that a hang fails, pools that do not outlive their test, conditions to wait
-// for, and programs that run in a process of their own.
+// What the behaviour tests share: tests that a hang fails, pools that do not outlive their test,
+// conditions to wait for, and programs that run in a process of their own.
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';

@@ -1,11 +1,13 @@
-//! A pool or a lane as hyper's [`Executor`], which it needs for HTTP/2 and for upgrades: each future becomes a task on one of
-//! the workers. And [`LocalExecutor`], for code that is on a worker and stays there, such as a server with one listener
-//! for each worker.
+//! A pool or a lane as hyper's [`Executor`], which it needs for HTTP/2 and for upgrades: each
+//! future becomes a task on one of the workers. And [`LocalExecutor`], for code that is on a worker
+//! and stays there, such as a server with one listener for each worker.
 //!
-//! A worker's runtime is tokio's, so `TokioIo` and `TokioTimer` of `hyper-util` work in these futures.
+//! A worker's runtime is tokio's, so `TokioIo` and `TokioTimer` of `hyper-util` work in these
+//! futures.
 //!
-//! The trait has no error: a future that is not accepted, since the queue is full or the pool closed, is dropped, and counted as
-//! rejected in the lane's statistics. For connections that means that they end.
+//! The trait has no error: a future that is not accepted, since the queue is full or the pool
+//! closed, is dropped, and counted as rejected in the lane's statistics. For connections that means
+//! that they end.
 //!
 //! # Examples
 //!
@@ -67,8 +69,8 @@ macro_rules! executors {
 
 executors!(Pool, Lane);
 
-/// Leaves futures, which may be `!Send`, in the background of the worker it was made on, as [`detach`](crate::detach) does. It
-/// cannot leave its thread.
+/// Leaves futures, which may be `!Send`, in the background of the worker it was made on, as
+/// [`detach`](crate::detach) does. It cannot leave its thread.
 ///
 /// # Examples
 ///

@@ -1,8 +1,8 @@
 //! A distribution of times, as a snapshot shows it.
 //!
-//! It is put together from the recorders of the workers, and kept as an HDR histogram of nanoseconds.
-//! Quantiles and counts below a limit are within 1.6 % of the true time (from 18 minutes on they stay
-//! at that); count, sum, mean, least and greatest are exact.
+//! It is put together from the recorders of the workers, and kept as an HDR histogram of
+//! nanoseconds. Quantiles and counts below a limit are within 1.6 % of the true time (from 18
+//! minutes on they stay at that); count, sum, mean, least and greatest are exact.
 
 use std::fmt;
 use std::time::Duration;
@@ -148,8 +148,8 @@ impl Histogram {
         Duration::from_nanos(self.sum.checked_div(self.count()).unwrap_or(0))
     }
 
-    /// The time that a share `quantile` of all times did not exceed: 0.5 for the median, 0.99 for the
-    /// 99th percentile. Within 1.6 %.
+    /// The time that a share `quantile` of all times did not exceed: 0.5 for the median, 0.99 for
+    /// the 99th percentile. Within 1.6 %.
     ///
     /// Below 0 the quantile counts as 0, which gives the least time, and above 1 as 1, which gives
     /// the greatest.
@@ -219,8 +219,8 @@ impl Histogram {
 
     /// The times that were recorded after `earlier`, an older snapshot of the same distribution.
     ///
-    /// Least and greatest are within 1.6 % here, as the quantiles are: a snapshot does not tell when
-    /// its extremes occurred.
+    /// Least and greatest are within 1.6 % here, as the quantiles are: a snapshot does not tell
+    /// when its extremes occurred.
     ///
     /// ```
     /// let pool = cenote::Pool::builder().threads(1).build()?;
@@ -235,7 +235,8 @@ impl Histogram {
         let steps: Vec<_> = self.values.iter_recorded().collect();
         for step in steps.iter().rev() {
             let nanos = self.values.lowest_equivalent(step.value_iterated_to());
-            // Asked for a value above its range, an HDR histogram gives the count of its last bucket.
+            // Asked for a value above its range, an HDR histogram gives the count of its last
+            // bucket.
             let before = if nanos <= earlier.values.max() {
                 earlier.values.count_at(nanos)
             } else {

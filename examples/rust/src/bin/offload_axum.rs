@@ -1,7 +1,8 @@
-//! CPU work of an HTTP server, done on a pool of its own, so that the threads that serve sockets never compute.
+//! CPU work of an HTTP server, done on a pool of its own, so that the threads that serve sockets
+//! never compute.
 //!
-//! Shown: a full queue answers 503 at once instead of growing; a client that goes away cancels its work; a limit on
-//! the time in the queue and on the run.
+//! Shown: a full queue answers 503 at once instead of growing; a client that goes away cancels its
+//! work; a limit on the time in the queue and on the run.
 //!
 //! ```sh
 //! cargo run -p cenote-examples --bin offload_axum           # serves, and sends itself three requests
