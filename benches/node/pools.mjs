@@ -1,6 +1,6 @@
 // The competitors: one adapter each, with the same three calls.
 //
-//   start({ threads, filename })  makes a pool of exactly `threads` workers that run the handler module
+//   start({ threads, filename })  makes a pool of `threads` workers that run the handler module
 //   run(task)                     resolves with the handler's result
 //   destroy()                     resolves when the workers are gone
 //

@@ -29,7 +29,8 @@ is done with each pool; a table compares them.
   --limit N          take at most N files (default: all)
   --repeat N         go through the files N times (default: as often as it takes
                      for ${kEnoughTasks.toLocaleString('en-US')} tasks)
-  --concurrency N    tasks in flight, 1 to ${kMaxConcurrency.toLocaleString('en-US')} (default: ${kDefaultConcurrency})
+  --concurrency N    tasks in flight, 1 to ${kMaxConcurrency.toLocaleString('en-US')}
+                     (default: ${kDefaultConcurrency})
   --pools A,B        any of ${kPoolNames.join(', ')}
                      (default: ${kDefaultPools.join(',')})
   --wake             after the count, give every worker one asynchronous task of

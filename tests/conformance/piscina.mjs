@@ -3,7 +3,8 @@
 //
 // Usage: node tests/conformance/piscina.mjs [--against piscina [--record]] [FILE...]
 //
-//   FILE...            only the test files of this name, as in `pool-close`, or with this in their names, as in `queue`
+//   FILE...            only the test files of this name, as in `pool-close`, or with this in
+//                      their names, as in `queue`
 //   --against piscina  run the same against Piscina itself
 //   --record           write the list of tests from that run
 //

@@ -118,7 +118,9 @@ test(
   async () => {
     const { code, stdout, stderr } = await runProgram(`
     import { Pool } from 'cenote';
-    const pool = new Pool({ filename: ${JSON.stringify(fixture('chaos/tasks.cjs'))}, minThreads: 1, maxThreads: 1 });
+    const pool = new Pool({
+      filename: ${JSON.stringify(fixture('chaos/tasks.cjs'))}, minThreads: 1, maxThreads: 1,
+    });
     process.on('uncaughtException', (error, origin) => console.log('caught', error.message, origin));
     pool.on('backgroundError', (error) => { throw new Error('listener: ' + error.message); });
     const words = new Int32Array(new SharedArrayBuffer(32));

@@ -60,7 +60,9 @@ test('ready() of a pool that nothing else refers to resolves', watched, async ()
   const { code, stdout, stderr } = await runProgram(
     `import { Pool } from 'cenote';
     const words = new Int32Array(new SharedArrayBuffer(8));
-    const ready = (() => new Pool({ filename: process.env.LOADS, minThreads: 1, workerData: { words } }).ready())();
+    const ready = (() => new Pool({
+      filename: process.env.LOADS, minThreads: 1, workerData: { words },
+    }).ready())();
     while (Atomics.load(words, 0) === 0) {
       await new Promise((resolve) => setTimeout(resolve, 5));
       gc();

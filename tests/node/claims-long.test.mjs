@@ -34,7 +34,8 @@ test(
     const program = `
     import { Pool } from 'cenote';
     const pool = new Pool({
-      filename: ${JSON.stringify(fixture('tasks.cjs'))}, minThreads: 1, maxThreads: 1, concurrentTasksPerWorker: 16,
+      filename: ${JSON.stringify(fixture('tasks.cjs'))}, minThreads: 1, maxThreads: 1,
+      concurrentTasksPerWorker: 16,
     });
     const words = new Int32Array(new SharedArrayBuffer(32));
     const runs = Array.from({ length: 16 }, () => pool.run({ words }, { name: 'hold', timeout: 300 }));

@@ -87,7 +87,8 @@ test('the variables of a process reach its pools', watched, async () => {
       import { Pool } from 'cenote';
       const pool = new Pool({ filename: process.env.TASKS });
       const { maxThreads, maxSpinUs, turnBudgetUs, sources } = pool.options;
-      console.log(JSON.stringify([maxThreads, maxSpinUs, turnBudgetUs, sources.maxThreads, await pool.run('ran')]));
+      const told = [maxThreads, maxSpinUs, turnBudgetUs, sources.maxThreads];
+    console.log(JSON.stringify([...told, await pool.run('ran')]));
     `,
     { env: { CENOTE_MAX_THREADS: '2', CENOTE_MAX_SPIN_US: '0', CENOTE_TURN_BUDGET_US: '100' } },
   );

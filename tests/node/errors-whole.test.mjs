@@ -622,8 +622,9 @@ for (const name of ['plain', 'rejects']) {
       assert.equal(error.message, 'message');
       assert.match(
         error.stack,
-        /message\n[^]*throws\.cjs:\d+[^]*\n {4}at --- task in worker thread \d+, called from ---\n +at async caller \(/,
+        /message\n[^]*throws\.cjs:\d+[^]*\n {4}at --- task in worker thread \d+, called from ---\n/,
       );
+      assert.match(error.stack, /, called from ---\n +at async caller \(/);
     },
   );
 }

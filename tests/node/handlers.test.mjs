@@ -284,7 +284,9 @@ test(
       import { Pool } from 'cenote';
       const home = process.cwd();
       process.chdir(dirname(process.env.TASKS));
-      const pool = new Pool({ filename: basename(process.env.TASKS), minThreads: 0, maxThreads: 1 });
+      const pool = new Pool({
+        filename: basename(process.env.TASKS), minThreads: 0, maxThreads: 1,
+      });
       process.chdir(process.env.FOLDER);
       console.log(await pool.run('made there'));
       process.chdir(home);

@@ -78,8 +78,10 @@ test(
       process.on('unhandledRejection', (error) => console.log('unhandled', error.message));
       process.on('uncaughtException', (error) => console.log('uncaught', error.message));
       for (let i = 0; i < 3; i++) pool.run(i).then(() => { throw new Error('continuation ' + i); });
-      for (let i = 0; i < 3; i++) pool.run(i).then(() => queueMicrotask(() => { throw new Error('microtask ' + i); }));
-      for (let i = 0; i < 3; i++) pool.run(i).then(() => process.nextTick(() => { throw new Error('tick ' + i); }));
+      for (let i = 0; i < 3; i++)
+          pool.run(i).then(() => queueMicrotask(() => { throw new Error('microtask ' + i); }));
+      for (let i = 0; i < 3; i++)
+          pool.run(i).then(() => process.nextTick(() => { throw new Error('tick ' + i); }));
       for (let i = 0; i < 100; i++) await pool.run(i);
       await pool.close();
       console.log('closed');

@@ -18,7 +18,10 @@ test('a pool that is dropped is collected, and its threads end', watched, async 
     await turn();
     const before = measure();
     async function dropped() {
-      const pool = new Pool({ filename: ${JSON.stringify(fixture('chaos/tasks.cjs'))}, name: 'echo', minThreads: 2, maxThreads: 2 });
+      const pool = new Pool({
+        filename: ${JSON.stringify(fixture('chaos/tasks.cjs'))},
+        name: 'echo', minThreads: 2, maxThreads: 2,
+      });
       pool.on('workerLost', () => console.log('lost'));
       if (await pool.run(1) !== 1) throw new Error('wrong');
       return new WeakRef(pool);
@@ -26,11 +29,12 @@ test('a pool that is dropped is collected, and its threads end', watched, async 
     const references = [];
     for (let i = 0; i < 5; i++) references.push(await dropped());
     const end = performance.now() + 15_000;
-    while (references.some((reference) => reference.deref() !== undefined) && performance.now() < end) {
+    const isLeft = (reference) => reference.deref() !== undefined;
+    while (references.some(isLeft) && performance.now() < end) {
       await turn();
       gc();
     }
-    console.log(references.filter((reference) => reference.deref() !== undefined).length, 'pools left');
+    console.log(references.filter(isLeft).length, 'pools left');
     console.log(await settlesAt(before));
   `,
     { args: ['--expose-gc'] },
@@ -43,7 +47,9 @@ test('a dropped pool still settles its tasks', watched, async () => {
   const { stdout, stderr } = await runProgram(
     `
     import { Pool } from 'cenote';
-    const start = () => new Pool({ filename: ${JSON.stringify(fixture('chaos/tasks.cjs'))}, maxThreads: 1 }).run({ ms: 300 }, { name: 'busy' });
+    const start = () => new Pool({
+      filename: ${JSON.stringify(fixture('chaos/tasks.cjs'))}, maxThreads: 1,
+    }).run({ ms: 300 }, { name: 'busy' });
     const task = start();
     const timer = setInterval(() => gc(), 10);
     console.log('settled', await task);
@@ -57,7 +63,10 @@ test('a dropped pool still settles its tasks', watched, async () => {
 test('an idle pool costs no CPU time', watched, async () => {
   const { stdout, stderr } = await runProgram(`
     import { Pool } from 'cenote';
-    const pool = new Pool({ filename: ${JSON.stringify(fixture('chaos/tasks.cjs'))}, name: 'echo', minThreads: 2, maxThreads: 2 });
+    const pool = new Pool({
+        filename: ${JSON.stringify(fixture('chaos/tasks.cjs'))},
+        name: 'echo', minThreads: 2, maxThreads: 2,
+      });
     await Promise.all(Array.from({ length: 10_000 }, (_, i) => pool.run(i)));
     // What the load left behind (collections, compilation) comes to rest first.
     await new Promise((resolve) => setTimeout(resolve, 500));

@@ -361,7 +361,9 @@ test('limits of tasks that ended in time do not keep the process alive', watched
   const { code, stdout, stderr } = await runProgram(
     `
     import { Pool } from 'cenote';
-    const pool = new Pool({ filename: process.env.TASKS, maxThreads: 1, queueTimeout: 600_000, timeout: 600_000 });
+    const pool = new Pool({
+      filename: process.env.TASKS, maxThreads: 1, queueTimeout: 600_000, timeout: 600_000,
+    });
     globalThis.pool = pool;
     await pool.run(1);
     await Promise.all([pool.run(2), pool.run(3, { timeout: 500_000, queueTimeout: 500_000 })]);

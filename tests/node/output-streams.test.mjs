@@ -103,7 +103,9 @@ test('results arrive though nobody takes the output any more', watched, async ()
     process.stdout.on('error', () => {});
     const pool = new Pool({ filename: process.env.PRINTS, maxThreads: 1 });
     const codes = [];
-    for (let i = 0; i < 10; i++) codes.push(await pool.run({ label: 'a', lines: 1000, length: 100 }).catch(({ code }) => code));
+    for (let i = 0; i < 10; i++) codes.push(await pool.run({
+      label: 'a', lines: 1000, length: 100,
+    }).catch(({ code }) => code));
     await pool.close();
     process.exitCode = codes.every((answer) => answer === 1000) ? 7 : 8;`;
   const child = spawn(process.execPath, ['--input-type=module', '--eval', source], {

@@ -66,15 +66,18 @@ const polluted = `
   if (process.stdout.destroyed || process.stderr.destroyed) process.exit(2);
   const values = {
     filename: '/missing.cjs', name: 'missing', force: true,
-    minThreads: 7, maxThreads: 9, idleTimeout: 1, maxQueue: 0, concurrentTasksPerWorker: 5, atomics: 'never',
+    minThreads: 7, maxThreads: 9, idleTimeout: 1, maxQueue: 0,
+    concurrentTasksPerWorker: 5, atomics: 'never',
     execArgv: ['--polluted'], env: { POLLUTED: '1' }, argv: ['polluted'], workerData: { polluted: true },
-    resourceLimits: { maxOldGenerationSizeMb: 1 }, loadBalancer: (task, workers) => null, taskQueue: {},
+    resourceLimits: { maxOldGenerationSizeMb: 1 }, taskQueue: {},
+    loadBalancer: (task, workers) => null,
     niceIncrement: -1, trackUnmanagedFds: 3, closeTimeout: 1, recordTiming: false, stricterFIFO: 1,
     workerHistogram: 1, atomicsTimeout: 'x', NAMES
   };
   const pollute = () => {
     for (const [name, value] of Object.entries(values)) {
-      Object.defineProperty(Object.prototype, name, { value, configurable: true, enumerable: false, writable: true });
+      const descriptor = { value, configurable: true, enumerable: false, writable: true };
+      Object.defineProperty(Object.prototype, name, descriptor);
     }
   };
   const clean = () => { for (const name of Object.keys(values)) delete Object.prototype[name]; };
@@ -88,7 +91,8 @@ const polluted = `
   seen.closeTimeout = pool.options.closeTimeout;
   const runs = polluting(() => [pool.run(1), pool.run(2, {}), pool.run(3, { name: 'surroundings' })]);
   const [one, two, { workerData, env, argv, execArgv }] = await Promise.all(runs);
-  Object.assign(seen, { one, two, workerData: workerData ?? null, env: env.POLLUTED ?? null, argv });
+  Object.assign(seen, { one, two, workerData: workerData ?? null });
+  Object.assign(seen, { env: env.POLLUTED ?? null, argv });
   seen.execArgv = execArgv.includes('--polluted');
   const words = new Int32Array(new SharedArrayBuffer(8));
   const running = [pool.run({ words }, { name: 'hold' }), pool.run('queued')];
@@ -96,7 +100,10 @@ const polluted = `
   Atomics.store(words, 1, 1);
   seen.queued = await running[1].catch((error) => error.message);
   await closing;
-  const direct = polluting(() => { const p = new Piscina({ filename, maxThreads: 1 }); return [p.run(4), p.close()]; });
+  const direct = polluting(() => {
+    const p = new Piscina({ filename, maxThreads: 1 });
+    return [p.run(4), p.close()];
+  });
   seen.close = await direct[0].catch((error) => error.message);
   console.log(JSON.stringify(seen));
   process.exit();

@@ -112,7 +112,9 @@ test('with minThreads: 0 the tasks behind one that is aborted run', watched, asy
 test('a process does not end while tasks behind a crash are unsettled', watched, async () => {
   const { code, stdout } = await runProgram(
     `import Piscina from '${specifier}';
-     const pool = new Piscina({ filename: process.env.PISCINA_TASKS, minThreads: 0, maxThreads: 1 });
+     const pool = new Piscina({
+       filename: process.env.PISCINA_TASKS, minThreads: 0, maxThreads: 1,
+     });
      const words = new Int32Array(new SharedArrayBuffer(8));
      words[1] = 1;
      pool.run({ words, code: 1 }, { name: 'exit' }).catch((error) => console.log(error.message));

@@ -53,7 +53,10 @@ for (const atomics of ['sync', 'async', 'disabled']) {
     async () => {
       assert.deepEqual(
         await program(`
-        const pool = new Piscina({ filename, name: 'hold', minThreads: 1, maxThreads: 1, stricterFIFO: true, atomics: '${atomics}' });
+        const pool = new Piscina({
+          filename, name: 'hold', minThreads: 1, maxThreads: 1, stricterFIFO: true,
+          atomics: '${atomics}',
+        });
         for (const n of [1, 2, 3]) pool.run().then((value) => console.log(n, value));
         console.log('started');`),
         ['started', '1 held', '2 held', '3 held', 'the end'],
@@ -80,7 +83,9 @@ test(
   async () => {
     const { code, stdout, stderr } = await runProgram(
       `${start}
-     const pool = new Piscina({ filename, name: 'error', minThreads: 1, maxThreads: 1, stricterFIFO: true });
+     const pool = new Piscina({
+       filename, name: 'error', minThreads: 1, maxThreads: 1, stricterFIFO: true,
+     });
      for (const line of ['a', 'b', 'c']) pool.run([line, line]);`,
       { env },
     );
@@ -108,7 +113,9 @@ test('close() and destroy() keep the process until they resolve', watched, async
 test('process.exit() in the middle of tasks ends the process with its code', watched, async () => {
   const { code, stdout } = await runProgram(
     `${start}
-     const pool = new Piscina({ filename: process.env.PISCINA_TASKS, minThreads: 2, maxThreads: 2 });
+     const pool = new Piscina({
+       filename: process.env.PISCINA_TASKS, minThreads: 2, maxThreads: 2,
+     });
      const words = new Int32Array(new SharedArrayBuffer(8));
      for (let i = 0; i < 4; i++) pool.run({ words }, { name: 'spinForever' });
      while (words[0] < 2) await new Promise((resolve) => setTimeout(resolve, 1));
@@ -124,7 +131,9 @@ test(
   async () => {
     const { code, stderr } = await runProgram(
       `${start}
-     const pool = new Piscina({ filename: process.env.PISCINA_TASKS, minThreads: 1, maxThreads: 1, atomics: 'disabled' });
+     const pool = new Piscina({
+       filename: process.env.PISCINA_TASKS, minThreads: 1, maxThreads: 1, atomics: 'disabled',
+     });
      await pool.run('from the idle worker', { name: 'throwAfterwards' });
      setInterval(() => {}, 1_000);`,
       { env },
@@ -140,7 +149,9 @@ test(
   async () => {
     assert.deepEqual(
       await program(`
-      const pool = new Piscina({ filename: process.env.PISCINA_TASKS, minThreads: 1, maxThreads: 1, atomics: 'disabled' });
+      const pool = new Piscina({
+        filename: process.env.PISCINA_TASKS, minThreads: 1, maxThreads: 1, atomics: 'disabled',
+      });
       const heard = new Promise((resolve) => pool.once('error', resolve));
       await pool.run('from the idle worker', { name: 'throwAfterwards' });
       const keep = setInterval(() => {}, 1_000);

@@ -23,7 +23,10 @@ writeFileSync(
   filename,
   `const { parentPort } = require('node:worker_threads');
    module.exports = (x) => x;
-   module.exports.never = () => { parentPort.postMessage('started'); return new Promise(() => setInterval(() => {}, 1e6)); };
+   module.exports.never = () => {
+    parentPort.postMessage('started');
+    return new Promise(() => setInterval(() => {}, 1e6));
+  };
    module.exports.later = () => { setTimeout(() => { throw new Error('left behind'); }, 5); return 'done'; };`,
 );
 

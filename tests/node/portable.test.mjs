@@ -9,7 +9,9 @@ const program = (options = {}) => `
   import { Pool } from 'cenote';
   const warnings = [];
   process.on('warning', ({ code, message }) => warnings.push({ code, message }));
-  const pools = [{}, ${JSON.stringify(options)}].map((more) => new Pool({ filename: process.env.TASKS, maxThreads: 1, ...more }));
+  const pools = [{}, ${JSON.stringify(options)}].map((more) => new Pool({
+    filename: process.env.TASKS, maxThreads: 1, ...more,
+  }));
   const results = await Promise.all(pools.map((pool) => pool.run('ran')));
   await Promise.all(pools.map((pool) => pool.close()));
   console.log(JSON.stringify({ results, warnings }));

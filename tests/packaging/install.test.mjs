@@ -91,7 +91,8 @@ describe('an install of the packed tarballs', () => {
       `import { createRequire } from 'node:module';
        import * as esm from 'cenote';
        const cjs = createRequire(import.meta.url)('cenote');
-       console.log(JSON.stringify([Object.keys(cjs).sort(), Object.keys(esm).filter((name) => name !== 'default').sort()]));`,
+       const names = Object.keys(esm).filter((name) => name !== 'default');
+       console.log(JSON.stringify([Object.keys(cjs).sort(), names.sort()]));`,
     );
     const { stdout } = await app.node('names.mjs');
     const [cjs, esm] = JSON.parse(stdout);

@@ -4,10 +4,12 @@ import { parseArgs } from 'node:util';
 
 export const usage = `Usage: npm run bench -- [options]
 
-  --rounds N        rounds over all scenarios and pools; figures are medians of them (default 3, with --quick 1)
+  --rounds N        rounds over all scenarios and pools; figures are medians of them
+                    (default 3, with --quick 1)
   --scenario A,B    only these scenarios
   --pool X,Y        only these pools
-  --quick           a quarter of each duration, one round: a check that all works, with rough figures
+  --quick           a quarter of each duration, one round: a check that all works, with
+                    rough figures
   --json FILE       write the results to FILE too (always: benches/node/results/latest.json)
   --markdown FILE   write the comparison as Markdown to FILE
   --from FILE       measure nothing; show the results stored in FILE

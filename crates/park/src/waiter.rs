@@ -215,7 +215,8 @@ impl<W: Deref<Target = WaitWord>> Waiter<W> {
     ///
     /// let mailbox = AtomicU32::new(7);
     /// let mut waiter = Waiter::new(Arc::new(WaitWord::new()), Duration::from_micros(20));
-    /// let spin = waiter.spin_on(&SpinRequest::default(), || mailbox.load(Ordering::Acquire) != 0, || false);
+    /// let mail = || mailbox.load(Ordering::Acquire) != 0;
+    /// let spin = waiter.spin_on(&SpinRequest::default(), mail, || false);
     /// assert_eq!(spin, Spin::Hit);
     /// ```
     pub fn spin_on(

@@ -7,8 +7,10 @@
 //   ```js file=worker.mjs     a file that the programs of the section use
 //   ```js run=before.mjs      a program of the section; the next ```text block is what it prints
 //
-// A section reaches from one heading to the next. Its files lie in one folder, together with nothing of other sections.
-// Two programs before one ```text block print the same: that is how "before" and "after" are held to each other.
+// A section reaches from one heading to the next. Its files lie in one folder, together with
+// nothing of other sections.
+// Two programs before one ```text block print the same: that is how "before" and "after" are held
+// to each other.
 
 import { readFileSync, readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';

@@ -73,7 +73,10 @@ macro_rules! spawners {
 
         #[cfg_attr(docsrs, doc(cfg(feature = "futures")))]
         impl<S: 'static> LocalSpawn for $type<S> {
-            fn spawn_local_obj(&self, future: LocalFutureObj<'static, ()>) -> Result<(), SpawnError> {
+            fn spawn_local_obj(
+                &self,
+                future: LocalFutureObj<'static, ()>,
+            ) -> Result<(), SpawnError> {
                 self.status_local()?;
                 worker::detach(future);
                 Ok(())

@@ -16,7 +16,8 @@
 //! ```no_run
 //! # async fn serve() -> Result<(), Box<dyn std::error::Error>> {
 //! use std::convert::Infallible;
-//! use hyper::{Request, Response, body::Incoming, rt::Executor, server::conn::http2, service::service_fn};
+//! use hyper::{Request, Response, body::Incoming, rt::Executor};
+//! use hyper::{server::conn::http2, service::service_fn};
 //! use hyper_util::rt::TokioIo;
 //!
 //! async fn hello(_: Request<Incoming>) -> Result<Response<String>, Infallible> {
@@ -27,12 +28,14 @@
 //! let listener = tokio::net::TcpListener::bind("127.0.0.1:8080").await?;
 //! loop {
 //!     let (stream, _) = listener.accept().await?;
-//!     // Its readiness is that of the runtime it was accepted in: the worker takes the bare socket.
+//!     // Its readiness is that of the runtime it was accepted in: the worker takes the bare
+//!     // socket.
 //!     let stream = stream.into_std()?;
 //!     let executor = pool.clone();
 //!     pool.execute(async move {
 //!         let Ok(stream) = tokio::net::TcpStream::from_std(stream) else { return };
-//!         let connection = http2::Builder::new(executor).serve_connection(TokioIo::new(stream), service_fn(hello));
+//!         let connection = http2::Builder::new(executor)
+//!             .serve_connection(TokioIo::new(stream), service_fn(hello));
 //!         if let Err(error) = connection.await {
 //!             eprintln!("connection: {error}");
 //!         }

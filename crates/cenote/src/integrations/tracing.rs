@@ -24,7 +24,8 @@
 //! ```
 //! let pool = cenote::Pool::new()?;
 //! let request = tracing::info_span!("request", id = 7);
-//! let handle = request.in_scope(|| pool.try_spawn(|| tracing::info!("this is part of request 7")))?;
+//! let task = || tracing::info!("this is part of request 7");
+//! let handle = request.in_scope(|| pool.try_spawn(task))?;
 //! handle.join()?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```

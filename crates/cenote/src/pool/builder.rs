@@ -471,7 +471,8 @@ impl<S: 'static> Builder<S> {
     /// ```
     /// use std::time::Duration;
     ///
-    /// let pool = cenote::Pool::builder().threads(1..=8).idle_timeout(Duration::from_secs(60)).build()?;
+    /// let builder = cenote::Pool::builder().threads(1..=8);
+    /// let pool = builder.idle_timeout(Duration::from_secs(60)).build()?;
     /// # Ok::<(), cenote::BuildError>(())
     /// ```
     pub fn idle_timeout(mut self, time: Duration) -> Self {

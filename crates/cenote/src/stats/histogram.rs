@@ -156,7 +156,8 @@ impl Histogram {
     ///
     /// ```
     /// let pool = cenote::Pool::builder().threads(1).build()?;
-    /// println!("99 % waited no longer than {:?}", pool.stats().queue_wait.value_at_quantile(0.99));
+    /// let wait = pool.stats().queue_wait;
+    /// println!("99 % waited no longer than {:?}", wait.value_at_quantile(0.99));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn value_at_quantile(&self, quantile: f64) -> Duration {
@@ -403,8 +404,11 @@ mod tests {
             limit in 0_u64..1 << 39,
         ) {
             let counted = histogram(&values).count_up_to(Duration::from_nanos(limit));
-            let surely = values.iter().filter(|&&value| value + value / 30 <= limit).count() as u64;
-            let possibly = values.iter().filter(|&&value| value - value / 30 <= limit).count() as u64;
+            let count = |within: fn(u64) -> u64| {
+                values.iter().filter(|&&value| within(value) <= limit).count() as u64
+            };
+            let surely = count(|value| value + value / 30);
+            let possibly = count(|value| value - value / 30);
             prop_assert!(surely <= counted && counted <= possibly, "{surely} {counted} {possibly}");
         }
     }

@@ -148,7 +148,9 @@ mod tests {
         }
 
         #[test]
-        fn sum_least_and_greatest_are_exact(values in prop::collection::vec(0_u64..1 << 45, 1..50)) {
+        fn sum_least_and_greatest_are_exact(
+            values in prop::collection::vec(0_u64..1 << 45, 1..50),
+        ) {
             let recorder = LatencyRecorder::default();
             for &value in &values {
                 recorder.record(value);

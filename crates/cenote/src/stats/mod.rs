@@ -151,7 +151,8 @@ impl LaneStats {
 /// let pool = cenote::Pool::builder().threads(1).build()?;
 /// pool.blocking_run(|| 6 * 7)?;
 /// for worker in &pool.stats().workers {
-///     println!("{}: busy for {:?}, parked {} times", worker.name, worker.busy, worker.stages.parks_futex);
+///     let parks = worker.stages.parks_futex;
+///     println!("{}: busy for {:?}, parked {parks} times", worker.name, worker.busy);
 /// }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

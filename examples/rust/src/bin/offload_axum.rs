@@ -5,8 +5,9 @@
 //! work; a limit on the time in the queue and on the run.
 //!
 //! ```sh
-//! cargo run -p cenote-examples --bin offload_axum           # serves, and sends itself three requests
-//! cargo run -p cenote-examples --bin offload_axum -- stay   # serves on port 3000 until Ctrl-C: curl localhost:3000/primes/100000
+//! cargo run -p cenote-examples --bin offload_axum           # serves, sends itself requests
+//! cargo run -p cenote-examples --bin offload_axum -- stay   # serves until Ctrl-C
+//! curl localhost:3000/primes/100000
 //! ```
 
 use std::time::Duration;
