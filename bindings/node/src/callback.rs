@@ -98,13 +98,20 @@ pub(crate) struct Callback {
 impl Callback {
     /// # Safety
     ///
-    /// As for [`Reference::new`], of the callback and of `function`.
+    /// As for [`Reference::new`], of the callback and of `function`. A value that is no function is
+    /// refused.
     pub(crate) unsafe fn new(
         env: sys::napi_env,
         function: sys::napi_value,
     ) -> Result<Self, Refused> {
+        let mut kind = sys::ValueType::napi_undefined;
+        // SAFETY: the caller's environment and value; the out-pointer is valid for the call.
+        check(unsafe { sys::napi_typeof(env, function, &mut kind) })?;
+        if kind != sys::ValueType::napi_function {
+            return Err(Refused(sys::Status::napi_function_expected));
+        }
         let mut resource = ptr::null_mut();
-        // SAFETY: the caller's environment; the out-pointer is valid for the call.
+        // SAFETY: as above.
         check(unsafe { sys::napi_create_object(env, &mut resource) })?;
         Ok(Self {
             env,

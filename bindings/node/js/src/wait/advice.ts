@@ -51,7 +51,7 @@ export function whyNotLoaded(error: unknown): string {
 /** What Node was told. */
 function whyNodeRefuses(): string | undefined {
   if (mentions(process.execArgv, kNoAddons))
-    return `Node was started with ${kNoAddons}. Start it without ${kToUseNative}`;
+    return `Node was started with ${kNoAddons}. Start it without that flag ${kToUseNative}`;
   if (optionsFromEnvironment(kNoAddons))
     return `NODE_OPTIONS has ${kNoAddons}. Leave it out ${kToUseNative}`;
   return undefined;
