@@ -1,5 +1,5 @@
-// Why the addon did not load: the warning names the true reason and says what to do. Each case runs in a
-// process of its own.
+// Why the addon did not load: the warning names the true reason and says what to do. Each case runs
+// in a process of its own.
 
 import assert from 'node:assert/strict';
 import {

@@ -5,7 +5,7 @@
 //! | index | who writes | what |
 //! |---|---|---|
 //! | 0, 1 | wakers, the loop | the wait word: epoch and state (`cenote_park::WaitWord`) |
-//! | 2 | wakers; native when it drains | [`LAPPED`]: 1 once the epoch went through [`LAP`] numbers |
+//! | 2 | wakers; native when it drains | [`LAPPED`]: 1 once the epoch went through a [`LAP`] |
 //! | 16 | the loop's JavaScript; native when it sleeps | [`EXPECTED_US`]: when work is expected |
 //! | 17 | the loop's JavaScript | [`KEEP_ALIVE`]: 1 while the loop must stay alive for the pool |
 //! | 18 | native | [`REFERENCED`]: 1 while the async handle holds the loop open |
@@ -15,11 +15,11 @@
 //! # Why no count is taken for another
 //!
 //! - **The epoch** has 32 bits, and a loop looks for work by comparing it with what it saw last.
-//!   2^32 publications between two looks would go unseen, if there were only the epoch. A waker whose
-//!   publication ends a lap of 2^30 also sets [`LAPPED`], before it looks at the state; any 2^32
-//!   publications in a row end four laps. The loop looks at that word wherever it looks at the
-//!   epoch for the last time: before it drains, and again when it has published that it sleeps. So
-//!   it drains, or the waker finds it asleep and rings.
+//!   If there were only the epoch, 2^32 publications between two looks would go unseen. A waker
+//!   whose publication ends a lap of 2^30 also sets [`LAPPED`], before it looks at the state; any
+//!   2^32 publications in a row end four laps. The loop looks at that word beside the epoch, before
+//!   each drain and again when it has published that it sleeps. So it drains, or the waker finds it
+//!   asleep and rings.
 //! - **The numbers of stations** are given once each and end at 2^53 (`ringer.rs`).
 //! - **Handles still open** are counted from three down to none (`handles.rs`).
 //! - **The participants** of `cenote-park` are threads; a process has far fewer than 2^63.

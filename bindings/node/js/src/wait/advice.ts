@@ -156,7 +156,10 @@ function whyRefused(binary: string): string | undefined {
     }
     if (code === 'ERR_ACCESS_DENIED') {
       const option = `--allow-fs-read=${dirname(binary)}`;
-      return `Node's permission model does not let cenote read its addon. Start Node with ${option} ${kToUseNative}`;
+      return (
+        "Node's permission model does not let cenote read its addon. " +
+        `Start Node with ${option} ${kToUseNative}`
+      );
     }
     return (
       `the addon is there, but the system refuses it (${firstLine(error)}). If node_modules ` +

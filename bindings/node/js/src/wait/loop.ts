@@ -185,7 +185,7 @@ class EventLoop {
     publish(this.#words);
   }
 
-  /** ms that the drain which runs now may take. Never 0: one that may begin nothing repeats for ever. */
+  /** ms that this drain may take. Never 0: one that may begin nothing would repeat for ever. */
   get turnLeftMs(): number {
     const left = this.#words[kTurnLeftUs] ?? 0;
     return MathMax(1, MathMin(left, this.#turnBudgetUs)) / 1000;

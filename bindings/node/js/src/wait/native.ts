@@ -1,9 +1,9 @@
 // The addon, loaded once a thread, or the reason why it is not used.
 //
-// The addon needs a runtime whose libuv it may enter. Bun and Deno export stubs of it, Electron runs
-// its loop in a way that skips the wait, and Node may be told to load no addon, or not find it: in
-// each of these cases the portable waiter takes over (see loop.ts), and this file says why, and what
-// to do about it (see advice.ts).
+// The addon needs a runtime whose libuv it may enter. Bun and Deno export stubs of it, Electron
+// runs its loop in a way that skips the wait, and Node may be told to load no addon, or not find
+// it: in each of these cases the portable waiter takes over (see loop.ts), and this file says why,
+// and what to do about it (see advice.ts).
 
 import { isMainThread, type WorkerOptions } from 'node:worker_threads';
 import { emitWarning } from '../base/intrinsics.js';

@@ -1,8 +1,8 @@
 // The words that a loop shares with the addon, and with the threads that wake it.
 //
-// A loop has one `Int32Array` of kLoopWords. `words.rs` holds the same numbers; the addon gives them
-// by `layout()`, and a test compares the two, name for name. Words that different threads write lie
-// at least a cache line apart.
+// A loop has one `Int32Array` of kLoopWords. `words.rs` holds the same numbers; the addon gives
+// them by `layout()`, and a test compares the two, name for name. Words that different threads
+// write lie at least a cache line apart.
 //
 // | index | who writes | what |
 // |---|---|---|
