@@ -132,3 +132,16 @@ export class SafeSet<T> extends Set<T> {}
 keepMethods(SafeSet, Set);
 export class SafeWeakMap<K extends object, V> extends WeakMap<K, V> {}
 keepMethods(SafeWeakMap, WeakMap);
+
+// What `wait/` reads of shared words and of a start that failed.
+const typedArray = ObjectGetPrototypeOf(Int32Array.prototype) as object;
+const getterOf = <T, R>(prototype: object, name: string) =>
+  uncurry(Object.getOwnPropertyDescriptor(prototype, name)!.get as Method<T, [], R>);
+export const TypedArrayBuffer = getterOf<Int32Array, ArrayBufferLike>(typedArray, 'buffer');
+export const TypedArrayByteOffset = getterOf<Int32Array, number>(typedArray, 'byteOffset');
+export const PlainFloat64Array = Float64Array;
+export const { max: MathMax, min: MathMin, floor: MathFloor } = Math;
+export const { MAX_SAFE_INTEGER } = Number;
+export const StringIndexOf = uncurry(String.prototype.indexOf);
+export const StringSlice = uncurry(String.prototype.slice);
+export const emitWarning = process.emitWarning.bind(process);
