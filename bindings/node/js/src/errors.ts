@@ -23,6 +23,8 @@ export type CenoteErrorCode =
   | 'ERR_CENOTE_TIMEOUT'
   /** Neither the pool nor the call names a file. */
   | 'ERR_CENOTE_NO_FILENAME'
+  /** A worker that is loading a file made a pool of that same file, or ran it by name. */
+  | 'ERR_CENOTE_RECURSIVE_POOL'
   /** The file has no handler function under the name. */
   | 'ERR_CENOTE_HANDLER_NOT_FOUND'
   /** The handler threw, or registered background work rejected with, a value that cannot be cloned. */

@@ -22,6 +22,7 @@ import {
 } from './options.js';
 import { takeStats, type PoolStats } from './stats.js';
 import { Task, TaskQueue, type TaskLimits } from './owner/task.js';
+import { refuseRecursion } from './worker/worker-state.js';
 
 /** What one call of {@link Pool.run} may say. */
 export interface RunOptions {
@@ -92,6 +93,7 @@ export class Pool<Payload = unknown, Result = unknown> extends EventEmitter<Pool
     super();
     const resolved = resolveOptions(options);
     this.options = resolved;
+    if (resolved.filename !== null) refuseRecursion(resolved.filename);
     this.#handlers = new HandlerTable(resolved.filename, resolved.name);
     this.#limits = limitsOf(resolved.queueTimeout, resolved.timeout);
     const portable = whyPoolIsPortable(resolved.execArgv, resolved.env);
@@ -167,7 +169,7 @@ export class Pool<Payload = unknown, Result = unknown> extends EventEmitter<Pool
     refuseUnknown(given, kRunOptions);
     const { filename, name, transferList, signal, queueTimeout, timeout } = given;
     const handler = this.#handlers.resolve(
-      filename === undefined ? undefined : toFileUrl(filename, 'options.filename'),
+      filename === undefined ? undefined : fileOfCall(filename),
       name === undefined ? undefined : checkName(name, 'options.name'),
     );
     if (transferList !== undefined && !Array.isArray(transferList)) {
@@ -254,6 +256,12 @@ function listenFor(pool: WeakRef<EventEmitter<PoolEvents>>): DispatcherListener 
       void pool.deref()?.emit('workerLost', error, exitCode, threadId),
     onMessage: (message, { threadId }) => void pool.deref()?.emit('message', message, threadId),
   };
+}
+
+function fileOfCall(filename: unknown): string {
+  const url = toFileUrl(filename, 'options.filename');
+  refuseRecursion(url);
+  return url;
 }
 
 function limitsOf(queueMs: number, runMs: number): TaskLimits | null {

@@ -101,3 +101,15 @@ export class SafeSet<T> extends Set<T> {}
 keepMethods(SafeSet, Set);
 export class SafeWeakMap<K extends object, V> extends WeakMap<K, V> {}
 keepMethods(SafeWeakMap, WeakMap);
+
+/** Node's own, or what stood in its place when the package was loaded. */
+export const PlainAbortController = globalThis.AbortController;
+export const AbortControllerAbort = uncurry(PlainAbortController.prototype.abort);
+export const AbortControllerSignal = uncurry(
+  Object.getOwnPropertyDescriptor(PlainAbortController.prototype, 'signal')!.get as (
+    this: AbortController,
+  ) => AbortSignal,
+);
+
+export const StringEndsWith = uncurry(String.prototype.endsWith);
+export const StringIncludes = uncurry(String.prototype.includes);
