@@ -18,7 +18,10 @@ behaviour('nor by those in the same batch', async (t) => {
   const pool = onePool(t, { prefetchWindowUs: 1_000_000 });
   await pool.run(0, { name: 'enter' });
   const seen = await Promise.all(times(300, (n) => pool.run(n, { name: 'enter' })));
-  assert.deepEqual(seen, times(300, () => null));
+  assert.deepEqual(
+    seen,
+    times(300, () => null),
+  );
 });
 
 behaviour('nor if the task throws, whose error arrives as it was', async (t) => {
@@ -40,7 +43,10 @@ behaviour('tasks that wait keep their own stores, side by side, and leak none', 
   );
   results.forEach(({ before, during, after }, n) => {
     assert.equal(before, null);
-    assert.deepEqual(during, times(n % 5, () => n));
+    assert.deepEqual(
+      during,
+      times(n % 5, () => n),
+    );
     assert.equal(after, true);
   });
   assert.equal(await pool.run(0), null);
@@ -102,9 +108,7 @@ behaviour('each task has an execution id of its own', async (t) => {
 behaviour('async hooks of a handler see every beginning end', async (t) => {
   const pool = onePool(t);
   await pool.run(0, { name: 'hook' });
-  await Promise.all(
-    times(20, (n) => pool.run({ value: n, turns: 2 }, { name: 'enterAndWait' })),
-  );
+  await Promise.all(times(20, (n) => pool.run({ value: n, turns: 2 }, { name: 'enterAndWait' })));
   await assert.rejects(pool.run(0, { name: 'enterAndThrow' }), RangeError);
   const { begun, ended } = await pool.run(0, { name: 'unhook' });
   assert.ok(begun > 20, `${begun} begun`);

@@ -74,8 +74,7 @@ export class LoadedFile {
     this.#stamp = stampOf(this.#url);
     try {
       this.#evaluated =
-        evaluated ??
-        (await runAside(() => importFile(this.#url, this.#bare, this.attempt)));
+        evaluated ?? (await runAside(() => importFile(this.#url, this.#bare, this.attempt)));
       await this.#setUp(this.#evaluated);
       this.#failures = 0;
       return this.#evaluated;

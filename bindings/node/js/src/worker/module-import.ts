@@ -80,7 +80,12 @@ function tryRequire(path: string): Exports | null {
 interface CommonModule {
   exports: unknown;
 }
-type Compile = (this: CommonModule, source: string, filename: string, ...rest: unknown[]) => unknown;
+type Compile = (
+  this: CommonModule,
+  source: string,
+  filename: string,
+  ...rest: unknown[]
+) => unknown;
 const modules = Module.prototype as unknown as { _compile?: Compile };
 
 /** Notes whether a CommonJS file begins to be evaluated, from now until `end()`. */

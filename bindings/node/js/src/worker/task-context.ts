@@ -1,6 +1,10 @@
 // What a handler is given beside its task.
 
-import { AbortControllerAbort, AbortControllerSignal, PlainAbortController } from '../base/intrinsics.js';
+import {
+  AbortControllerAbort,
+  AbortControllerSignal,
+  PlainAbortController,
+} from '../base/intrinsics.js';
 import { AbortError, CenoteError, invalidType } from '../errors.js';
 import { kAskNothing, kAskTimeout } from '../wire/channel.js';
 
