@@ -24,6 +24,7 @@ import {
 import { takeStats, type PoolStats } from './stats.js';
 import { warnPortable, whyPoolIsPortable } from './wait/native.js';
 import { isMovable, takeTransfer } from './wire/move.js';
+import { refuseRecursion } from './worker/worker-state.js';
 
 /** The options of one call of {@link Pool.run}. */
 export interface RunOptions {
@@ -90,6 +91,7 @@ export class Pool<Payload = unknown, Result = unknown> extends EventEmitter<Pool
     super();
     const resolved = resolveOptions(options);
     this.#options = resolved;
+    if (resolved.filename !== null) refuseRecursion(resolved.filename);
     this.#handlers = new HandlerTable(resolved.filename, resolved.name);
     this.#limits = limitsOf(resolved.queueTimeout, resolved.timeout);
     const portable = whyPoolIsPortable(resolved.execArgv, resolved.env);
@@ -174,7 +176,7 @@ export class Pool<Payload = unknown, Result = unknown> extends EventEmitter<Pool
     if (typeof task === 'function') throw functionAsTask(task);
     const { filename, name, transferList, signal, queueTimeout, timeout } = given;
     const handler = this.#handlers.resolve(
-      filename === undefined ? undefined : toFileUrl(filename, 'options.filename'),
+      filename === undefined ? undefined : fileOfCall(filename),
       name === undefined ? undefined : checkName(name, 'options.name'),
     );
     if (transferList !== undefined && !ArrayIsArray(transferList))
@@ -271,6 +273,12 @@ function listenFor(pool: WeakRef<EventEmitter<PoolEvents>>): DispatcherListener 
       void pool.deref()?.emit('workerLost', error, exitCode, threadId),
     onMessage: (message, { threadId }) => void pool.deref()?.emit('message', message, threadId),
   };
+}
+
+function fileOfCall(filename: unknown): string {
+  const url = toFileUrl(filename, 'options.filename');
+  refuseRecursion(url);
+  return url;
 }
 
 function limitsOf(queueMs: number, runMs: number): TaskLimits | null {

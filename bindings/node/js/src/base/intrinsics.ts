@@ -125,12 +125,25 @@ function keepMethods(
 }
 
 /** A map whose methods stay what they were. Iterate it by `forEach`. */
-export class SafeMap<K, V> extends Map<K, V> {}
+export class SafeMap<K, V> extends Map<K, V> {
+  /** Said in full: V8 in Node 20 spreads the arguments of a constructor that is not, by Array.prototype. */
+  constructor() {
+    super();
+  }
+}
 keepMethods(SafeMap, Map);
 /** A set whose methods stay what they were. Iterate it by `forEach`. */
-export class SafeSet<T> extends Set<T> {}
+export class SafeSet<T> extends Set<T> {
+  constructor() {
+    super();
+  }
+}
 keepMethods(SafeSet, Set);
-export class SafeWeakMap<K extends object, V> extends WeakMap<K, V> {}
+export class SafeWeakMap<K extends object, V> extends WeakMap<K, V> {
+  constructor() {
+    super();
+  }
+}
 keepMethods(SafeWeakMap, WeakMap);
 
 // What `wait/` reads of shared words and of a start that failed.
@@ -145,3 +158,43 @@ export const { MAX_SAFE_INTEGER } = Number;
 export const StringIndexOf = uncurry(String.prototype.indexOf);
 export const StringSlice = uncurry(String.prototype.slice);
 export const emitWarning = process.emitWarning.bind(process);
+/** Node's own, or what stood in its place when the package was loaded. */
+export const PlainAbortController = globalThis.AbortController;
+export const AbortControllerAbort = uncurry(PlainAbortController.prototype.abort);
+export const AbortControllerSignal = uncurry(
+  Object.getOwnPropertyDescriptor(PlainAbortController.prototype, 'signal')!.get as (
+    this: AbortController,
+  ) => AbortSignal,
+);
+
+export const StringEndsWith = uncurry(String.prototype.endsWith);
+export const StringIncludes = uncurry(String.prototype.includes);
+
+/** The built-in errors, before anybody replaces a global. */
+export const {
+  Error: PlainError,
+  AggregateError: PlainAggregateError,
+  DOMException: PlainDOMException,
+} = globalThis;
+export const ErrorCaptureStackTrace = PlainError.captureStackTrace as
+  typeof PlainError.captureStackTrace | undefined;
+export const FunctionToString = uncurry(Function.prototype.toString);
+export const { setPrototypeOf: ObjectSetPrototypeOf } = Object;
+export const ObjectIsPrototypeOf = uncurry(Object.prototype.isPrototypeOf) as (
+  prototype: object,
+  object: object,
+) => boolean;
+export const ObjectIsEnumerable = uncurry(Object.prototype.propertyIsEnumerable);
+export const StringStartsWith = uncurry(String.prototype.startsWith);
+export const StringTrimStart = uncurry(String.prototype.trimStart);
+export const { isSafeInteger: NumberIsSafeInteger } = Number;
+export const PlainNumber = Number;
+export const PromisePrototype = PlainPromise.prototype;
+/** `Promise.prototype.then` itself, to be put where somebody looks for a `then`. */
+// eslint-disable-next-line @typescript-eslint/unbound-method
+export const PromisePrototypeThen = PlainPromise.prototype.then;
+
+/** An empty list that its prototype has no part in: items are added by index. */
+export function bareList<T>(): T[] {
+  return ObjectSetPrototypeOf([], null) as T[];
+}

@@ -10,6 +10,7 @@
 // eager: at most `maxQueue` wait for a worker with room); tasks start in the order of the queue, but
 // for those that a worker held when it died or was revoked from.
 
+import { setTimeout } from '../base/intrinsics.js';
 import { Crew, type CrewLimits } from './crew.js';
 import { Dealer, type DealerOptions } from './dealer.js';
 import { Deadlines } from './deadlines.js';
@@ -48,6 +49,8 @@ export interface DispatcherListener {
   onWorkerLeft?(worker: WorkerHandle): void;
 }
 
+/** How long a worker that is done may take to end by itself, in ms: it gives itself half of that. */
+const kLeaveMs = 2_000;
 /** After so many workers died holding it, an unbegun task is taken to be what kills them. */
 const kDeathsMax = 3;
 
@@ -387,7 +390,8 @@ export class Dispatcher implements LoopSource, WorkerEvents {
   }
 
   onClosed(worker: WorkerHandle): void {
-    worker.terminate();
+    // It ends by itself, unless it is blocked.
+    setTimeout(() => worker.terminate(), kLeaveMs).unref();
   }
 
   onExit(worker: WorkerHandle, exitCode: number, expected: boolean): void {

@@ -16,6 +16,7 @@ import type { Call } from './run-options.js';
 import { InfoTask, listenForAbort, TaskInfo } from './task-info.js';
 import { concurrencyOf, kMaxTimerMs, startDispatcher, threadsOf } from './threads.js';
 import type { AbortSignalEventTarget, FilledOptions, Options } from './types.js';
+import { refuseRecursion } from '../worker/worker-state.js';
 import { WorkerViews } from './worker-views.js';
 
 /** What is done with an accepted task: waits for its turn, or goes to one worker. */
@@ -55,7 +56,9 @@ export class ThreadPool {
     this.times = recordTiming ? new TaskTimes() : null;
     this.#views = new WorkerViews(workerHistogram);
     this.#queue = new ForeignQueue(options.taskQueue);
-    this.#handlers = new HandlerTable(filename === null ? null : urlOf(filename), options.name);
+    const url = filename === null ? null : urlOf(filename);
+    if (url !== null) refuseRecursion(url);
+    this.#handlers = new HandlerTable(url, options.name);
     this.#capacity = threadsOf(options) * concurrencyOf(options);
     // Asked about that many tasks in vain, it is taken to have no worker for those behind them.
     const lookahead = options.stricterFIFO ? 1 : threadsOf(options);
@@ -129,7 +132,7 @@ export class ThreadPool {
           payload: value,
           transferList: moved.length === 0 ? null : moved,
           handler: this.#handlers.resolve(
-            call.filename === null ? undefined : urlOf(filename),
+            call.filename === null ? undefined : fileOfCall(filename),
             call.name ?? undefined,
           ),
           filename,
@@ -287,4 +290,10 @@ export class ThreadPool {
     if (run === undefined || run.count === 0) return 0;
     return (run.meanMs * run.count) / (this.duration * this.options.maxThreads);
   }
+}
+
+function fileOfCall(filename: string): string {
+  const url = urlOf(filename);
+  refuseRecursion(url);
+  return url;
 }

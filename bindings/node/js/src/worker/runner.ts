@@ -12,7 +12,6 @@ import {
   AtomicsLoad,
   nextTick,
   now,
-  PromiseResolve,
   PromiseThen,
   SafeSet,
   setImmediate,
@@ -45,10 +44,13 @@ import {
 } from '../wire/messages.js';
 import { UnreadableValue, ValuePort } from '../wire/value-port.js';
 import { Background } from './background.js';
-import { HandlerLoader, HandlerNotFound } from './handler-loader.js';
+import { HandlerLoader, LoadFailure } from './handler-loader.js';
 import { Inbox } from './inbox.js';
+import { Isolation } from './isolation.js';
+import { leave } from './leaving.js';
+import { HandlerNotFound } from './not-found.js';
 import { Outbox, uncloneable } from './outbox.js';
-import { isPromiseLike, WorkerTaskContext, type Handler, type TaskHost } from './task-context.js';
+import { WorkerTaskContext, type Handler, type TaskHost } from './task-context.js';
 
 /** The longest that a result waits for others while short tasks run, in ms. */
 const kTellMs = 0.05;
@@ -62,11 +64,6 @@ const kControlWords = {
   kicked: kWorkerKicked,
   kicks: kOwnerKicked,
 };
-
-/** Why a handler could not be loaded. */
-class LoadFailure {
-  constructor(readonly error: unknown) {}
-}
 
 /** A handler of this worker. */
 interface Entry {
@@ -85,6 +82,7 @@ export class Runner implements LoopSource, TaskHost {
   readonly #outbox: Outbox;
   readonly #background: Background;
   readonly #loader: HandlerLoader;
+  readonly #isolation = new Isolation();
   readonly #owner: LoopAddress;
   readonly #portable: boolean;
   readonly #concurrency: number;
@@ -221,7 +219,10 @@ export class Runner implements LoopSource, TaskHost {
         void this.#define(message);
         return;
       case 'close':
-        this.#background.endWith(() => this.#send({ type: 'closed' }));
+        this.#background.endWith(() => {
+          this.#send({ type: 'closed' });
+          leave(() => this.#letGo());
+        });
         return;
       case 'retire':
         this.#background.endWith(() => this.#letGo());
@@ -235,13 +236,16 @@ export class Runner implements LoopSource, TaskHost {
   #define({ index, url, exportName }: HandlerMessage): Promise<void> {
     const entry: Entry = { handler: null, averageMs: Infinity };
     this.#handlers[index] = entry;
-    const loaded = (handler: Handler | LoadFailure): void => {
+    return this.#load(entry, url, exportName);
+  }
+
+  #load(entry: Entry, url: string, exportName: string): Promise<void> {
+    entry.handler = null;
+    // It never rejects.
+    return PromiseThen(this.#loader.load(url, exportName), (handler) => {
       entry.handler = handler;
       this.#goOn();
-    };
-    return PromiseThen(this.#loader.load(url, exportName), loaded, (error) =>
-      loaded(new LoadFailure(error)),
-    );
+    });
   }
 
   /** Something that tasks waited for is there. */
@@ -285,7 +289,14 @@ export class Runner implements LoopSource, TaskHost {
   #entryOf(slot: number): Entry | undefined {
     const index = this.#channel.handlerOf(slot);
     const entry = this.#handlers[index];
-    if (entry !== undefined) return entry;
+    if (entry !== undefined) {
+      const { handler } = entry;
+      // What failed is tried again after a while, or when the file has changed.
+      if (handler instanceof LoadFailure && handler.isStale) {
+        void this.#load(entry, handler.url, handler.exportName);
+      }
+      return entry;
+    }
     // It was posted before the task was.
     this.#control.drain();
     return this.#handlers[index];
@@ -334,10 +345,7 @@ export class Runner implements LoopSource, TaskHost {
     const context = this.#bare ? null : new WorkerTaskContext(this, slot);
     let value: unknown;
     try {
-      value =
-        context === null
-          ? (handler as (task: unknown) => unknown)(payload)
-          : handler(payload, context);
+      value = this.#isolation.run(handler, payload, context);
     } catch (error) {
       this.#now = now();
       context?.end();
@@ -345,8 +353,8 @@ export class Runner implements LoopSource, TaskHost {
       return;
     }
     this.#now = now();
-    if (isPromiseLike(value)) {
-      this.#await(slot, entry, value, context, startedAt);
+    if (this.#isolation.pending) {
+      this.#await(slot, entry, value as Promise<unknown>, context, startedAt);
       return;
     }
     context?.end();
@@ -356,7 +364,7 @@ export class Runner implements LoopSource, TaskHost {
   #await(
     slot: number,
     entry: Entry,
-    value: PromiseLike<unknown>,
+    value: Promise<unknown>,
     context: WorkerTaskContext | null,
     startedAt: number,
   ): void {
@@ -369,9 +377,8 @@ export class Runner implements LoopSource, TaskHost {
       this.#pump();
       this.#tellSoon();
     };
-    // Through Promise.resolve, so that a `then` that throws or answers twice settles once.
     void PromiseThen(
-      PromiseResolve(value),
+      value,
       (result: unknown) => settle(kReturned, result),
       (error: unknown) => settle(kThrew, error),
     );
