@@ -1,20 +1,21 @@
 // Async contexts of handlers: what one task leaves in its own is seen by what it started, and by no other task.
 
+import { test } from 'node:test';
 import assert from 'node:assert/strict';
-import { behaviour, fixture, poolFor } from './support/behaviour.mjs';
+import { fixture, poolFor, watched } from './support/behaviour.mjs';
 import Piscina from 'cenote/piscina';
 
 const filename = fixture('isolation/tasks.cjs');
 const onePool = (t, options) => poolFor(t, { filename, minThreads: 1, maxThreads: 1, ...options });
 const times = (n, make) => Array.from({ length: n }, (_, i) => make(i));
 
-behaviour('a store that a task enters is not seen by later ones', async (t) => {
+test('a store that a task enters is not seen by later ones', watched, async (t) => {
   const pool = onePool(t);
   for (let n = 0; n < 50; n++) assert.equal(await pool.run(n, { name: 'enter' }), null);
   assert.equal(await pool.run(0), null);
 });
 
-behaviour('nor by those in the same batch', async (t) => {
+test('nor by those in the same batch', watched, async (t) => {
   const pool = onePool(t, { prefetchWindowUs: 1_000_000 });
   await pool.run(0, { name: 'enter' });
   const seen = await Promise.all(times(300, (n) => pool.run(n, { name: 'enter' })));
@@ -24,7 +25,7 @@ behaviour('nor by those in the same batch', async (t) => {
   );
 });
 
-behaviour('nor if the task throws, whose error arrives as it was', async (t) => {
+test('nor if the task throws, whose error arrives as it was', watched, async (t) => {
   const pool = onePool(t);
   for (let n = 0; n < 10; n++) {
     await assert.rejects(pool.run(n, { name: 'enterAndThrow' }), {
@@ -36,7 +37,7 @@ behaviour('nor if the task throws, whose error arrives as it was', async (t) => 
   }
 });
 
-behaviour('tasks that wait keep their own stores, side by side, and leak none', async (t) => {
+test('tasks that wait keep their own stores, side by side, and leak none', watched, async (t) => {
   const pool = onePool(t, { concurrentTasksPerWorker: 8 });
   const results = await Promise.all(
     times(64, (n) => pool.run({ value: n, turns: n % 5 }, { name: 'enterAndWait' })),
@@ -53,7 +54,7 @@ behaviour('tasks that wait keep their own stores, side by side, and leak none', 
 });
 
 for (const name of ['enterInThen', 'enterInGetter']) {
-  behaviour(`code of a result leaks no store: ${name}`, async (t) => {
+  test(`code of a result leaks no store: ${name}`, watched, async (t) => {
     const pool = onePool(t);
     for (let n = 0; n < 10; n++) {
       const result = await pool.run(n, { name });
@@ -63,7 +64,7 @@ for (const name of ['enterInThen', 'enterInGetter']) {
   });
 }
 
-behaviour('a listener of the signal leaks no store', async (t) => {
+test('a listener of the signal leaks no store', watched, async (t) => {
   const pool = onePool(t, { abortGrace: 10_000 });
   await pool.run(0);
   const controller = new AbortController();
@@ -75,7 +76,7 @@ behaviour('a listener of the signal leaks no store', async (t) => {
   for (let n = 0; n < 5; n++) assert.equal(await pool.run(0), null);
 });
 
-behaviour('background work keeps the store of its task', async (t) => {
+test('background work keeps the store of its task', watched, async (t) => {
   const pool = onePool(t);
   for (const value of ['a', 'b', 'c']) await pool.run(value, { name: 'enterAndLeave' });
   let seen = [];
@@ -87,17 +88,21 @@ behaviour('background work keeps the store of its task', async (t) => {
   assert.equal(await pool.run(0), null);
 });
 
-behaviour('setup keeps its store to itself', async (t) => {
+test('setup keeps its store to itself', watched, async (t) => {
   const pool = onePool(t);
   assert.deepEqual(await pool.run(0, { name: 'setUp' }), ['setup', null]);
 });
 
-behaviour('what a task hangs on the execution resource is not seen by later ones', async (t) => {
-  const pool = onePool(t);
-  for (let n = 0; n < 10; n++) assert.equal(await pool.run(0, { name: 'mark' }), null);
-});
+test(
+  'what a task hangs on the execution resource is not seen by later ones',
+  watched,
+  async (t) => {
+    const pool = onePool(t);
+    for (let n = 0; n < 10; n++) assert.equal(await pool.run(0, { name: 'mark' }), null);
+  },
+);
 
-behaviour('each task has an execution id of its own', async (t) => {
+test('each task has an execution id of its own', watched, async (t) => {
   const pool = onePool(t);
   const ids = await Promise.all(times(20, () => pool.run(0, { name: 'id' })));
   assert.equal(new Set(ids).size, 20);
@@ -105,7 +110,7 @@ behaviour('each task has an execution id of its own', async (t) => {
   for (const id of await pool.run(0, { name: 'ids' })) assert.ok(id >= 0);
 });
 
-behaviour('async hooks of a handler see every beginning end', async (t) => {
+test('async hooks of a handler see every beginning end', watched, async (t) => {
   const pool = onePool(t);
   await pool.run(0, { name: 'hook' });
   await Promise.all(times(20, (n) => pool.run({ value: n, turns: 2 }, { name: 'enterAndWait' })));
@@ -116,7 +121,7 @@ behaviour('async hooks of a handler see every beginning end', async (t) => {
   assert.ok(Math.abs(begun - ended) <= 2, `${begun} begun, ${ended} ended`);
 });
 
-behaviour('the drop-in keeps contexts apart as well', async (t) => {
+test('the drop-in keeps contexts apart as well', watched, async (t) => {
   const pool = new Piscina({ filename, minThreads: 1, maxThreads: 1 });
   t.after(() => pool.destroy());
   for (let n = 0; n < 20; n++) {

@@ -1,16 +1,18 @@
 // What tasks left running, and did not register, when their pool is closed: what ends soon is not cut off.
 
+import { test } from 'node:test';
 import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { behaviour, fixture, poolFor, sharedWords } from './support/behaviour.mjs';
+import { fixture, poolFor, sharedWords, watched } from './support/behaviour.mjs';
 
 const filename = fixture('hostile/tasks.cjs');
 const onePool = (t) => poolFor(t, { filename, minThreads: 1, maxThreads: 1 });
 
-behaviour(
+test(
   'a file that is being written is written to its end, and exit listeners are called',
+  watched,
   async (t) => {
     const folder = mkdtempSync(join(tmpdir(), 'cenote-'));
     t.after(() => rmSync(folder, { recursive: true }));
@@ -24,8 +26,9 @@ behaviour(
   },
 );
 
-behaviour(
+test(
   'what never ends is not waited for, and exit listeners are called all the same',
+  watched,
   async (t) => {
     const words = sharedWords();
     const pool = onePool(t);

@@ -5,11 +5,12 @@ import { createRequire } from 'node:module';
 import { test } from 'node:test';
 import { Worker } from 'node:worker_threads';
 import { once } from 'node:events';
-import { behaviour, poolFor, runProgram } from './support/behaviour.mjs';
+import { poolFor, runProgram, watched } from './support/behaviour.mjs';
 
 const require = createRequire(import.meta.url);
 const decoder = require.resolve('../../dist/wire/errors/decoder.js');
-const { fromWire, kThrewError, toWire } = require(decoder);
+const { kThrewError } = require('../../dist/wire/messages.js');
+const { fromWire, toWire } = require(decoder);
 const { isDeeperThan, kDepthMax } = require('../../dist/wire/errors/depth.js');
 
 /** What somebody's code may do to the thread that it runs on. */
@@ -106,19 +107,19 @@ const kExpected =
   'true outer E_OUTER RangeError string true AbortError stop 1 2 true false true several 3 outer 1 true';
 
 for (const [name, poison] of Object.entries(kPoisons)) {
-  behaviour(`errors cross although ${name}`, async () => {
+  test(`errors cross although ${name}`, watched, async () => {
     const { code, stdout, stderr } = await runProgram(program(poison));
     assert.equal(stdout, kExpected, stderr);
     assert.equal(code, 0, stderr);
   });
 }
 
-behaviour('errors cross under --frozen-intrinsics', async () => {
+test('errors cross under --frozen-intrinsics', watched, async () => {
   const { stdout, stderr } = await runProgram(program(''), { args: ['--frozen-intrinsics'] });
   assert.equal(stdout, kExpected, stderr);
 });
 
-behaviour('errors cross where structuredClone was missing from the start', async () => {
+test('errors cross where structuredClone was missing from the start', watched, async () => {
   const source = program('').replace(
     "import { createRequire } from 'node:module';",
     "import { createRequire } from 'node:module'; const { structuredClone } = globalThis; delete globalThis.structuredClone;",
@@ -202,7 +203,7 @@ test('a thousand causes arrive', () => {
   assert.equal(count, 1_000);
 });
 
-behaviour('what crosses can be read by a thread with a small stack', async (t) => {
+test('what crosses can be read by a thread with a small stack', watched, async (t) => {
   const worker = new Worker(
     `const { parentPort } = require('node:worker_threads');
     parentPort.on('message', (value) => parentPort.postMessage(value.data !== undefined));
@@ -214,8 +215,9 @@ behaviour('what crosses can be read by a thread with a small stack', async (t) =
   assert.deepEqual(await once(worker, 'message'), [true]);
 });
 
-behaviour(
+test(
   'an error with deep data costs its task nothing but the data, and others nothing',
+  watched,
   async (t) => {
     const pool = poolFor(t, {
       filename: require.resolve('./fixtures/errors/deep.cjs'),

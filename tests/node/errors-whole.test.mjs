@@ -13,10 +13,10 @@ const require = createRequire(import.meta.url);
 const {
   encodeThrown,
   fromWire,
-  kThrewError,
   rejectWithCallerStack,
   toWire,
 } = require('../../dist/wire/errors/decoder.js');
+const { kThrewError } = require('../../dist/wire/messages.js');
 
 /** What a thrown value is on the other side. */
 function cross(error) {

@@ -1,13 +1,14 @@
 // What handlers do to their thread's streams and promises harms no other task, and keeps no pool from its end.
 
+import { test } from 'node:test';
 import assert from 'node:assert/strict';
-import { behaviour, fixture, poolFor, sharedWords, until } from './support/behaviour.mjs';
+import { fixture, poolFor, sharedWords, until, watched } from './support/behaviour.mjs';
 
 const filename = fixture('hostile/tasks.cjs');
 const onePool = (t, options) => poolFor(t, { filename, minThreads: 1, maxThreads: 1, ...options });
 
 for (const name of ['breakStreams', 'breakState']) {
-  behaviour(`streams whose state cannot be read: ${name}`, async (t) => {
+  test(`streams whose state cannot be read: ${name}`, watched, async (t) => {
     const pool = onePool(t);
     await pool.run(0, { name });
     assert.deepEqual(await Promise.all([pool.run(1), pool.run(2)]), [1, 2]);
@@ -16,7 +17,7 @@ for (const name of ['breakStreams', 'breakState']) {
   });
 }
 
-behaviour('background work is followed without the `then` of promises', async (t) => {
+test('background work is followed without the `then` of promises', watched, async (t) => {
   const pool = onePool(t);
   const words = sharedWords();
   await pool.run(words, { name: 'breakThen' });
@@ -24,7 +25,7 @@ behaviour('background work is followed without the `then` of promises', async (t
   assert.equal(Atomics.load(words, 0), 1);
 });
 
-behaviour('a thenable settles once as background work, whatever it does', async (t) => {
+test('a thenable settles once as background work, whatever it does', watched, async (t) => {
   const pool = onePool(t);
   const errors = [];
   pool.on('backgroundError', (error) => errors.push(error.message));

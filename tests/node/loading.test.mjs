@@ -1,12 +1,13 @@
 // How the files of handlers are loaded: evaluated once, from wherever they lie, and tried again when they failed.
 
+import { test } from 'node:test';
 import assert from 'node:assert/strict';
 import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Pool } from 'cenote';
 import Piscina from 'cenote/piscina';
-import { behaviour, nodeVersion, sharedWords, until } from './support/behaviour.mjs';
+import { nodeVersion, sharedWords, until, watched } from './support/behaviour.mjs';
 
 const kEntries = { cenote: Pool, piscina: Piscina };
 
@@ -69,7 +70,7 @@ for (const [what, requiring] of [
   ],
 ]) {
   for (const how of ['by a link', 'with source maps', 'from a function']) {
-    behaviour(`the drop-in evaluates a file once that requires ${what}, ${how}`, async (t) => {
+    test(`the drop-in evaluates a file once that requires ${what}, ${how}`, watched, async (t) => {
       const { path, write } = folder(t);
       write('waits.mjs', 'await null; export default 1;');
       const body = how === 'from a function' ? `(() => { ${requiring} })();` : requiring;
@@ -94,7 +95,7 @@ for (const [what, requiring] of [
   }
 }
 
-behaviour('the drop-in evaluates an ES module once, also one that waits', async (t) => {
+test('the drop-in evaluates an ES module once, also one that waits', watched, async (t) => {
   const { write } = folder(t);
   write('package.json', '{ "type": "module" }');
   const words = sharedWords();
@@ -109,21 +110,25 @@ behaviour('the drop-in evaluates an ES module once, also one that waits', async 
   assert.equal(Atomics.load(words, 0), 2);
 });
 
-behaviour('a file whose import of an unknown kind of file fails is evaluated once', async (t) => {
-  const { write } = folder(t);
-  write('data.unknown', '');
-  const file = write(
-    'tasks.mjs',
-    `${kCountModule}await import('./data.unknown');\nexport default (x) => x;`,
-  );
-  const words = sharedWords();
-  const pool = poolOf(t, 'cenote', { filename: undefined, workerData: words });
-  const error = await failure(pool.run(1, { filename: file }));
-  assert.equal(error.code, 'ERR_UNKNOWN_FILE_EXTENSION');
-  assert.equal(Atomics.load(words, 0), 1);
-});
+test(
+  'a file whose import of an unknown kind of file fails is evaluated once',
+  watched,
+  async (t) => {
+    const { write } = folder(t);
+    write('data.unknown', '');
+    const file = write(
+      'tasks.mjs',
+      `${kCountModule}await import('./data.unknown');\nexport default (x) => x;`,
+    );
+    const words = sharedWords();
+    const pool = poolOf(t, 'cenote', { filename: undefined, workerData: words });
+    const error = await failure(pool.run(1, { filename: file }));
+    assert.equal(error.code, 'ERR_UNKNOWN_FILE_EXTENSION');
+    assert.equal(Atomics.load(words, 0), 1);
+  },
+);
 
-behaviour('a hook that the file puts on the compiler of modules stays', async (t) => {
+test('a hook that the file puts on the compiler of modules stays', watched, async (t) => {
   const { write } = folder(t);
   const file = write(
     'tasks.cjs',
@@ -152,7 +157,7 @@ if (process.platform !== 'win32') {
     ]) {
       // Node itself imports no ES module from there, and before 22.12 it requires none either.
       if (kind === 'mjs' && nodeVersion < 22.012) continue;
-      behaviour(`${entry}: a folder with a backslash in its name (${kind})`, async (t) => {
+      test(`${entry}: a folder with a backslash in its name (${kind})`, watched, async (t) => {
         const { write } = folder(t, 'a\\b', 'c d%41#?');
         const file = write(`tasks.${kind}`, text);
         assert.deepEqual(await poolOf(t, entry, { filename: file }).run(1), [1, file]);
@@ -186,22 +191,26 @@ for (const entry of Object.keys(kEntries)) {
       'that lacked the export': lacks,
       'that was not there': null,
     })) {
-      behaviour(`${entry}: a file ${what} is loaded when it was changed (${kind})`, async (t) => {
-        const { path, write } = folder(t);
-        const filename = join(path, `tasks.${kind}`);
-        if (before !== null) write(`tasks.${kind}`, before);
-        const pool = poolOf(t, entry, {});
-        await failure(pool.run(1, { filename }));
-        const thread = pool.threads[0].threadId;
-        write(`tasks.${kind}`, works);
-        let result;
-        await untilAsync('it works', async () => {
-          result = await pool.run(1, { filename }).catch(() => null);
-          return result !== null;
-        });
-        assert.equal(result, 'works 1');
-        assert.equal(pool.threads[0].threadId, thread);
-      });
+      test(
+        `${entry}: a file ${what} is loaded when it was changed (${kind})`,
+        watched,
+        async (t) => {
+          const { path, write } = folder(t);
+          const filename = join(path, `tasks.${kind}`);
+          if (before !== null) write(`tasks.${kind}`, before);
+          const pool = poolOf(t, entry, {});
+          await failure(pool.run(1, { filename }));
+          const thread = pool.threads[0].threadId;
+          write(`tasks.${kind}`, works);
+          let result;
+          await untilAsync('it works', async () => {
+            result = await pool.run(1, { filename }).catch(() => null);
+            return result !== null;
+          });
+          assert.equal(result, 'works 1');
+          assert.equal(pool.threads[0].threadId, thread);
+        },
+      );
     }
   }
 }
@@ -218,8 +227,9 @@ async function untilAsync(what, condition) {
 }
 
 for (const kind of ['cjs', 'mjs']) {
-  behaviour(
+  test(
     `a file that failed is tried again after a moment, and not before (${kind})`,
+    watched,
     async (t) => {
       const { write } = folder(t);
       const count = kind === 'cjs' ? kCount : `${kCountModule}const words = workerData;`;
@@ -247,18 +257,22 @@ for (const kind of ['cjs', 'mjs']) {
   );
 }
 
-behaviour('of a file whose setup failed the setup is called again, and nothing else', async (t) => {
-  const { write } = folder(t);
-  const filename = write(
-    'tasks.cjs',
-    `${kCount}exports.setup = () => {
+test(
+  'of a file whose setup failed the setup is called again, and nothing else',
+  watched,
+  async (t) => {
+    const { write } = folder(t);
+    const filename = write(
+      'tasks.cjs',
+      `${kCount}exports.setup = () => {
       if (Atomics.add(words, 998, 1) === 0) throw new RangeError('not yet');
     };
     exports.default = (x) => x;`,
-  );
-  const words = sharedWords(1_000);
-  const pool = poolOf(t, 'cenote', { workerData: words });
-  assert.equal((await failure(pool.run(1, { filename }))).message, 'not yet');
-  await untilAsync('it works', () => pool.run(1, { filename }).then(Boolean, () => false));
-  assert.deepEqual([Atomics.load(words, 0), Atomics.load(words, 998)], [1, 2]);
-});
+    );
+    const words = sharedWords(1_000);
+    const pool = poolOf(t, 'cenote', { workerData: words });
+    assert.equal((await failure(pool.run(1, { filename }))).message, 'not yet');
+    await untilAsync('it works', () => pool.run(1, { filename }).then(Boolean, () => false));
+    assert.deepEqual([Atomics.load(words, 0), Atomics.load(words, 998)], [1, 2]);
+  },
+);

@@ -253,7 +253,7 @@ test('move is an export of both module systems', watched, async () => {
   assert.equal(typeof Pool, 'function');
 });
 
-behaviour("a movable's properties are read once, of a task and of a result", async (t) => {
+test("a movable's properties are read once, of a task and of a result", watched, async (t) => {
   const pool = onePool(t);
   let reads = 0;
   const task = {

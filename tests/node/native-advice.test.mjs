@@ -1,6 +1,7 @@
 // Why the addon did not load: the warning names the true reason and says what to do. Each case runs
 // in a process of its own.
 
+import { test } from 'node:test';
 import assert from 'node:assert/strict';
 import {
   cpSync,
@@ -14,7 +15,7 @@ import {
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { behaviour, fixture, runProgram } from './support/behaviour.mjs';
+import { fixture, runProgram, watched } from './support/behaviour.mjs';
 
 const require = createRequire(import.meta.url);
 const dist = dirname(require.resolve('cenote'));
@@ -64,12 +65,12 @@ function copy(t, change) {
   return join(folder, 'dist');
 }
 
-behaviour('--no-addons: the flag is named', async () => {
+test('--no-addons: the flag is named', watched, async () => {
   for (const flag of ['--no-addons', '--no_addons'])
     assert.match(await warning({ args: [flag] }), /started with --no-addons\. Start it without/);
 });
 
-behaviour('--no-addons in NODE_OPTIONS: the variable is named', async () => {
+test('--no-addons in NODE_OPTIONS: the variable is named', watched, async () => {
   const env = { NODE_OPTIONS: '--no-deprecation  --no-addons' };
   assert.match(await warning({ env }), /NODE_OPTIONS has --no-addons\. Leave it out/);
 });
@@ -78,13 +79,13 @@ behaviour('--no-addons in NODE_OPTIONS: the variable is named', async () => {
 const allowed = process.allowedNodeEnvironmentFlags;
 const permission = ['--permission', '--experimental-permission'].find((flag) => allowed.has(flag));
 
-behaviour('the permission model: the option that allows addons is named', async (t) => {
+test('the permission model: the option that allows addons is named', watched, async (t) => {
   if (permission === undefined || !allowed.has('--allow-addons')) return t.skip('no such options');
   const args = [permission, '--allow-fs-read=*', '--allow-worker'];
   assert.match(await warning({ args }), /permission model allows no addons\..* --allow-addons /);
 });
 
-behaviour('the permission model that allows addons warns of nothing', async (t) => {
+test('the permission model that allows addons warns of nothing', watched, async (t) => {
   if (permission === undefined || !allowed.has('--allow-addons')) return t.skip('no such options');
   const args = [permission, '--allow-fs-read=*', '--allow-worker', '--allow-addons'];
   const env = { CENOTE_FORCE_PORTABLE: undefined };
@@ -93,12 +94,12 @@ behaviour('the permission model that allows addons warns of nothing', async (t) 
   assert.deepEqual(JSON.parse(stdout), { result: 'ran', warnings: [] });
 });
 
-behaviour('code without its folder of natives: the bundler is to leave it alone', async (t) => {
+test('code without its folder of natives: the bundler is to leave it alone', watched, async (t) => {
   const folder = copy(t, (native) => rmSync(native, { recursive: true }));
   assert.match(await warning({ folder }), /a bundle.*Mark "cenote" as external/);
 });
 
-behaviour('a bundle with the loader in it: the same', async (t) => {
+test('a bundle with the loader in it: the same', watched, async (t) => {
   const { build } = createRequire(require.resolve('tsx'))('esbuild');
   const folder = mkdtempSync(join(tmpdir(), 'cenote-bundle-'));
   t.after(() => rmSync(folder, { recursive: true, force: true }));
@@ -122,14 +123,14 @@ behaviour('a bundle with the loader in it: the same', async (t) => {
   );
 });
 
-behaviour('no package for this platform is installed: it is named', async (t) => {
+test('no package for this platform is installed: it is named', watched, async (t) => {
   const folder = copy(t, (native) => rmSync(join(native, binary)));
   const message = await warning({ folder });
   assert.match(message, new RegExp(`the package ${platformPackage} is not installed\\.`));
   assert.match(message, /Run npm install on this platform, with optional dependencies/);
 });
 
-behaviour('the package of another platform is installed: both are named', async (t) => {
+test('the package of another platform is installed: both are named', watched, async (t) => {
   const other = `cenote-${kPlatforms.find((name) => `cenote-${name}` !== platformPackage)}`;
   const folder = copy(t, (native, root) => {
     rmSync(join(native, binary));
@@ -140,7 +141,7 @@ behaviour('the package of another platform is installed: both are named', async 
   assert.match(message, new RegExp(`${platformPackage} is not installed, but ${other} is\\.`));
 });
 
-behaviour('a binary that the system refuses: what it says is passed on', async (t) => {
+test('a binary that the system refuses: what it says is passed on', watched, async (t) => {
   const folder = copy(t, (native) => writeFileSync(join(native, binary), 'not a library'));
   const message = await warning({ folder });
   assert.match(
@@ -149,7 +150,7 @@ behaviour('a binary that the system refuses: what it says is passed on', async (
   );
 });
 
-behaviour('a platform that no binary is made for is named', async () => {
+test('a platform that no binary is made for is named', watched, async () => {
   const { stdout, stderr } = await runProgram(
     `
     import { createRequire } from 'node:module';
@@ -163,7 +164,7 @@ behaviour('a platform that no binary is made for is named', async () => {
   assert.equal(stdout, `cenote has no binary for sunos-${process.arch}\n`, stderr);
 });
 
-behaviour('the advice knows just the platforms that binaries are made for', () => {
+test('the advice knows just the platforms that binaries are made for', watched, () => {
   const named = { gnu: 'linux', musl: 'linux', darwin: 'darwin', msvc: 'win32' };
   const made = napi.targets.map((target) => {
     const [cpu, , ...rest] = target.split('-');

@@ -1,12 +1,13 @@
 // A file that makes a pool of itself where it is loaded is refused, so that nobody starts threads without end.
 
+import { test } from 'node:test';
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Pool } from 'cenote';
 import Piscina from 'cenote/piscina';
-import { behaviour, fixture, sharedWords, until } from './support/behaviour.mjs';
+import { fixture, sharedWords, until, watched } from './support/behaviour.mjs';
 
 /** Few threads are started before one of them is refused: the circles have two files at most. */
 const kHandful = 6;
@@ -41,12 +42,12 @@ async function isRefused({ pool, loads }) {
 
 for (const entry of Object.keys(kEntries)) {
   for (const as of ['path', ...(entry === 'cenote' ? ['url', 'query'] : ['url'])]) {
-    behaviour(`${entry}: CommonJS that makes a pool of itself, by its ${as}`, async (t) => {
+    test(`${entry}: CommonJS that makes a pool of itself, by its ${as}`, watched, async (t) => {
       await isRefused(poolOf(t, entry, 'self.cjs', { AS: as }));
     });
   }
 
-  behaviour(`${entry}: CommonJS that makes a pool of a link to itself`, async (t) => {
+  test(`${entry}: CommonJS that makes a pool of a link to itself`, watched, async (t) => {
     const folder = mkdtempSync(join(tmpdir(), 'cenote-'));
     t.after(() => rmSync(folder, { recursive: true }));
     const link = join(folder, 'link.cjs');
@@ -54,29 +55,34 @@ for (const entry of Object.keys(kEntries)) {
     await isRefused(poolOf(t, entry, 'self.cjs', { AS: 'link', LINK: link }));
   });
 
-  behaviour(`${entry}: an ES module that makes a pool of itself`, async (t) => {
+  test(`${entry}: an ES module that makes a pool of itself`, watched, async (t) => {
     await isRefused(poolOf(t, entry, 'self.mjs'));
   });
 
-  behaviour(`${entry}: a module that it imports makes the pool`, async (t) => {
+  test(`${entry}: a module that it imports makes the pool`, watched, async (t) => {
     await isRefused(poolOf(t, entry, 'through.cjs'));
   });
 
-  behaviour(`${entry}: two files that make pools of each other come to an end`, async (t) => {
+  test(`${entry}: two files that make pools of each other come to an end`, watched, async (t) => {
     const { pool, loads, refusals } = poolOf(t, entry, 'ping.cjs');
     assert.equal(await pool.run(1), 1);
     await until('one is refused', () => refusals() > 0 || loads() >= kBrake);
     assert.ok(loads() <= kHandful, `${loads()} threads`);
   });
 
-  behaviour(`${entry}: a call that names the file that is being loaded is refused`, async (t) => {
-    const { pool, loads } = poolOf(t, entry, 'self.cjs', { AS: 'call' });
-    assert.equal(await pool.run('refused'), 'ERR_CENOTE_RECURSIVE_POOL');
-    assert.ok(loads() <= kHandful, `${loads()} threads`);
-  });
+  test(
+    `${entry}: a call that names the file that is being loaded is refused`,
+    watched,
+    async (t) => {
+      const { pool, loads } = poolOf(t, entry, 'self.cjs', { AS: 'call' });
+      assert.equal(await pool.run('refused'), 'ERR_CENOTE_RECURSIVE_POOL');
+      assert.ok(loads() <= kHandful, `${loads()} threads`);
+    },
+  );
 
-  behaviour(
+  test(
     `${entry}: pools of other files, and pools made by handlers, stay allowed`,
+    watched,
     async (t) => {
       const { pool } = poolOf(t, entry, 'nested.cjs');
       assert.equal(await pool.run(1), 'nested 1');
@@ -87,6 +93,6 @@ for (const entry of Object.keys(kEntries)) {
   );
 }
 
-behaviour('a setup that makes a pool of its file', async (t) => {
+test('a setup that makes a pool of its file', watched, async (t) => {
   await isRefused(poolOf(t, 'cenote', 'in-setup.cjs'));
 });

@@ -6,6 +6,7 @@
 // longer: the thread exits then, and calls its `exit` listeners, as it does where it ends by itself. An owner who
 // terminates it calls none of them, and so it does that only where the thread stays all the same: it is blocked.
 
+import { parentPort } from 'node:worker_threads';
 import { setTimeout } from '../base/intrinsics.js';
 
 /** How long what a worker's tasks left running, and did not register, may go on when its pool is closed, in ms. */
@@ -17,5 +18,7 @@ const exit = process.exit.bind(process);
 export function leave(letGo: () => void): void {
   // Unreferenced: it is for those who stay. Output on its way keeps the thread alive by itself.
   setTimeout(exit, kLeaveMs, 0).unref();
+  // Nobody posts to it any more.
+  parentPort?.unref();
   letGo();
 }
