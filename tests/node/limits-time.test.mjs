@@ -121,7 +121,7 @@ behaviour(
     assert.notEqual(await pool.run(0, { name: 'threadId' }), before);
     const { tasks } = pool.stats();
     assert.deepEqual(
-      [tasks.expired, tasks.lost, tasks.failed, tasks.aborted, tasks.completed],
+      [tasks.timedOut, tasks.lost, tasks.failed, tasks.aborted, tasks.completed],
       [1, 0, 0, 0, 2],
     );
     assert.equal(lost, 0, 'that was no accident');

@@ -119,6 +119,7 @@ export class Pool<Payload = unknown, Result = unknown> extends EventEmitter<Pool
           preload: this.#handlers.preload,
           bare: false,
           niceIncrement: 0,
+          recordsLatencies: true,
           onTiming: null,
         },
       },

@@ -101,3 +101,36 @@ export class SafeSet<T> extends Set<T> {}
 keepMethods(SafeSet, Set);
 export class SafeWeakMap<K extends object, V> extends WeakMap<K, V> {}
 keepMethods(SafeWeakMap, WeakMap);
+export class SafeWeakSet<T extends object> extends WeakSet<T> {}
+keepMethods(SafeWeakSet, WeakSet);
+
+const { next } = Object.getPrototypeOf(new Set().values()) as Iterator<unknown>;
+const setIteratorNext = uncurry(next as Method<Iterator<unknown>, unknown[], IteratorResult<unknown>>);
+/** The element that was added first, or undefined. */
+export function firstOf<T>(set: SafeSet<T>): T | undefined {
+  return setIteratorNext(set.values()).value as T | undefined;
+}
+
+export const { clz32: MathClz32, random: MathRandom, sqrt: MathSqrt } = Math;
+export const {
+  ceil: MathCeil,
+  floor: MathFloor,
+  max: MathMax,
+  min: MathMin,
+  round: MathRound,
+  trunc: MathTrunc,
+} = Math;
+/** The runtime's promises, whatever has become of the global. */
+export const SafePromise = PlainPromise;
+export const PromiseReject = PlainPromise.reject.bind(PlainPromise) as typeof Promise.reject;
+
+/** Takes an element out of an array, if it is there. */
+export function removeFrom<T>(array: T[], element: T): boolean {
+  for (let i = 0; i < array.length; i++) {
+    if (array[i] !== element) continue;
+    for (let j = i + 1; j < array.length; j++) array[j - 1] = array[j]!;
+    array.length--;
+    return true;
+  }
+  return false;
+}

@@ -54,7 +54,7 @@ export class EarlyEnds {
     if (task.limits!.runMs < Infinity) this.watch(task);
   }
 
-  #cancel(task: Task, outcome: 'aborted' | 'expired', ask: number, error: unknown): void {
+  #cancel(task: Task, outcome: 'aborted' | 'timedOut', ask: number, error: unknown): void {
     const { holder } = task;
     if (holder === null) {
       this.#queue.remove(task);
@@ -117,7 +117,7 @@ export class EarlyEnds {
       if (leftMs > 0) this.#lookAgainIn(task, leftMs);
       // Else it has ended, and its result is on the way.
       else if (task.holder!.isRunning(task))
-        this.#cancel(task, 'expired', kAskTimeout, this.#errors.ranTooLong(runMs));
+        this.#cancel(task, 'timedOut', kAskTimeout, this.#errors.ranTooLong(runMs));
       return;
     }
     if (task.acceptedAt + queueMs > now) this.watch(task);
@@ -135,8 +135,8 @@ export class EarlyEnds {
       this.#lookAgainIn(task, runMs);
       return;
     }
-    task.asked = 'expired';
-    if (this.#host.settle(task, 'expired')) task.reject(this.#errors.waitedTooLong(queueMs));
+    task.asked = 'queueTimedOut';
+    if (this.#host.settle(task, 'queueTimedOut')) task.reject(this.#errors.waitedTooLong(queueMs));
   }
 }
 

@@ -1,26 +1,41 @@
 // Which tasks a pool accepts, when they are dealt to workers, and how each of them settles.
 //
 // `submit` queues; one microtask later everything that was queued in the meantime is dealt out
-// (dealer.ts), with one wake per worker and as few messages as may be. An *eager* dispatcher also
-// deals in `submit` itself, to threads that still boot as well: what can start somewhere is posted
-// when `submit` returns, even if the caller then blocks its thread.
+// (dealer.ts), with one wake per worker and as few messages as may be. `flushNow` deals at once: what
+// can start somewhere is posted when it returns, even if the caller then blocks its thread.
 //
 // Guarantees: every accepted task settles exactly once, whatever happens to its worker; at most
 // `maxThreads * concurrency + maxQueue` tasks are accepted and unsettled (where the dispatcher is
 // eager: at most `maxQueue` wait for a worker with room); tasks start in the order of the queue, but
-// for those that a worker held when it died or was revoked from.
+// for those that a worker held when it died, could not serve, or was revoked from. While tasks wait,
+// a thread serves, or starts, or they are rejected with what keeps threads from starting.
+//
+// Numbers that count tasks are whole up to 2^53: at a million a second that is 285 years.
 
-import { Crew, type CrewLimits } from './crew.js';
+import { Crew, isUnfit, type CrewEvents, type CrewLimits, type TaskEvents } from './crew.js';
 import { Dealer, type DealerOptions } from './dealer.js';
 import { EarlyEnds } from './deadlines.js';
 import { messageOf, type PoolErrors, type WorkerEnd } from '../errors.js';
 import type { Handler } from './handlers.js';
+import {
+  clearTimeout,
+  MathMax,
+  MathMin,
+  MathRound,
+  PromiseReject,
+  PromiseThen,
+  queueMicrotask,
+  SafePromise,
+  soon,
+} from '../base/intrinsics.js';
 import { thisLoop, type LoopSource } from '../wait/loop.js';
 import { kRefused, kReturned, type WireError } from '../wire/messages.js';
-import { Tally } from './tally.js';
+import { ReadyCalls } from './ready-calls.js';
+import { Tally } from './recorder.js';
+import type { FailedStart } from './starts.js';
 import type { Outcome, Task, WaitQueue } from './task.js';
 import { fromWire, rejectWithCallerStack } from '../wire/errors/decoder.js';
-import type { WorkerEvents, WorkerHandle, WorkerSpec } from './worker-handle.js';
+import type { Held, WorkerHandle, WorkerSpec } from './worker-handle.js';
 
 export interface DispatcherOptions extends CrewLimits, DealerOptions {
   readonly maxQueue: number;
@@ -37,9 +52,10 @@ export interface DispatcherListener {
   onBackgroundError(error: unknown, threadId: number): void;
   /**
    * A worker ended without being told to. It had begun so many tasks, which were rejected, and held so
-   * many others. In a turn of its own.
+   * many others. `unfit`: it was terminated, since it could not load the pool's file, and the end's
+   * error says why. In a turn of its own.
    */
-  onWorkerLost(end: WorkerEnd, begun: number, waiting: number): void;
+  onWorkerLost(end: WorkerEnd, begun: number, waiting: number, unfit: boolean): void;
   /** The worker's code posted a message on its `parentPort`. In a turn of its own. */
   onMessage(message: unknown, worker: WorkerHandle): void;
   onWorkerReady?(worker: WorkerHandle): void;
@@ -50,7 +66,7 @@ export interface DispatcherListener {
 /** After so many workers died holding it, an unbegun task is taken to be what kills them. */
 const kDeathsMax = 3;
 
-export class Dispatcher implements LoopSource, WorkerEvents {
+export class Dispatcher implements LoopSource, TaskEvents, CrewEvents {
   readonly maxSpinUs: number;
   readonly turnBudgetUs: number;
   readonly crew: Crew;
@@ -60,7 +76,8 @@ export class Dispatcher implements LoopSource, WorkerEvents {
     completed: 0,
     failed: 0,
     aborted: 0,
-    expired: 0,
+    queueTimedOut: 0,
+    timedOut: 0,
     lost: 0,
     cancelled: 0,
   };
@@ -76,10 +93,14 @@ export class Dispatcher implements LoopSource, WorkerEvents {
   readonly #queue: WaitQueue;
   readonly #dealer: Dealer;
   readonly #early: EarlyEnds;
+  readonly #readyCalls: ReadyCalls;
+  /** As many tasks may be accepted and unsettled. */
+  readonly #mostAccepted: number;
+  /** Tasks that a worker could not begin, on their way back into the queue. */
+  #refusedBack: Task[] = [];
   #dealing = false;
   #flushScheduled = false;
   #whenSettled: (() => void)[] = [];
-  #whenReady: { resolve: () => void; reject: (error: unknown) => void }[] = [];
   #closing: Promise<void> | null = null;
   readonly #flushSoon = (): void => {
     this.#flushScheduled = false;
@@ -96,9 +117,12 @@ export class Dispatcher implements LoopSource, WorkerEvents {
     this.#queue = options.queue;
     this.maxSpinUs = options.spec.maxSpinUs;
     this.turnBudgetUs = options.spec.turnBudgetUs;
+    const { maxThreads, concurrency, maxQueue } = options;
+    this.#mostAccepted = options.eager ? Infinity : maxThreads * concurrency + maxQueue;
+    this.#readyCalls = new ReadyCalls(options.minThreads);
     thisLoop.attach(this);
-    this.crew = new Crew(options, options.spec, this);
-    this.#dealer = new Dealer(options, options.queue, this.crew.ready, {
+    this.crew = new Crew(options, options.spec, this, this);
+    this.#dealer = new Dealer(options, options.queue, this.crew.takers, {
       onGiven: (task) => this.#early.onGiven(task),
       onFailed: this.#failed,
     });
@@ -115,7 +139,8 @@ export class Dispatcher implements LoopSource, WorkerEvents {
       this.crew.ensure(0);
     } catch (error) {
       // `new Worker` refused the options, or the system a thread: there is no pool then.
-      for (const worker of this.crew.all) worker.terminate();
+      const { all } = this.crew;
+      for (let i = 0; i < all.length; i++) all[i]!.terminate();
       this.#end();
       throw error;
     }
@@ -130,7 +155,9 @@ export class Dispatcher implements LoopSource, WorkerEvents {
   get waiting(): number {
     let waiting = this.#queue.length;
     const { concurrency } = this.#options.spec;
-    for (const worker of this.crew.ready) waiting += Math.max(0, worker.inFlight - concurrency);
+    const { takers } = this.crew;
+    for (let i = 0; i < takers.length; i++)
+      waiting += MathMax(0, takers[i]!.inFlight - concurrency);
     return waiting;
   }
 
@@ -138,12 +165,11 @@ export class Dispatcher implements LoopSource, WorkerEvents {
 
   /** Accepts a task, or rejects it at once (`false`); a rejected task never runs. */
   submit(task: Task): boolean {
-    const { maxThreads, concurrency, maxQueue, eager } = this.#options;
     if (this.state !== 'open') {
       task.reject(this.#errors.closed());
       return false;
     }
-    if (!eager && this.unsettled >= maxThreads * concurrency + maxQueue) {
+    if (this.unsettled >= this.#mostAccepted) {
       this.#refuse(task);
       return false;
     }
@@ -155,20 +181,22 @@ export class Dispatcher implements LoopSource, WorkerEvents {
       this.#failed(task, error);
       return false;
     }
-    if (eager) {
-      this.#dealNow();
-      if (task.holder === null && !task.settled && this.waiting > maxQueue) {
-        // Looked at only now: how many places a task takes is known when it has got one.
-        this.#queue.remove(task);
-        this.accepted--;
-        this.#leave();
-        this.#refuse(task);
-        return false;
-      }
-    }
-    if (task.limits !== null && task.holder === null && !task.settled) this.#early.watch(task);
+    if (task.limits !== null) this.#early.watch(task);
     this.#scheduleFlush();
     return true;
+  }
+
+  /**
+   * Deals at once what can start. How many places a task takes is known when it has got one, so the
+   * one that was submitted last is refused here, if it waits and more than `maxQueue` do.
+   */
+  flushNow(last: Task): void {
+    this.#dealNow(false);
+    if (last.holder !== null || last.settled || this.waiting <= this.#options.maxQueue) return;
+    this.#queue.remove(last);
+    this.accepted--;
+    this.#leave();
+    this.#refuse(last);
   }
 
   /** Accepts a task for one worker alone. */
@@ -207,41 +235,39 @@ export class Dispatcher implements LoopSource, WorkerEvents {
   #scheduleFlush(): void {
     if (this.#flushScheduled) return;
     this.#flushScheduled = true;
-    queueMicrotask(this.#flushSoon);
+    soon(this.#flushSoon);
   }
 
   #flush(): void {
-    this.#dealNow();
+    this.#takeIn();
+    this.#dealNow(true);
     const back = this.#dealer.takeBack();
     if (back.length > 0) {
       this.#requeue(back);
-      this.#deal();
+      this.#deal(true);
     }
-    this.crew.watchIdle();
+    this.crew.idle.watch();
     thisLoop.expect();
   }
 
-  #dealNow(): void {
-    if (this.#queue.length > 0) this.#deal();
+  #dealNow(ahead: boolean): void {
+    if (this.#queue.length > 0) this.#deal(ahead);
     if (this.#queue.length === 0 || this.state === 'closed') return;
+    const takers = this.crew.takers.length;
     this.#ensureThreads();
-    if (this.#options.eager && this.#queue.length > 0) this.#deal();
+    if (this.crew.takers.length > takers && this.#queue.length > 0) this.#deal(ahead);
   }
 
-  #deal(): void {
+  /** `ahead`: also to workers that cannot start them yet, many in one message. */
+  #deal(ahead: boolean): void {
     // A balancer or a queue of the user's may submit.
     if (this.#dealing) return;
     this.#dealing = true;
     this.#dealer.deal();
-    // Many a task in one message: an eager submit prefetches in the microtask, with the others.
-    if (
-      this.#queue.length > 0 &&
-      this.#dealer.prefetches &&
-      !(this.#options.eager && this.#flushScheduled)
-    ) {
+    if (ahead && this.#queue.length > 0 && this.#dealer.prefetches) {
       // What is posted ahead waits for no thread, yet may end up behind a long task, with no worker
       // idle that would take it over. So that there is one soon, the crew grows, by one at a time.
-      if (this.crew.all.size < this.#options.maxThreads) this.#ensureThreads(1);
+      if (this.crew.all.length < this.#options.maxThreads) this.#ensureThreads(1);
       this.#dealer.prefetch();
     }
     this.#dealer.post();
@@ -249,30 +275,80 @@ export class Dispatcher implements LoopSource, WorkerEvents {
   }
 
   /** Puts tasks that were posted, and not begun, back in front. */
-  #requeue(back: Task[]): void {
-    // One that settled stayed with its worker only because it could not be taken back alone.
-    const tasks = back.filter((task) => !task.settled);
+  #requeue(back: readonly Task[]): void {
+    const tasks: Task[] = [];
+    for (let i = 0; i < back.length; i++) {
+      const task = back[i]!;
+      // One that settled stayed with its worker only because it could not be taken back alone.
+      if (task.settled) continue;
+      task.holder = null;
+      tasks[tasks.length] = task;
+    }
     if (tasks.length === 0) return;
-    for (const task of tasks) task.holder = null;
     this.#queue.unshift(tasks);
     this.#scheduleFlush();
   }
 
+  /** Puts back what workers could not begin, in its order. */
+  #takeIn(): void {
+    if (this.#refusedBack.length === 0) return;
+    const back = this.#refusedBack;
+    this.#refusedBack = [];
+    this.#requeue(back);
+  }
+
+  /** Starts the threads that are missing, also for tasks, so many at least. */
   #ensureThreads(least = 0): void {
     // Who waits for `ready()` waits for a thread as a task does.
-    const waiting = Math.max(this.#queue.length, least, this.#whenReady.length > 0 ? 1 : 0);
+    const calls = this.#readyCalls.length > 0 ? 1 : 0;
+    this.#startFor(MathMax(this.#queue.length, least, calls));
+    this.#tellHopeless();
+  }
+
+  #startFor(waiting: number): void {
     try {
       this.crew.ensure(waiting);
     } catch (error) {
       // The system refused a thread. Those that run go on; with none, nobody would come.
-      if (this.crew.all.size === 0) this.#rejectQueue(error, null);
+      const end = { threadId: -1, exitCode: 1, error };
+      if (this.crew.all.length === 0) this.#rejectWaiters({ end, loadFailure: null });
     }
   }
 
-  #rejectQueue(cause: unknown, end: WorkerEnd | null): void {
-    const error = (): unknown => this.#errors.noThread(cause, end);
-    this.#drainQueue('lost', error);
-    for (const { reject } of this.#whenReady.splice(0)) reject(error());
+  /** If no thread will come, who waits for one is told why. */
+  #tellHopeless(): void {
+    const why = this.crew.despair;
+    if (why !== null) this.#rejectWaiters(why);
+  }
+
+  #rejectWaiters(why: FailedStart): void {
+    const { serving } = this.crew;
+    if (serving === 0) this.#rejectQueue(why);
+    if (serving < MathMax(1, this.#options.minThreads))
+      this.#readyCalls.reject(() => this.#noThread(why));
+  }
+
+  /** What a task gets that no thread can be started for. */
+  #noThread({ end, loadFailure }: FailedStart): unknown {
+    if (loadFailure !== null) return this.#loadError(loadFailure);
+    const cause = end.error ?? new Error(`The worker thread ended: ${reasonOf(end)}`);
+    return this.#errors.noThread(cause, end.threadId < 0 ? null : end);
+  }
+
+  #loadError(failure: NonNullable<WorkerHandle['loadFailure']>): unknown {
+    return this.#failureOf(failure[0], failure[1], this.#options.spec.preload);
+  }
+
+  #rejectQueue(why: FailedStart): void {
+    if (why.loadFailure === null) {
+      this.#drainQueue('lost', () => this.#noThread(why));
+      return;
+    }
+    const { threadId } = why.end;
+    for (let task = this.#queue.shift(); task !== null; task = this.#queue.shift()) {
+      if (this.#settle(task, 'failed'))
+        rejectWithCallerStack(task.resolve, this.#noThread(why), threadId);
+    }
   }
 
   #drainQueue(outcome: Outcome, error: () => unknown): void {
@@ -283,12 +359,19 @@ export class Dispatcher implements LoopSource, WorkerEvents {
 
   /** Rejects what waits, and leaves what has a place in a worker. */
   rejectWaiting(error: () => unknown): void {
-    for (const worker of this.crew.ready) {
-      const back = worker.revoke();
+    this.#takeIn();
+    const { takers } = this.crew;
+    for (let i = 0; i < takers.length; i++) {
+      const worker = takers[i]!;
+      const revoked = worker.revoke();
       // What it could begin at once keeps its place, though it may not have come to it yet.
-      const kept = back.splice(0, Math.max(0, this.#options.spec.concurrency - worker.inFlight));
-      for (const task of kept) this.#dealer.give(task, worker);
-      if (kept.length > 0) worker.post();
+      const kept = MathMax(0, this.#options.spec.concurrency - worker.inFlight);
+      const back: Task[] = [];
+      for (let j = 0; j < revoked.length; j++) {
+        if (j < kept) this.#dealer.give(revoked[j]!, worker);
+        else back[j - kept] = revoked[j]!;
+      }
+      if (worker.hasPending) worker.post();
       this.#requeue(back);
     }
     this.#drainQueue('cancelled', error);
@@ -312,56 +395,58 @@ export class Dispatcher implements LoopSource, WorkerEvents {
   #leave(): void {
     if (--this.unsettled > 0) return;
     thisLoop.release();
-    for (const done of this.#whenSettled.splice(0)) done();
+    const waiting = this.#whenSettled;
+    this.#whenSettled = [];
+    for (let i = 0; i < waiting.length; i++) waiting[i]!();
   }
 
   // LoopSource
 
   drain(): void {
-    for (const worker of this.crew.all) worker.poll();
+    const { all } = this.crew;
+    for (let i = 0; i < all.length; i++) all[i]!.poll();
     this.onPortDrained();
   }
 
   expectedUs(): number {
     if (this.unsettled === 0) return -1;
     let soonestMs = Infinity;
-    for (const worker of this.crew.ready) {
-      if (worker.inFlight > 0) soonestMs = Math.min(soonestMs, worker.expectedMs / worker.inFlight);
+    const { takers } = this.crew;
+    for (let i = 0; i < takers.length; i++) {
+      const { inFlight, expectedMs } = takers[i]!;
+      if (inFlight > 0) soonestMs = MathMin(soonestMs, expectedMs / inFlight);
     }
-    return soonestMs === Infinity ? -1 : Math.max(0, Math.round(soonestMs * 1000));
+    return soonestMs === Infinity ? -1 : MathMax(0, MathRound(soonestMs * 1000));
   }
 
-  // WorkerEvents
+  // TaskEvents
 
   onPortDrained(): void {
     // Tasks that wait already go out before the callers of those that settled go on. What these
     // then submit, and what to take back, is looked at in the microtask after them.
-    if (this.#queue.length > 0) this.#deal();
+    if (this.#queue.length > 0) this.#deal(!this.#options.eager || !this.#flushScheduled);
     this.#scheduleFlush();
-  }
-
-  onReady(worker: WorkerHandle): void {
-    this.crew.enlist(worker);
-    if (this.state === 'closing' && this.unsettled === 0) worker.askToClose();
-    this.#listener.onWorkerReady?.(worker);
-    this.#answerReady();
   }
 
   onMessage(worker: WorkerHandle, message: unknown): void {
     this.#listener.onMessage(message, worker);
   }
 
-  onLeaving(worker: WorkerHandle): void {
-    this.crew.dismiss(worker);
-    this.#listener.onWorkerLeft?.(worker);
-  }
-
   onResult(task: Task, code: number, value: unknown, threadId: number): void {
     if (code === kReturned) {
       if (this.#settle(task, 'completed')) task.resolve(value);
+    } else if (this.#wasNotBegun(task, task.holder as WorkerHandle | null)) {
+      this.#refusedBack[this.#refusedBack.length] = task;
     } else if (this.#settle(task, 'failed')) {
       rejectWithCallerStack(task.resolve, this.#failureOf(code, value, task.handler), threadId);
     }
+  }
+
+  /** Whether a task that has not returned cannot have begun, for want of the pool's file, and can begin elsewhere. */
+  #wasNotBegun(task: Task, worker: WorkerHandle | null): boolean {
+    if (worker === null || worker.loadFailure === null || !isUnfit(worker)) return false;
+    if (task.handler !== this.#options.spec.preload) return false;
+    return !task.settled && task.asked === null && !task.fixed;
   }
 
   #failureOf(code: number, value: unknown, handler: Handler | null): unknown {
@@ -385,65 +470,86 @@ export class Dispatcher implements LoopSource, WorkerEvents {
     worker.terminate();
   }
 
-  onExit(worker: WorkerHandle, exitCode: number, expected: boolean): void {
-    const { error, threadId } = worker;
-    const end: WorkerEnd = { threadId, exitCode, error };
-    const held = worker.abandon();
+  // CrewEvents
+
+  onReady(worker: WorkerHandle): void {
+    if (this.state === 'closing' && this.unsettled === 0) worker.askToClose();
+    this.#listener.onWorkerReady?.(worker);
+    this.#answerReady();
+    // Others may have waited for it to be ready. Tasks are not counted: it will take some.
+    if (this.state === 'open') this.#startFor(0);
+  }
+
+  onUnfit(worker: WorkerHandle): void {
+    this.#requeue(worker.revoke());
+    this.#tellHopeless();
+    if (this.state !== 'closed') this.#ensureThreads();
+    this.#scheduleFlush();
+  }
+
+  onLeft(worker: WorkerHandle): void {
+    this.#listener.onWorkerLeft?.(worker);
+  }
+
+  onLost(worker: WorkerHandle, end: WorkerEnd, held: Held, expected: boolean): void {
     this.ended.add(worker);
-    this.crew.dismiss(worker);
-    if (!expected) this.#listener.onWorkerLeft?.(worker);
-    for (const task of held.started) {
-      if (this.#settle(task, 'lost')) task.reject(this.#errors.lost(end, true));
-    }
+    this.#takeIn();
     const again: Task[] = [];
-    for (const task of held.unclaimed) {
+    const { started, unclaimed } = held;
+    for (let i = 0; i < started.length; i++) {
+      const task = started[i]!;
+      if (this.#wasNotBegun(task, worker)) again[again.length] = task;
+      else if (this.#settle(task, 'lost')) task.reject(this.#errors.lost(end, true));
+    }
+    const begun = started.length - again.length;
+    for (let i = 0; i < unclaimed.length; i++) {
+      const task = unclaimed[i]!;
       if (task.settled) continue;
       // With a task begun, that one is what the worker died of.
-      if (held.started.length === 0) task.deaths++;
-      if (!task.fixed && task.deaths < kDeathsMax) again.push(task);
+      if (begun === 0 && !isUnfit(worker)) task.deaths++;
+      if (!task.fixed && task.deaths < kDeathsMax) again[again.length] = task;
       else if (this.#settle(task, 'lost')) task.reject(this.#errors.lost(end, false));
     }
     this.#requeue(again);
     // Given to it while the pool was destroyed.
     if (this.state === 'closed') this.#drainQueue('cancelled', () => this.#errors.destroyed());
-    const begun = held.started.length;
-    const gaveUp = this.crew.remove(worker, { expected, begun, waiting: held.unclaimed.length });
-    if (!expected) {
-      queueMicrotask(() => this.#listener.onWorkerLost(end, begun, held.unclaimed.length));
-      if (gaveUp)
-        this.#rejectQueue(error ?? new Error(`The worker thread ended: ${reasonOf(end)}`), end);
-    }
-    if (this.state === 'open' && !gaveUp) this.#ensureThreads();
+    if (!expected) this.#tellOfLoss(worker, end, begun, unclaimed.length);
+    // Before more are started: those that wait have had their tries.
+    this.#tellHopeless();
+    if (this.state === 'open') this.#ensureThreads();
     this.#scheduleFlush();
+  }
+
+  #tellOfLoss(worker: WorkerHandle, end: WorkerEnd, begun: number, waiting: number): void {
+    const { loadFailure } = worker;
+    const unfit = loadFailure !== null && isUnfit(worker);
+    const told = unfit ? { ...end, error: this.#loadError(loadFailure) } : end;
+    queueMicrotask(() => this.#listener.onWorkerLost(told, begun, waiting, unfit));
+  }
+
+  onStartDue(): void {
+    if (this.state === 'open') this.#ensureThreads();
   }
 
   // Ready
 
   /** Resolves once `minThreads` threads, at least one, have loaded what they need. */
   ready(): Promise<void> {
-    if (this.state !== 'open') return rejected(this.#errors.closed());
+    if (this.state !== 'open') return PromiseReject(this.#errors.closed()) as Promise<void>;
     thisLoop.hold();
-    const ready = new Promise<void>((resolve, reject) => this.#whenReady.push({ resolve, reject }));
+    const ready = this.#readyCalls.add();
+    const release = (): void => thisLoop.release();
+    void PromiseThen(ready, release, release);
     this.#answerReady();
-    if (this.#whenReady.length > 0) this.#ensureThreads();
-    return ready.finally(() => thisLoop.release());
+    if (this.#readyCalls.length > 0) this.#ensureThreads();
+    return ready;
   }
 
   #answerReady(): void {
-    if (this.#whenReady.length === 0) return;
-    let count = 0;
-    for (const worker of this.crew.ready) {
-      if (worker.loadFailure !== null) {
-        const [code, value] = worker.loadFailure;
-        for (const { reject } of this.#whenReady.splice(0)) {
-          reject(this.#failureOf(code, value, this.#options.spec.preload));
-        }
-        return;
-      }
-      if (worker.wasReady) count++;
-    }
-    if (count < Math.max(1, this.#options.minThreads)) return;
-    for (const { resolve } of this.#whenReady.splice(0)) resolve();
+    if (this.#readyCalls.length === 0) return;
+    const without = this.#readyCalls.look(this.crew.takers);
+    if (without === undefined) return;
+    this.#readyCalls.reject(() => this.#loadError(without.loadFailure!));
   }
 
   // Ending
@@ -457,16 +563,21 @@ export class Dispatcher implements LoopSource, WorkerEvents {
   async #close(): Promise<void> {
     if (this.state === 'open') this.state = 'closing';
     thisLoop.hold();
-    for (const { reject } of this.#whenReady.splice(0)) reject(this.#errors.closed());
+    this.#readyCalls.reject(() => this.#errors.closed());
     this.crew.stopWatching();
-    if (this.unsettled > 0) await new Promise<void>((resolve) => this.#whenSettled.push(resolve));
-    for (const worker of this.crew.all) {
-      if (worker.state === 'booting') worker.terminate();
-      else worker.askToClose();
+    if (this.unsettled > 0) await this.#settled();
+    const { all } = this.crew;
+    for (let i = 0; i < all.length; i++) {
+      if (all[i]!.state === 'booting') all[i]!.terminate();
+      else all[i]!.askToClose();
     }
     await this.crew.empty();
     this.#end();
     thisLoop.release();
+  }
+
+  #settled(): Promise<void> {
+    return new SafePromise((resolve) => (this.#whenSettled[this.#whenSettled.length] = resolve));
   }
 
   /** Rejects what is accepted, terminates the threads, and resolves when they are gone. */
@@ -476,18 +587,24 @@ export class Dispatcher implements LoopSource, WorkerEvents {
     this.crew.stopWatching();
     thisLoop.hold();
     const error = (): unknown => this.#errors.destroyed();
-    for (const { reject } of this.#whenReady.splice(0)) reject(error());
+    this.#readyCalls.reject(error);
+    this.#takeIn();
     this.#drainQueue('cancelled', error);
-    for (const worker of this.crew.all) {
-      const held = worker.abandon();
-      for (const task of [...held.started, ...held.unclaimed]) {
-        if (this.#settle(task, 'cancelled')) task.reject(error());
-      }
-      worker.terminate();
+    const { all } = this.crew;
+    for (let i = 0; i < all.length; i++) {
+      const { started, unclaimed } = all[i]!.abandon();
+      this.#cancel(started, error);
+      this.#cancel(unclaimed, error);
+      all[i]!.terminate();
     }
     await this.crew.empty();
     this.#end();
     thisLoop.release();
+  }
+
+  #cancel(tasks: readonly Task[], error: () => unknown): void {
+    for (let i = 0; i < tasks.length; i++)
+      if (this.#settle(tasks[i]!, 'cancelled')) tasks[i]!.reject(error());
   }
 
   #end(): void {
@@ -498,8 +615,4 @@ export class Dispatcher implements LoopSource, WorkerEvents {
 
 function reasonOf({ error, exitCode }: WorkerEnd): string {
   return error === undefined ? `it exited with code ${exitCode}` : messageOf(error);
-}
-
-async function rejected(error: unknown): Promise<never> {
-  throw error;
 }

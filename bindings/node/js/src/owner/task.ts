@@ -7,7 +7,8 @@ import type { Transferable } from 'node:worker_threads';
 import type { Handler } from './handlers.js';
 
 /** Why a task settled, for the counters. */
-export type Outcome = 'completed' | 'failed' | 'aborted' | 'expired' | 'lost' | 'cancelled';
+export type Outcome =
+  'completed' | 'failed' | 'aborted' | 'queueTimedOut' | 'timedOut' | 'lost' | 'cancelled';
 
 /** Where a posted task is. */
 export interface TaskHolder {
@@ -74,7 +75,7 @@ export class Task {
 
   constructor(
     readonly handler: Handler,
-    readonly payload: unknown,
+    public payload: unknown,
     readonly transferList: readonly Transferable[] | null,
     /** Has a signal: the worker may well have to be terminated for it, so it shares one with no other. */
     readonly abortable: boolean,

@@ -27,7 +27,7 @@ import {
   type ToOwner,
   type ToWorker,
 } from '../wire/messages.js';
-import { Latencies } from './latencies.js';
+import { Recorder } from './recorder.js';
 import type { Task, TaskHolder } from './task.js';
 import { fromWire } from '../wire/errors/decoder.js';
 import {
@@ -60,6 +60,8 @@ export interface WorkerSpec {
   /** Handlers are called with the task alone, and `setup` and `teardown` are exports like any other. */
   readonly bare: boolean;
   readonly niceIncrement: number;
+  /** Its handle keeps the times of its tasks, for statistics. */
+  readonly recordsLatencies: boolean;
   /** Called with the times of each task that ended in its worker, in ms. Must not throw. */
   readonly onTiming: ((worker: WorkerHandle, waitMs: number, runMs: number) => void) | null;
 }
@@ -95,7 +97,8 @@ const guard = new BatchGuard();
 
 export class WorkerHandle implements TaskHolder {
   readonly worker: Worker;
-  readonly latencies = new Latencies();
+  /** The times of its tasks; null where nobody reads them. */
+  readonly latencies: Recorder | null;
   readonly #port: MessagePort;
   readonly #words: Int32Array;
   readonly #timings: Float64Array;
@@ -153,6 +156,7 @@ export class WorkerHandle implements TaskHolder {
     this.#words = memory.words;
     this.#timings = memory.timings;
     this.#asks = memory.asks;
+    this.latencies = spec.recordsLatencies ? new Recorder() : null;
     this.#onTiming = spec.onTiming;
     this.#portable = spec.portable;
     this.#events = events;
@@ -475,7 +479,7 @@ export class WorkerHandle implements TaskHolder {
     const runMs = timings[at + kTimingRun]!;
     const waitMs = timings[at + kTimingStart]! - task.acceptedAt;
     task.handler.measure(runMs);
-    this.latencies.record(waitMs, runMs, timings[at + kTimingWake]!);
+    this.latencies?.record(waitMs, runMs, timings[at + kTimingWake]!);
     if (this.#onTiming !== null) this.#onTiming(this, waitMs, runMs);
   }
 

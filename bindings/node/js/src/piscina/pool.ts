@@ -2,6 +2,17 @@
 
 import type { EventEmitterAsyncResource } from 'node:events';
 import type { Transferable, Worker } from 'node:worker_threads';
+import {
+  clearTimeout,
+  now,
+  PromiseReject,
+  PromiseThen,
+  queueMicrotask,
+  SafePromise,
+  SafeSet,
+  SafeWeakSet,
+  setTimeout,
+} from '../base/intrinsics.js';
 import type { Dispatcher } from '../owner/dispatcher.js';
 import { HandlerTable } from '../owner/handlers.js';
 import { takeTransfer } from '../wire/move.js';
@@ -24,7 +35,7 @@ type Submit = (task: InfoTask) => void;
 export class ThreadPool {
   readonly options: FilledOptions;
   readonly times: TaskTimes | null;
-  readonly startedAt = performance.now();
+  readonly startedAt = now();
   /** Tasks that settled, unless they were aborted. */
   completed = 0;
   /** As many tasks are outstanding as can run at once, or more. */
@@ -38,11 +49,11 @@ export class ThreadPool {
   /** As many tasks as can run at once. */
   readonly #capacity: number;
   /** Workers that count as ready before they are: those that the pool was made with. */
-  readonly #initial = new WeakSet<WorkerHandle>();
+  readonly #initial = new SafeWeakSet<WorkerHandle>();
   /** Workers that `workerCreate` was emitted for. */
-  readonly #announced = new WeakSet<WorkerHandle>();
+  readonly #announced = new SafeWeakSet<WorkerHandle>();
   /** Workers that were told to end and have not, by the ids of their threads. */
-  readonly #told = new Set<number>();
+  readonly #told = new SafeSet<number>();
   #closing: Promise<void> | null = null;
   #whenFlushed: (() => void)[] = [];
 
@@ -74,7 +85,9 @@ export class ThreadPool {
         // Handlers are given no context, so none of them registers background work.
         onBackgroundError: () => {},
         onMessage: (message) => void emitter.emit('message', message),
-        onWorkerLost: ({ error }, begun, waiting) => {
+        onWorkerLost: ({ error }, begun, waiting, unfit) => {
+          // Its file failed: it is tried again, or the tasks that wait are told.
+          if (unfit && emitter.listenerCount('error') === 0) return;
           // Where tasks were moved to other workers nobody has heard of it, but nothing was lost either: unlike
           // the other, this one is no event that ends the process where nobody listens.
           const isUnheard = begun === 0 && (waiting === 0 || emitter.listenerCount('error') > 0);
@@ -84,9 +97,10 @@ export class ThreadPool {
         onWorkerLeft: (worker) => this.#onWorkerLeft(worker),
       },
     );
-    for (const worker of this.#dispatcher.crew.all) {
-      this.#initial.add(worker);
-      this.#announce(worker);
+    const { all } = this.#dispatcher.crew;
+    for (let i = 0; i < all.length; i++) {
+      this.#initial.add(all[i]!);
+      this.#announce(all[i]!);
     }
   }
 
@@ -94,18 +108,24 @@ export class ThreadPool {
 
   /** Runs a task where there is a place for it. */
   run(payload: unknown, call: Call): Promise<unknown> {
-    return this.#start(payload, call, (task) => this.#dispatcher.submit(task));
+    return this.#start(payload, call, (task) => {
+      if (this.#dispatcher.submit(task)) this.#dispatcher.flushNow(task);
+    });
   }
 
   /** Runs a task in each of the threads. */
   broadcast(payload: unknown, call: Call): Promise<unknown[]> {
-    if (this.#takesNoMore) return Promise.reject(Errors.terminated());
-    const workers = [...this.#dispatcher.crew.ready];
-    return Promise.all(
-      workers.map((worker) =>
-        this.#start(payload, call, (task) => this.#dispatcher.submitTo(worker, task)),
-      ),
-    );
+    if (this.#takesNoMore) return PromiseReject(Errors.terminated()) as Promise<never>;
+    const { takers } = this.#dispatcher.crew;
+    const runs: Promise<unknown>[] = [];
+    // A copy: what getters of the payload do may end one of them.
+    const workers: WorkerHandle[] = [];
+    for (let i = 0; i < takers.length; i++) workers[i] = takers[i]!;
+    for (let i = 0; i < workers.length; i++) {
+      const worker = workers[i]!;
+      runs[i] = this.#start(payload, call, (task) => this.#dispatcher.submitTo(worker, task));
+    }
+    return allOf(runs);
   }
 
   get #takesNoMore(): boolean {
@@ -113,7 +133,7 @@ export class ThreadPool {
   }
 
   #start(payload: unknown, call: Call, submit: Submit): Promise<unknown> {
-    return new Promise((resolve, reject) => {
+    return new SafePromise((resolve, reject) => {
       // What is thrown here rejects the promise.
       const { signal } = call;
       const filename = call.filename ?? this.options.filename;
@@ -123,7 +143,7 @@ export class ThreadPool {
       const { aborted, reason } = (signal ?? {}) as Partial<AbortSignalEventTarget>;
       if (aborted) throw new AbortError(reason);
       const { value, transferList } = takeTransfer(payload);
-      const moved = [...((call.transferList ?? []) as readonly Transferable[]), ...transferList];
+      const moved = joined((call.transferList ?? []) as readonly Transferable[], transferList);
       const info = new TaskInfo(
         {
           payload: value,
@@ -177,7 +197,10 @@ export class ThreadPool {
       this.needsDrain = false;
       this.#emitSoon('drain');
     }
-    if (unsettled === 0) for (const done of this.#whenFlushed.splice(0)) done();
+    if (unsettled > 0) return;
+    const waiting = this.#whenFlushed;
+    this.#whenFlushed = [];
+    for (let i = 0; i < waiting.length; i++) waiting[i]!();
   }
 
   #record(worker: WorkerHandle, waitMs: number, runMs: number): void {
@@ -240,13 +263,13 @@ export class ThreadPool {
   async #flushed(): Promise<boolean> {
     if (this.#dispatcher.unsettled === 0) return true;
     const { closeTimeout } = this.options;
-    return new Promise((resolve) => {
+    return new SafePromise((resolve) => {
       const timer =
         closeTimeout > kMaxTimerMs ? undefined : setTimeout(resolve, closeTimeout, false).unref();
-      this.#whenFlushed.push(() => {
+      this.#whenFlushed[this.#whenFlushed.length] = () => {
         clearTimeout(timer);
         resolve(true);
-      });
+      };
     });
   }
 
@@ -259,15 +282,19 @@ export class ThreadPool {
 
   get threads(): Worker[] {
     const threads: Worker[] = [];
-    for (const { state, worker } of this.#dispatcher.crew.all) {
-      if (state === 'booting' || state === 'ready') threads.push(worker);
+    const { all } = this.#dispatcher.crew;
+    for (let i = 0; i < all.length; i++) {
+      const { state, worker } = all[i]!;
+      if (state === 'booting' || state === 'ready') threads[threads.length] = worker;
     }
     return threads;
   }
 
   get idleThreads(): number {
     let count = 0;
-    for (const worker of this.#dispatcher.crew.ready) {
+    const { takers } = this.#dispatcher.crew;
+    for (let i = 0; i < takers.length; i++) {
+      const worker = takers[i]!;
       if (worker.inFlight === 0 && (worker.wasReady || this.#initial.has(worker))) count++;
     }
     return count;
@@ -278,7 +305,7 @@ export class ThreadPool {
   }
 
   get duration(): number {
-    return performance.now() - this.startedAt;
+    return now() - this.startedAt;
   }
 
   /** Time that tasks ran, of the time that the threads had. */
@@ -287,4 +314,28 @@ export class ThreadPool {
     if (run === undefined || run.count === 0) return 0;
     return (run.meanMs * run.count) / (this.duration * this.options.maxThreads);
   }
+}
+
+function joined<T>(some: readonly T[], others: readonly T[]): T[] {
+  const all: T[] = [];
+  for (let i = 0; i < some.length; i++) all[i] = some[i]!;
+  for (let i = 0; i < others.length; i++) all[some.length + i] = others[i]!;
+  return all;
+}
+
+/** `Promise.all` of promises of the runtime's own. */
+function allOf(promises: readonly Promise<unknown>[]): Promise<unknown[]> {
+  return new SafePromise((resolve, reject) => {
+    const values: unknown[] = [];
+    let left = promises.length;
+    if (left === 0) resolve(values);
+    for (let i = 0; i < promises.length; i++) {
+      values[i] = undefined;
+      const fulfilled = (value: unknown): void => {
+        values[i] = value;
+        if (--left === 0) resolve(values);
+      };
+      void PromiseThen(promises[i]!, fulfilled, reject);
+    }
+  });
 }
