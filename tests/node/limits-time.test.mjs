@@ -84,7 +84,7 @@ behaviour('timeout counts from the start of the handler, not from run()', async 
   busy.release();
   assert.equal(await run, 'in time');
   assert.deepEqual(pool.threads, [worker]);
-  assert.equal(pool.stats().tasks.expired, 0);
+  assert.equal(pool.stats().tasks.timedOut, 0);
 });
 
 behaviour('timeout does not count what loading the file takes', async (t) => {
@@ -161,7 +161,7 @@ behaviour(
       pool.run({ words: sharedWords() }, { name: 'hold', timeout: 20 }),
       timedOut,
     );
-    assert.equal(pool.stats().tasks.expired, 3);
+    assert.equal(pool.stats().tasks.timedOut, 3);
   },
 );
 
@@ -277,7 +277,7 @@ for (const name of ['echo', 'pause']) {
         while (performance.now() < until);
         await run;
       }
-      assert.equal(pool.stats().tasks.expired, 0);
+      assert.equal(pool.stats().tasks.timedOut, 0);
       assert.deepEqual(pool.threads, [worker]);
     },
   );
@@ -294,7 +294,7 @@ behaviour(
       Array.from({ length: 3_000 }, (_, n) => n),
     );
     assert.deepEqual(pool.threads, [worker]);
-    assert.equal(pool.stats().tasks.expired, 0);
+    assert.equal(pool.stats().tasks.timedOut, 0);
   },
 );
 
@@ -335,8 +335,8 @@ behaviour(
       () => pool.stats().tasks.inFlight === 0 && pool.queueSize === 0,
     );
     assert.equal(words[2], 1, 'asked once');
-    const { expired, aborted } = pool.stats().tasks;
-    assert.deepEqual([expired, aborted], [1, 1]);
+    const { timedOut, aborted } = pool.stats().tasks;
+    assert.deepEqual([timedOut, aborted], [1, 1]);
   },
 );
 
@@ -390,7 +390,7 @@ behaviour(
     const settled = Promise.allSettled(runs);
     await pool.destroy();
     for (const { reason } of await settled) assert.equal(reason?.code, 'ERR_CENOTE_POOL_DESTROYED');
-    assert.equal(pool.stats().tasks.expired, 0);
+    assert.equal(pool.stats().tasks.timedOut, 0);
   },
 );
 

@@ -127,7 +127,8 @@ export async function use(signal: AbortSignal, port: MessagePort): Promise<void>
   const summaries: LatencySummaries = stats;
   holds<Same<typeof wait.p999, number>>();
   holds<Same<typeof tasks.completed, number>>();
-  holds<Same<typeof tasks.expired, number>>();
+  holds<Same<typeof tasks.queueTimedOut, number>>();
+  holds<Same<typeof tasks.timedOut, number>>();
   void [background, stages, workers, summaries, port];
 
   const runOptions: RunOptions = { signal };

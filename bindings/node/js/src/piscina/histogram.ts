@@ -63,12 +63,14 @@ export class Times {
   summary(): PiscinaHistogramSummary {
     const recorded = this.#recorded;
     const percentile = (percent: number): number => recorded.percentile(percent) / kUsPerMs;
-    const mean = recorded.mean / kUsPerMs;
+    // Of nothing, what Node's own histograms say.
+    const isEmpty = recorded.count === 0;
+    const mean = isEmpty ? NaN : recorded.mean / kUsPerMs;
     return {
       average: mean,
       mean,
-      stddev: recorded.stddev / kUsPerMs,
-      min: recorded.min / kUsPerMs,
+      stddev: isEmpty ? NaN : recorded.stddev / kUsPerMs,
+      min: (isEmpty ? 2 ** 63 : recorded.min) / kUsPerMs,
       max: recorded.max / kUsPerMs,
       p0_001: percentile(0.001),
       p0_01: percentile(0.01),
