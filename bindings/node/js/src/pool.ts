@@ -5,6 +5,7 @@
 
 import { EventEmitter } from 'node:events';
 import type { Transferable, Worker, WorkerOptions } from 'node:worker_threads';
+import { SafePromise } from './base/intrinsics.js';
 import { Dispatcher, type DispatcherListener } from './owner/dispatcher.js';
 import { onAbort } from './owner/abort-watch.js';
 import { AbortError, invalidType, poolErrors } from './errors.js';
@@ -137,7 +138,7 @@ export class Pool<Payload = unknown, Result = unknown> extends EventEmitter<Pool
    * a `DataCloneError` if task or result cannot be cloned; with a TypeError if the call is wrong.
    */
   run<P = Payload, R = Result>(task: NoInfer<P>, options?: RunOptions): Promise<R> {
-    return new Promise<unknown>((resolve, reject) => {
+    return new SafePromise<unknown>((resolve, reject) => {
       if (options === undefined && this.#limits === null && !isMovable(task)) {
         this.#dispatcher.submit(
           new Task(

@@ -72,7 +72,8 @@ export interface PoolStats extends LatencySummaries {
 const kNothing = new Recorder();
 
 export function takeStats(dispatcher: Dispatcher): PoolStats {
-  const { ended, outcomes, crew, accepted, refused, queueSize, unsettled } = dispatcher;
+  const { ended, ledger, crew, queueSize } = dispatcher;
+  const { outcomes, accepted, refused, unsettled } = ledger;
   const total = new Tally();
   total.addTally(ended);
   let active = 0;

@@ -9,32 +9,27 @@
 // eager: at most `maxQueue` wait for a worker with room); tasks start in the order of the queue, but
 // for those that a worker held when it died, could not serve, or was revoked from. While tasks wait,
 // a thread serves, or starts, or they are rejected with what keeps threads from starting.
-//
-// Numbers that count tasks are whole up to 2^53: at a million a second that is 285 years.
 
 import { Crew, isUnfit, type CrewEvents, type CrewLimits, type TaskEvents } from './crew.js';
 import { Dealer, type DealerOptions } from './dealer.js';
 import { EarlyEnds } from './deadlines.js';
-import { messageOf, type PoolErrors, type WorkerEnd } from '../errors.js';
-import type { Handler } from './handlers.js';
+import { Demand } from './demand.js';
+import type { PoolErrors, WorkerEnd } from '../errors.js';
+import { Failures } from './failures.js';
 import {
-  clearTimeout,
   MathMax,
   MathMin,
   MathRound,
   PromiseReject,
-  PromiseThen,
   queueMicrotask,
-  SafePromise,
   soon,
 } from '../base/intrinsics.js';
 import { thisLoop, type LoopSource } from '../wait/loop.js';
-import { kRefused, kReturned, type WireError } from '../wire/messages.js';
-import { ReadyCalls } from './ready-calls.js';
+import { kReturned } from '../wire/messages.js';
+import { Ledger } from './ledger.js';
 import { Tally } from './recorder.js';
-import type { FailedStart } from './starts.js';
 import type { Outcome, Task, WaitQueue } from './task.js';
-import { fromWire, rejectWithCallerStack } from '../wire/errors/decoder.js';
+import { rejectWithCallerStack } from '../wire/errors/decoder.js';
 import type { Held, WorkerHandle, WorkerSpec } from './worker-handle.js';
 
 export interface DispatcherOptions extends CrewLimits, DealerOptions {
@@ -72,20 +67,8 @@ export class Dispatcher implements LoopSource, TaskEvents, CrewEvents {
   readonly crew: Crew;
   /** What the workers that ended leave to the statistics. */
   readonly ended = new Tally();
-  readonly outcomes: Record<Outcome, number> = {
-    completed: 0,
-    failed: 0,
-    aborted: 0,
-    queueTimedOut: 0,
-    timedOut: 0,
-    lost: 0,
-    cancelled: 0,
-  };
-  accepted = 0;
-  /** Refused for a full queue. */
-  refused = 0;
-  /** Accepted and not settled. */
-  unsettled = 0;
+  /** What it counts of tasks. */
+  readonly ledger = new Ledger();
   state: 'open' | 'closing' | 'closed' = 'open';
   readonly #options: DispatcherOptions;
   readonly #errors: PoolErrors;
@@ -93,21 +76,21 @@ export class Dispatcher implements LoopSource, TaskEvents, CrewEvents {
   readonly #queue: WaitQueue;
   readonly #dealer: Dealer;
   readonly #early: EarlyEnds;
-  readonly #readyCalls: ReadyCalls;
+  readonly #failures: Failures;
+  readonly #demand: Demand;
   /** As many tasks may be accepted and unsettled. */
   readonly #mostAccepted: number;
   /** Tasks that a worker could not begin, on their way back into the queue. */
   #refusedBack: Task[] = [];
   #dealing = false;
   #flushScheduled = false;
-  #whenSettled: (() => void)[] = [];
   #closing: Promise<void> | null = null;
   readonly #flushSoon = (): void => {
     this.#flushScheduled = false;
     this.#flush();
   };
   readonly #failed = (task: Task, error: unknown): void => {
-    if (this.#settle(task, 'failed')) task.reject(error);
+    if (this.ledger.settle(task, 'failed')) task.reject(error);
   };
 
   constructor(options: DispatcherOptions, listener: DispatcherListener) {
@@ -119,20 +102,27 @@ export class Dispatcher implements LoopSource, TaskEvents, CrewEvents {
     this.turnBudgetUs = options.spec.turnBudgetUs;
     const { maxThreads, concurrency, maxQueue } = options;
     this.#mostAccepted = options.eager ? Infinity : maxThreads * concurrency + maxQueue;
-    this.#readyCalls = new ReadyCalls(options.minThreads);
     thisLoop.attach(this);
     this.crew = new Crew(options, options.spec, this, this);
+    this.#failures = new Failures(options.errors, options.spec.preload);
+    this.#demand = new Demand(
+      this.crew,
+      options.queue,
+      this.ledger,
+      this.#failures,
+      options.minThreads,
+    );
     this.#dealer = new Dealer(options, options.queue, this.crew.takers, {
       onGiven: (task) => this.#early.onGiven(task),
       onFailed: this.#failed,
     });
     this.#early = new EarlyEnds(options.abortGraceMs, options.queue, options.errors, {
-      settle: (task, outcome) => this.#settle(task, outcome),
+      settle: (task, outcome) => this.ledger.settle(task, outcome),
       requeue: (tasks) => this.#requeue(tasks),
       onCaughtUp: () => this.#scheduleFlush(),
       // Its successor starts while it ends.
       onWorkerEnded: () => {
-        if (this.state === 'open') this.#ensureThreads();
+        if (this.state === 'open') this.#demand.ensure();
       },
     });
     try {
@@ -144,6 +134,15 @@ export class Dispatcher implements LoopSource, TaskEvents, CrewEvents {
       this.#end();
       throw error;
     }
+  }
+
+  get outcomes(): Readonly<Record<Outcome, number>> {
+    return this.ledger.outcomes;
+  }
+
+  /** Accepted and not settled. */
+  get unsettled(): number {
+    return this.ledger.unsettled;
   }
 
   /** Accepted tasks that no worker has been given. */
@@ -173,7 +172,7 @@ export class Dispatcher implements LoopSource, TaskEvents, CrewEvents {
       this.#refuse(task);
       return false;
     }
-    this.#accept();
+    this.ledger.accept();
     try {
       this.#queue.push(task);
     } catch (error) {
@@ -194,8 +193,7 @@ export class Dispatcher implements LoopSource, TaskEvents, CrewEvents {
     this.#dealNow(false);
     if (last.holder !== null || last.settled || this.waiting <= this.#options.maxQueue) return;
     this.#queue.remove(last);
-    this.accepted--;
-    this.#leave();
+    this.ledger.withdraw();
     this.#refuse(last);
   }
 
@@ -207,21 +205,16 @@ export class Dispatcher implements LoopSource, TaskEvents, CrewEvents {
       this.#refuse(task);
     } else {
       task.pinned = true;
-      this.#accept();
+      this.ledger.accept();
       this.#dealer.give(task, worker);
       worker.post();
       this.#scheduleFlush();
     }
   }
 
-  #accept(): void {
-    this.accepted++;
-    if (this.unsettled++ === 0) thisLoop.hold();
-  }
-
   #refuse(task: Task): void {
     const { maxThreads, concurrency, maxQueue } = this.#options;
-    this.refused++;
+    this.ledger.refused++;
     task.reject(this.#errors.queueFull(maxThreads * concurrency, maxQueue));
   }
 
@@ -254,7 +247,7 @@ export class Dispatcher implements LoopSource, TaskEvents, CrewEvents {
     if (this.#queue.length > 0) this.#deal(ahead);
     if (this.#queue.length === 0 || this.state === 'closed') return;
     const takers = this.crew.takers.length;
-    this.#ensureThreads();
+    this.#demand.ensure();
     if (this.crew.takers.length > takers && this.#queue.length > 0) this.#deal(ahead);
   }
 
@@ -267,7 +260,7 @@ export class Dispatcher implements LoopSource, TaskEvents, CrewEvents {
     if (ahead && this.#queue.length > 0 && this.#dealer.prefetches) {
       // What is posted ahead waits for no thread, yet may end up behind a long task, with no worker
       // idle that would take it over. So that there is one soon, the crew grows, by one at a time.
-      if (this.crew.all.length < this.#options.maxThreads) this.#ensureThreads(1);
+      if (this.crew.all.length < this.#options.maxThreads) this.#demand.ensure(1);
       this.#dealer.prefetch();
     }
     this.#dealer.post();
@@ -297,66 +290,6 @@ export class Dispatcher implements LoopSource, TaskEvents, CrewEvents {
     this.#requeue(back);
   }
 
-  /** Starts the threads that are missing, also for tasks, so many at least. */
-  #ensureThreads(least = 0): void {
-    // Who waits for `ready()` waits for a thread as a task does.
-    const calls = this.#readyCalls.length > 0 ? 1 : 0;
-    this.#startFor(MathMax(this.#queue.length, least, calls));
-    this.#tellHopeless();
-  }
-
-  #startFor(waiting: number): void {
-    try {
-      this.crew.ensure(waiting);
-    } catch (error) {
-      // The system refused a thread. Those that run go on; with none, nobody would come.
-      const end = { threadId: -1, exitCode: 1, error };
-      if (this.crew.all.length === 0) this.#rejectWaiters({ end, loadFailure: null });
-    }
-  }
-
-  /** If no thread will come, who waits for one is told why. */
-  #tellHopeless(): void {
-    const why = this.crew.despair;
-    if (why !== null) this.#rejectWaiters(why);
-  }
-
-  #rejectWaiters(why: FailedStart): void {
-    const { serving } = this.crew;
-    if (serving === 0) this.#rejectQueue(why);
-    if (serving < MathMax(1, this.#options.minThreads))
-      this.#readyCalls.reject(() => this.#noThread(why));
-  }
-
-  /** What a task gets that no thread can be started for. */
-  #noThread({ end, loadFailure }: FailedStart): unknown {
-    if (loadFailure !== null) return this.#loadError(loadFailure);
-    const cause = end.error ?? new Error(`The worker thread ended: ${reasonOf(end)}`);
-    return this.#errors.noThread(cause, end.threadId < 0 ? null : end);
-  }
-
-  #loadError(failure: NonNullable<WorkerHandle['loadFailure']>): unknown {
-    return this.#failureOf(failure[0], failure[1], this.#options.spec.preload);
-  }
-
-  #rejectQueue(why: FailedStart): void {
-    if (why.loadFailure === null) {
-      this.#drainQueue('lost', () => this.#noThread(why));
-      return;
-    }
-    const { threadId } = why.end;
-    for (let task = this.#queue.shift(); task !== null; task = this.#queue.shift()) {
-      if (this.#settle(task, 'failed'))
-        rejectWithCallerStack(task.resolve, this.#noThread(why), threadId);
-    }
-  }
-
-  #drainQueue(outcome: Outcome, error: () => unknown): void {
-    for (let task = this.#queue.shift(); task !== null; task = this.#queue.shift()) {
-      if (this.#settle(task, outcome)) task.reject(error());
-    }
-  }
-
   /** Rejects what waits, and leaves what has a place in a worker. */
   rejectWaiting(error: () => unknown): void {
     this.#takeIn();
@@ -374,30 +307,7 @@ export class Dispatcher implements LoopSource, TaskEvents, CrewEvents {
       if (worker.hasPending) worker.post();
       this.#requeue(back);
     }
-    this.#drainQueue('cancelled', error);
-  }
-
-  // Settling
-
-  /** Counts a task's end, once. `true`: its caller is still to be told. */
-  #settle(task: Task, outcome: Outcome): boolean {
-    if (task.settled) return false;
-    task.settled = true;
-    task.holder = null;
-    task.forget?.();
-    clearTimeout(task.timer);
-    const { asked } = task;
-    this.outcomes[asked ?? outcome]++;
-    this.#leave();
-    return asked === null || asked === outcome;
-  }
-
-  #leave(): void {
-    if (--this.unsettled > 0) return;
-    thisLoop.release();
-    const waiting = this.#whenSettled;
-    this.#whenSettled = [];
-    for (let i = 0; i < waiting.length; i++) waiting[i]!();
+    this.#demand.drain('cancelled', error);
   }
 
   // LoopSource
@@ -434,11 +344,11 @@ export class Dispatcher implements LoopSource, TaskEvents, CrewEvents {
 
   onResult(task: Task, code: number, value: unknown, threadId: number): void {
     if (code === kReturned) {
-      if (this.#settle(task, 'completed')) task.resolve(value);
+      if (this.ledger.settle(task, 'completed')) task.resolve(value);
     } else if (this.#wasNotBegun(task, task.holder as WorkerHandle | null)) {
       this.#refusedBack[this.#refusedBack.length] = task;
-    } else if (this.#settle(task, 'failed')) {
-      rejectWithCallerStack(task.resolve, this.#failureOf(code, value, task.handler), threadId);
+    } else if (this.ledger.settle(task, 'failed')) {
+      rejectWithCallerStack(task.resolve, this.#failures.of(code, value, task.handler), threadId);
     }
   }
 
@@ -449,14 +359,8 @@ export class Dispatcher implements LoopSource, TaskEvents, CrewEvents {
     return !task.settled && task.asked === null && !task.fixed;
   }
 
-  #failureOf(code: number, value: unknown, handler: Handler | null): unknown {
-    if (code !== kRefused) return fromWire(code, value);
-    const refusal = value as WireError;
-    return this.#errors.refused(refusal.code, refusal.message, handler);
-  }
-
   onUnpostable(task: Task, error: unknown): void {
-    if (this.#settle(task, 'failed')) task.reject(error);
+    if (this.ledger.settle(task, 'failed')) task.reject(error);
     // No result will come of it that would deal the next one to its place.
     this.#scheduleFlush();
   }
@@ -475,15 +379,13 @@ export class Dispatcher implements LoopSource, TaskEvents, CrewEvents {
   onReady(worker: WorkerHandle): void {
     if (this.state === 'closing' && this.unsettled === 0) worker.askToClose();
     this.#listener.onWorkerReady?.(worker);
-    this.#answerReady();
-    // Others may have waited for it to be ready. Tasks are not counted: it will take some.
-    if (this.state === 'open') this.#startFor(0);
+    this.#demand.onReady(this.state === 'open');
   }
 
   onUnfit(worker: WorkerHandle): void {
     this.#requeue(worker.revoke());
-    this.#tellHopeless();
-    if (this.state !== 'closed') this.#ensureThreads();
+    this.#demand.tellHopeless();
+    if (this.state !== 'closed') this.#demand.ensure();
     this.#scheduleFlush();
   }
 
@@ -499,7 +401,7 @@ export class Dispatcher implements LoopSource, TaskEvents, CrewEvents {
     for (let i = 0; i < started.length; i++) {
       const task = started[i]!;
       if (this.#wasNotBegun(task, worker)) again[again.length] = task;
-      else if (this.#settle(task, 'lost')) task.reject(this.#errors.lost(end, true));
+      else if (this.ledger.settle(task, 'lost')) task.reject(this.#errors.lost(end, true));
     }
     const begun = started.length - again.length;
     for (let i = 0; i < unclaimed.length; i++) {
@@ -508,27 +410,27 @@ export class Dispatcher implements LoopSource, TaskEvents, CrewEvents {
       // With a task begun, that one is what the worker died of.
       if (begun === 0 && !isUnfit(worker)) task.deaths++;
       if (!task.fixed && task.deaths < kDeathsMax) again[again.length] = task;
-      else if (this.#settle(task, 'lost')) task.reject(this.#errors.lost(end, false));
+      else if (this.ledger.settle(task, 'lost')) task.reject(this.#errors.lost(end, false));
     }
     this.#requeue(again);
     // Given to it while the pool was destroyed.
-    if (this.state === 'closed') this.#drainQueue('cancelled', () => this.#errors.destroyed());
+    if (this.state === 'closed') this.#demand.drain('cancelled', () => this.#errors.destroyed());
     if (!expected) this.#tellOfLoss(worker, end, begun, unclaimed.length);
     // Before more are started: those that wait have had their tries.
-    this.#tellHopeless();
-    if (this.state === 'open') this.#ensureThreads();
+    this.#demand.tellHopeless();
+    if (this.state === 'open') this.#demand.ensure();
     this.#scheduleFlush();
   }
 
   #tellOfLoss(worker: WorkerHandle, end: WorkerEnd, begun: number, waiting: number): void {
     const { loadFailure } = worker;
     const unfit = loadFailure !== null && isUnfit(worker);
-    const told = unfit ? { ...end, error: this.#loadError(loadFailure) } : end;
+    const told = unfit ? { ...end, error: this.#failures.ofLoad(loadFailure) } : end;
     queueMicrotask(() => this.#listener.onWorkerLost(told, begun, waiting, unfit));
   }
 
   onStartDue(): void {
-    if (this.state === 'open') this.#ensureThreads();
+    if (this.state === 'open') this.#demand.ensure();
   }
 
   // Ready
@@ -536,20 +438,7 @@ export class Dispatcher implements LoopSource, TaskEvents, CrewEvents {
   /** Resolves once `minThreads` threads, at least one, have loaded what they need. */
   ready(): Promise<void> {
     if (this.state !== 'open') return PromiseReject(this.#errors.closed()) as Promise<void>;
-    thisLoop.hold();
-    const ready = this.#readyCalls.add();
-    const release = (): void => thisLoop.release();
-    void PromiseThen(ready, release, release);
-    this.#answerReady();
-    if (this.#readyCalls.length > 0) this.#ensureThreads();
-    return ready;
-  }
-
-  #answerReady(): void {
-    if (this.#readyCalls.length === 0) return;
-    const without = this.#readyCalls.look(this.crew.takers);
-    if (without === undefined) return;
-    this.#readyCalls.reject(() => this.#loadError(without.loadFailure!));
+    return this.#demand.ready();
   }
 
   // Ending
@@ -563,9 +452,9 @@ export class Dispatcher implements LoopSource, TaskEvents, CrewEvents {
   async #close(): Promise<void> {
     if (this.state === 'open') this.state = 'closing';
     thisLoop.hold();
-    this.#readyCalls.reject(() => this.#errors.closed());
+    this.#demand.rejectCalls(() => this.#errors.closed());
     this.crew.stopWatching();
-    if (this.unsettled > 0) await this.#settled();
+    await this.ledger.allSettled();
     const { all } = this.crew;
     for (let i = 0; i < all.length; i++) {
       if (all[i]!.state === 'booting') all[i]!.terminate();
@@ -576,25 +465,24 @@ export class Dispatcher implements LoopSource, TaskEvents, CrewEvents {
     thisLoop.release();
   }
 
-  #settled(): Promise<void> {
-    return new SafePromise((resolve) => (this.#whenSettled[this.#whenSettled.length] = resolve));
-  }
-
   /** Rejects what is accepted, terminates the threads, and resolves when they are gone. */
   async destroy(): Promise<void> {
-    if (this.state === 'closed') return this.crew.empty();
+    if (this.state === 'closed') {
+      await this.crew.empty();
+      return;
+    }
     this.state = 'closed';
     this.crew.stopWatching();
     thisLoop.hold();
     const error = (): unknown => this.#errors.destroyed();
-    this.#readyCalls.reject(error);
+    this.#demand.rejectCalls(error);
     this.#takeIn();
-    this.#drainQueue('cancelled', error);
+    this.#demand.drain('cancelled', error);
     const { all } = this.crew;
     for (let i = 0; i < all.length; i++) {
       const { started, unclaimed } = all[i]!.abandon();
-      this.#cancel(started, error);
-      this.#cancel(unclaimed, error);
+      this.ledger.rejectAll(started, 'cancelled', error);
+      this.ledger.rejectAll(unclaimed, 'cancelled', error);
       all[i]!.terminate();
     }
     await this.crew.empty();
@@ -602,17 +490,8 @@ export class Dispatcher implements LoopSource, TaskEvents, CrewEvents {
     thisLoop.release();
   }
 
-  #cancel(tasks: readonly Task[], error: () => unknown): void {
-    for (let i = 0; i < tasks.length; i++)
-      if (this.#settle(tasks[i]!, 'cancelled')) tasks[i]!.reject(error());
-  }
-
   #end(): void {
     this.state = 'closed';
     thisLoop.detach(this);
   }
-}
-
-function reasonOf({ error, exitCode }: WorkerEnd): string {
-  return error === undefined ? `it exited with code ${exitCode}` : messageOf(error);
 }

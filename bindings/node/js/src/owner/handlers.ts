@@ -4,6 +4,7 @@
 // then on. The moving average of its run time decides how many of its tasks a worker is given
 // ahead (see dispatcher.ts).
 
+import { SafeMap } from '../base/intrinsics.js';
 import { CenoteError } from '../errors.js';
 
 /** Weight of the newest run in the moving average: an eighth, as TCP smooths its round trips. */
@@ -27,7 +28,7 @@ export class Handler {
 }
 
 export class HandlerTable {
-  readonly #byKey = new Map<string, Handler>();
+  readonly #byKey = new SafeMap<string, Handler>();
   readonly #defaultUrl: string | null;
   readonly #defaultName: string;
   readonly #default: Handler | null;

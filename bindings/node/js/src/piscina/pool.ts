@@ -6,6 +6,7 @@ import {
   clearTimeout,
   now,
   PromiseReject,
+  PromiseResolve,
   PromiseThen,
   queueMicrotask,
   SafePromise,
@@ -260,8 +261,8 @@ export class ThreadPool {
   }
 
   /** Whether all tasks have settled, which it waits for, `closeTimeout` at most. */
-  async #flushed(): Promise<boolean> {
-    if (this.#dispatcher.unsettled === 0) return true;
+  #flushed(): Promise<boolean> {
+    if (this.#dispatcher.unsettled === 0) return PromiseResolve(true);
     const { closeTimeout } = this.options;
     return new SafePromise((resolve) => {
       const timer =
