@@ -27,7 +27,7 @@ for (const [what, load, options] of [
         }
       }
       const residentKiB = () => process.memoryUsage().rss / 1024;
-      await make(30);
+      await make(100);
       const before = residentKiB();
       await make(150);
       console.log((residentKiB() - before) / 150);

@@ -27,6 +27,7 @@ import {
 import { thisLoop, type LoopSource } from '../wait/loop.js';
 import { kReturned } from '../wire/messages.js';
 import { Ledger } from './ledger.js';
+import { Losses } from './losses.js';
 import { Tally } from './recorder.js';
 import type { Outcome, Task, WaitQueue } from './task.js';
 import { rejectWithCallerStack } from '../wire/errors/decoder.js';
@@ -58,9 +59,6 @@ export interface DispatcherListener {
   onWorkerLeft?(worker: WorkerHandle): void;
 }
 
-/** After so many workers died holding it, an unbegun task is taken to be what kills them. */
-const kDeathsMax = 3;
-
 export class Dispatcher implements LoopSource, TaskEvents, CrewEvents {
   readonly maxSpinUs: number;
   readonly turnBudgetUs: number;
@@ -78,6 +76,7 @@ export class Dispatcher implements LoopSource, TaskEvents, CrewEvents {
   readonly #early: EarlyEnds;
   readonly #failures: Failures;
   readonly #demand: Demand;
+  readonly #losses: Losses;
   /** As many tasks may be accepted and unsettled. */
   readonly #mostAccepted: number;
   /** Tasks that a worker could not begin, on their way back into the queue. */
@@ -104,7 +103,9 @@ export class Dispatcher implements LoopSource, TaskEvents, CrewEvents {
     this.#mostAccepted = options.eager ? Infinity : maxThreads * concurrency + maxQueue;
     thisLoop.attach(this);
     this.crew = new Crew(options, options.spec, this, this);
-    this.#failures = new Failures(options.errors, options.spec.preload);
+    const { preload } = options.spec;
+    this.#failures = new Failures(options.errors, preload);
+    this.#losses = new Losses(this.ledger, options.errors, this.#failures, preload);
     this.#demand = new Demand(
       this.crew,
       options.queue,
@@ -345,18 +346,11 @@ export class Dispatcher implements LoopSource, TaskEvents, CrewEvents {
   onResult(task: Task, code: number, value: unknown, threadId: number): void {
     if (code === kReturned) {
       if (this.ledger.settle(task, 'completed')) task.resolve(value);
-    } else if (this.#wasNotBegun(task, task.holder as WorkerHandle | null)) {
+    } else if (this.#losses.mayBeginElsewhere(task, task.holder as WorkerHandle | null)) {
       this.#refusedBack[this.#refusedBack.length] = task;
     } else if (this.ledger.settle(task, 'failed')) {
       rejectWithCallerStack(task.resolve, this.#failures.of(code, value, task.handler), threadId);
     }
-  }
-
-  /** Whether a task that has not returned cannot have begun, for want of the pool's file, and can begin elsewhere. */
-  #wasNotBegun(task: Task, worker: WorkerHandle | null): boolean {
-    if (worker === null || worker.loadFailure === null || !isUnfit(worker)) return false;
-    if (task.handler !== this.#options.spec.preload) return false;
-    return !task.settled && task.asked === null && !task.fixed;
   }
 
   onUnpostable(task: Task, error: unknown): void {
@@ -396,37 +390,22 @@ export class Dispatcher implements LoopSource, TaskEvents, CrewEvents {
   onLost(worker: WorkerHandle, end: WorkerEnd, held: Held, expected: boolean): void {
     this.ended.add(worker);
     this.#takeIn();
-    const again: Task[] = [];
-    const { started, unclaimed } = held;
-    for (let i = 0; i < started.length; i++) {
-      const task = started[i]!;
-      if (this.#wasNotBegun(task, worker)) again[again.length] = task;
-      else if (this.ledger.settle(task, 'lost')) task.reject(this.#errors.lost(end, true));
-    }
-    const begun = started.length - again.length;
-    for (let i = 0; i < unclaimed.length; i++) {
-      const task = unclaimed[i]!;
-      if (task.settled) continue;
-      // With a task begun, that one is what the worker died of.
-      if (begun === 0 && !isUnfit(worker)) task.deaths++;
-      if (!task.fixed && task.deaths < kDeathsMax) again[again.length] = task;
-      else if (this.ledger.settle(task, 'lost')) task.reject(this.#errors.lost(end, false));
-    }
-    this.#requeue(again);
+    this.#requeue(this.#losses.settle(worker, end, held));
     // Given to it while the pool was destroyed.
     if (this.state === 'closed') this.#demand.drain('cancelled', () => this.#errors.destroyed());
-    if (!expected) this.#tellOfLoss(worker, end, begun, unclaimed.length);
+    if (!expected) this.#tellOfLoss(worker, end, held);
     // Before more are started: those that wait have had their tries.
     this.#demand.tellHopeless();
     if (this.state === 'open') this.#demand.ensure();
     this.#scheduleFlush();
   }
 
-  #tellOfLoss(worker: WorkerHandle, end: WorkerEnd, begun: number, waiting: number): void {
+  #tellOfLoss(worker: WorkerHandle, end: WorkerEnd, { started, unclaimed }: Held): void {
     const { loadFailure } = worker;
     const unfit = loadFailure !== null && isUnfit(worker);
     const told = unfit ? { ...end, error: this.#failures.ofLoad(loadFailure) } : end;
-    queueMicrotask(() => this.#listener.onWorkerLost(told, begun, waiting, unfit));
+    const begun = unfit ? 0 : started.length;
+    queueMicrotask(() => this.#listener.onWorkerLost(told, begun, unclaimed.length, unfit));
   }
 
   onStartDue(): void {
