@@ -92,7 +92,11 @@ behaviour(
     await assert.rejects(pool.run(1), { name: 'CenoteError', code: 'ERR_CENOTE_WORKER_BOOT' });
     Atomics.store(words, kHangs, 0);
     // It may have failed so fast that the next try has to wait.
-    const isBack = () => pool.run('again').then((value) => value === 'again', () => false);
+    const isBack = () =>
+      pool.run('again').then(
+        (value) => value === 'again',
+        () => false,
+      );
     await untilSo('a thread starts', isBack);
   },
 );

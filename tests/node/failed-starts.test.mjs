@@ -52,18 +52,21 @@ for (const [what, Class, how] of entries) {
     assert.equal(words[kStarts], 3);
   });
 
-  behaviour(`tasks that wait for a worker outlive its failed start, in order: ${what}`, async (t) => {
-    const words = failing(0, 2);
-    const pool = poolOf(t, Class, how, words);
-    const order = [];
-    const runs = Array.from({ length: 20 }, (_, n) => pool.run(n).then((m) => order.push(m)));
-    await Promise.all(runs);
-    assert.deepEqual(
-      order,
-      Array.from({ length: 20 }, (_, n) => n),
-    );
-    assert.equal(words[kStarts], 3);
-  });
+  behaviour(
+    `tasks that wait for a worker outlive its failed start, in order: ${what}`,
+    async (t) => {
+      const words = failing(0, 2);
+      const pool = poolOf(t, Class, how, words);
+      const order = [];
+      const runs = Array.from({ length: 20 }, (_, n) => pool.run(n).then((m) => order.push(m)));
+      await Promise.all(runs);
+      assert.deepEqual(
+        order,
+        Array.from({ length: 20 }, (_, n) => n),
+      );
+      assert.equal(words[kStarts], 3);
+    },
+  );
 
   behaviour(`where no worker starts the tasks get what it threw: ${what}`, async (t) => {
     const words = failing(0, kNever);
@@ -130,10 +133,7 @@ behaviour('ready() resolves if the threads start at the second try', async (t) =
   const words = failing(0, 2);
   const pool = poolOf(t, Pool, 'load', words, { minThreads: 2, maxThreads: 2 });
   await pool.ready();
-  assert.deepEqual(
-    pool.stats().workers.filter(({ state }) => state === 'ready').length,
-    2,
-  );
+  assert.deepEqual(pool.stats().workers.filter(({ state }) => state === 'ready').length, 2);
 });
 
 behaviour('a file without the export of the pool keeps its thread', async (t) => {

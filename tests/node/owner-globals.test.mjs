@@ -125,7 +125,15 @@ const bodies = {
 
 const expected = {
   cenote: ['ran', 'retired', 'ERR_CENOTE_BOOT_TIMEOUT', '10', 'closed'],
-  'cenote/piscina': ['ran', 'retired', '1', '11', 'AbortError', 'Close operation timed out', 'closed'],
+  'cenote/piscina': [
+    'ran',
+    'retired',
+    '1',
+    '11',
+    'AbortError',
+    'Close operation timed out',
+    'closed',
+  ],
 };
 
 const load = {

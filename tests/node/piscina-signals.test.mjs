@@ -20,25 +20,28 @@ function warnings(t) {
   return seen;
 }
 
-behaviour('one AbortSignal for many tasks: one listener, no warning, all are aborted', async (t) => {
-  const seen = warnings(t);
-  const pool = poolFor(t);
-  const { signal, abort } = ((controller) => ({
-    signal: controller.signal,
-    abort: () => controller.abort('enough'),
-  }))(new AbortController());
-  const runs = Array.from({ length: 50 }, () =>
-    pool.run({ ms: 60_000 }, { name: 'pause', signal }),
-  );
-  assert.equal(getEventListeners(signal, 'abort').length, 1);
-  abort();
-  for (const { reason } of await Promise.allSettled(runs)) {
-    assert.deepEqual([reason?.name, reason?.cause], ['AbortError', 'enough']);
-  }
-  assert.equal(getEventListeners(signal, 'abort').length, 0);
-  await new Promise((resolve) => setImmediate(resolve));
-  assert.deepEqual(seen, []);
-});
+behaviour(
+  'one AbortSignal for many tasks: one listener, no warning, all are aborted',
+  async (t) => {
+    const seen = warnings(t);
+    const pool = poolFor(t);
+    const { signal, abort } = ((controller) => ({
+      signal: controller.signal,
+      abort: () => controller.abort('enough'),
+    }))(new AbortController());
+    const runs = Array.from({ length: 50 }, () =>
+      pool.run({ ms: 60_000 }, { name: 'pause', signal }),
+    );
+    assert.equal(getEventListeners(signal, 'abort').length, 1);
+    abort();
+    for (const { reason } of await Promise.allSettled(runs)) {
+      assert.deepEqual([reason?.name, reason?.cause], ['AbortError', 'enough']);
+    }
+    assert.equal(getEventListeners(signal, 'abort').length, 0);
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.deepEqual(seen, []);
+  },
+);
 
 behaviour('one emitter for many tasks: one listener, no warning, all are aborted', async (t) => {
   const seen = warnings(t);
@@ -58,16 +61,19 @@ behaviour('one emitter for many tasks: one listener, no warning, all are aborted
   assert.deepEqual(seen, []);
 });
 
-behaviour('an emitter that all listeners were taken off aborts the tasks that come later', async (t) => {
-  const pool = poolFor(t);
-  const signal = new EventEmitter();
-  const first = pool.run({ ms: 50 }, { name: 'pause', signal });
-  signal.removeAllListeners();
-  const second = pool.run({ ms: 60_000 }, { name: 'pause', signal });
-  await first;
-  signal.emit('abort');
-  await assert.rejects(second, { name: 'AbortError' });
-});
+behaviour(
+  'an emitter that all listeners were taken off aborts the tasks that come later',
+  async (t) => {
+    const pool = poolFor(t);
+    const signal = new EventEmitter();
+    const first = pool.run({ ms: 50 }, { name: 'pause', signal });
+    signal.removeAllListeners();
+    const second = pool.run({ ms: 60_000 }, { name: 'pause', signal });
+    await first;
+    signal.emit('abort');
+    await assert.rejects(second, { name: 'AbortError' });
+  },
+);
 
 behaviour('a signal that throws when its listener is taken off costs no result', async () => {
   const { stdout, stderr } = await runProgram(`

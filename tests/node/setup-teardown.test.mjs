@@ -112,11 +112,14 @@ behaviour(
   },
 );
 
-behaviour('where the setup of the pool fails, tasks of other files do not run either', async (t) => {
-  const { pool } = setUp(t, { workerData: { fail: 'setup' } });
-  await assert.rejects(pool.run(1), { message: 'no database' });
-  await assert.rejects(pool.run('two', { filename: module }), { message: 'no database' });
-});
+behaviour(
+  'where the setup of the pool fails, tasks of other files do not run either',
+  async (t) => {
+    const { pool } = setUp(t, { workerData: { fail: 'setup' } });
+    await assert.rejects(pool.run(1), { message: 'no database' });
+    await assert.rejects(pool.run('two', { filename: module }), { message: 'no database' });
+  },
+);
 
 behaviour('a setup that failed has nothing to tear down; close() resolves', async (t) => {
   const { pool, words } = setUp(t, { workerData: { fail: 'setup' } });

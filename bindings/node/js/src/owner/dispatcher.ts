@@ -377,7 +377,17 @@ export class Dispatcher implements LoopSource, TaskEvents, CrewEvents {
   }
 
   onUnfit(worker: WorkerHandle): void {
-    this.#requeue(worker.revoke());
+    // From here on it claims nothing that can be given to another, so what it holds can be sorted at
+    // once: those that were first in the queue are first again.
+    const unclaimed = worker.revoke();
+    if (!worker.holdsFixed) {
+      const { started } = worker.abandon();
+      const { threadId, error } = worker;
+      const end = { threadId, exitCode: 1, error };
+      this.#requeue(this.#losses.settle(worker, end, { started, unclaimed }));
+    } else {
+      this.#requeue(unclaimed);
+    }
     this.#demand.tellHopeless();
     if (this.state !== 'closed') this.#demand.ensure();
     this.#scheduleFlush();
