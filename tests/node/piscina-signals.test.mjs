@@ -14,7 +14,7 @@ function poolFor(t, options = {}) {
 
 function warnings(t) {
   const seen = [];
-  const listener = (warning) => seen.push(warning.name);
+  const listener = ({ name }) => void (name === 'MaxListenersExceededWarning' && seen.push(name));
   process.on('warning', listener);
   t.after(() => process.off('warning', listener));
   return seen;

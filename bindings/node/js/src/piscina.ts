@@ -157,7 +157,11 @@ const kStatics = {
   queueOptionsSymbol: { get: () => queueOptionsSymbol },
 };
 for (const [name, property] of Object.entries(kStatics)) {
-  Object.defineProperty(Piscina, name, { ...property, configurable: true });
+  Object.defineProperty(Piscina, name, {
+    __proto__: null,
+    ...property,
+    configurable: true,
+  } as PropertyDescriptor);
 }
 
 type PiscinaClass<T, R> = Piscina<T, R>;

@@ -105,7 +105,9 @@ export class SafeWeakSet<T extends object> extends WeakSet<T> {}
 keepMethods(SafeWeakSet, WeakSet);
 
 const { next } = Object.getPrototypeOf(new Set().values()) as Iterator<unknown>;
-const setIteratorNext = uncurry(next as Method<Iterator<unknown>, unknown[], IteratorResult<unknown>>);
+const setIteratorNext = uncurry(
+  next as Method<Iterator<unknown>, unknown[], IteratorResult<unknown>>,
+);
 /** The element that was added first, or undefined. */
 export function firstOf<T>(set: SafeSet<T>): T | undefined {
   return setIteratorNext(set.values()).value as T | undefined;
@@ -134,3 +136,5 @@ export function removeFrom<T>(array: T[], element: T): boolean {
   }
   return false;
 }
+
+export const { assign: ObjectAssign } = Object;

@@ -212,8 +212,11 @@ export class ThreadPool {
 
   // Events: each in a turn of its own, for listeners may throw
 
-  #emitSoon(event: string, ...args: unknown[]): void {
-    queueMicrotask(() => this.#emitter.emit(event, ...args));
+  #emitSoon(event: string, worker?: unknown): void {
+    queueMicrotask(() => {
+      if (worker === undefined) this.#emitter.emit(event);
+      else this.#emitter.emit(event, worker);
+    });
   }
 
   #announce(worker: WorkerHandle): void {
