@@ -161,7 +161,7 @@ for (const [name, property] of Object.entries(kStatics)) {
     __proto__: null,
     ...property,
     configurable: true,
-  } as PropertyDescriptor);
+  } as never);
 }
 
 type PiscinaClass<T, R> = Piscina<T, R>;
