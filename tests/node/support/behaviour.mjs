@@ -51,6 +51,15 @@ export async function until(what, condition) {
   }
 }
 
+/** Resolves when the promise that `condition` returns fulfils with true; asked every few milliseconds, and not for ever. */
+export async function untilSo(what, condition) {
+  const deadline = performance.now() + kConditionMs;
+  while (!(await condition())) {
+    if (performance.now() > deadline) assert.fail(`did not come about: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
 /** A task that blocks its worker's thread from `started` until `release()`. */
 export function blocker(pool, options) {
   const words = sharedWords();

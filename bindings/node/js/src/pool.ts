@@ -6,7 +6,7 @@
 import { EventEmitter } from 'node:events';
 import type { Transferable, Worker, WorkerOptions } from 'node:worker_threads';
 import { functionAsTask, isAbortSignal, refuseAssignments } from './arguments.js';
-import { ArrayIsArray, NativePromise } from './base/intrinsics.js';
+import { ArrayIsArray, SafePromise } from './base/intrinsics.js';
 import { AbortError, invalidType, poolErrors } from './errors.js';
 import { onAbort } from './owner/abort-watch.js';
 import { Dispatcher, type DispatcherListener } from './owner/dispatcher.js';
@@ -119,6 +119,7 @@ export class Pool<Payload = unknown, Result = unknown> extends EventEmitter<Pool
           preload: this.#handlers.preload,
           bare: false,
           niceIncrement: 0,
+          recordsLatencies: true,
           onTiming: null,
         },
       },
@@ -151,7 +152,7 @@ export class Pool<Payload = unknown, Result = unknown> extends EventEmitter<Pool
   /** The call says both of its types. */
   run<P = Payload, R = unknown>(task: NoInfer<P>, options?: RunOptions): Promise<NoInfer<R>>;
   run(task?: unknown, options?: RunOptions): Promise<unknown> {
-    return new NativePromise<unknown>((resolve, reject) => {
+    return new SafePromise<unknown>((resolve, reject) => {
       if (
         options === undefined &&
         this.#limits === null &&

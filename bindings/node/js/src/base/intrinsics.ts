@@ -92,8 +92,6 @@ export function byteLength(value: ArrayBufferView | ArrayBufferLike): number {
 }
 
 const { Promise: PlainPromise } = globalThis;
-/** The runtime's own class, whatever has become of the global. */
-export const NativePromise = PlainPromise;
 export const PromiseResolve = PlainPromise.resolve.bind(PlainPromise) as typeof Promise.resolve;
 const then = uncurry(PlainPromise.prototype.then as Method<Promise<unknown>, unknown[], unknown>);
 /** `promise.then(…)`, whatever has become of `then`. Only of a native promise. */
@@ -153,7 +151,6 @@ const getterOf = <T, R>(prototype: object, name: string) =>
 export const TypedArrayBuffer = getterOf<Int32Array, ArrayBufferLike>(typedArray, 'buffer');
 export const TypedArrayByteOffset = getterOf<Int32Array, number>(typedArray, 'byteOffset');
 export const PlainFloat64Array = Float64Array;
-export const { max: MathMax, min: MathMin, floor: MathFloor } = Math;
 export const { MAX_SAFE_INTEGER } = Number;
 export const StringIndexOf = uncurry(String.prototype.indexOf);
 export const StringSlice = uncurry(String.prototype.slice);
@@ -197,4 +194,43 @@ export const PromisePrototypeThen = PlainPromise.prototype.then;
 /** An empty list that its prototype has no part in: items are added by index. */
 export function bareList<T>(): T[] {
   return ObjectSetPrototypeOf([], null) as T[];
+}
+export class SafeWeakSet<T extends object> extends WeakSet<T> {
+  constructor() {
+    super();
+  }
+}
+keepMethods(SafeWeakSet, WeakSet);
+
+const { next } = Object.getPrototypeOf(new Set().values()) as Iterator<unknown>;
+const setIteratorNext = uncurry(
+  next as Method<Iterator<unknown>, unknown[], IteratorResult<unknown>>,
+);
+/** The element that was added first, or undefined. */
+export function firstOf<T>(set: SafeSet<T>): T | undefined {
+  return setIteratorNext(set.values()).value as T | undefined;
+}
+
+export const { clz32: MathClz32, random: MathRandom, sqrt: MathSqrt } = Math;
+export const {
+  ceil: MathCeil,
+  floor: MathFloor,
+  max: MathMax,
+  min: MathMin,
+  round: MathRound,
+  trunc: MathTrunc,
+} = Math;
+/** The runtime's promises, whatever has become of the global. */
+export const SafePromise = PlainPromise;
+export const PromiseReject = PlainPromise.reject.bind(PlainPromise) as typeof Promise.reject;
+
+/** Takes an element out of an array, if it is there. */
+export function removeFrom<T>(array: T[], element: T): boolean {
+  for (let i = 0; i < array.length; i++) {
+    if (array[i] !== element) continue;
+    for (let j = i + 1; j < array.length; j++) array[j - 1] = array[j]!;
+    array.length--;
+    return true;
+  }
+  return false;
 }

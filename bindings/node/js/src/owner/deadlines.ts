@@ -56,7 +56,7 @@ export class Deadlines {
     if (task.limits!.runMs < Infinity) this.watch(task);
   }
 
-  #cancel(task: Task, outcome: 'aborted' | 'expired', ask: number, error: unknown): void {
+  #cancel(task: Task, outcome: 'aborted' | 'timedOut', ask: number, error: unknown): void {
     const { holder } = task;
     if (holder === null) {
       this.#queue.remove(task);
@@ -118,7 +118,7 @@ export class Deadlines {
       if (leftMs > 0) this.#lookAgainIn(task, leftMs);
       // Else it has ended, and its result is on the way.
       else if (task.holder!.slots.isRunning(task))
-        this.#cancel(task, 'expired', kAskTimeout, this.#errors.ranTooLong(runMs));
+        this.#cancel(task, 'timedOut', kAskTimeout, this.#errors.ranTooLong(runMs));
       return;
     }
     if (task.acceptedAt + queueMs > at) this.watch(task);
@@ -135,8 +135,8 @@ export class Deadlines {
       this.#lookAgainIn(task, runMs);
       return;
     }
-    task.asked = 'expired';
-    if (this.#host.settle(task, 'expired')) task.reject(this.#errors.waitedTooLong(queueMs));
+    task.asked = 'queueTimedOut';
+    if (this.#host.settle(task, 'queueTimedOut')) task.reject(this.#errors.waitedTooLong(queueMs));
   }
 }
 
