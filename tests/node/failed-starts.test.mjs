@@ -1,5 +1,5 @@
-// A worker that cannot serve does not stay in the pool: failed starts are repeated, and tasks are rejected with the
-// cause only where no worker can start.
+// A worker that cannot serve does not stay in the pool: failed starts are repeated, and tasks
+// are rejected with the cause only where no worker can start.
 
 import { test } from 'node:test';
 import assert from 'node:assert/strict';

@@ -349,8 +349,8 @@ test(
       () => pool.stats().tasks.inFlight === 0 && pool.queueSize === 0,
     );
     assert.equal(words[2], 1, 'asked once');
-    const { timedOut, aborted } = pool.stats().tasks;
-    assert.deepEqual([timedOut, aborted], [1, 1]);
+    const { tasks } = pool.stats();
+    assert.deepEqual([tasks.timedOut, tasks.aborted], [1, 1]);
   },
 );
 

@@ -1,4 +1,5 @@
-// Pools that live for a moment leave no memory behind, not even such as the garbage collector does not know of.
+// Pools that live for a moment leave no memory behind, not even such as the garbage collector
+// does not know of.
 
 import { test } from 'node:test';
 import assert from 'node:assert/strict';

@@ -1,5 +1,5 @@
-// Whatever becomes of the globals on the pool's thread, its crew and its dispatcher go on: tasks run, time-outs are in
-// real time, threads retire, pools close.
+// Whatever becomes of the globals on the pool's thread, its crew and its dispatcher go on: tasks
+// run, time-outs are in real time, threads retire, pools close.
 
 import { test } from 'node:test';
 import assert from 'node:assert/strict';

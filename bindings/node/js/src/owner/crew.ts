@@ -46,7 +46,10 @@ export type TaskEvents = Omit<WorkerEvents, 'onReady' | 'onLeaving' | 'onExit'>;
 export interface CrewEvents {
   /** A thread is ready to serve. */
   onReady(worker: WorkerHandle): void;
-  /** A thread is ready and cannot serve. It was terminated, and still has the tasks that it was given. */
+  /**
+   * A thread is ready and cannot serve. It was terminated, and still has the tasks that it was
+   * given.
+   */
   onUnfit(worker: WorkerHandle): void;
   /** A thread takes no more tasks: it was told to end, or has ended. Once for each thread. */
   onLeft(worker: WorkerHandle): void;

@@ -1,14 +1,15 @@
 // Which tasks a pool accepts, when they are dealt to workers, and how each of them settles.
 //
 // `submit` queues; one microtask later everything that was queued in the meantime is dealt out
-// (dealer.ts), with one wake per worker and as few messages as may be. `flushNow` deals at once: what
-// can start somewhere is posted when it returns, even if the caller then blocks its thread.
+// (dealer.ts), with one wake per worker and as few messages as may be. `flushNow` deals at once:
+// what can start somewhere is posted when it returns, even if the caller then blocks its thread.
 //
 // Guarantees: every accepted task settles exactly once, whatever happens to its worker; at most
-// `maxThreads * concurrency + maxQueue` tasks are accepted and unsettled (where the dispatcher is
-// eager: at most `maxQueue` wait for a worker with room); tasks start in the order of the queue, but
-// for those that a worker held when it died, could not serve, or was revoked from. While tasks wait,
-// a thread serves, or starts, or they are rejected with what keeps threads from starting.
+// `maxThreads * concurrency + maxQueue` tasks are accepted and unsettled (where the dispatcher
+// is eager: at most `maxQueue` wait for a worker with room); tasks start in the order of the
+// queue, but for those that a worker held when it died, could not serve, or was revoked from.
+// While tasks wait, a thread serves, or starts, or they are rejected with what keeps threads
+// from starting.
 
 import { Crew, isUnfit, type CrewEvents, type CrewLimits, type TaskEvents } from './crew.js';
 import { Dealer, type DealerOptions } from './dealer.js';
@@ -231,7 +232,10 @@ export class Dispatcher implements LoopSource, TaskEvents, CrewEvents {
     task.reject(this.#errors.queueFull(maxThreads * concurrency, maxQueue));
   }
 
-  /** Rejects an accepted task. If it has begun, it is asked to end, and at last its worker is terminated. */
+  /**
+   * Rejects an accepted task. If it has begun, it is asked to end, and at last its worker is
+   * terminated.
+   */
   abort(task: Task, reason: unknown): void {
     this.#deadlines.abort(task, reason);
   }
@@ -432,7 +436,10 @@ export class Dispatcher implements LoopSource, TaskEvents, CrewEvents {
 
   // Ending
 
-  /** Takes no more tasks; resolves when those accepted, and their registered background work, are done. */
+  /**
+   * Takes no more tasks; resolves when those accepted, and their registered background work,
+   * are done.
+   */
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;

@@ -28,7 +28,10 @@ export class Failures {
     return this.of(failure[0], failure[1], this.#preload);
   }
 
-  /** What a task gets that no thread can be started for: what its file threw, or how the thread ended. */
+  /**
+   * What a task gets that no thread can be started for: what its file threw, or how the thread
+   * ended.
+   */
   ofStart({ end, loadFailure }: FailedStart): unknown {
     if (loadFailure !== null) return this.ofLoad(loadFailure);
     const cause = end.error ?? new Error(`The worker thread ended: ${reasonOf(end)}`);

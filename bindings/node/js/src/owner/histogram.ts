@@ -1,10 +1,11 @@
 // A distribution of whole numbers, in buckets whose width grows with the value.
 //
-// Between two powers of two lie `2 ** bits` buckets of the same width, so a value is known to one
-// part in `2 ** bits`, whatever its size; count, mean, deviation, least and most are exact. A row of
-// buckets is made when the first value falls into it: an empty histogram costs next to nothing, and
-// a used one some KiB of ordinary arrays, which the garbage collector knows of. The runtime's own
-// histograms are memory that it does not know of, so a process that makes many keeps them all.
+// Between two powers of two lie `2 ** bits` buckets of the same width, so a value is known to
+// one part in `2 ** bits`, whatever its size; count, mean, deviation, least and most are exact.
+// A row of buckets is made when the first value falls into it: an empty histogram costs next to
+// nothing, and a used one some KiB of ordinary arrays, which the garbage collector knows of. The
+// runtime's own histograms are memory that it does not know of, so a process that makes many
+// keeps them all.
 //
 // Guarantees: recording never throws. What is no number counts as 1, as does what is less.
 

@@ -1,8 +1,8 @@
 // What a pool counts of its tasks, and the one place where a task's end is entered.
 //
-// Guarantees: a task is settled once; its timer and its signal are let go of with that; this thread's
-// loop is held while accepted tasks are unsettled. Counts are whole up to 2^53: at a million tasks a
-// second that is 285 years.
+// Guarantees: a task is settled once; its timer and its signal are let go of with that; this
+// thread's loop is held while accepted tasks are unsettled. Counts are whole up to 2^53: at a
+// million tasks a second that is 285 years.
 
 import { clearTimeout, SafePromise } from '../base/intrinsics.js';
 import { thisLoop } from '../wait/loop.js';

@@ -1,9 +1,9 @@
 // What becomes of the tasks that a worker held when it ended, or that it could not begin.
 //
-// Guarantees: a task that had begun is rejected; one that had not is dealt again, unless that is not
-// possible, or so many workers died holding it that it is taken to be what kills them. A worker that
-// could not load the pool's file has begun none of the tasks for the pool's handler, though it has
-// claimed and refused some.
+// Guarantees: a task that had begun is rejected; one that had not is dealt again, unless that is
+// not possible, or so many workers died holding it that it is taken to be what kills them. A
+// worker that could not load the pool's file has begun none of the tasks for the pool's handler,
+// though it has claimed and refused some.
 
 import type { PoolErrors, WorkerEnd } from '../errors.js';
 import { rejectWithCallerStack } from '../wire/errors/decoder.js';

@@ -24,7 +24,10 @@ export interface LatencySummary {
 export interface LatencySummaries {
   /** From `run()` to the start of the handler. */
   readonly queueWait: LatencySummary;
-  /** What the task took its worker: to read it, and to run the handler until it returned or its promise settled. */
+  /**
+   * What the task took its worker: to read it, and to run the handler until it returned or its
+   * promise settled.
+   */
   readonly runTime: LatencySummary;
   /** From the post to an idle worker until that worker looked at it. */
   readonly wakeLatency: LatencySummary;

@@ -1,8 +1,8 @@
 // When a thread may be started, after others have failed to start.
 //
-// A start has failed if the thread could not be made, ended before it served, was not ready in time,
-// or is ready and could not load the pool's file (its `setup` counts as a part of it). How often in
-// a row that has happened decides about the next start:
+// A start has failed if the thread could not be made, ended before it served, was not ready in
+// time, or is ready and could not load the pool's file (its `setup` counts as a part of it). How
+// often in a row that has happened decides about the next start:
 //
 // | a thread serves | failed in a row   | tasks wait | the next start                             |
 // |-----------------|-------------------|------------|--------------------------------------------|
@@ -16,10 +16,11 @@
 // |                 |                   |            | the tasks are told why                     |
 // | no              | kTries or more    | no         | none                                       |
 //
-// The pause counts from the start that failed and doubles with each, from kPauseMs to kPauseMaxMs.
-// So tasks never wait for ever, a pool that is left alone stops trying, and one that is called again
-// and again tries at the rate of the pauses. The row ends with a thread that was made after the last
-// failure and has proven itself, by a task or by its age; and when any such thread has ended.
+// The pause counts from the start that failed and doubles with each, from kPauseMs to
+// kPauseMaxMs. So tasks never wait for ever, a pool that is left alone stops trying, and one
+// that is called again and again tries at the rate of the pauses. The row ends with a thread
+// that was made after the last failure and has proven itself, by a task or by its age; and when
+// any such thread has ended.
 
 import type { WorkerEnd } from '../errors.js';
 import { MathMin, MathRandom, now } from '../base/intrinsics.js';
@@ -73,7 +74,10 @@ export class Starts {
     this.#notBefore = bornAt + pauseMs * (1 - MathRandom() / 4);
   }
 
-  /** A thread is ready to serve: the next need not wait, but the row goes on until it has proven itself. */
+  /**
+   * A thread is ready to serve: the next need not wait, but the row goes on until it has proven
+   * itself.
+   */
   succeeded(): void {
     this.#notBefore = 0;
   }
@@ -83,7 +87,10 @@ export class Starts {
     if (bornAt > this.#lastBornAt) this.beginAnew();
   }
 
-  /** Ends the row of failures: a thread that did serve has ended, and its successors have all their tries. */
+  /**
+   * Ends the row of failures: a thread that did serve has ended, and its successors have all
+   * their tries.
+   */
   beginAnew(): void {
     this.#inARow = 0;
     this.#notBefore = 0;

@@ -3,8 +3,9 @@
 //
 // Users may hold on to what they see of a task, so it lets go of its payload when it has settled.
 //
-// Each is an async resource `Piscina.Task`, created where `run()` was called. Its promise is settled
-// inside it, so what the caller's context holds is there, and tools see what caused what.
+// Each is an async resource `Piscina.Task`, created where `run()` was called. Its promise is
+// settled inside it, so what the caller's context holds is there, and tools see what caused
+// what.
 
 import { AsyncResource } from 'node:async_hooks';
 import type { Transferable } from 'node:worker_threads';
@@ -85,7 +86,10 @@ export class TaskInfo extends AsyncResource implements PiscinaTask {
     this.#settle(this.#settling.reject, error);
   }
 
-  /** Other code may run in here, of hooks and of signals. What it throws is its own, not the caller's. */
+  /**
+   * Other code may run in here, of hooks and of signals. What it throws is its own, not the
+   * caller's.
+   */
   #settle(how: (value: unknown) => void, value: unknown): void {
     this.#isOver = true;
     this.#task.payload = undefined;
