@@ -4,6 +4,8 @@
 // test that was cancelled, or ended after its limit, has failed; a test of Piscina's that deviates
 // as it is meant to has not passed.
 const runners = {
+  // First, since it shows what other runners print.
+  piscina: [/^the tests of Piscina .*$/gm, '# passed', '# failed', '# skipped|# deviating'],
   cargo: [/^test result: .*$/gm, '# passed', '# failed', '# ignored'],
   nextest: [/^ *Summary .*$/gm, '# passed', '# failed|# timed out|# exec failed', '# skipped'],
   node: [
@@ -12,7 +14,6 @@ const runners = {
     'fail #|cancelled #',
     'skipped #|todo #',
   ],
-  piscina: [/^the tests of Piscina .*$/gm, '# passed', '# failed', '# skipped|# deviating'],
 };
 
 const sumOf = (text, words) => {
