@@ -4,7 +4,6 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { CenoteError, Pool } from 'cenote';
 import {
-  behaviour,
   fixture,
   poolFor,
   sharedWords,

@@ -9,6 +9,7 @@ import { poolFor, runProgram, watched } from './support/behaviour.mjs';
 
 const require = createRequire(import.meta.url);
 const decoder = require.resolve('../../dist/wire/errors/decoder.js');
+const callerStack = require.resolve('../../dist/owner/caller-stack.js');
 const { kThrewError } = require('../../dist/wire/messages.js');
 const { fromWire, toWire } = require(decoder);
 const { isDeeperThan, kDepthMax } = require('../../dist/wire/errors/depth.js');
@@ -63,7 +64,8 @@ const kPoisons = {
 const program = (poison) => `
   import { createRequire } from 'node:module';
   const require = createRequire(${JSON.stringify(import.meta.url)});
-  const { toWire, fromWire, rejectWithCallerStack } = require(${JSON.stringify(decoder)});
+  const { toWire, fromWire } = require(${JSON.stringify(decoder)});
+  const { rejectWithCallerStack } = require(${JSON.stringify(callerStack)});
   const { v8 } = { v8: require('node:v8') };
   const { writeSync } = require('node:fs');
   const { deserialize, serialize } = v8;

@@ -241,9 +241,8 @@ export class Pool<Payload = unknown, Result = unknown> extends EventEmitter<Pool
   /** The threads that have not ended. */
   get threads(): Worker[] {
     const threads: Worker[] = [];
-    this.#dispatcher.crew.all.forEach(({ worker }) => {
-      threads[threads.length] = worker;
-    });
+    const { all } = this.#dispatcher.crew;
+    for (let i = 0; i < all.length; i++) threads[i] = all[i]!.worker;
     return threads;
   }
 

@@ -38,10 +38,10 @@ export function rejectWithCallerStack(
     if (isError(error)) appendCallers(error, threadId, fail);
     throw error;
   });
-  // To tie the two together is to call the `then` of the other. Only where somebody has replaced it: V8 gives up
-  // shortcuts for all promises of the process when one of them gets a `then` of its own.
+  // To tie the two together is to call the `then` of the other. Only where somebody has replaced it:
+  // V8 gives up shortcuts for all promises of the process when one of them gets a `then` of its own.
   if (ObjectGetOwnPropertyDescriptor(PromisePrototype, 'then')?.value !== PromisePrototypeThen)
-    ObjectDefineProperty(failure, 'then', {
+    void ObjectDefineProperty(failure, 'then', {
       __proto__: null,
       value: PromisePrototypeThen,
     } as PropertyDescriptor);

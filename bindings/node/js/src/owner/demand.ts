@@ -6,7 +6,7 @@
 
 import { MathMax, PromiseThen, SafePromise } from '../base/intrinsics.js';
 import { thisLoop } from '../wait/loop.js';
-import { rejectWithCallerStack } from '../wire/errors/decoder.js';
+import { rejectWithCallerStack } from './caller-stack.js';
 import type { Crew } from './crew.js';
 import type { Failures } from './failures.js';
 import type { Ledger } from './ledger.js';

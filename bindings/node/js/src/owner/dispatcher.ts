@@ -33,7 +33,7 @@ import { Losses } from './losses.js';
 import { SecondLook } from './second-look.js';
 import { Tally } from './recorder.js';
 import type { Outcome, Task, WaitQueue } from './task.js';
-import { rejectWithCallerStack } from '../wire/errors/decoder.js';
+import { rejectWithCallerStack } from './caller-stack.js';
 import type { Held } from './slots.js';
 import type { WorkerHandle, WorkerSpec } from './worker-handle.js';
 

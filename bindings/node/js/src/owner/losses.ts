@@ -6,7 +6,7 @@
 // though it has claimed and refused some.
 
 import type { PoolErrors, WorkerEnd } from '../errors.js';
-import { rejectWithCallerStack } from '../wire/errors/decoder.js';
+import { rejectWithCallerStack } from './caller-stack.js';
 import { isUnfit } from './crew.js';
 import type { Failures } from './failures.js';
 import type { Handler } from './handlers.js';

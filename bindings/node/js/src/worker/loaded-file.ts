@@ -7,7 +7,7 @@
 
 import { statSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { now } from '../base/intrinsics.js';
+import { MathMin, now } from '../base/intrinsics.js';
 import { runAside } from './isolation.js';
 import { importFile, type Exports } from './module-import.js';
 import { beginLoading } from './worker-state.js';
@@ -80,7 +80,7 @@ export class LoadedFile {
       return this.#evaluated;
     } catch (error) {
       this.#failed = true;
-      this.#retryAt = now() + Math.min(kRetryMaxMs, kRetryMs * 2 ** this.#failures++);
+      this.#retryAt = now() + MathMin(kRetryMaxMs, kRetryMs * 2 ** this.#failures++);
       throw error;
     } finally {
       loaded();

@@ -54,6 +54,8 @@ import { WorkerTaskContext, type Handler, type TaskHost } from './task-context.j
 
 /** The longest that a result waits for others while short tasks run, in ms. */
 const kTellMs = 0.05;
+/** A wake that took no time is told from one that was not measured. */
+const kLeastMs = Number.MIN_VALUE;
 /** Weight of the newest run in the moving average of a handler. */
 const kWeight = 1 / 8;
 
@@ -331,7 +333,7 @@ export class Runner implements LoopSource, TaskHost {
     if (!this.#inbox.claim(slot)) return;
     const postedAt = channel.postedAt(slot);
     const wakeMs = ownersTime - postedAt;
-    channel.setWakeMs(slot, postedAt > 0 ? (wakeMs > 0 ? wakeMs : Number.MIN_VALUE) : 0);
+    channel.setWakeMs(slot, postedAt > 0 ? (wakeMs > 0 ? wakeMs : kLeastMs) : 0);
     const payload = this.#inbox.take(slot);
     if (payload instanceof UnreadableValue) {
       const { code, message } = unreadable('task', payload.cause);

@@ -31,7 +31,6 @@ import {
 } from './record.js';
 import { kThrew, kThrewError } from '../messages.js';
 
-export { rejectWithCallerStack } from '../../owner/caller-stack.js';
 export { encodeThrown };
 
 /** What is thrown as it crosses: its code, and what is posted. */
