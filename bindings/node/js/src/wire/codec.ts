@@ -172,8 +172,12 @@ export class Writer {
     const { length } = value;
     if (this.#mode === kWriting && length > this.#end - this.#at) this.#giveUp();
     if (this.#mode === kGivenUp) return;
-    // Holes and named properties: its keys are its indices, or the clone decides.
-    if (ObjectKeys(value).length !== length) return this.#giveUp();
+    // Holes and named properties: its keys are its indices, or the clone decides. Where there are as
+    // many names as holes, the last key is a name.
+    const keys = ObjectKeys(value);
+    if (keys.length !== length || (length > 0 && keys[length - 1] !== `${length - 1}`)) {
+      return this.#giveUp();
+    }
     this.#register(value);
     const header = this.#at++;
     for (let i = 0; i < length; i++) {
