@@ -55,6 +55,8 @@ export class Dealer {
   readonly #ready: readonly WorkerHandle[];
   readonly #events: DealerEvents;
   #useCount = 0;
+  /** A worker was passed over since the last {@link deal}, for what it has yet to read. */
+  #lackedRoom = false;
 
   /** `ready` is looked at whenever tasks are dealt. */
   constructor(
@@ -76,6 +78,7 @@ export class Dealer {
 
   /** Gives tasks to workers that can start them; {@link post} sends them. */
   deal(): void {
+    this.#lackedRoom = false;
     if (this.#ready.length === 0) return;
     if (this.#options.balancer !== null) {
       this.#dealBy(this.#options.balancer);
@@ -130,7 +133,7 @@ export class Dealer {
     let warmest: WorkerHandle | null = null;
     for (let i = 0; i < this.#ready.length; i++) {
       const worker = this.#ready[i]!;
-      if (worker.inFlight > 0 || !worker.hasRoom) continue;
+      if (worker.inFlight > 0 || !this.#hasRoom(worker)) continue;
       if (warmest === null || worker.lastUsed > warmest.lastUsed) warmest = worker;
     }
     return warmest;
@@ -141,7 +144,7 @@ export class Dealer {
     let booting: WorkerHandle | null = null;
     for (let i = 0; i < this.#ready.length; i++) {
       const worker = this.#ready[i]!;
-      if (worker.inFlight > 0 || !worker.hasRoom) continue;
+      if (worker.inFlight > 0 || !this.#hasRoom(worker)) continue;
       if (worker.wasReady) return worker;
       booting ??= worker;
     }
@@ -159,7 +162,7 @@ export class Dealer {
         const worker = this.#ready[i]!;
         if (worker.exclusive || worker.inFlight >= this.#options.concurrency) continue;
         // What was taken back from it lies there unread: it does not come to what it is given.
-        if (worker.slots.hasRevoked || !worker.hasRoom) continue;
+        if (worker.slots.hasRevoked || !this.#hasRoom(worker)) continue;
         if (emptiest === null || isBetter(worker, emptiest)) emptiest = worker;
       }
       if (emptiest === null || !this.#giveFirst(emptiest)) return;
@@ -181,7 +184,7 @@ export class Dealer {
       }
       // Aborted by the balancer itself.
       if (task.settled) continue;
-      if (worker !== null && includes(this.#ready, worker) && worker.hasRoom) {
+      if (worker !== null && includes(this.#ready, worker) && this.#hasRoom(worker)) {
         inVain = 0;
         this.give(task, worker);
         // The balancer sees what it decided before, also what could not be posted.
@@ -207,20 +210,21 @@ export class Dealer {
         const worker = this.#ready[i]!;
         if (!worker.mayPrefetch || worker.exclusive || !worker.wasReady) continue;
         if (worker.inFlight >= kPrefetchMax || worker.expectedMs + averageMs > windowMs) continue;
-        if (!worker.hasRoom) continue;
+        if (!this.#hasRoom(worker)) continue;
         if (least === null || worker.inFlight < least.inFlight) least = worker;
       }
       if (least === null) return;
       const room = MathMin(
         MathMax(kPrefetchMax, concurrency) - least.inFlight,
-        MathFloor((windowMs - least.expectedMs) / averageMs),
+        // One at least, however the quotient is rounded: else this would repeat for ever.
+        MathMax(1, MathFloor((windowMs - least.expectedMs) / averageMs)),
         MathCeil(this.#queue.length / this.#ready.length),
         kShareMax,
       );
       for (let i = 0; i < room; i++) {
         const task = this.#queue.peek();
         if (task === null || task.handler !== first.handler || !mayPrefetch(task)) break;
-        if (!least.hasRoom) break;
+        if (!this.#hasRoom(least)) break;
         if (!this.#giveFirst(least)) return;
       }
     }
@@ -233,9 +237,19 @@ export class Dealer {
     return queuedMs > kDeep * prefetchWindowMs ? kDeep * prefetchWindowMs : prefetchWindowMs;
   }
 
-  /** Whether some worker holds more than one task: a guess that may turn out to be wrong. */
+  /**
+   * Whether the workers are to be looked at again: one holds more than one task, a guess that may turn
+   * out to be wrong; or tasks wait since one had no room, and it does not say when it has read on.
+   */
   get isAhead(): boolean {
+    if (this.#lackedRoom && this.#queue.length > 0) return true;
     for (let i = 0; i < this.#ready.length; i++) if (this.#ready[i]!.inFlight > 1) return true;
+    return false;
+  }
+
+  #hasRoom(worker: WorkerHandle): boolean {
+    if (worker.hasRoom) return true;
+    this.#lackedRoom = true;
     return false;
   }
 
