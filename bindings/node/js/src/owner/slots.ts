@@ -53,7 +53,7 @@ export class Slots {
   readonly #free: number[] = [];
   /** Slots whose tasks were taken back, and that the worker has yet to read past. */
   readonly #revoked: number[] = [];
-  /** Posted tasks, in order; what is null was taken back. All before #firstUnclaimed are claimed. */
+  /** Posted tasks, in order; null: taken back, or claimed, as all before #firstUnclaimed are. */
   #posted: (Task | null)[] = [];
   #firstUnclaimed = 0;
   /** By slot: what its entry is estimated to hold in the port, until the worker has read it. */
@@ -226,6 +226,11 @@ export class Slots {
     revoked.length = left;
   }
 
+  /** Lets go of posted tasks that the worker has claimed. */
+  passClaimed(): void {
+    this.#lookAtClaims();
+  }
+
   /** Finds out how many of the posted tasks the worker has claimed. */
   #lookAtClaims(): void {
     const posted = this.#posted;
@@ -238,6 +243,7 @@ export class Slots {
         if (this.#stateOf(task.slot) === kPosted) break;
         this.#readPast(task.slot);
       }
+      posted[at] = null;
     }
     this.#firstUnclaimed = at;
     if (at === posted.length) {

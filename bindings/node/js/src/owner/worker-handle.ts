@@ -311,6 +311,7 @@ export class WorkerHandle {
     if (task.abortable) this.abortables--;
     if (--this.inFlight > 0) return;
     this.exclusive = false;
+    this.#next = null;
     // Sums of floating-point numbers drift; an empty worker is where they start anew.
     this.expectedMs = 0;
     this.idleSince = now();
@@ -416,6 +417,7 @@ export class WorkerHandle {
     this.#collecting = true;
     try {
       while (this.slots.collect(this.#settle)) this.mayPrefetch = true;
+      this.slots.passClaimed();
     } finally {
       this.#collecting = false;
     }
