@@ -154,6 +154,10 @@ export class Dispatcher implements LoopSource, TaskEvents, CrewEvents {
     return this.ledger.outcomes;
   }
 
+  get #isClosed(): boolean {
+    return this.state === 'closed';
+  }
+
   /** Accepted and not settled. */
   get unsettled(): number {
     return this.ledger.unsettled;
@@ -194,6 +198,9 @@ export class Dispatcher implements LoopSource, TaskEvents, CrewEvents {
       this.#failed(task, error);
       return false;
     }
+    // That code may have destroyed the pool.
+    if (this.#isClosed) this.#demand.drain('cancelled', () => this.#errors.destroyed());
+    if (task.settled) return false;
     if (task.limits !== null) this.#deadlines.watch(task);
     this.#scheduleFlush();
     return true;
@@ -482,6 +489,11 @@ export class Dispatcher implements LoopSource, TaskEvents, CrewEvents {
       all[i]!.terminate();
     }
     await this.crew.empty();
+    // One that was being made when code of the user's came here is there only now.
+    while (all.length > 0) {
+      for (let i = 0; i < all.length; i++) all[i]!.terminate();
+      await this.crew.empty();
+    }
     this.#end();
     thisLoop.release();
   }
