@@ -251,8 +251,9 @@ export class Dispatcher implements LoopSource, TaskEvents, CrewEvents {
 
   #scheduleFlush(): void {
     if (this.#flushScheduled) return;
-    this.#flushScheduled = true;
+    // First: at the end of the stack it throws.
     soon(this.#flushSoon);
+    this.#flushScheduled = true;
   }
 
   #flush(): void {
@@ -281,15 +282,18 @@ export class Dispatcher implements LoopSource, TaskEvents, CrewEvents {
     // A balancer or a queue of the user's may submit.
     if (this.#dealing) return;
     this.#dealing = true;
-    this.#dealer.deal();
-    if (ahead && this.#queue.length > 0 && this.#dealer.prefetches) {
-      // What is posted ahead waits for no thread, yet may end up behind a long task, with no worker
-      // idle that would take it over. So that there is one soon, the crew grows, by one at a time.
-      if (this.crew.all.length < this.#options.maxThreads) this.#demand.ensure(1);
-      this.#dealer.prefetch();
+    try {
+      this.#dealer.deal();
+      if (ahead && this.#queue.length > 0 && this.#dealer.prefetches) {
+        // What is posted ahead waits for no thread, yet may end up behind a long task, with no worker
+        // idle that would take it over. So that there is one soon, the crew grows, by one at a time.
+        if (this.crew.all.length < this.#options.maxThreads) this.#demand.ensure(1);
+        this.#dealer.prefetch();
+      }
+      this.#dealer.post();
+    } finally {
+      this.#dealing = false;
     }
-    this.#dealer.post();
-    this.#dealing = false;
   }
 
   /** Puts tasks that were posted, and not begun, back in front. */
