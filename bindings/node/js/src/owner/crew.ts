@@ -91,6 +91,7 @@ export class Crew {
       onBackgroundError: (worker, error) => tasks.onBackgroundError(worker, error),
       onClosed: (worker) => tasks.onClosed(worker),
       onUnpostable: (task, error) => tasks.onUnpostable(task, error),
+      onNoRoom: (back) => tasks.onNoRoom(back),
     };
   }
 

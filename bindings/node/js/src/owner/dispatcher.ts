@@ -380,6 +380,10 @@ export class Dispatcher implements LoopSource, TaskEvents, CrewEvents {
     this.#scheduleFlush();
   }
 
+  onNoRoom(tasks: readonly Task[]): void {
+    this.#requeue(tasks);
+  }
+
   onBackgroundError(worker: WorkerHandle, error: unknown): void {
     const { threadId } = worker;
     queueMicrotask(() => this.#listener.onBackgroundError(error, threadId));

@@ -83,6 +83,13 @@ export class Slots {
     return this.#unreadBytes + bytes < kUnreadBytesMax;
   }
 
+  /** Whether as many bytes lie unread as may. */
+  get isFull(): boolean {
+    if (this.#unreadBytes < kUnreadBytesMax) return false;
+    this.#lookAtClaims();
+    return this.#unreadBytes >= kUnreadBytesMax;
+  }
+
   /** Whether the worker has yet to read past tasks that were taken back. */
   get hasRevoked(): boolean {
     this.#reclaim();

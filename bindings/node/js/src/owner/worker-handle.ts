@@ -79,6 +79,8 @@ export interface WorkerEvents {
   onExit(worker: WorkerHandle, exitCode: number, expected: boolean): void;
   /** A task whose payload cannot be cloned or transferred; it is out of the worker's table. */
   onUnpostable(task: Task, error: unknown): void;
+  /** Added tasks that were not posted, since others turned out to be larger than theirs were so far. */
+  onNoRoom(tasks: readonly Task[]): void;
 }
 
 /** The words that the owner's side of a control port goes by. */
@@ -201,6 +203,8 @@ export class WorkerHandle {
   }
 
   #onExit(exitCode: number, ports: readonly [MessagePort, MessagePort]): void {
+    // What comes now may have tasks dealt: none to this one.
+    this.#ended = true;
     this.#control.drain();
     this.#collect();
     const expected = this.state === 'leaving';
@@ -237,6 +241,7 @@ export class WorkerHandle {
   get hasRoom(): boolean {
     return (
       (this.state === 'booting' || this.state === 'ready') &&
+      !this.#ended &&
       this.slots.hasRoom(this.#pendingCount + 1, this.#pendingBytes)
     );
   }
@@ -263,20 +268,31 @@ export class WorkerHandle {
     this.#posting = true;
     // Of an idle worker: from it the worker tells how long its wake took.
     let postedAt = this.#pendingCount === this.inFlight ? now() : 0;
-    for (let i = 0; i < this.#pending.length; i++) {
-      const task = this.#pending[i];
-      if (task === null || task === undefined) continue;
-      this.#pending[i] = null;
-      this.#pendingCount--;
-      this.#pendingBytes -= task.handler.averageBytes;
-      this.#post(task, postedAt);
-      postedAt = 0;
+    const back: Task[] = [];
+    try {
+      for (let i = 0; i < this.#pending.length; i++) {
+        const task = this.#pending[i];
+        if (task === null || task === undefined) continue;
+        this.#pending[i] = null;
+        this.#pendingCount--;
+        this.#pendingBytes -= task.handler.averageBytes;
+        if ((back.length > 0 || this.slots.isFull) && !task.pinned) {
+          task.holder = null;
+          this.#release(task);
+          back[back.length] = task;
+          continue;
+        }
+        this.#post(task, postedAt);
+        postedAt = 0;
+      }
+      this.#pending = [];
+      this.#pendingCount = 0;
+      this.#pendingBytes = 0;
+    } finally {
+      this.#posting = false;
     }
-    this.#pending = [];
-    this.#pendingCount = 0;
-    this.#pendingBytes = 0;
-    this.#posting = false;
     this.#wake();
+    if (back.length > 0) this.#events.onNoRoom(back);
   }
 
   #post(task: Task, postedAt: number): void {

@@ -1,0 +1,75 @@
+// What lies unread for a worker: large values hold up no task that the worker has a place for, no more
+// of them lie there than may, and none is kept once its task has settled.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { blocker, poolFor, sharedWords, until, watched } from './support/behaviour.mjs';
+
+setFlagsFromString('--expose-gc');
+const gc = runInNewContext('gc');
+
+const large = () => new Uint8Array(2_000_000);
+
+test('large tasks run at once where a worker has places for them', watched, async (t) => {
+  const pool = poolFor(t, { maxThreads: 1, concurrentTasksPerWorker: 4 });
+  // From now on it is known that they are large.
+  for (let i = 0; i < 40; i++) await pool.run({ ms: 0, large: large() }, { name: 'pause' });
+  const words = sharedWords();
+  const all = [];
+  for (let i = 0; i < 4; i++) all.push(pool.run({ words, large: large() }, { name: 'hold' }));
+  await until('all four run', () => Atomics.load(words, 0) === 4);
+  Atomics.store(words, 1, 1);
+  await Promise.all(all);
+});
+
+for (const concurrentTasksPerWorker of [1, 32]) {
+  test(
+    `tasks that turn out to be large wait in the queue, with ${concurrentTasksPerWorker} places a worker`,
+    watched,
+    async (t) => {
+      const pool = poolFor(t, { minThreads: 1, maxThreads: 1, concurrentTasksPerWorker });
+      for (let i = 0; i < 100; i++) await pool.run(i);
+      const { started, release } = blocker(pool);
+      await started;
+      const all = [];
+      for (let i = 0; i < 40; i++) all.push(pool.run({ i, large: large() }));
+      // Once all that may be posted is.
+      await new Promise((resolve) => setImmediate(resolve));
+      assert.ok(pool.queueSize >= 38, `only ${pool.queueSize} of 40 wait`);
+      release();
+      const results = await Promise.all(all);
+      assert.deepEqual(
+        results.map(({ i }) => i),
+        all.map((_, i) => i),
+      );
+    },
+  );
+}
+
+test('the payload of a task that has settled is not kept', watched, async (t) => {
+  const pool = poolFor(t, { minThreads: 1, maxThreads: 1, concurrentTasksPerWorker: 16 });
+  const payloads = [];
+  async function run() {
+    const all = [];
+    for (let i = 0; i < 64; i++) {
+      const payload = { map: new Map() };
+      payloads.push(new WeakRef(payload));
+      all.push(pool.run(payload));
+    }
+    await Promise.all(all);
+  }
+  for (let i = 0; i < 4; i++) await run();
+  await until('they are collected', () => {
+    gc();
+    return payloads.every((payload) => payload.deref() === undefined);
+  });
+});
+
+test('an array with as many names as holes arrives with both', watched, async (t) => {
+  const pool = poolFor(t, { maxThreads: 1 });
+  const holed = [1, , 3];
+  holed.name = 4;
+  for (const value of [holed, { holed }, [holed]]) assert.deepEqual(await pool.run(value), value);
+});
