@@ -10,6 +10,7 @@ import {
   ArrayIsArray,
   byteLength,
   ObjectGetOwnPropertyDescriptor,
+  ObjectHasOwn,
   ObjectKeys,
 } from '../base/intrinsics.js';
 
@@ -43,7 +44,9 @@ function sizeOfProperties(
   let bytes = 0;
   for (let i = 0; i < looked; i++) {
     const property = ObjectGetOwnPropertyDescriptor(value, keys === null ? i : keys[i]!);
-    bytes += kItemBytes + (property === undefined ? 0 : sizeOf(property.value, depth - 1));
+    // Its prototype has no part in what it says.
+    const isData = property !== undefined && ObjectHasOwn(property, 'value');
+    bytes += kItemBytes + (isData ? sizeOf(property.value, depth - 1) : 0);
   }
   return (bytes / looked) * count;
 }

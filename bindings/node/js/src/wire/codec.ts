@@ -107,13 +107,13 @@ export class Writer {
    * that is to be cloned instead. Throws what a getter of the value throws.
    */
   write(value: unknown, begin: number, end: number): unknown {
+    // A getter of another value, which is being written, may have come back here.
+    if (this.#busy) return value;
     if (typeof value !== 'object' || value === null) {
       this.#at = begin;
       this.#end = end;
       return this.#writePrimitive(value) ? kWritten : value;
     }
-    // A getter of another value, which is being written, may have come back here.
-    if (this.#busy) return value;
     this.#busy = true;
     this.#at = begin;
     this.#end = end;

@@ -14,6 +14,9 @@ export class UnreadableValue {
   constructor(readonly cause: unknown) {}
 }
 
+/** Places of values that were taken are dropped when they are so many. */
+const kTakenMax = 1024;
+
 export class ValuePort {
   readonly #port: MessagePort;
   readonly #listens: boolean;
@@ -57,10 +60,7 @@ export class ValuePort {
     if (this.#taken < this.#arrived.length) {
       const value = this.#arrived[this.#taken];
       this.#arrived[this.#taken++] = undefined;
-      if (this.#taken === this.#arrived.length) {
-        this.#arrived = [];
-        this.#taken = 0;
-      }
+      if (this.#taken === this.#arrived.length || this.#taken === kTakenMax) this.#forgetTaken();
       return value;
     }
     const received = this.#receive();
@@ -68,6 +68,15 @@ export class ValuePort {
     return received === undefined
       ? new UnreadableValue(new Error('The value did not arrive: the port is closed'))
       : received.message;
+  }
+
+  #forgetTaken(): void {
+    const rest: unknown[] = [];
+    for (let i = this.#taken; i < this.#arrived.length; i++) {
+      rest[i - this.#taken] = this.#arrived[i];
+    }
+    this.#arrived = rest;
+    this.#taken = 0;
   }
 
   /** Drops the next value, also one that has not arrived. */
