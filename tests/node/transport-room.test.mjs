@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { blocker, poolFor, sharedWords, until, watched } from './support/behaviour.mjs';
+import { blocker, poolFor, portable, sharedWords, until, watched } from './support/behaviour.mjs';
 
 setFlagsFromString('--expose-gc');
 const gc = runInNewContext('gc');
@@ -72,4 +72,42 @@ test('an array with as many names as holes arrives with both', watched, async (t
   const holed = [1, , 3];
   holed.name = 4;
   for (const value of [holed, { holed }, [holed]]) assert.deepEqual(await pool.run(value), value);
+});
+
+// Where values come as events, a task is begun only once it is read.
+const unlessPortable = { ...watched, skip: portable };
+
+test('a task whose time is over before it is read is not called', unlessPortable, async (t) => {
+  const pool = poolFor(t, { minThreads: 1, maxThreads: 1, abortGrace: 10_000 });
+  await pool.run(0);
+  const words = sharedWords();
+  const list = [];
+  for (let i = 0; i < 400_000; i++) list.push({ i });
+  const task = pool.run({ words, list }, { name: 'count', timeout: 1 });
+  await assert.rejects(task, { code: 'ERR_CENOTE_TIMEOUT' });
+  await pool.run(0);
+  assert.equal(Atomics.load(words, 0), 0);
+});
+
+test('a large value is not taken for that of another task', watched, async (t) => {
+  const pool = poolFor(t, { minThreads: 1, maxThreads: 1 });
+  const first = {
+    get map() {
+      return new Map([[1, 1]]);
+    },
+  };
+  Object.defineProperty(Object.prototype, 'value', {
+    configurable: true,
+    get() {
+      throw new Error('not to be asked');
+    },
+  });
+  const all = [pool.run(first), pool.run(new Map([[2, 2]]))];
+  // Once they are posted.
+  await Promise.resolve();
+  await Promise.resolve();
+  delete Object.prototype.value;
+  await all[0].catch(() => {});
+  await all[1];
+  assert.deepEqual(await pool.run(new Map([[3, 3]])), new Map([[3, 3]]));
 });

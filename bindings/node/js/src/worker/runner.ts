@@ -22,6 +22,7 @@ import { loadNative, whyPortable } from '../wait/native.js';
 import { Carrier } from '../wire/carrier.js';
 import {
   Channel,
+  kAskNothing,
   kAsks,
   kControlsToOwner,
   kControlsToWorker,
@@ -342,6 +343,11 @@ export class Runner implements LoopSource, TaskHost {
     }
     if (typeof handler !== 'function') {
       this.#refuse(slot, handler.error);
+      return;
+    }
+    // Its caller has an answer already: to read a large task takes longer than some may run.
+    if (channel.codeOf(slot) !== 0 && this.askOf(slot) !== kAskNothing) {
+      this.#finish(slot, entry, kReturned, undefined, startedAt);
       return;
     }
     const context = this.#bare ? null : new WorkerTaskContext(this, slot);
