@@ -11,14 +11,14 @@ const filename = fixture('tasks.cjs');
 
 /** A queue that calls back when a task is pushed. */
 class CallingQueue {
-  onPush = () => {};
+  onPush;
   #tasks = [];
   get size() {
     return this.#tasks.length;
   }
   push(task) {
     this.#tasks.push(task);
-    this.onPush();
+    this.onPush?.();
   }
   shift() {
     return this.#tasks.shift() ?? null;
@@ -39,7 +39,9 @@ test('a task whose queue closes the pool is run', watched, async () => {
   const taskQueue = new CallingQueue();
   const pool = new Piscina({ filename, minThreads: 0, maxThreads: 1, taskQueue });
   let closed;
-  taskQueue.onPush = () => (closed = pool.close());
+  taskQueue.onPush = () => {
+    closed = pool.close();
+  };
   assert.equal(await pool.run(1), 1);
   await closed;
 });
@@ -48,12 +50,11 @@ test('no thread stays of a pool that is destroyed while it makes one', watched, 
   let destroyed;
   const workerData = {
     get value() {
-      if (pool !== undefined) destroyed ??= pool.destroy();
+      destroyed ??= pool.destroy();
       return 1;
     },
   };
-  let pool;
-  pool = new Pool({ filename, minThreads: 0, maxThreads: 2, workerData });
+  const pool = new Pool({ filename, minThreads: 0, maxThreads: 2, workerData });
   await assert.rejects(pool.run(1), { code: 'ERR_CENOTE_POOL_DESTROYED' });
   await destroyed;
   assert.equal(pool.threads.length, 0);

@@ -14,9 +14,12 @@ const large = () => new Uint8Array(2_000_000);
 
 test('large tasks run at once where a worker has places for them', watched, async (t) => {
   const pool = poolFor(t, { maxThreads: 1, concurrentTasksPerWorker: 4 });
-  // From now on it is known that they are large.
-  for (let i = 0; i < 40; i++) await pool.run({ ms: 0, large: large() }, { name: 'pause' });
   const words = sharedWords();
+  Atomics.store(words, 1, 1);
+  // From now on it is known that they are large.
+  for (let i = 0; i < 40; i++) await pool.run({ words, large: large() }, { name: 'hold' });
+  Atomics.store(words, 0, 0);
+  Atomics.store(words, 1, 0);
   const all = [];
   for (let i = 0; i < 4; i++) all.push(pool.run({ words, large: large() }, { name: 'hold' }));
   await until('all four run', () => Atomics.load(words, 0) === 4);
@@ -91,6 +94,7 @@ test('a task whose time is over before it is read is not called', unlessPortable
 
 test('a large value is not taken for that of another task', watched, async (t) => {
   const pool = poolFor(t, { minThreads: 1, maxThreads: 1 });
+  await pool.run(0);
   const first = {
     get map() {
       return new Map([[1, 1]]);
