@@ -12,7 +12,6 @@ import * as perfHooks from 'node:perf_hooks';
 import * as nodeTimers from 'node:timers';
 import { types } from 'node:util';
 
-// eslint-disable-next-line @typescript-eslint/no-unsafe-function-type
 type Method<T, A extends unknown[], R> = (this: T, ...args: A) => R;
 
 const { bind, call } = Function.prototype;
@@ -46,7 +45,7 @@ export const AtomicsCompareExchange = Atomics.compareExchange.bind(
   Atomics,
 ) as typeof Atomics.compareExchange;
 
-export const { apply: ReflectApply, ownKeys: ReflectOwnKeys, set: ReflectSet } = Reflect;
+export const { apply: ReflectApply } = Reflect;
 export const {
   assign: ObjectAssign,
   create: ObjectCreate,
@@ -188,7 +187,6 @@ export const { isSafeInteger: NumberIsSafeInteger } = Number;
 export const PlainNumber = Number;
 export const PromisePrototype = PlainPromise.prototype;
 /** `Promise.prototype.then` itself, to be put where somebody looks for a `then`. */
-// eslint-disable-next-line @typescript-eslint/unbound-method
 export const PromisePrototypeThen = PlainPromise.prototype.then;
 
 /** An empty list that its prototype has no part in: items are added by index. */
@@ -218,7 +216,6 @@ export const {
   max: MathMax,
   min: MathMin,
   round: MathRound,
-  trunc: MathTrunc,
 } = Math;
 /** The runtime's promises, whatever has become of the global. */
 export const SafePromise = PlainPromise;
@@ -233,4 +230,20 @@ export function removeFrom<T>(array: T[], element: T): boolean {
     return true;
   }
   return false;
+}
+
+/** Gives an object a property of its own. `__proto__` is a name like any other here. */
+export function define(
+  object: object,
+  key: PropertyKey,
+  value: unknown,
+  enumerable: boolean,
+): void {
+  ObjectDefineProperty(object, key, {
+    __proto__: null,
+    value,
+    writable: true,
+    configurable: true,
+    enumerable,
+  } as PropertyDescriptor);
 }

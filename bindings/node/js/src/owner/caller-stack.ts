@@ -5,6 +5,7 @@
 // without V8 nobody is.
 
 import {
+  define,
   ErrorCaptureStackTrace,
   ObjectDefineProperty,
   ObjectGetOwnPropertyDescriptor,
@@ -17,7 +18,7 @@ import {
   StringStartsWith,
   StringTrimStart,
 } from '../base/intrinsics.js';
-import { define, isError } from '../wire/errors/record.js';
+import { isError } from '../wire/errors/record.js';
 
 const kResolved = PromiseResolve();
 

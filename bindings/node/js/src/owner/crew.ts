@@ -256,6 +256,7 @@ function isOld(worker: WorkerHandle): boolean {
 function bootTimedOut(limitMs: number): CenoteError {
   return new CenoteError(
     'ERR_CENOTE_BOOT_TIMEOUT',
-    `The worker thread was not ready after ${limitMs} ms (bootTimeout): its file may never finish loading`,
+    `The worker thread was not ready within ${limitMs} ms (bootTimeout) and was terminated: ` +
+      'loading its file and its setup() takes longer, or never ends.',
   );
 }

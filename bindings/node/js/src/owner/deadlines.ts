@@ -15,7 +15,7 @@ import type { WorkerHandle } from './worker-handle.js';
 import { kAskAborted, kAskTimeout } from '../wire/channel.js';
 
 /** What the dispatcher does for it. */
-export interface DeadlinesHost {
+interface DeadlinesHost {
   /** Counts the task's end, once. `true`: its caller is still to be told. */
   settle(task: Task, outcome: Outcome): boolean;
   /** Puts tasks that were taken back in front of the queue. */

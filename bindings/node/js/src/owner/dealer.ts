@@ -33,7 +33,7 @@ export interface DealerOptions {
   readonly balancer: Balancer | null;
 }
 
-export interface DealerEvents {
+interface DealerEvents {
   /** A task that has limits was given to a worker. */
   onGiven(task: Task): void;
   /** No worker may have the task; it is out of the queue. */

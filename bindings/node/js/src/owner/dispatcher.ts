@@ -37,7 +37,7 @@ import { rejectWithCallerStack } from './caller-stack.js';
 import type { Held } from './slots.js';
 import type { WorkerHandle, WorkerSpec } from './worker-handle.js';
 
-export interface DispatcherOptions extends CrewLimits, DealerOptions {
+interface DispatcherOptions extends CrewLimits, DealerOptions {
   readonly maxQueue: number;
   /** How long a task that was asked to end has for it, in ms, before its worker is terminated. */
   readonly abortGraceMs: number;
@@ -318,7 +318,7 @@ export class Dispatcher implements LoopSource, TaskEvents, CrewEvents {
       const begun = worker.inFlight - worker.slots.unclaimed;
       this.#requeue(worker.revokeAll(MathMax(0, this.#options.spec.concurrency - begun)));
     }
-    this.#demand.drain('cancelled', error);
+    this.#demand.rejectQueued('cancelled', error);
   }
 
   // LoopSource
@@ -406,7 +406,8 @@ export class Dispatcher implements LoopSource, TaskEvents, CrewEvents {
     this.#takeIn();
     this.#requeue(this.#losses.settle(worker, end, held));
     // Given to it while the pool was destroyed.
-    if (this.state === 'closed') this.#demand.drain('cancelled', () => this.#errors.destroyed());
+    if (this.state === 'closed')
+      this.#demand.rejectQueued('cancelled', () => this.#errors.destroyed());
     if (!expected) this.#tellOfLoss(worker, end, held);
     // Before more are started: those that wait have had their tries.
     this.#demand.tellHopeless();
@@ -473,7 +474,7 @@ export class Dispatcher implements LoopSource, TaskEvents, CrewEvents {
     const error = (): unknown => this.#errors.destroyed();
     this.#demand.rejectCalls(error);
     this.#takeIn();
-    this.#demand.drain('cancelled', error);
+    this.#demand.rejectQueued('cancelled', error);
     const { all } = this.crew;
     for (let i = 0; i < all.length; i++) {
       const { started, unclaimed } = all[i]!.abandon();

@@ -10,7 +10,7 @@ import type { WorkerHandle } from './worker-handle.js';
 /** How long a retiring thread may go on with what was left on it before it is terminated. */
 const kRetireLimitMs = 30_000;
 
-export interface IdleLimits {
+interface IdleLimits {
   readonly minThreads: number;
   readonly maxThreads: number;
   readonly idleTimeoutMs: number;

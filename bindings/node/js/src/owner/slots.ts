@@ -43,6 +43,16 @@ const kUnreadBytesMax = 1024 * 1024;
 /** Posted tasks that were claimed are dropped from the list when they are so many. */
 const kPassedMax = 1024;
 
+/** What is done with a result. `value` may be an `UnreadableValue`; times are in ms. */
+export type Settle = (
+  task: Task,
+  code: number,
+  value: unknown,
+  runMs: number,
+  startedAt: number,
+  wakeMs: number,
+) => void;
+
 export class Slots {
   readonly #channel: Channel;
   readonly #carrier: Carrier;
@@ -280,19 +290,10 @@ export class Slots {
   // Results
 
   /**
-   * Takes the next published result. The task is out of its slot when `settle` is called, with its
-   * times in ms; `value` may be an `UnreadableValue`. `false`: there is none, or not here yet.
+   * Takes the next published result. The task is out of its slot when `settle` is called.
+   * `false`: there is no result, or its value is not here yet.
    */
-  collect(
-    settle: (
-      task: Task,
-      code: number,
-      value: unknown,
-      runMs: number,
-      startedAt: number,
-      wakeMs: number,
-    ) => void,
-  ): boolean {
+  collect(settle: Settle): boolean {
     const channel = this.#channel;
     const slot = this.#results.peek();
     if (slot < 0 || !this.#carrier.isHere(slot)) return false;

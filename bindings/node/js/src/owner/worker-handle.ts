@@ -38,7 +38,7 @@ import {
 import { UnreadableValue, ValuePort } from '../wire/value-port.js';
 import type { Handler } from './handlers.js';
 import { Recorder } from './recorder.js';
-import { Slots, type Held } from './slots.js';
+import { Slots, type Held, type Settle } from './slots.js';
 import type { Task } from './task.js';
 
 export interface WorkerSpec {
@@ -421,14 +421,7 @@ export class WorkerHandle {
     }
   }
 
-  readonly #settle = (
-    task: Task,
-    code: number,
-    value: unknown,
-    runMs: number,
-    startedAt: number,
-    wakeMs: number,
-  ): void => {
+  readonly #settle: Settle = (task, code, value, runMs, startedAt, wakeMs) => {
     const waitMs = startedAt - task.acceptedAt;
     task.handler.measure(runMs);
     this.latencies?.record(waitMs, runMs, wakeMs);

@@ -97,9 +97,9 @@ export class FixedQueue implements TaskQueue {
     }
   }
 
-  /** The index of the task that stands at `place`. */
-  #at(place: number): number {
-    return (this.#first + place) & (this.#slots.length - 1);
+  /** Where the task lies that has `ahead` tasks before it. */
+  #at(ahead: number): number {
+    return (this.#first + ahead) & (this.#slots.length - 1);
   }
 
   #grow(): void {

@@ -1,6 +1,6 @@
 // The memory that a pool's thread (the owner) and one of its workers share: every word of both.
 //
-// A *slot* is the place of one task that the owner has given to the worker. Its state says who may
+// A *slot* is the entry of one task that the owner has given to the worker. Its state says who may
 // do what; there are no counters or generations in it, so none can wrap. A slot is given to
 // another task only once the worker has read past its entry: an entry in the ring, a value in a
 // port and a slot belong to one another for as long as they exist.
@@ -127,13 +127,13 @@ export class Channel {
   }
 
   /** The ring from the owner to the worker. */
-  get tasks(): RingPlace {
+  get tasks(): RingWords {
     const at = kHeaderWords + this.slots * kLine;
     return { cells: this.cells, tailAt: kTaskTail, at, length: this.#ringWords };
   }
 
   /** The ring from the worker to the owner. */
-  get results(): RingPlace {
+  get results(): RingWords {
     const at = kHeaderWords + this.slots * kLine + this.#ringWords;
     return { cells: this.cells, tailAt: kResultTail, at, length: this.#ringWords };
   }
@@ -224,7 +224,7 @@ export class Channel {
 }
 
 /** Where a ring lies. Its length is a power of two. */
-export interface RingPlace {
+interface RingWords {
   readonly cells: Int32Array;
   readonly tailAt: number;
   readonly at: number;
@@ -233,16 +233,16 @@ export interface RingPlace {
 
 /** The side of a ring that adds slots. */
 export class RingWriter {
-  readonly #place: RingPlace;
+  readonly #ring: RingWords;
   #tail = 0;
 
-  constructor(place: RingPlace) {
-    this.#place = place;
+  constructor(ring: RingWords) {
+    this.#ring = ring;
   }
 
   /** Publishes a slot, with all that was written before. */
   push(slot: number): void {
-    const { cells, tailAt, at, length } = this.#place;
+    const { cells, tailAt, at, length } = this.#ring;
     cells[at + (this.#tail & (length - 1))] = slot;
     this.#tail = (this.#tail + 1) | 0;
     AtomicsStore(cells, tailAt, this.#tail);
@@ -251,16 +251,16 @@ export class RingWriter {
 
 /** The side of a ring that takes them. */
 export class RingReader {
-  readonly #place: RingPlace;
+  readonly #ring: RingWords;
   #head = 0;
 
-  constructor(place: RingPlace) {
-    this.#place = place;
+  constructor(ring: RingWords) {
+    this.#ring = ring;
   }
 
   /** The next slot, which stays there; -1 if there is none. */
   peek(): number {
-    const { cells, tailAt, at, length } = this.#place;
+    const { cells, tailAt, at, length } = this.#ring;
     if (AtomicsLoad(cells, tailAt) === this.#head) return -1;
     return cells[at + (this.#head & (length - 1))]!;
   }

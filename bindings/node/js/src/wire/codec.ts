@@ -26,7 +26,7 @@ import {
   BufferLatin1Slice,
   BufferLatin1Write,
   MathImul,
-  ObjectDefineProperty,
+  define,
   ObjectGetOwnPropertyDescriptor,
   ObjectGetPrototypeOf,
   ObjectHasOwn,
@@ -88,7 +88,7 @@ export class Writer {
   readonly #objects: (object | null)[] = [];
   #objectCount = 0;
   /** Their indices, once they may be many. */
-  #places: SafeMap<object, number> | null = null;
+  #indices: SafeMap<object, number> | null = null;
   #depth = 0;
   /** What was read, in order: the index of an object, a key, and the value that was found there. */
   readonly #owners: number[] = [];
@@ -129,7 +129,7 @@ export class Writer {
       for (let i = 0; i < this.#readCount; i++) this.#items[i] = undefined;
       this.#objectCount = 0;
       this.#readCount = 0;
-      this.#places = null;
+      this.#indices = null;
     }
   }
 
@@ -194,7 +194,7 @@ export class Writer {
   #register(value: object): void {
     const index = this.#objectCount++;
     this.#objects[index] = value;
-    this.#places?.set(value, index);
+    this.#indices?.set(value, index);
     this.#depth++;
   }
 
@@ -206,7 +206,7 @@ export class Writer {
   }
 
   #indexOf(value: object): number {
-    if (this.#places !== null) return this.#places.get(value) ?? -1;
+    if (this.#indices !== null) return this.#indices.get(value) ?? -1;
     for (let i = this.#objectCount - 1; i >= 0; i--) if (this.#objects[i] === value) return i;
     return -1;
   }
@@ -222,8 +222,8 @@ export class Writer {
       if (hasGetter(this.#objects[i]!)) this.#mode = kCopying;
     }
     if (this.#mode === kGivenUp) return;
-    this.#places = new SafeMap();
-    for (let i = 0; i < this.#objectCount; i++) this.#places.set(this.#objects[i]!, i);
+    this.#indices = new SafeMap();
+    for (let i = 0; i < this.#objectCount; i++) this.#indices.set(this.#objects[i]!, i);
   }
 
   /** What was read, in objects of its own. What was not looked into is in there as it is. */
@@ -236,7 +236,7 @@ export class Writer {
     for (let i = 0; i < this.#readCount; i++) {
       const item = this.#items[i];
       const index = typeof item === 'object' && item !== null ? this.#indexOf(item) : -1;
-      define(copies[this.#owners[i]!]!, this.#keys[i]!, index < 0 ? item : copies[index]);
+      define(copies[this.#owners[i]!]!, this.#keys[i]!, index < 0 ? item : copies[index], true);
     }
     return copies[0];
   }
@@ -337,16 +337,6 @@ function hasGetter(object: object): boolean {
   return false;
 }
 
-function define(object: object, key: string | number, value: unknown): void {
-  ObjectDefineProperty(object, key, {
-    __proto__: null,
-    value,
-    writable: true,
-    enumerable: true,
-    configurable: true,
-  } as PropertyDescriptor);
-}
-
 function bytesOf(cells: Int32Array): Buffer {
   return Buffer.from(cells.buffer as ArrayBuffer, cells.byteOffset, cells.byteLength);
 }
@@ -359,7 +349,7 @@ export class Reader {
   readonly #cells: Int32Array;
   readonly #bytes: Buffer;
   #at = 0;
-  /** By place: a string, and in the words how it is written, its tag first. */
+  /** By hash: a string, and in the words how it is written, its tag first. */
   readonly #cached: string[] = [];
   readonly #cachedWords = new Int32Array(kCacheSize * (kCachedWords + 1));
   readonly #codes: number[] = [];
@@ -411,7 +401,7 @@ export class Reader {
       const key = this.#readString(this.#cells[this.#at++]!);
       const value = this.#read();
       // An assignment would meet what is defined there.
-      if (key in ObjectPrototype) define(object, key, value);
+      if (key in ObjectPrototype) define(object, key, value, true);
       else object[key] = value;
     }
     return object;
@@ -421,7 +411,7 @@ export class Reader {
     const array: unknown[] = [];
     for (let i = 0; i < length; i++) {
       const value = this.#read();
-      if (i in ArrayPrototype) define(array, i, value);
+      if (i in ArrayPrototype) define(array, i, value, true);
       else array[i] = value;
     }
     return array;
@@ -443,14 +433,14 @@ export class Reader {
     let hash = word;
     for (let i = 0; i < words; i++)
       hash = MathImul(hash ^ cells[at + i]!, 0x9e3779b1) ^ (hash >>> 15);
-    const place = (hash ^ (hash >>> 16)) & (kCacheSize - 1);
+    const entry = (hash ^ (hash >>> 16)) & (kCacheSize - 1);
     const known = this.#cachedWords;
-    const first = place * (kCachedWords + 1);
+    const first = entry * (kCachedWords + 1);
     let same = known[first] === word;
     for (let i = 0; same && i < words; i++) same = known[first + 1 + i] === cells[at + i];
-    if (same) return this.#cached[place]!;
+    if (same) return this.#cached[entry]!;
     const text = this.#make(at, length, isTwoByte);
-    this.#cached[place] = text;
+    this.#cached[entry] = text;
     known[first] = word;
     for (let i = 0; i < words; i++) known[first + 1 + i] = cells[at + i]!;
     return text;

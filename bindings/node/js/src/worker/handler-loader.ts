@@ -117,7 +117,8 @@ async function pick(exports: Exports, url: string, exportName: string): Promise<
   throw new HandlerNotFound(
     outer === undefined && inner === undefined
       ? `${file} has no export "${exportName}" (it exports ${list})`
-      : `The export "${exportName}" of ${file} is not a function, nor a promise of one (it exports ${list})`,
+      : `The export "${exportName}" of ${file} is neither a function nor a promise of one ` +
+          `(it exports ${list})`,
   );
 }
 

@@ -17,7 +17,7 @@ function begin(init: Init): void {
 function main(): void {
   const port = parentPort;
   if (port === null)
-    throw new Error('This file is the entry of a worker thread; it cannot run by itself');
+    throw new Error('This file is the entry of a cenote worker and cannot run on its own');
   // Deno's parentPort is of a class of its own, which only speaks in events.
   const first =
     port instanceof MessagePort

@@ -16,6 +16,7 @@ import { extname, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { types } from 'node:util';
 import {
+  define,
   ObjectDefineProperty,
   ObjectGetOwnPropertyDescriptor,
   ObjectHasOwn,
@@ -137,13 +138,7 @@ class EvaluationWatch {
 /** Calls back when a module's `exports` are first read, and leaves no trace. */
 function onRead(module: CommonModule, callback: () => void): void {
   const settle = (value: unknown): void => {
-    ObjectDefineProperty(module, 'exports', {
-      __proto__: null,
-      value,
-      writable: true,
-      enumerable: true,
-      configurable: true,
-    } as PropertyDescriptor);
+    define(module, 'exports', value, true);
   };
   const { exports } = module;
   ObjectDefineProperty(module, 'exports', {
@@ -161,7 +156,6 @@ function onRead(module: CommonModule, callback: () => void): void {
 
 /** The exports of a file as `import()` would give them. */
 function required(path: string): Exports {
-  // eslint-disable-next-line @typescript-eslint/no-require-imports
   const exports: unknown = require(path);
   const isModule =
     types.isModuleNamespaceObject(exports) || asRecord(exports)['__esModule'] === true;

@@ -155,7 +155,7 @@ export class Runner implements LoopSource, TaskHost {
     if (!this.#portable) {
       // The owner rings, and only an addon hears it: without one this worker must not seem ready.
       if (loadNative() === null) {
-        throw new Error(`A worker of a native pool needs the addon: ${whyPortable()}`);
+        throw new Error(`The worker cannot load the addon that its pool uses: ${whyPortable()}`);
       }
       thisLoop.attach(this);
       thisLoop.hold();

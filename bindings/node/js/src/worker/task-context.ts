@@ -1,4 +1,4 @@
-// What a handler is given beside its task.
+// The second argument of a handler: it says when to stop, and registers background work.
 
 import {
   AbortControllerAbort,
@@ -11,25 +11,25 @@ import { kAskNothing, kAskTimeout } from '../wire/channel.js';
 /** The second argument of a handler. */
 export interface TaskContext {
   /**
-   * Aborted when the caller aborts the task (the reason is an `AbortError`) or its `timeout` is over
-   * (a `CenoteError`, `ERR_CENOTE_TIMEOUT`). The event comes in a turn of the worker's event loop:
-   * a handler that never awaits asks {@link aborted} instead. What is still running `abortGrace`
-   * later is terminated with its thread.
+   * Aborted when the caller aborts the task (the reason is an `AbortError`) or when its `timeout` is
+   * over (a `CenoteError`, `ERR_CENOTE_TIMEOUT`). The event needs a turn of the worker's event loop,
+   * so a handler that never awaits must check {@link aborted} instead. If the task still runs
+   * `abortGrace` later, the pool terminates its worker.
    */
   readonly signal: AbortSignal;
-  /** Whether the task was asked to end. Also true, at once, inside of a loop that never yields. */
+  /** Whether the task should stop. Changes at once, even inside a loop that never yields. */
   readonly aborted: boolean;
   /**
-   * Registers background work: what the task leaves running when it returns. `pool.close()` waits
-   * for it, `stats()` counts it, and a rejection becomes a `backgroundError` event of the pool
-   * instead of an unhandled rejection. It does not delay the task's result.
+   * Registers background work: a promise that goes on after the handler returned. `pool.close()`
+   * waits for it without limit, `stats()` counts it, and if it rejects, the pool emits
+   * `backgroundError` and the worker lives on. It does not delay the task's result.
    *
    * @throws TypeError (`ERR_INVALID_ARG_TYPE`) if `work` is not a promise.
    */
   waitUntil(work: PromiseLike<unknown>): void;
 }
 
-/** A function that runs tasks. What it returns, or its promise resolves with, is cloned back. */
+/** A function that runs tasks. The caller gets a copy of what it returns, or resolves with. */
 export type Handler<Payload = unknown, Result = unknown> = (
   task: Payload,
   context: TaskContext,
@@ -93,7 +93,7 @@ export class WorkerTaskContext implements TaskContext {
     AbortControllerAbort(
       this.#controller,
       this.#ask === kAskTimeout
-        ? new CenoteError('ERR_CENOTE_TIMEOUT', 'The time of the task is over (timeout)')
+        ? new CenoteError('ERR_CENOTE_TIMEOUT', 'The task did not finish within its timeout')
         : new AbortError(undefined),
     );
   }

@@ -11,6 +11,7 @@
 
 import {
   bareList,
+  define,
   ObjectCreate,
   ObjectDefineProperty,
   ObjectGetOwnPropertyDescriptor,
@@ -20,15 +21,7 @@ import {
   PlainError,
 } from '../../base/intrinsics.js';
 import { encodeThrown } from './encoder.js';
-import {
-  define,
-  isError,
-  kAggregate,
-  kClasses,
-  kIsError,
-  kVisible,
-  type WireRecord,
-} from './record.js';
+import { isError, kAggregate, kClasses, kIsError, kVisible, type WireRecord } from './record.js';
 import { kThrew, kThrewError } from '../messages.js';
 
 export { encodeThrown };
@@ -55,7 +48,7 @@ function item(list: readonly unknown[], index: number): unknown {
 
 function decode(root: WireRecord): object {
   const others = item(root, 4) as WireRecord[] | undefined;
-  const places = item(root, 5) as unknown[] | undefined;
+  const links = item(root, 5) as unknown[] | undefined;
   const errors = bareList<object>();
   const restore = withoutTraces();
   try {
@@ -68,8 +61,8 @@ function decode(root: WireRecord): object {
   furnish(errors[0], root, errors);
   if (others !== undefined)
     for (let i = 0; i < others.length; i++) furnish(errors[i + 1]!, others[i]!, errors);
-  for (let i = 0; places !== undefined && i < places.length; i += 3) {
-    define(places[i] as object, places[i + 1] as string, errors[places[i + 2] as number], true);
+  for (let i = 0; links !== undefined && i < links.length; i += 3) {
+    define(links[i] as object, links[i + 1] as string, errors[links[i + 2] as number], true);
   }
   return errors[0];
 }

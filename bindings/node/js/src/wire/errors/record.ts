@@ -5,7 +5,6 @@
 
 import { types } from 'node:util';
 import {
-  ObjectDefineProperty,
   ObjectIsPrototypeOf,
   PlainAggregateError,
   PlainDOMException,
@@ -27,7 +26,7 @@ export type WireRecord = [
   stack: string,
   properties?: unknown[] | undefined,
   others?: WireRecord[],
-  places?: unknown[],
+  links?: unknown[],
 ];
 
 export const kClasses = [
@@ -60,15 +59,4 @@ export function isError(value: unknown): value is object {
 /** Whether an object inherits from DOMException. Throws what a proxy throws. */
 export function isDOMException(value: object): boolean {
   return ObjectIsPrototypeOf(kDOMExceptionPrototype, value);
-}
-
-export function define(object: object, key: string, value: unknown, enumerable: boolean): void {
-  // By definition, not assignment: `__proto__` is a name like any other.
-  ObjectDefineProperty(object, key, {
-    __proto__: null,
-    value,
-    writable: true,
-    configurable: true,
-    enumerable,
-  } as PropertyDescriptor);
 }
