@@ -16,6 +16,7 @@ const list = (dir, pattern) =>
     .filter((path) => !path.includes('node_modules/'));
 
 const package_ = 'bindings/node/js/src';
+const crates = ['crates/cenote', 'crates/park'];
 const folders = [package_, 'bindings/node/src', 'crates/cenote/src', 'crates/park/src'];
 
 /** Sources, tests and documents: what prose may name. */
@@ -30,14 +31,14 @@ const known = [
 /** Made by commands. */
 const made = new Set(['target/test-times.json']);
 
-/** Whether there is such a file: from the root, from a folder of sources, or beside who names it. */
+/** Whether there is such a file: at the root, in a folder of sources, or beside who names it. */
 function exists(name, namedIn) {
   if (made.has(name)) return true;
   const beside = namedIn.slice(0, namedIn.lastIndexOf('/') + 1);
   const pattern = new RegExp(
     `^${name.replace(/[.+^$()|[\]\\]/g, '\\$&').replaceAll('*', '[^/]*')}$`,
   );
-  const starts = ['', beside, ...folders.map((folder) => `${folder}/`)];
+  const starts = ['', beside, ...[...folders, ...crates].map((folder) => `${folder}/`)];
   // A bare name is that of a file in one of the folders below.
   const matches = (path) =>
     starts.some((start) => path.startsWith(start) && pattern.test(path.slice(start.length))) ||
@@ -111,8 +112,11 @@ describe('names', () => {
     const unused = [];
     for (const path of sources.filter((path) => !entries.has(path) && path.endsWith('.ts'))) {
       const text = read(path);
-      const declared =
-        /^export (?:declare |abstract |async )*(?:const enum|const|let|function\*?|class|interface|type|enum) (?:(\w+)|\{([^}]*)\})/gm;
+      const kinds = 'const enum|const|let|function\\*?|class|interface|type|enum';
+      const declared = new RegExp(
+        `^export (?:declare |abstract |async )*(?:${kinds}) (?:(\\w+)|\\{([^}]*)\\})`,
+        'gm',
+      );
       for (const [, name, pattern] of text.matchAll(declared)) {
         const names = pattern?.split(',').map((one) => one.split(':').at(-1).trim()) ?? [name];
         unused.push(

@@ -1,8 +1,8 @@
 // A pool's options: what each means, its default, its limits, and where its value came from.
 //
-// Precedence: the option that was passed, else its environment variable, else the default. Only this
-// file reads these variables. A value that cannot be used is refused with Node's own
-// error code and a message that names the option or the variable.
+// Precedence: the option that was passed, else its environment variable, else the default. Only
+// this file reads these variables. A value that cannot be used is refused with Node's own error
+// code and a message that names the option or the variable.
 
 import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';

@@ -1,11 +1,12 @@
 // `cenote/piscina`: a pool with the interface of Piscina, on Cenote's dispatcher.
 //
-// Guarantees: options, methods, events, error texts, exports and types are Piscina's (`version` says
-// which Piscina's), so that `require('piscina')` can be replaced and nothing else. What differs is
-// listed in the documentation: tasks that Piscina loses, runs twice or runs though it refused them.
+// Guarantees: options, methods, events, error texts, exports and types are Piscina's (`version`
+// says which Piscina's), so that `require('piscina')` can be replaced and nothing else. What
+// differs is listed in the documentation: tasks that Piscina loses, runs twice or runs though it
+// refused them.
 //
-// The module is the class itself, as `require('piscina')` is; the namespace of the same name carries
-// the types, also those that Piscina does not export.
+// The module is the class itself, as `require('piscina')` is; the namespace of the same name
+// carries the types, also those that Piscina does not export.
 
 import { EventEmitterAsyncResource } from 'node:events';
 import type { MessagePort, Worker } from 'node:worker_threads';
@@ -71,8 +72,8 @@ class Piscina<T = any, R = any> extends EventEmitterAsyncResource {
   }
 
   /**
-   * Accepts no more tasks. Resolves when the accepted tasks have settled and the threads have ended;
-   * destroys the pool if the tasks take longer than `closeTimeout`.
+   * Accepts no more tasks. Resolves when the accepted tasks have settled and the threads have
+   * ended; destroys the pool if the tasks take longer than `closeTimeout`.
    */
   close(options?: types.CloseOptions): Promise<void> {
     return this.#called(() => this.#pool.close(checkCloseOptions(options))) as Promise<void>;
@@ -147,8 +148,9 @@ class Piscina<T = any, R = any> extends EventEmitterAsyncResource {
   }
 }
 
-// Declared below, in the namespace, and made here: as static members of the class they would be part
-// of its type, but no exports of the module to TypeScript, and `import * as` would not see them.
+// Declared below, in the namespace, and made here: as static members of the class they would be
+// part of its type, but no exports of the module to TypeScript, and `import * as` would not see
+// them.
 const kStatics = {
   isWorkerThread: { get: isWorkerThread },
   workerData: { get: workerDataOf },

@@ -1,8 +1,8 @@
 //! A distribution of times, as a snapshot shows it.
 //!
-//! It is put together from the recorders of the workers, and has their buckets. Quantiles and counts
-//! below a limit are within 1.6 % of the true time (from 18
-//! minutes on they stay at that); count, sum, mean, least and greatest are exact.
+//! It is put together from the recorders of the workers, and has their buckets. Quantiles and
+//! counts below a limit are within 1.6 % of the true time (from 18 minutes on they stay at that);
+//! count, sum, mean, least and greatest are exact.
 
 use std::fmt;
 use std::time::Duration;

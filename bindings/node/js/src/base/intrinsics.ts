@@ -123,7 +123,10 @@ function keepMethods(
 
 /** A map whose methods stay what they were. Iterate it by `forEach`. */
 export class SafeMap<K, V> extends Map<K, V> {
-  /** Said in full: V8 in Node 20 spreads the arguments of a constructor that is not, by Array.prototype. */
+  /**
+   * Said in full: V8 in Node 20 spreads the arguments of a constructor that is not, by
+   * Array.prototype.
+   */
   constructor() {
     super();
   }

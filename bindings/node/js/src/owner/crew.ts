@@ -111,8 +111,8 @@ export class Crew {
   }
 
   /**
-   * Starts threads up to the minimum, and further for tasks that wait for a place. Afterwards, if no
-   * thread serves and {@link despair} says why, none will come for the tasks that wait.
+   * Starts threads up to the minimum, and further for tasks that wait for a place. Afterwards, if
+   * no thread serves and {@link despair} says why, none will come for the tasks that wait.
    */
   ensure(waiting: number): void {
     const { minThreads, maxThreads, concurrency } = this.#limits;
@@ -209,9 +209,10 @@ export class Crew {
   }
 
   /**
-   * It is a failed start if the thread was not told to end, and had neither begun nor settled a task,
-   * nor been ready with tasks before it, and was not ready and idle for a while: of each start that
-   * counts as none fewer tasks are left, or they have one try less, so that they all settle.
+   * It is a failed start if the thread was not told to end, and had neither begun nor settled a
+   * task, nor been ready with tasks before it, and was not ready and idle for a while: of each
+   * start that counts as none fewer tasks are left, or they have one try less, so that they all
+   * settle.
    */
   #judgeEnd(worker: WorkerHandle, end: WorkerEnd, held: Held, expected: boolean): void {
     const worked = held.started.length > 0 || hasWorked(worker);
@@ -236,8 +237,8 @@ export class Crew {
 }
 
 /**
- * Whether a thread could not load the pool's file. That the file has no such export is another matter:
- * it is loaded, and has others.
+ * Whether a thread could not load the pool's file. That the file has no such export is another
+ * matter: it is loaded, and has others.
  */
 export function isUnfit({ loadFailure }: WorkerHandle): boolean {
   if (loadFailure === null) return false;

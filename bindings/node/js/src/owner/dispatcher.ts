@@ -51,9 +51,9 @@ export interface DispatcherListener {
   /** In a turn of its own. */
   onBackgroundError(error: unknown, threadId: number): void;
   /**
-   * A worker ended without being told to. It had begun so many tasks, which were rejected, and held so
-   * many others. `unfit`: it was terminated, since it could not load the pool's file, and the end's
-   * error says why. In a turn of its own.
+   * A worker ended without being told to. It had begun so many tasks, which were rejected, and held
+   * so many others. `unfit`: it was terminated, since it could not load the pool's file, and the
+   * end's error says why. In a turn of its own.
    */
   onWorkerLost(end: WorkerEnd, begun: number, waiting: number, unfit: boolean): void;
   /** The worker's code posted a message on its `parentPort`. In a turn of its own. */
@@ -63,7 +63,9 @@ export interface DispatcherListener {
   onWorkerLeft?(worker: WorkerHandle): void;
 }
 
-/** How long a worker that is done may take to end by itself, in ms: it gives itself half of that. */
+/**
+ * How long a worker that is done may take to end by itself, in ms: it gives itself half of that.
+ */
 const kLeaveMs = 2_000;
 
 export class Dispatcher implements LoopSource, TaskEvents, CrewEvents {
@@ -82,7 +84,9 @@ export class Dispatcher implements LoopSource, TaskEvents, CrewEvents {
   readonly #dealer: Dealer;
   readonly #deadlines: Deadlines;
   readonly #failures: Failures;
-  /** A worker tells of what it has ended before a task that it takes to be short only after that. */
+  /**
+   * A worker tells of what it has ended before a task that it takes to be short only after that.
+   */
   readonly #secondLook = new SecondLook(() => {
     const { all } = this.crew;
     for (let i = 0; i < all.length; i++) all[i]!.catchUp();

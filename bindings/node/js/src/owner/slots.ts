@@ -1,12 +1,12 @@
 // What a worker was given: its tasks by slot, which of them it has begun, and taking them back.
 //
-// Guarantees: a task is in one slot at most; a slot is used again only once the worker has read past
-// its entry, so nothing that was taken back can be mistaken for what was posted later; what lies
-// unread for the worker is bounded in entries (the slots) and in bytes (kUnreadBytesMax, or one
-// entry), taken back or not. The states are in `wire/channel.ts`.
+// Guarantees: a task is in one slot at most; a slot is used again only once the worker has read
+// past its entry, so nothing that was taken back can be mistaken for what was posted later; what
+// lies unread for the worker is bounded in entries (the slots) and in bytes (kUnreadBytesMax, or
+// one entry), taken back or not. The states are in `wire/channel.ts`.
 //
-// The worker claims in the order of the posts. So the unclaimed tasks are the end of the posted ones,
-// and where it begins is found by looking at states from the last known place on.
+// The worker claims in the order of the posts. So the unclaimed tasks are the end of the posted
+// ones, and where it begins is found by looking at states from the last known place on.
 
 import {
   AtomicsAdd,
@@ -63,7 +63,9 @@ export class Slots {
   readonly #free: number[] = [];
   /** Slots whose tasks were taken back, and that the worker has yet to read past. */
   readonly #revoked: number[] = [];
-  /** Posted tasks, in order; what is null was taken back. All before #firstUnclaimed are claimed. */
+  /**
+   * Posted tasks, in order; what is null was taken back. All before #firstUnclaimed are claimed.
+   */
   #posted: (Task | null)[] = [];
   #firstUnclaimed = 0;
   /** By slot: what its entry is estimated to hold in the port, until the worker has read it. */
@@ -320,7 +322,10 @@ export class Slots {
     return this.#results.peek() >= 0;
   }
 
-  /** Empties the table, so that the worker begins none of its tasks any more, and gives what it held. */
+  /**
+   * Empties the table, so that the worker begins none of its tasks any more, and gives what it
+   * held.
+   */
   abandon(): Held {
     const started: Task[] = [];
     const unclaimed: Task[] = [];

@@ -11,7 +11,10 @@ export const queueOptionsSymbol: unique symbol = Symbol.for('Piscina.queueOption
 
 /** What every queue can rely on in a task. */
 export interface Task {
-  /** An object or null. `any`, for to programs that read it by Piscina's static symbol it is, in Piscina's types. */
+  /**
+   * An object or null. `any`, for to programs that read it by Piscina's static symbol it is, in
+   * Piscina's types.
+   */
   readonly [queueOptionsSymbol]: any;
 }
 

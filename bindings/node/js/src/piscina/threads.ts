@@ -1,7 +1,8 @@
 // The dispatcher of a Piscina: which of Piscina's options become which of its own.
 //
-// Fractions of threads and of tasks are rounded up, as Piscina's comparisons do. What Piscina has no
-// option for comes from where a `Pool` without options has it, so the environment variables hold.
+// Fractions of threads and of tasks are rounded up, as Piscina's comparisons do. What Piscina has
+// no option for comes from where a `Pool` without options has it, so the environment variables
+// hold.
 
 import { MathCeil, MathMax, MathMin, ObjectGetPrototypeOf } from '../base/intrinsics.js';
 import type { Balancer } from '../owner/dealer.js';

@@ -9,7 +9,7 @@ import { isMainThread, type WorkerOptions } from 'node:worker_threads';
 import { emitWarning } from '../base/intrinsics.js';
 import { kNoAddons, kToUseNative, mentions, whyNotLoaded } from './advice.js';
 
-/** The addon's functions. A station is one loop's place in the wait protocol. */
+/** The addon's functions. A station is one loop's part in the wait protocol. */
 interface NativeBinding {
   /** Whether the host has a libuv that can carry the wait. */
   available(): boolean;

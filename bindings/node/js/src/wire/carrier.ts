@@ -46,7 +46,9 @@ export class Carrier {
     return !this.#channel.isByPort(slot) || this.#port.hasArrived;
   }
 
-  /** The value of a slot, or an `UnreadableValue`. Slots are to be taken in their order in the ring. */
+  /**
+   * The value of a slot, or an `UnreadableValue`. Slots are to be taken in their order in the ring.
+   */
   receive(slot: number): unknown {
     return this.#channel.isByPort(slot)
       ? this.#port.take()

@@ -13,8 +13,8 @@
 // |          |                              | owner reads it and stores FREE                   |
 // | REVOKED  | owner: exchange from POSTED  | worker reads past the entry and stores FREE      |
 //
-// So a task runs if and only if its claim succeeded; what is POSTED when a worker dies had not begun;
-// what is CLAIMED and not in the result ring had, and is lost.
+// So a task runs if and only if its claim succeeded; what is POSTED when a worker dies had not
+// begun; what is CLAIMED and not in the result ring had, and is lost.
 //
 // Two *rings* hold numbers of slots, in order: tasks to the worker, results to the owner. A slot is
 // in each at most once, so neither overflows. The writer of a ring writes the slot's words and the

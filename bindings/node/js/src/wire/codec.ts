@@ -7,7 +7,8 @@
 //
 // Guarantees:
 // - Each property is read once, in the order in which a structured clone reads it. Where the writer
-//   finds out half-way that it cannot carry the value, it answers with what is to be cloned instead:
+//   finds out half-way that it cannot carry the value, it answers with what is to be cloned
+// instead:
 //   the value itself, if all that was read are plain data properties; else a copy that holds what
 //   was read, so that no getter runs twice.
 // - What is read back consists of objects that nobody else has.

@@ -70,7 +70,10 @@ export type ToWorker =
   | Kick;
 
 export type ToOwner =
-  /** Takes tasks from now on; `failed`: the pool's handler could not be loaded, and a failure follows. */
+  /**
+   * Takes tasks from now on; `failed`: the pool's handler could not be loaded, and a failure
+   * follows.
+   */
   | { readonly type: 'ready'; readonly address: LoopAddress; readonly failed: boolean }
   | { readonly type: 'failure'; readonly failure: WireFailure }
   | { readonly type: 'backgroundError'; readonly failure: WireFailure }

@@ -75,9 +75,9 @@ class MovableProxy implements Movable {
 
 /**
  * Marks a value to be transferred instead of copied: `pool.run(move(buffer))`, or
- * `return move(buffer)` in a handler. Mark the whole task or the whole result: a mark inside another
- * object has no effect. For a typed array, its buffer is transferred. A value that is not an object
- * is returned unchanged.
+ * `return move(buffer)` in a handler. Mark the whole task or the whole result: a mark inside
+ * another object has no effect. For a typed array, its buffer is transferred. A value that is not
+ * an object is returned unchanged.
  */
 export function move<T>(value: T): T {
   if (typeof value !== 'object' || value === null) return value;
@@ -109,8 +109,8 @@ export function isMovable(value: unknown): value is Movable {
 }
 
 /**
- * What is sent for a value that {@link isMovable}. Its properties may be code of the user's: each is
- * read once, and what that throws is thrown here.
+ * What is sent for a value that {@link isMovable}. Its properties may be code of the user's: each
+ * is read once, and what that throws is thrown here.
  */
 export function unwrapMovable(movable: Movable): Unwrapped {
   const moved: unknown = movable[transferableSymbol];

@@ -1,11 +1,11 @@
-// How a worker thread ends when its pool tells it to: after its tasks, its registered background work
-// and its teardowns are done.
+// How a worker thread ends when its pool tells it to: after its tasks, its registered background
+// work and its teardowns are done.
 //
-// What handlers left running unregistered gets kLeaveMs to finish: output on its way, an open file, a
-// logger whose transport is another thread. The thread lets go of its own loop, and ends by itself
-// when nothing else is alive on it, at once if nothing was left. A server or an interval is still
-// alive after kLeaveMs; the thread exits then. Either way it calls its `exit` listeners. Terminating
-// it would call none, so the owner does that only if the thread is blocked and stays.
+// What handlers left running unregistered gets kLeaveMs to finish: output on its way, an open file,
+// a logger whose transport is another thread. The thread lets go of its own loop, and ends by
+// itself when nothing else is alive on it, at once if nothing was left. A server or an interval is
+// still alive after kLeaveMs; the thread exits then. Either way it calls its `exit` listeners.
+// Terminating it would call none, so the owner does that only if the thread is blocked and stays.
 
 import { parentPort } from 'node:worker_threads';
 import { setTimeout } from '../base/intrinsics.js';

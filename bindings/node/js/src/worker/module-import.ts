@@ -1,14 +1,15 @@
 // Evaluates a file, as `import()` or as `require()` does it.
 //
-// `import()` takes CommonJS, ES modules and, where Node can, TypeScript; `require()` takes what somebody
-// taught it, such as TypeScript by a loader. The one is tried after the other only where the first did
-// not begin to evaluate the file, so that a failing file is evaluated once. An ES module needs no such
-// care: Node keeps it, with its failure, by its URL. CommonJS does, and begins when Node reads the
-// `exports` of its module to hand them to it: that is observed while the file is required.
+// `import()` takes CommonJS, ES modules and, where Node can, TypeScript; `require()` takes what
+// somebody taught it, such as TypeScript by a loader. The one is tried after the other only where
+// the first did not begin to evaluate the file, so that a failing file is evaluated once. An ES
+// module needs no such care: Node keeps it, with its failure, by its URL. CommonJS does, and begins
+// when Node reads the `exports` of its module to hand them to it: that is observed while the file
+// is required.
 //
-// A later attempt is for a file that failed, or has changed since: it asks for another URL, as Node keeps
-// what `import()` made of the first for ever, and lets `require()` forget the file. What the file itself
-// imports stays as it was; what failed in `require()` is tried anew by Node itself.
+// A later attempt is for a file that failed, or has changed since: it asks for another URL, as Node
+// keeps what `import()` made of the first for ever, and lets `require()` forget the file. What the
+// file itself imports stays as it was; what failed in `require()` is tried anew by Node itself.
 
 import { existsSync } from 'node:fs';
 import Module from 'node:module';

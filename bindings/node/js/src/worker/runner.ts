@@ -2,9 +2,10 @@
 //
 // Guarantees: a task runs only if its claim succeeded, so one that the owner took back never does;
 // at most `concurrency` are begun and unsettled; after `turnBudget` of tasks in a row, synchronous
-// or not, the loop gets a turn (P1). The owner is told of results when the worker has nothing more to
-// run, after kTellMs, and before a task that is not known to be shorter than that: what has ended is
-// published then in any case (outbox.ts), and the owner looks again by itself (second-look.ts).
+// or not, the loop gets a turn (P1). The owner is told of results when the worker has nothing more
+// to run, after kTellMs, and before a task that is not known to be shorter than that: what has
+// ended is published then in any case (outbox.ts), and the owner looks again by itself
+// (second-look.ts).
 //
 // The clock is read once a task: its end is the start of the next.
 

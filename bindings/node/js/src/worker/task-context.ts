@@ -11,9 +11,9 @@ import { kAskNothing, kAskTimeout } from '../wire/channel.js';
 /** The second argument of a handler. */
 export interface TaskContext {
   /**
-   * Aborted when the caller aborts the task (the reason is an `AbortError`) or when its `timeout` is
-   * over (a `CenoteError`, `ERR_CENOTE_TIMEOUT`). The event needs a turn of the worker's event loop,
-   * so a handler that never awaits must check {@link aborted} instead. If the task still runs
+   * Aborted when the caller aborts the task (the reason is an `AbortError`) or when its `timeout`
+   * is over (a `CenoteError`, `ERR_CENOTE_TIMEOUT`). The event needs a turn of the worker's event
+   * loop, so a handler that never awaits must check {@link aborted} instead. If the task still runs
    * `abortGrace` later, the pool terminates its worker.
    */
   readonly signal: AbortSignal;

@@ -1,13 +1,14 @@
 // How what a worker's code throws crosses to the pool's side.
 //
-// A structured clone makes of an error an `Error` with a message and a stack, of a DOMException on some versions of
-// Node nothing at all. Here an error crosses whole: its built-in class, name, message and stack, `code`, `cause` and
-// `errors` wherever they are defined, and its own enumerable properties. Everything else that is thrown is left to
-// the structured clone.
+// A structured clone makes of an error an `Error` with a message and a stack, of a DOMException on
+// some versions of Node nothing at all. Here an error crosses whole: its built-in class, name,
+// message and stack, `code`, `cause` and `errors` wherever they are defined, and its own enumerable
+// properties. Everything else that is thrown is left to the structured clone.
 //
-// Guarantees: errors that are the same, or form a cycle, still are and do; no property of an error, whatever its name,
-// changes a prototype; the stack is a property of the error's own, as V8 makes it. Neither half throws, whatever has
-// become of the globals: what cannot be read is what the task rejects with.
+// Guarantees: errors that are the same, or form a cycle, still are and do; no property of an error,
+// whatever its name, changes a prototype; the stack is a property of the error's own, as V8 makes
+// it. Neither half throws, whatever has become of the globals: what cannot be read is what the task
+// rejects with.
 
 import {
   bareList,
@@ -67,10 +68,13 @@ function decode(root: WireRecord): object {
   return errors[0];
 }
 
-/** From now on errors are made without traces of their own, which nobody wants. Returns what ends that. */
+/**
+ * From now on errors are made without traces of their own, which nobody wants. Returns what ends
+ * that.
+ */
 function withoutTraces(): () => void {
-  // Error.prepareStackTrace, which may throw, is called even for a trace of no lines. Where it cannot be set aside,
-  // `build` does without an error of V8's.
+  // Error.prepareStackTrace, which may throw, is called even for a trace of no lines. Where it
+  // cannot be set aside, `build` does without an error of V8's.
   const limit = override('stackTraceLimit', 0);
   const format = override('prepareStackTrace', undefined);
   return () => {
@@ -114,7 +118,8 @@ function build(record: WireRecord): object {
     define(error, 'stack', stack, false);
     return error;
   } catch {
-    // An Error.prepareStackTrace that throws and cannot be set aside: an error in all but V8's mark.
+    // An Error.prepareStackTrace that throws and cannot be set aside: an error in all but V8's
+    // mark.
     const isDOMException = typeof type === 'string';
     const plain = isDOMException ? PlainDOMException : (kClasses[type] ?? PlainError);
     const error = ObjectCreate(plain.prototype as object) as object;

@@ -1,10 +1,11 @@
 // Writes an error down, so that it can be posted.
 //
-// Guarantees: it never throws, and what it returns can be cloned; a property that cannot be read or cloned is left out,
-// each decided alone; at most kErrorsMax errors are written down with one, those nearest to it.
+// Guarantees: it never throws, and what it returns can be cloned; a property that cannot be read or
+// cloned is left out, each decided alone; at most kErrorsMax errors are written down with one,
+// those nearest to it.
 //
-// What properties hold beside errors is cloned here already: then none of the worker's getters runs when the record is
-// posted.
+// What properties hold beside errors is cloned here already: then none of the worker's getters runs
+// when the record is posted.
 
 import { MessageChannel, receiveMessageOnPort } from 'node:worker_threads';
 import {
@@ -33,7 +34,10 @@ import { isError, kIsError, kVisible, type WireRecord } from './record.js';
 
 /** How many errors cross with one that is thrown, itself included. */
 const kErrorsMax = 1000;
-/** Looked at wherever they are defined; the others only where they are an error's own and enumerable. */
+/**
+ * Looked at wherever they are defined; the others only where they are an error's own and
+ * enumerable.
+ */
 const kWellKnown = ['code', 'cause', 'errors'] as const;
 
 /** An error in a form that can be cloned; anything else as it is. */
@@ -140,7 +144,10 @@ class Encoder {
     }
   }
 
-  /** An error's `errors`: what cannot be cloned is `undefined`, so that the others keep their places. */
+  /**
+   * An error's `errors`: what cannot be cloned is `undefined`, so that the others keep their
+   * places.
+   */
   #list(list: readonly unknown[]): unknown[] {
     const copy = bareList<unknown>();
     // Not by its length: it may have holes, and many.

@@ -1,7 +1,8 @@
-// How an error is written down to cross between threads, and what both sides of that know about errors.
+// How an error is written down to cross between threads, and what both sides of that know about
+// errors.
 //
-// An error is a flat record, and all the errors in one thrown value are a flat list that refers to its items by index:
-// neither side recurses, and structured clone does not either.
+// An error is a flat record, and all the errors in one thrown value are a flat list that refers to
+// its items by index: neither side recurses, and structured clone does not either.
 
 import { types } from 'node:util';
 import {
@@ -16,9 +17,10 @@ export const kVisible = 1;
 export const kIsError = 2;
 
 /**
- * An error: the index of its class, or a DOMException's name; its message and stack; its properties, each a key,
- * bits and the value or an error's index. The first record holds the others too, and where in their properties'
- * values errors are: an object, the key in it and the error's index.
+ * An error: the index of its class, or a DOMException's name; its message and stack; its
+ * properties, each a key, bits and the value or an error's index. The first record holds the others
+ * too, and where in their properties' values errors are: an object, the key in it and the error's
+ * index.
  */
 export type WireRecord = [
   type: number | string,
