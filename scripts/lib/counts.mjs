@@ -1,32 +1,56 @@
-// Reads how many tests passed and failed from what the test runners print themselves.
+// Reads how many tests passed and failed from what the test runners themselves print.
 
-/**
- * Sums the closing counts of every `cargo test` binary and doc-test run in `output`.
- * Returns `undefined` if there is no such count: then nothing was run.
- */
-export function cargoCounts(output) {
-  const lines = [
-    ...output.matchAll(/^test result: \w+\. (\d+) passed; (\d+) failed; (\d+) ignored;/gm),
-  ];
-  if (lines.length === 0) return undefined;
-  const sum = (group) => lines.reduce((total, line) => total + Number(line[group]), 0);
-  return { passed: sum(1), failed: sum(2), skipped: sum(3) };
-}
+// The closing lines of each runner. A runner that prints several of them, one for each binary, is
+// summed. A cancelled test of Node's has failed, and so has one that nextest ended after its limit.
+const closings = [
+  // cargo test
+  {
+    line: /^test result: \w+\. (?<counts>.+)$/gm,
+    words: { passed: /(\d+) passed/, failed: /(\d+) failed/, skipped: /(\d+) ignored/ },
+  },
+  // cargo nextest
+  {
+    line: /^ *Summary \[.*\] *(?<counts>\d.*)$/gm,
+    words: {
+      passed: /(\d+) passed/,
+      failed: /(\d+) (?:failed|timed out|exec failed)/g,
+      skipped: /(\d+) skipped/,
+    },
+  },
+  // node --test, with the reporter `spec`
+  {
+    line: /^ℹ pass \d+\nℹ fail \d+\nℹ cancelled \d+\nℹ skipped \d+\nℹ todo \d+$/gm,
+    words: {
+      passed: /pass (\d+)/,
+      failed: /(?:fail|cancelled) (\d+)/g,
+      skipped: /(?:skipped|todo) (\d+)/g,
+    },
+  },
+  // tests/conformance/piscina.mjs; a test that deviates as it is meant to has not passed
+  {
+    line: /^the tests of Piscina .*: (?<counts>\d+ passed, .*)$/gm,
+    words: {
+      passed: /(\d+) passed/,
+      failed: /(\d+) failed/,
+      skipped: /(\d+) (?:skipped|deviating)/g,
+    },
+  },
+];
 
-/**
- * Reads the closing counts of `node --test` with the `spec` reporter. A cancelled test counts as failed.
- * Returns `undefined` if there are none: then the runner did not get to its end.
- */
-export function nodeCounts(output) {
-  const count = (word) => {
-    const all = [...output.matchAll(new RegExp(`^ℹ ${word} (\\d+)$`, 'gm'))];
-    return all.length === 0 ? undefined : Number(all.at(-1)[1]);
-  };
-  const passed = count('pass');
-  if (passed === undefined) return undefined;
-  return {
-    passed,
-    failed: count('fail') + count('cancelled'),
-    skipped: count('skipped') + count('todo'),
-  };
+const sumOf = (text, word) =>
+  [...text.matchAll(new RegExp(word, 'g'))].reduce((sum, [, count]) => sum + Number(count), 0);
+
+/** The counts in `output`, or `undefined` if no runner came to its end there. */
+export function countsOf(output) {
+  for (const { line, words } of closings) {
+    const found = [...output.matchAll(line)].map((match) => match.groups?.counts ?? match[0]);
+    if (found.length === 0) continue;
+    const text = found.join('\n');
+    return {
+      passed: sumOf(text, words.passed),
+      failed: sumOf(text, words.failed),
+      skipped: sumOf(text, words.skipped),
+    };
+  }
+  return undefined;
 }

@@ -5,16 +5,17 @@ import assert from 'node:assert/strict';
 import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
+import { test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { Pool } from 'cenote';
 import {
-  behaviour,
   fixture,
   nodeVersion,
   poolFor,
   readyWorkers,
   runProgram,
   sharedWords,
+  watched,
 } from './support/behaviour.mjs';
 
 const handlers = (name) => fixture(`handlers/${name}`);
@@ -42,7 +43,7 @@ if (nodeVersion >= 22.018 && !(nodeVersion >= 23 && nodeVersion < 23.006)) {
 }
 
 for (const [file, name, label] of forms) {
-  behaviour(`a handler may be in ${file}, ${name ?? 'the default'}`, async (t) => {
+  test(`a handler may be in ${file}, ${name ?? 'the default'}`, watched, async (t) => {
     const pool = new Pool({
       filename: handlers(file),
       ...(name === undefined ? {} : { name }),
@@ -60,7 +61,7 @@ for (const [file, name, label] of forms) {
   });
 }
 
-behaviour('a file may be a path, a relative path, a file: string or a URL', async (t) => {
+test('a file may be a path, a relative path, a file: string or a URL', watched, async (t) => {
   const path = handlers('function.cjs');
   const url = pathToFileURL(path);
   for (const filename of [
@@ -78,7 +79,7 @@ behaviour('a file may be a path, a relative path, a file: string or a URL', asyn
   }
 });
 
-behaviour('a path may have spaces, #, ?, % and letters of any alphabet in it', async (t) => {
+test('a path may have spaces, #, ?, % and letters of any alphabet in it', watched, async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'cenote with space '));
   t.after(() => rmSync(folder, { recursive: true }));
   for (const name of [
@@ -97,7 +98,7 @@ behaviour('a path may have spaces, #, ?, % and letters of any alphabet in it', a
   }
 });
 
-behaviour('one call may name another file, another export, or both', async (t) => {
+test('one call may name another file, another export, or both', watched, async (t) => {
   const pool = poolFor(t, { maxThreads: 1 });
   assert.deepEqual(await pool.run(1, { filename: handlers('named.cjs'), name: 'first' }), [
     'cjs first',
@@ -110,7 +111,7 @@ behaviour('one call may name another file, another export, or both', async (t) =
   assert.deepEqual(await nameless.run(4, { filename: handlers('named.cjs') }), ['cjs second', 4]);
 });
 
-behaviour('tasks of different handlers in one tick each get theirs', async (t) => {
+test('tasks of different handlers in one tick each get theirs', watched, async (t) => {
   const pool = poolFor(t, { minThreads: 1, maxThreads: 1 });
   const choices = forms.map(([file, name, label]) => [
     { filename: handlers(file), name: name ?? 'default' },
@@ -125,7 +126,7 @@ behaviour('tasks of different handlers in one tick each get theirs', async (t) =
   }
 });
 
-behaviour('a call without any file rejects', async (t) => {
+test('a call without any file rejects', watched, async (t) => {
   const pool = new Pool({ maxThreads: 1 });
   t.after(() => pool.destroy());
   const expected = { name: 'CenoteError', code: 'ERR_CENOTE_NO_FILENAME', message: /filename/ };
@@ -134,8 +135,9 @@ behaviour('a call without any file rejects', async (t) => {
   assert.deepEqual(await pool.run(2, { filename: handlers('function.cjs') }), ['cjs function', 2]);
 });
 
-behaviour(
+test(
   'a file that does not exist rejects its tasks and is named; the worker lives',
+  watched,
   async (t) => {
     const pool = poolFor(t, { minThreads: 1, maxThreads: 1 });
     const threadId = await pool.run(0, { name: 'threadId' });
@@ -152,7 +154,7 @@ behaviour(
   },
 );
 
-behaviour('a pool whose own file does not exist rejects every task with that', async (t) => {
+test('a pool whose own file does not exist rejects every task with that', watched, async (t) => {
   const pool = new Pool({ filename: handlers('missing.mjs'), minThreads: 1, maxThreads: 1 });
   t.after(() => pool.destroy());
   const settled = await Promise.allSettled(Array.from({ length: 5 }, (_, n) => pool.run(n)));
@@ -161,8 +163,9 @@ behaviour('a pool whose own file does not exist rejects every task with that', a
 });
 
 for (const file of ['throws.cjs', 'throws.mjs']) {
-  behaviour(
+  test(
     `a module that throws is evaluated once a worker and rejects every task with that: ${file}`,
+    watched,
     async (t) => {
       const workerData = sharedWords();
       const pool = new Pool({ filename: handlers(file), workerData, minThreads: 2, maxThreads: 2 });
@@ -189,8 +192,9 @@ for (const file of ['throws.cjs', 'throws.mjs']) {
   );
 }
 
-behaviour(
+test(
   'a module is evaluated once a worker, however many of its exports are used',
+  watched,
   async (t) => {
     const workerData = sharedWords();
     const filename = handlers('counted.mjs');
@@ -206,7 +210,7 @@ behaviour(
   },
 );
 
-behaviour('a module with a syntax error rejects its tasks with the SyntaxError', async (t) => {
+test('a module with a syntax error rejects its tasks with the SyntaxError', watched, async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'cenote-'));
   t.after(() => rmSync(folder, { recursive: true }));
   for (const name of ['broken.mjs', 'broken.cjs']) {
@@ -224,7 +228,7 @@ const notFound = (...parts) => ({
   message: new RegExp(parts.map((part) => part.replace(/[.\\]/g, '\\$&')).join('.*')),
 });
 
-behaviour('an export that is missing is named, with its file and what there is', async (t) => {
+test('an export that is missing is named, with its file and what there is', watched, async (t) => {
   const pool = poolFor(t, { minThreads: 1, maxThreads: 1 });
   const file = handlers('named.cjs');
   await assert.rejects(
@@ -240,14 +244,14 @@ behaviour('an export that is missing is named, with its file and what there is',
   assert.equal(await pool.run('fine'), 'fine');
 });
 
-behaviour('what every function or object inherits is no export', async (t) => {
+test('what every function or object inherits is no export', watched, async (t) => {
   const pool = poolFor(t, { minThreads: 1, maxThreads: 1 });
   for (const name of ['call', 'constructor', 'toString', 'hasOwnProperty', '__proto__', 'length']) {
     await assert.rejects(pool.run('return 1', { name }), { code: 'ERR_CENOTE_HANDLER_NOT_FOUND' });
   }
 });
 
-behaviour('an export that is no function says so', async (t) => {
+test('an export that is no function says so', watched, async (t) => {
   const pool = poolFor(t, { minThreads: 1, maxThreads: 1 });
   const filename = handlers('module.mjs');
   await assert.rejects(
@@ -268,8 +272,9 @@ behaviour('an export that is no function says so', async (t) => {
   });
 });
 
-behaviour(
+test(
   'a relative path starts at the working directory when the pool is made, or run() is called',
+  watched,
   async (t) => {
     const folder = mkdtempSync(join(tmpdir(), 'cenote-'));
     t.after(() => rmSync(folder, { recursive: true }));

@@ -2,23 +2,25 @@
 
 import assert from 'node:assert/strict';
 import { getEventListeners } from 'node:events';
+import { test } from 'node:test';
 import { CenoteError } from 'cenote';
 import {
-  behaviour,
   blocker,
   fixture,
   poolFor,
   readyWorkers,
   sharedWords,
   until,
+  watched,
 } from './support/behaviour.mjs';
 
 const filename = fixture('features/tasks.cjs');
 const queueTimedOut = { name: 'CenoteError', code: 'ERR_CENOTE_QUEUE_TIMEOUT' };
 const onePool = (t, options) => poolFor(t, { filename, minThreads: 1, maxThreads: 1, ...options });
 
-behaviour(
+test(
   'a task that waits for longer than queueTimeout is rejected and never runs; the others do',
+  watched,
   async (t) => {
     const pool = onePool(t);
     const busy = blocker(pool);
@@ -55,8 +57,9 @@ behaviour(
   },
 );
 
-behaviour(
+test(
   "the pool's queueTimeout holds for every task, and a task's own comes before it",
+  watched,
   async (t) => {
     const pool = onePool(t, { queueTimeout: 30 });
     await readyWorkers(pool, 1);
@@ -74,8 +77,9 @@ behaviour(
   },
 );
 
-behaviour(
+test(
   'queueTimeout: the limits of tasks end in the order of time, not of acceptance',
+  watched,
   async (t) => {
     const pool = onePool(t);
     const busy = blocker(pool);
@@ -93,7 +97,7 @@ behaviour(
   },
 );
 
-behaviour('a task that has started in time is left alone by queueTimeout', async (t) => {
+test('a task that has started in time is left alone by queueTimeout', watched, async (t) => {
   const pool = onePool(t);
   await readyWorkers(pool, 1);
   const words = sharedWords();
@@ -106,7 +110,7 @@ behaviour('a task that has started in time is left alone by queueTimeout', async
   assert.equal(pool.stats().tasks.expired, 1);
 });
 
-behaviour('the order of those that wait is kept where others among them expire', async (t) => {
+test('the order of those that wait is kept where others among them expire', watched, async (t) => {
   const pool = onePool(t);
   const busy = blocker(pool);
   await busy.started;
@@ -127,8 +131,9 @@ behaviour('the order of those that wait is kept where others among them expire',
   );
 });
 
-behaviour(
+test(
   'a task with a queueTimeout that was posted ahead and not begun expires too, and never runs',
+  watched,
   async (t) => {
     const pool = onePool(t, { prefetchWindowUs: 1_000_000 });
     const words = sharedWords();
@@ -149,8 +154,9 @@ behaviour(
   },
 );
 
-behaviour(
+test(
   'queueTimeout: the start of a thread, and the loading of its file, are part of the wait',
+  watched,
   async (t) => {
     const words = sharedWords(2);
     words[1] = 1;
@@ -164,7 +170,7 @@ behaviour(
   },
 );
 
-behaviour('a task that expired in the queue has left its place', async (t) => {
+test('a task that expired in the queue has left its place', watched, async (t) => {
   const pool = onePool(t, { maxQueue: 1 });
   const busy = blocker(pool);
   await busy.started;
@@ -176,8 +182,9 @@ behaviour('a task that expired in the queue has left its place', async (t) => {
   assert.equal(await third, 'third');
 });
 
-behaviour(
+test(
   'a task that is aborted, or expired, is so once; its signal keeps no listener',
+  watched,
   async (t) => {
     const pool = onePool(t);
     const busy = blocker(pool);
@@ -197,7 +204,7 @@ behaviour(
   },
 );
 
-behaviour('close() waits no longer than the limits of what is queued', async (t) => {
+test('close() waits no longer than the limits of what is queued', watched, async (t) => {
   const pool = onePool(t);
   const busy = blocker(pool);
   await busy.started;

@@ -1,5 +1,5 @@
-// What the behaviour tests share: tests that a hang fails, pools that do not outlive their test, conditions to wait
-// for, and programs that run in a process of their own.
+// What the behaviour tests share: tests that a hang fails, pools that do not outlive their test,
+// conditions to wait for, and programs that run in a process of their own.
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
@@ -20,9 +20,15 @@ export const nodeVersion = (() => {
   return major + minor / 1000;
 })();
 
-/** A test that fails if it hangs. */
+/**
+ * The options of a test that is to fail if it hangs: `test(name, watched, body)`. Call `test` in
+ * the test file itself: the runner names the file and line of that call when the test fails.
+ */
+export const watched = { timeout: kTestMs };
+
+/** `test(name, watched, body)`, but a failure names this file. */
 export function behaviour(name, body) {
-  test(name, { timeout: kTestMs }, body);
+  test(name, watched, body);
 }
 
 /** The path of a fixture. */
