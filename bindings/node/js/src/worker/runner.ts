@@ -13,6 +13,7 @@ import {
   nextTick,
   now,
   PromiseThen,
+  queueMicrotask,
   SafeSet,
   setImmediate,
 } from '../base/intrinsics.js';
@@ -103,10 +104,21 @@ export class Runner implements LoopSource, TaskHost {
   #toldAt = 0;
   #turnEndsAt = 0;
   #pumping = false;
-  #tellScheduled = false;
+  #goOnScheduled = false;
+  /** A task returned a promise, and no microtask has run since. */
+  #promised = false;
   #turnScheduled = false;
   #released = false;
   readonly #closePorts: () => void;
+  readonly #askForTick = (): void => nextTick(this.#onTick);
+  readonly #onTick = (): void => {
+    this.#goOnScheduled = false;
+    this.#promised = false;
+    this.#now = now();
+    this.#pump();
+    this.#tell();
+    if (!this.#portable) thisLoop.expect();
+  };
 
   constructor(init: Init) {
     this.maxSpinUs = init.maxSpinUs;
@@ -197,6 +209,7 @@ export class Runner implements LoopSource, TaskHost {
     // It calls listeners of handlers, whose time is not the next task's.
     this.#lookAtAsks();
     this.#now = now();
+    this.#promised = false;
     this.#turnEndsAt = this.#now + thisLoop.turnLeftMs;
     this.#pump();
     this.#tell();
@@ -250,13 +263,6 @@ export class Runner implements LoopSource, TaskHost {
     });
   }
 
-  /** Something that tasks waited for is there. */
-  #goOn(): void {
-    this.#now = now();
-    this.#pump();
-    this.#tellSoon();
-  }
-
   // Running
 
   /** Runs tasks until there are none, the worker is full, or the turn is over. */
@@ -267,6 +273,11 @@ export class Runner implements LoopSource, TaskHost {
       const slot = this.#inbox.peek();
       if (slot < 0) break;
       if (this.#now >= this.#turnEndsAt && !this.#takeTurn()) break;
+      // The promise of a task may be settled already, and its reaction runs only after this.
+      if (this.#promised) {
+        this.#goOn();
+        break;
+      }
       const entry = this.#entryOf(slot);
       // The end of the loading comes back here. Until then the task is not begun: should the worker
       // die of the loading, or another be free sooner, it is not lost.
@@ -276,6 +287,7 @@ export class Runner implements LoopSource, TaskHost {
         this.#outbox.hurry();
         break;
       }
+      // It may cost the worker, or take long.
       if (this.#channel.codeOf(slot) !== 0 || entry.averageMs >= kTellMs) this.#outbox.tell();
       this.#begin(slot, entry, entry.handler);
       if (this.#now - this.#toldAt >= kTellMs) this.#tell();
@@ -371,13 +383,13 @@ export class Runner implements LoopSource, TaskHost {
     startedAt: number,
   ): void {
     this.#running++;
+    this.#promised = true;
     const settle = (code: number, outcome: unknown): void => {
       context?.end();
       this.#running--;
       this.#now = now();
       this.#finish(slot, entry, code, outcome, startedAt);
-      this.#pump();
-      this.#tellSoon();
+      this.#goOn();
     };
     void PromiseThen(
       value,
@@ -409,15 +421,11 @@ export class Runner implements LoopSource, TaskHost {
     this.#toldAt = this.#now;
   }
 
-  /** Tells after all that settles now has settled: a tick runs behind the microtasks. */
-  #tellSoon(): void {
-    if (this.#tellScheduled || !this.#outbox.hasNews) return;
-    this.#tellScheduled = true;
-    nextTick(() => {
-      this.#tellScheduled = false;
-      this.#tell();
-      if (!this.#portable) thisLoop.expect();
-    });
+  /** Goes on after all that settles now has settled: a tick that a microtask asks for is behind it. */
+  #goOn(): void {
+    if (this.#goOnScheduled) return;
+    this.#goOnScheduled = true;
+    queueMicrotask(this.#askForTick);
   }
 
   #wakeOwner(): void {
