@@ -1,9 +1,10 @@
 // A finished result waits for nothing: whatever the task behind it on the same worker does, the
 // owner has it, soon, and nobody is told that it is lost.
 
+import { test } from 'node:test';
 import assert from 'node:assert/strict';
 import { entries, outcomeOf, poolOf } from './fixtures/kinds/entries.mjs';
-import { behaviour, sharedWords, until } from './support/behaviour.mjs';
+import { sharedWords, until, watched } from './support/behaviour.mjs';
 
 const kShort = [
   'number',
@@ -67,7 +68,7 @@ for (const entry of entries) {
     for (const { what, kind, act = none, run, signal, stays, options, only } of endings) {
       if (only !== undefined && only !== entry.name) continue;
       const name = `${entry.name}, ${concurrentTasksPerWorker} at a time: finished tasks settle before ${what ?? `"${kind}"`}`;
-      behaviour(name, async (t) => {
+      test(name, watched, async (t) => {
         const { pool, ended, began } = await shortPool(t, entry, {
           concurrentTasksPerWorker,
           ...options,
@@ -98,7 +99,7 @@ for (const entry of entries) {
   }
 
   for (const kind of ['loop', 'exit']) {
-    behaviour(`${entry.name}: tasks that printed settle before "${kind}"`, async (t) => {
+    test(`${entry.name}: tasks that printed settle before "${kind}"`, watched, async (t) => {
       const { pool, ended, began } = await shortPool(t, entry, {});
       const outcomes = kShort.map((kind, id) => outcomeOf(pool.run({ id, kind, prints: true })));
       outcomeOf(pool.run({ kind }));

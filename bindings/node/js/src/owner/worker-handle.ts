@@ -15,8 +15,7 @@ import {
   Channel,
   createChannelMemory,
   kBackgroundActive,
-  kBackgroundRejected,
-  kBackgroundSettled,
+  kBackgroundCompleted,
   kControlsToOwner,
   kControlsToWorker,
   kOwnerKicked,
@@ -136,6 +135,8 @@ export class WorkerHandle {
   /** Tasks settled with a value, and with an error that the handler threw. */
   completed = 0;
   failed = 0;
+  /** Registered background work that rejected, as far as the pool has been told. */
+  backgroundFailed = 0;
   /** Fires when it takes too long to be ready. */
   bootTimer: NodeJS.Timeout | undefined = undefined;
   /** The task that was next when {@link isStuck} last looked, and since when. */
@@ -214,12 +215,8 @@ export class WorkerHandle {
     return AtomicsLoad(this.#channel.cells, kBackgroundActive);
   }
 
-  get backgroundSettled(): number {
-    return AtomicsLoad(this.#channel.cells, kBackgroundSettled);
-  }
-
-  get backgroundRejected(): number {
-    return AtomicsLoad(this.#channel.cells, kBackgroundRejected);
+  get backgroundCompleted(): number {
+    return AtomicsLoad(this.#channel.cells, kBackgroundCompleted);
   }
 
   /** Whether it has ever been ready for tasks. */
@@ -448,7 +445,7 @@ export class WorkerHandle {
     if (message instanceof UnreadableValue) {
       // Only what user code threw can be unreadable.
       if (this.#awaitsFailure) this.#onReady([kThrew, message.cause]);
-      else this.#events.onBackgroundError(this, message.cause);
+      else this.#onBackgroundError(message.cause, true);
       return;
     }
     switch (message.type) {
@@ -463,7 +460,10 @@ export class WorkerHandle {
         if (!this.#givenUp) this.#onReady(message.failure);
         return;
       case 'backgroundError':
-        this.#events.onBackgroundError(this, fromWire(message.failure[0], message.failure[1]));
+        this.#onBackgroundError(
+          fromWire(message.failure[0], message.failure[1]),
+          message.registered,
+        );
         return;
       case 'closed':
         this.#events.onClosed(this);
@@ -472,6 +472,11 @@ export class WorkerHandle {
         this.poll();
         return;
     }
+  }
+
+  #onBackgroundError(error: unknown, registered: boolean): void {
+    if (registered) this.backgroundFailed++;
+    this.#events.onBackgroundError(this, error);
   }
 
   #onReady(failure: WireFailure | null): void {

@@ -39,12 +39,11 @@ const kLine = 16;
 const kResultTail = 0;
 /** Owner: how many tasks it has posted. */
 const kTaskTail = kLine;
-/** Worker: registered background work now alive, settled, and rejected. */
+/** Worker: registered background work now alive, and ended well. */
 export const kBackgroundActive = 2 * kLine;
-export const kBackgroundSettled = kBackgroundActive + 1;
-export const kBackgroundRejected = kBackgroundActive + 2;
+export const kBackgroundCompleted = kBackgroundActive + 1;
 /** Worker: how many control messages it has posted. */
-export const kControlsToOwner = kBackgroundActive + 3;
+export const kControlsToOwner = kBackgroundActive + 2;
 /** Owner: how many control messages it has posted. */
 export const kControlsToWorker = 3 * kLine;
 /** Owner: bumped after it asked a running task to end. */

@@ -73,7 +73,12 @@ export type ToOwner =
   /** Takes tasks from now on; `failed`: the pool's handler could not be loaded, and a failure follows. */
   | { readonly type: 'ready'; readonly address: LoopAddress; readonly failed: boolean }
   | { readonly type: 'failure'; readonly failure: WireFailure }
-  | { readonly type: 'backgroundError'; readonly failure: WireFailure }
+  /** `registered`: of work that a handler registered, and not of a teardown. */
+  | {
+      readonly type: 'backgroundError';
+      readonly failure: WireFailure;
+      readonly registered: boolean;
+    }
   | { readonly type: 'closed' }
   | Kick;
 
