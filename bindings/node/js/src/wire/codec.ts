@@ -21,24 +21,45 @@
 
 import { types } from 'node:util';
 import {
+  ArrayBufferIsView,
   ArrayIsArray,
   ArrayPrototype,
   BufferLatin1Slice,
   BufferLatin1Write,
+  BufferUcs2Slice,
+  BufferUcs2Write,
   MathImul,
   ObjectDefineProperty,
   ObjectGetOwnPropertyDescriptor,
   ObjectGetPrototypeOf,
   ObjectHasOwn,
+  ObjectIs,
   ObjectKeys,
   ObjectPrototype,
   ReflectApply,
+  RegExpExec,
   SafeMap,
   StringCharCodeAt,
   StringFromCharCode,
 } from '../base/intrinsics.js';
 
-const { isArgumentsObject, isProxy } = types;
+const {
+  isAnyArrayBuffer,
+  isArgumentsObject,
+  isBoxedPrimitive,
+  isDate,
+  isExternal,
+  isGeneratorObject,
+  isMap,
+  isModuleNamespaceObject,
+  isNativeError,
+  isPromise,
+  isProxy,
+  isRegExp,
+  isSet,
+  isWeakMap,
+  isWeakSet,
+} = types;
 
 const kUndefined = 0;
 const kNull = 1;
@@ -69,13 +90,16 @@ export const kWritten: unique symbol = Symbol('written') as never;
 
 /** Longer strings are copied by the runtime, shorter ones character by character. */
 const kCopiedLength = 24;
+const kTwoBytePattern = /[^\x00-\xff]/;
 
 /** How a value is walked: it is being written; */
 const kWriting = 0;
 /** it cannot be written, and to read it once more would show, so what was read is kept; */
 const kCopying = 1;
-/** it cannot be written, and is cloned as it is. */
+/** it cannot be written, and is cloned as it is; */
 const kGivenUp = 2;
+/** or it cannot be cloned either, so nothing behind what keeps it from that is read. */
+const kRefused = 3;
 
 export class Writer {
   readonly #cells: Int32Array;
@@ -87,6 +111,7 @@ export class Writer {
   /** The objects of the value, in the order in which they were begun. */
   readonly #objects: (object | null)[] = [];
   #objectCount = 0;
+  readonly #sizes: number[] = [];
   /** Their indices, once they may be many. */
   #places: SafeMap<object, number> | null = null;
   #depth = 0;
@@ -107,16 +132,14 @@ export class Writer {
    * that is to be cloned instead. Throws what a getter of the value throws.
    */
   write(value: unknown, begin: number, end: number): unknown {
-    if (typeof value !== 'object' || value === null) {
-      this.#at = begin;
-      this.#end = end;
-      return this.#writePrimitive(value) ? kWritten : value;
-    }
     // A getter of another value, which is being written, may have come back here.
     if (this.#busy) return value;
-    this.#busy = true;
     this.#at = begin;
     this.#end = end;
+    if (typeof value !== 'object' || value === null) {
+      return this.#writePrimitive(value) ? kWritten : value;
+    }
+    this.#busy = true;
     this.#mode = kWriting;
     this.#depth = 0;
     try {
@@ -138,30 +161,33 @@ export class Writer {
   #visit(value: object): void {
     const index = this.#objectCount;
     if (this.#mode === kWriting && (index === kObjectsMax || this.#at >= this.#end)) this.#giveUp();
-    if (this.#mode === kGivenUp || this.#depth === kDepthMax) return;
-    // What is a proxy, or was visited, is the clone's to carry.
-    if (isProxy(value) || this.#indexOf(value) >= 0) return this.#giveUp();
+    if (this.#mode >= kGivenUp || this.#depth === kDepthMax) return;
+    if (isProxy(value)) return this.#refuse();
+    // What was visited is the clone's to carry.
+    if (this.#indexOf(value) >= 0) return this.#giveUp();
     if (ArrayIsArray(value)) return this.#visitArray(value, index);
     const prototype: unknown = ObjectGetPrototypeOf(value);
     if (prototype !== ObjectPrototype && prototype !== null) return this.#giveUp();
     // A function's arguments look like a plain object, and cannot be cloned.
-    if (ObjectHasOwn(value, 'callee') && isArgumentsObject(value)) return this.#giveUp();
-    this.#register(value);
-    const header = this.#at++;
+    if (ObjectHasOwn(value, 'callee') && isArgumentsObject(value)) return this.#refuse();
     const keys = ObjectKeys(value);
+    if (mayBeBuiltIn(prototype, keys) && isBuiltIn(value)) return this.#giveUp();
+    this.#register(value, keys.length);
+    const header = this.#at++;
     let properties = 0;
     for (let i = 0; i < keys.length; i++) {
       const key = keys[i]!;
+      if (key === '__proto__' && !ObjectHasOwn(value, key)) continue;
       const item = (value as Record<string, unknown>)[key];
-      // A getter before it may have removed it.
-      if (item === undefined && !ObjectHasOwn(value, key)) continue;
+      // A getter before it may have removed it: what is read then is inherited, if anything.
+      if ((item === undefined || typeof item === 'function') && !ObjectHasOwn(value, key)) continue;
       this.#note(index, key, item);
       // To whoever builds an object the name of the prototype is no name like others.
       if (this.#mode === kWriting && (key === '__proto__' || !this.#writeString(key))) {
         this.#giveUp();
       }
       this.#visitItem(item);
-      if (this.#mode === kGivenUp) return;
+      if (this.#mode >= kGivenUp) return;
       properties++;
     }
     this.#depth--;
@@ -171,16 +197,23 @@ export class Writer {
   #visitArray(value: readonly unknown[], index: number): void {
     const { length } = value;
     if (this.#mode === kWriting && length > this.#end - this.#at) this.#giveUp();
-    if (this.#mode === kGivenUp) return;
-    // Holes and named properties: its keys are its indices, or the clone decides.
-    if (ObjectKeys(value).length !== length) return this.#giveUp();
-    this.#register(value);
+    if (this.#mode >= kGivenUp) return;
+    // Holes and named properties: its keys are its indices, or the clone decides. Indices come first.
+    const keys = ObjectKeys(value);
+    if (keys.length !== length) return this.#giveUp();
+    if (length > 0 && keys[length - 1] !== `${length - 1}`) return this.#giveUp();
+    this.#register(value, length);
     const header = this.#at++;
     for (let i = 0; i < length; i++) {
       const item = value[i];
+      if (item === undefined && !ObjectHasOwn(value, i)) {
+        // A getter before it has removed it.
+        this.#giveUp();
+        continue;
+      }
       this.#note(index, i, item);
       this.#visitItem(item);
-      if (this.#mode === kGivenUp) return;
+      if (this.#mode >= kGivenUp) return;
     }
     this.#depth--;
     if (this.#mode === kWriting) this.#cells[header] = (length << kTagBits) | kArray;
@@ -188,12 +221,15 @@ export class Writer {
 
   #visitItem(item: unknown): void {
     if (typeof item === 'object' && item !== null) this.#visit(item);
+    else if (typeof item === 'function' || typeof item === 'symbol') this.#refuse();
     else if (this.#mode === kWriting && !this.#writePrimitive(item)) this.#giveUp();
   }
 
-  #register(value: object): void {
+  /** `size`: the count of its properties, or the length of an array. */
+  #register(value: object, size: number): void {
     const index = this.#objectCount++;
     this.#objects[index] = value;
+    this.#sizes[index] = size;
     this.#places?.set(value, index);
     this.#depth++;
   }
@@ -216,14 +252,31 @@ export class Writer {
   /** The value cannot be written. Decides what is cloned instead. */
   #giveUp(): void {
     if (this.#mode !== kWriting) return;
-    this.#mode = kGivenUp;
-    // Where only data properties were read, nobody can tell that they are read again.
-    for (let i = 0; i < this.#objectCount && this.#mode === kGivenUp; i++) {
-      if (hasGetter(this.#objects[i]!)) this.#mode = kCopying;
-    }
+    this.#mode = this.#wouldReadTheSame() ? kGivenUp : kCopying;
     if (this.#mode === kGivenUp) return;
     this.#places = new SafeMap();
     for (let i = 0; i < this.#objectCount; i++) this.#places.set(this.#objects[i]!, i);
+  }
+
+  /** The value cannot be cloned. */
+  #refuse(): void {
+    this.#giveUp();
+    if (this.#mode === kCopying) this.#mode = kRefused;
+  }
+
+  /** Whether all that was read is data, and is there still: nobody can tell that it is read again. */
+  #wouldReadTheSame(): boolean {
+    for (let i = 0; i < this.#readCount; i++) {
+      const owner = this.#objects[this.#owners[i]!]!;
+      const property = ObjectGetOwnPropertyDescriptor(owner, this.#keys[i]!);
+      if (property === undefined || !ObjectHasOwn(property, 'value')) return false;
+      if (!ObjectIs(property.value, this.#items[i])) return false;
+    }
+    // Getters that made data of themselves may have changed anything.
+    for (let i = 0; i < this.#objectCount; i++) {
+      if (ObjectKeys(this.#objects[i]!).length !== this.#sizes[i]) return false;
+    }
+    return true;
   }
 
   /** What was read, in objects of its own. What was not looked into is in there as it is. */
@@ -231,7 +284,7 @@ export class Writer {
     const copies: object[] = [];
     for (let i = 0; i < this.#objectCount; i++) {
       const value = this.#objects[i]!;
-      copies[i] = ArrayIsArray(value) ? new Array<unknown>(value.length) : {};
+      copies[i] = ArrayIsArray(value) ? new Array<unknown>(this.#sizes[i]!) : {};
     }
     for (let i = 0; i < this.#readCount; i++) {
       const item = this.#items[i];
@@ -303,9 +356,8 @@ export class Writer {
 
   #copyString(value: string): boolean {
     const { length } = value;
-    for (let i = 0; i < length; i++) {
-      if (StringCharCodeAt(value, i) > 0xff) return this.#writeTwoByte(value);
-    }
+    // A string that the runtime keeps in bytes is not even looked through.
+    if (RegExpExec(kTwoBytePattern, value) !== null) return this.#writeTwoByte(value);
     this.#cells[this.#at] = (length << kTagBits) | kLatin1;
     BufferLatin1Write(this.#bytes, value, (this.#at + 1) << 2, length);
     this.#at += 1 + ((length + 3) >>> 2);
@@ -318,6 +370,11 @@ export class Writer {
     let at = this.#at;
     if (at + 1 + ((length + 1) >>> 1) > this.#end) return false;
     cells[at++] = (length << kTagBits) | kTwoByte;
+    if (length > kCopiedLength) {
+      BufferUcs2Write(this.#bytes, value, at << 2, length << 1);
+      this.#at = at + ((length + 1) >>> 1);
+      return true;
+    }
     for (let i = 0; i < length; i += 2) {
       const second = i + 1 < length ? StringCharCodeAt(value, i + 1) : 0;
       cells[at++] = StringCharCodeAt(value, i) | (second << 16);
@@ -327,14 +384,32 @@ export class Writer {
   }
 }
 
-/** Whether one of the properties that a clone reads is a getter. */
-function hasGetter(object: object): boolean {
-  const keys = ObjectKeys(object);
-  for (let i = 0; i < keys.length; i++) {
-    const property = ObjectGetOwnPropertyDescriptor(object, keys[i]!);
-    if (property !== undefined && !ObjectHasOwn(property, 'value')) return true;
-  }
-  return false;
+/**
+ * Whether to look closer at an object that inherits as a plain one does. Built-in objects that were
+ * made to have no properties of their own, or indices, which begin at 0.
+ */
+function mayBeBuiltIn(prototype: unknown, keys: readonly string[]): boolean {
+  return prototype === null || keys.length === 0 || keys[0] === '0';
+}
+
+/** Whether an object is one of the runtime's, whatever it was made to inherit from. */
+function isBuiltIn(value: object): boolean {
+  return (
+    isMap(value) ||
+    isSet(value) ||
+    isDate(value) ||
+    isRegExp(value) ||
+    isNativeError(value) ||
+    isBoxedPrimitive(value) ||
+    isAnyArrayBuffer(value) ||
+    ArrayBufferIsView(value) ||
+    isPromise(value) ||
+    isWeakMap(value) ||
+    isWeakSet(value) ||
+    isGeneratorObject(value) ||
+    isModuleNamespaceObject(value) ||
+    isExternal(value)
+  );
 }
 
 function define(object: object, key: string | number, value: unknown): void {
@@ -457,8 +532,11 @@ export class Reader {
   }
 
   #make(at: number, length: number, isTwoByte: boolean): string {
-    if (!isTwoByte && length > kCopiedLength) {
-      return BufferLatin1Slice(this.#bytes, at << 2, (at << 2) + length);
+    if (length > kCopiedLength) {
+      const start = at << 2;
+      return isTwoByte
+        ? BufferUcs2Slice(this.#bytes, start, start + (length << 1))
+        : BufferLatin1Slice(this.#bytes, start, start + length);
     }
     const cells = this.#cells;
     const codes = this.#codes;
