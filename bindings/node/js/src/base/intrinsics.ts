@@ -56,6 +56,7 @@ export const {
   hasOwn: ObjectHasOwn,
   is: ObjectIs,
   keys: ObjectKeys,
+  setPrototypeOf: ObjectSetPrototypeOf,
 } = Object;
 export const ObjectPrototype = Object.prototype;
 export const { isArray: ArrayIsArray } = Array;
@@ -127,11 +128,26 @@ function keepMethods(
   }
 }
 
+// Their constructors are written out: those that the language would add iterate over their arguments,
+// by `Array.prototype`, on Node 20.
+
 /** A map whose methods stay what they were. Iterate it by `forEach`. */
-export class SafeMap<K, V> extends Map<K, V> {}
+export class SafeMap<K, V> extends Map<K, V> {
+  constructor() {
+    super();
+  }
+}
 keepMethods(SafeMap, Map);
 /** A set whose methods stay what they were. Iterate it by `forEach`. */
-export class SafeSet<T> extends Set<T> {}
+export class SafeSet<T> extends Set<T> {
+  constructor() {
+    super();
+  }
+}
 keepMethods(SafeSet, Set);
-export class SafeWeakMap<K extends object, V> extends WeakMap<K, V> {}
+export class SafeWeakMap<K extends object, V> extends WeakMap<K, V> {
+  constructor() {
+    super();
+  }
+}
 keepMethods(SafeWeakMap, WeakMap);

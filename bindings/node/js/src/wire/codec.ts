@@ -36,6 +36,7 @@ import {
   ObjectIs,
   ObjectKeys,
   ObjectPrototype,
+  ObjectSetPrototypeOf,
   ReflectApply,
   RegExpExec,
   SafeMap,
@@ -109,16 +110,16 @@ export class Writer {
   #mode = kGivenUp;
   #busy = false;
   /** The objects of the value, in the order in which they were begun. */
-  readonly #objects: (object | null)[] = [];
+  readonly #objects: (object | null)[] = bareList();
   #objectCount = 0;
-  readonly #sizes: number[] = [];
+  readonly #sizes: number[] = bareList();
   /** Their indices, once they may be many. */
   #places: SafeMap<object, number> | null = null;
   #depth = 0;
   /** What was read, in order: the index of an object, a key, and the value that was found there. */
-  readonly #owners: number[] = [];
-  readonly #keys: (string | number)[] = [];
-  readonly #items: unknown[] = [];
+  readonly #owners: number[] = bareList();
+  readonly #keys: (string | number)[] = bareList();
+  readonly #items: unknown[] = bareList();
   #readCount = 0;
 
   /** Writes into areas of `cells`. */
@@ -281,7 +282,7 @@ export class Writer {
 
   /** What was read, in objects of its own. What was not looked into is in there as it is. */
   #copied(): unknown {
-    const copies: object[] = [];
+    const copies: object[] = bareList();
     for (let i = 0; i < this.#objectCount; i++) {
       const value = this.#objects[i]!;
       copies[i] = ArrayIsArray(value) ? new Array<unknown>(this.#sizes[i]!) : {};
@@ -422,6 +423,11 @@ function define(object: object, key: string | number, value: unknown): void {
   } as PropertyDescriptor);
 }
 
+/** A list that grows by assignment whatever is defined on `Array.prototype`. */
+function bareList<T>(): T[] {
+  return ObjectSetPrototypeOf([], null) as T[];
+}
+
 function bytesOf(cells: Int32Array): Buffer {
   return Buffer.from(cells.buffer as ArrayBuffer, cells.byteOffset, cells.byteLength);
 }
@@ -435,9 +441,9 @@ export class Reader {
   readonly #bytes: Buffer;
   #at = 0;
   /** By place: a string, and in the words how it is written, its tag first. */
-  readonly #cached: string[] = [];
+  readonly #cached: string[] = bareList();
   readonly #cachedWords = new Int32Array(kCacheSize * (kCachedWords + 1));
-  readonly #codes: number[] = [];
+  readonly #codes: number[] = bareList();
 
   /** Reads from areas of `cells`. */
   constructor(cells: Int32Array) {
