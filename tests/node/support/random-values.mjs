@@ -75,20 +75,22 @@ const kLengths = [
 
 /**
  * A value: `{ value, reads }`, where `reads` becomes the list of getters that were called. What it may
- * hold is chosen by the seed as well.
+ * hold is chosen by the seed as well: getters that change the value only where all of it is plain, and
+ * with getters nothing that holds others and is not plain, as that is read behind them.
  */
-export function randomValue(seed) {
+export function randomValue(seed, { mayMutate = true } = {}) {
   const random = randomOf(seed);
   const below = (count) => Math.floor(random() * count);
   const pick = (list) => list[below(list.length)];
   const chance = (p) => random() < p;
 
-  const reads = [];
+  // Whatever is defined on prototypes.
+  const reads = Object.setPrototypeOf([], null);
   const objects = [];
   const isExotic = chance(0.3);
   const getters = chance(0.35) ? pick([0.05, 0.2, 0.5]) : 0;
   // A getter that changes what a clone reads later, where the order of reading is the same.
-  const mutates = getters > 0 && !isExotic && chance(0.5);
+  const mutates = mayMutate && getters > 0 && !isExotic && chance(0.5);
   const shares = chance(0.3) ? 0.15 : 0;
   const size = pick([1, 2, 4, 8, 20]);
   let left = size;
@@ -134,7 +136,7 @@ export function randomValue(seed) {
       const fails = chance(0.02);
       Object.defineProperty(object, key, {
         get() {
-          reads.push(id);
+          reads[reads.length] = id;
           change?.();
           if (fails) throw new RangeError('getter');
           return result;
