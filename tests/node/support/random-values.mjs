@@ -196,6 +196,9 @@ export function randomValue(seed, { mayMutate = true } = {}) {
       : made;
   };
   const holders = [
+    function () {
+      return arguments;
+    },
     () => new Map([[any(), any()]]),
     () => new Set([any(), 1]),
     () => plain(2, Point.prototype),
@@ -224,9 +227,6 @@ export function randomValue(seed, { mayMutate = true } = {}) {
     () => Object.freeze(array(2)),
     () => Object.seal(array(2)),
     uncloneable,
-    function () {
-      return arguments;
-    },
   ];
   const any = () => {
     if (left-- <= 0) return primitive();

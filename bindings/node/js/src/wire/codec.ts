@@ -100,7 +100,7 @@ const kCopying = 1;
 /** it cannot be written, and is cloned as it is; */
 const kGivenUp = 2;
 /** or it cannot be cloned either, so nothing behind what keeps it from that is read. */
-const kRefused = 3;
+const kUncloneable = 3;
 
 export class Writer {
   readonly #cells: Int32Array;
@@ -169,8 +169,6 @@ export class Writer {
     if (ArrayIsArray(value)) return this.#visitArray(value, index);
     const prototype: unknown = ObjectGetPrototypeOf(value);
     if (prototype !== ObjectPrototype && prototype !== null) return this.#giveUp();
-    // A function's arguments look like a plain object, and cannot be cloned.
-    if (ObjectHasOwn(value, 'callee') && isArgumentsObject(value)) return this.#refuse();
     const keys = ObjectKeys(value);
     if (mayBeBuiltIn(prototype, keys) && isBuiltIn(value)) return this.#giveUp();
     this.#register(value, keys.length);
@@ -262,7 +260,7 @@ export class Writer {
   /** The value cannot be cloned. */
   #refuse(): void {
     this.#giveUp();
-    if (this.#mode === kCopying) this.#mode = kRefused;
+    if (this.#mode === kCopying) this.#mode = kUncloneable;
   }
 
   /** Whether all that was read is data, and is there still: nobody can tell that it is read again. */
@@ -386,14 +384,14 @@ export class Writer {
 }
 
 /**
- * Whether to look closer at an object that inherits as a plain one does. Built-in objects that were
- * made to have no properties of their own, or indices, which begin at 0.
+ * Whether to look closer at an object that inherits as a plain one does. A function's arguments do,
+ * and built-in objects that were made to: they have no properties of their own, or indices.
  */
 function mayBeBuiltIn(prototype: unknown, keys: readonly string[]): boolean {
   return prototype === null || keys.length === 0 || keys[0] === '0';
 }
 
-/** Whether an object is one of the runtime's, whatever it was made to inherit from. */
+/** Whether an object is one of the runtime's, whatever it inherits from. */
 function isBuiltIn(value: object): boolean {
   return (
     isMap(value) ||
@@ -409,7 +407,8 @@ function isBuiltIn(value: object): boolean {
     isWeakSet(value) ||
     isGeneratorObject(value) ||
     isModuleNamespaceObject(value) ||
-    isExternal(value)
+    isExternal(value) ||
+    isArgumentsObject(value)
   );
 }
 
