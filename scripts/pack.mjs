@@ -1,12 +1,14 @@
-// `npm run pack`: builds, then leaves in `out/` what is published: the package `cenote`, and one platform package for
-// each binary there is (this machine's, or also others' collected in a folder).
+// `npm run pack`: builds, then leaves in `out/` what is published: the package `cenote`, and one
+// platform package for each binary there is (this machine's, or also others' collected in a
+// folder).
 //
 // Usage: node scripts/pack.mjs [--binaries DIR]
 //
-// The package `cenote` has no binary and no install script. Of the platform packages, its optionalDependencies name those that are
-// packed together with it, and no others, so that no install asks for a package that does not exist. npm installs the one
-// that fits the machine, and the loader in `dist/native` finds it. To publish: `npm publish` each tarball, the
-// platform packages first.
+// The package `cenote` has no binary and no install script. Of the platform packages, its
+// optionalDependencies name those that are packed together with it, and no others, so that no
+// install asks for a package that does not exist. npm installs the one that fits the machine, and
+// the loader in `dist/native` finds it. To publish: `npm publish` each tarball, the platform
+// packages first.
 
 import {
   cpSync,
@@ -31,7 +33,10 @@ const licences = ['LICENSE-APACHE', 'LICENSE-MIT'];
 const readJson = (file) => JSON.parse(readFileSync(file, 'utf8'));
 const writeJson = (file, value) => writeFileSync(file, `${JSON.stringify(value, null, 2)}\n`);
 
-/** `cenote.linux-x64-gnu.node` -> `linux-x64-gnu`, for every binary in the folders; the first folder wins. */
+/**
+ * `cenote.linux-x64-gnu.node` -> `linux-x64-gnu`, for every binary in the folders; the first folder
+ * wins.
+ */
 function findBinaries(dirs) {
   const found = new Map();
   for (const dir of dirs) {
@@ -43,7 +48,10 @@ function findBinaries(dirs) {
   return found;
 }
 
-/** Lays out the platform packages as napi-rs does: `npm/<platform>/`, one binary each. Returns their folders. */
+/**
+ * Lays out the platform packages as napi-rs does: `npm/<platform>/`, one binary each. Returns their
+ * folders.
+ */
 async function stagePlatforms(binaries, manifest) {
   writeJson(join(stage, 'package.json'), manifest);
   const npmDirs = join(stage, 'npm');
@@ -73,7 +81,10 @@ async function stagePlatforms(binaries, manifest) {
   return dirs;
 }
 
-/** Lays out the package `cenote`: package.json without what only a checkout needs, plus the platform packages. */
+/**
+ * Lays out the package `cenote`: package.json without what only a checkout needs, plus the platform
+ * packages.
+ */
 function stageRoot(manifest, platformDirs) {
   const dir = join(stage, 'cenote');
   const { scripts, devDependencies, overrides, napi, ...published } = manifest;

@@ -1,4 +1,5 @@
-// `npm run build`, and the first half of `npm start`: makes the checkout ready to run, doing only what is not done yet.
+// `npm run build`, and the first half of `npm start`: makes the checkout ready to run, doing only
+// what is not done yet.
 //
 // Usage: node scripts/setup.mjs
 

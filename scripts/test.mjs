@@ -1,92 +1,115 @@
-// `npm test`: sets the checkout up, then runs every test suite, one after the other, to the last one.
+// `npm test`: sets the checkout up, then runs every test suite, one after the other, to the last
+// one.
 //
-// Usage: node scripts/test.mjs [--long] [SUITE...]      (no names: all of them; --long: those that take an hour)
+// Usage: node scripts/test.mjs [--long] [--list] [SUITE...]
+//   no names: all of them      --long: those that take hours      --list: only says what there is
 //
-// A suite fails if its runner fails, if it outlives its limit, or if it ran no test at all. One that this machine cannot
-// run, for want of a tool, is said to be missing, and fails only if it was asked for by name. The closing lines give
-// each runner's own counts, and last of all their sum. The exit code is 1 if any suite failed.
+// A suite fails if its runner fails, if it ran no test at all, or if it took longer than its
+// budget; twice its budget ends it. One that this machine cannot run, for want of a tool, is said
+// to be missing, and fails only if it was asked for by name. CENOTE_BUDGET_FACTOR stretches the
+// budgets on a slow machine.
+//
+// The closing lines give each suite's counts and time, and last of all their sum. The times also
+// lie in target/test-times.json. The exit code is 1 if any suite failed.
 
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { countsOf } from './lib/counts.mjs';
 import { prepare } from './lib/prepare.mjs';
+import { inRoot } from './lib/root.mjs';
 import { run } from './lib/run.mjs';
 import { main, say, seconds, Stop } from './lib/say.mjs';
-import { longSuites, suites as shortSuites } from './lib/suites.mjs';
+import { longSuites, suites as shortSuites, totalBudget } from './lib/suites.mjs';
+import { faultOf, patience } from './lib/verdict.mjs';
 
-const none = { passed: 0, failed: 0, skipped: 0 };
+const factor = Number(process.env.CENOTE_BUDGET_FACTOR || 1);
+const stretched = (budget) => budget * 1_000 * factor;
 
-async function runSuite(suite) {
-  say(`\n=== ${suite.name} ===`);
-  let args;
+async function runSuite({ name, command, env, ready, budget }) {
+  say(`\n=== ${name} ===`);
+  const result = { name, passed: 0, failed: 0, skipped: 0, ms: 0, fault: undefined };
   try {
-    args = await suite.args();
+    await ready?.();
+    const [program, ...args] = command();
+    const limitMs = patience * stretched(budget);
+    const ended = await run(program, args, { env, limitMs, show: true });
+    const counts = countsOf(ended.output);
+    Object.assign(result, counts, { ms: ended.ms });
+    result.fault = faultOf(ended, counts, stretched(budget));
   } catch (error) {
-    if (!(error instanceof Stop)) throw error;
-    say(`=== ${suite.name}: ${error.message} ===`);
-    return { name: suite.name, counts: none, fault: error.message, ms: 0 };
+    if (!(error instanceof Stop) && error.code !== 'ENOENT') throw error;
+    result.fault = error.message;
   }
-  const { code, signal, output, timedOut, ms } = await run(suite.command, args, {
-    env: suite.env,
-    limitMs: suite.limitMs,
-    show: true,
-  });
-  const counts = suite.counts(output) ?? none;
-  let fault;
-  if (timedOut)
-    fault = `hung: ended after its limit of ${seconds(suite.limitMs)}; the last lines above say where`;
-  else if (code !== 0) fault = code === null ? `ended by ${signal}` : `exit code ${code}`;
-  else if (counts.passed + counts.failed === 0) fault = 'ran no tests';
-  else if (counts.failed > 0) fault = 'has failed tests';
-  say(`=== ${suite.name}: ${fault ?? 'ok'} (${seconds(ms)}) ===`);
-  return { name: suite.name, counts, fault, ms };
+  // A suite that broke without a failed test to show for it still is a failure in the sum.
+  if (result.fault !== undefined) result.failed = Math.max(1, result.failed);
+  say(`=== ${name}: ${result.fault ?? 'ok'} (${seconds(result.ms)}) ===`);
+  return result;
+}
+
+/** The whole run, with its set-up and what lies between the suites: it has a budget too. */
+function wholeRun() {
+  const ms = performance.now();
+  const fault = faultOf({ code: 0, ms }, { passed: 1, failed: 0 }, stretched(totalBudget));
+  return { name: 'all of them', passed: 0, failed: fault ? 1 : 0, skipped: 0, ms, fault };
+}
+
+function writeTimes(results) {
+  const suites = results.map(({ ms, ...rest }) => ({
+    ...rest,
+    seconds: Math.round(ms / 100) / 10,
+  }));
+  const times = { node: process.version, cpus: availableParallelism(), suites };
+  mkdirSync(inRoot('target'), { recursive: true });
+  writeFileSync(inRoot('target', 'test-times.json'), `${JSON.stringify(times, null, 2)}\n`);
 }
 
 function report(results, missing) {
   const width = Math.max(...[...results, ...missing].map(({ name }) => name.length));
+  const line = ({ name }, text) => `  ${name.padEnd(width)}  ${text}`;
   const lines = ['', 'summary'];
-  for (const { name, counts, fault, ms } of results) {
-    const skipped = counts.skipped > 0 ? `, ${counts.skipped} skipped` : '';
-    const numbers = `${counts.passed} passed, ${counts.failed} failed${skipped}`;
-    lines.push(
-      `  ${name.padEnd(width)}  ${numbers} (${seconds(ms)})${fault === undefined ? '' : ` -- ${fault}`}`,
-    );
+  for (const result of results) {
+    const { passed, failed, skipped, ms, fault } = result;
+    const counts = `${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`;
+    lines.push(line(result, `${counts} (${seconds(ms)})${fault ? ` -- ${fault}` : ''}`));
   }
-  for (const suite of missing)
-    lines.push(`  ${suite.name.padEnd(width)}  not run: ${suite.missing}`);
-  const failed = results.filter(({ fault }) => fault !== undefined);
-  lines.push(
-    failed.length === 0
-      ? 'all suites passed'
-      : `failed suites: ${failed.map(({ name }) => name).join(', ')}`,
-  );
-  // A suite that broke without a failed test to show for it still is a failure in the sum.
-  const sum = results.map(({ counts, fault }) => ({
-    passed: counts.passed,
-    failed: fault === undefined ? 0 : Math.max(1, counts.failed),
-  }));
-  const total = (key) => sum.reduce((all, one) => all + one[key], 0);
+  for (const suite of missing) lines.push(line(suite, `not run: ${suite.missing}`));
+  const broken = results.filter(({ fault }) => fault !== undefined).map(({ name }) => name);
+  lines.push(broken.length === 0 ? 'all suites passed' : `failed suites: ${broken.join(', ')}`);
+  const total = (key) => results.reduce((sum, result) => sum + result[key], 0);
   lines.push(`${total('passed')} passed, ${total('failed')} failed`);
   process.stdout.write(`${lines.join('\n')}\n`);
-  return failed.length === 0;
+  return broken.length === 0;
+}
+
+function list(suites) {
+  const width = Math.max(...suites.map(({ name }) => name.length));
+  for (const { name, about, budget, missing } of suites) {
+    const note =
+      missing === undefined ? `budget ${seconds(budget * 1_000)}` : `not here: ${missing}`;
+    process.stdout.write(`${name.padEnd(width)}  ${about} (${note})\n`);
+  }
 }
 
 await main(async () => {
   const args = process.argv.slice(2);
   const suites = args.includes('--long') ? longSuites : shortSuites;
+  if (args.includes('--list')) return list(suites);
   const wanted = args.filter((arg) => arg !== '--long');
   const unknown = wanted.filter((name) => !suites.some((suite) => suite.name === name));
   if (unknown.length > 0) {
-    throw new Stop(
-      `no such suite: ${unknown.join(', ')}. There are: ${suites.map(({ name }) => name).join(', ')}`,
-    );
+    const names = suites.map(({ name }) => name).join(', ');
+    throw new Stop(`no such suite: ${unknown.join(', ')}. Known suites: ${names}`);
   }
   const chosen = suites.filter(({ name }) => wanted.length === 0 || wanted.includes(name));
   const missing = chosen.filter((suite) => suite.missing !== undefined);
   if (wanted.length > 0 && missing.length > 0) {
-    throw new Stop(
-      `this machine cannot run ${missing.map(({ name, missing: what }) => `${name}: ${what}`).join(', ')}`,
-    );
+    const what = missing.map((suite) => `${suite.name}: ${suite.missing}`).join(', ');
+    throw new Stop(`this machine cannot run ${what}`);
   }
   await prepare();
   const results = [];
   for (const suite of chosen) if (suite.missing === undefined) results.push(await runSuite(suite));
+  if (wanted.length === 0 && suites === shortSuites) results.push(wholeRun());
+  writeTimes(results);
   if (!report(results, missing)) process.exitCode = 1;
 });

@@ -25,7 +25,9 @@ export class Progress {
     this.#everyMs = stream.isTTY ? 100 : 2000;
   }
 
-  /** Shows the text that `describe` makes, unless the phase is the same and its last text recent. */
+  /**
+   * Shows the text that `describe` makes, unless the phase is the same and its last text recent.
+   */
   update(phase, describe) {
     const now = performance.now();
     if (phase === this.#phase && now - this.#lastAt < this.#everyMs) return;

@@ -19,7 +19,8 @@ const kOpenFlags = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0) | (constants
  * @param {AbortSignal} options.signal
  * @param {(path: string, reason: string) => void} options.onUnreadable
  * @param {(files: number) => void} options.onProgress
- * @returns {Promise<{ files: number, readable: number, closedFolders: number, others: number, bytes: number }>}
+ * @returns {Promise<{ files: number, readable: number, closedFolders: number, others: number,
+ * bytes: number }>}
  */
 export async function survey(root, { excluded, limit, signal, onUnreadable, onProgress }) {
   const found = { files: 0, readable: 0, closedFolders: 0, others: 0, bytes: 0 };

@@ -6,11 +6,11 @@
  * the pool about that POST; this is the code of a service whose author trusted
  * the event loop. The same module runs on every pool, unchanged.
  *
- * A file of at most 1 MiB is read and compressed synchronously, as CPU-bound
- * handlers mostly do. A larger one is streamed: memory stays bounded, and no single
- * task blocks its event loop for so long (tens of milliseconds at most) that its own
- * load, and not the pool, would make exports late. A file that cannot be read is a result (`skipped`), not an error: errors are
- * left for what the pool itself gets wrong.
+ * A file of at most 1 MiB is read and compressed synchronously, as CPU-bound handlers mostly do. A
+ * larger one is streamed: memory stays bounded, and no single task blocks its event loop for so
+ * long (tens of milliseconds at most) that its own load, and not the pool, would make exports late.
+ * A file that cannot be read is a result (`skipped`), not an error: errors are left for what the
+ * pool itself gets wrong.
  */
 'use strict';
 

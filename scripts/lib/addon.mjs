@@ -1,7 +1,8 @@
 // Builds the native addon and its loader into `dist/native`, when a Rust source has changed.
 //
-// The loader (`binding.js`, written by napi-rs) first looks for `cenote.<platform>.node` beside itself, which is
-// what a checkout has, then for the package `cenote-<platform>`, which is what an install has.
+// The loader (`binding.js`, written by napi-rs) first looks for `cenote.<platform>.node` beside
+// itself, which is what a checkout has, then for the package `cenote-<platform>`, which is what an
+// install has.
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
@@ -19,8 +20,8 @@ export function binariesIn(dir) {
   return existsSync(dir) ? readdirSync(dir).filter((name) => /^cenote\..+\.node$/.test(name)) : [];
 }
 
-// The compiler writes source paths into panic messages. They name the builder's folders, which are nobody's
-// business, and make builds differ from machine to machine.
+// The compiler writes source paths into panic messages. They name the builder's folders, which are
+// nobody's business, and make builds differ from machine to machine.
 function rustFlags(compiler) {
   const cargoHome = process.env.CARGO_HOME ?? join(homedir(), '.cargo');
   const own = (process.env.RUSTFLAGS ?? '').split(/\s+/).filter(Boolean);
@@ -62,7 +63,8 @@ export async function buildAddon(compiler) {
       ...['build', '--platform', '--release'],
       ...['--manifest-path', inRoot('bindings', 'node', 'Cargo.toml')],
       ...['--package-json-path', inRoot('package.json')],
-      // A folder of its own: other flags than a plain `cargo build --release`, and no waiting for its lock.
+      // A folder of its own: other flags than a plain `cargo build --release`, and no waiting for
+      // its lock.
       ...['--target-dir', inRoot('target', 'addon')],
       ...['--output-dir', nativeDir],
       ...['--js', 'binding.js', '--dts', 'binding.d.ts'],

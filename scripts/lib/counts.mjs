@@ -1,32 +1,33 @@
-// Reads how many tests passed and failed from what the test runners print themselves.
+// Reads how many tests passed and failed from what the test runners themselves print.
 
-/**
- * Sums the closing counts of every `cargo test` binary and doc-test run in `output`.
- * Returns `undefined` if there is no such count: then nothing was run.
- */
-export function cargoCounts(output) {
-  const lines = [
-    ...output.matchAll(/^test result: \w+\. (\d+) passed; (\d+) failed; (\d+) ignored;/gm),
-  ];
-  if (lines.length === 0) return undefined;
-  const sum = (group) => lines.reduce((total, line) => total + Number(line[group]), 0);
-  return { passed: sum(1), failed: sum(2), skipped: sum(3) };
-}
+// Each runner's closing lines, one for each binary or one in all, and the words of its counts. A
+// test that was cancelled, or ended after its limit, has failed; a test of Piscina's that deviates
+// as it is meant to has not passed.
+const runners = {
+  // First, since it shows what other runners print.
+  piscina: [/^the tests of Piscina .*$/gm, '# passed', '# failed', '# skipped|# deviating'],
+  cargo: [/^test result: .*$/gm, '# passed', '# failed', '# ignored'],
+  nextest: [/^ *Summary .*$/gm, '# passed', '# failed|# timed out|# exec failed', '# skipped'],
+  node: [
+    /^ℹ (pass|fail|cancelled|skipped|todo) \d+$/gm,
+    'pass #',
+    'fail #|cancelled #',
+    'skipped #|todo #',
+  ],
+};
 
-/**
- * Reads the closing counts of `node --test` with the `spec` reporter. A cancelled test counts as failed.
- * Returns `undefined` if there are none: then the runner did not get to its end.
- */
-export function nodeCounts(output) {
-  const count = (word) => {
-    const all = [...output.matchAll(new RegExp(`^ℹ ${word} (\\d+)$`, 'gm'))];
-    return all.length === 0 ? undefined : Number(all.at(-1)[1]);
-  };
-  const passed = count('pass');
-  if (passed === undefined) return undefined;
-  return {
-    passed,
-    failed: count('fail') + count('cancelled'),
-    skipped: count('skipped') + count('todo'),
-  };
+const sumOf = (text, words) => {
+  const numbers = [...text.matchAll(new RegExp(words.replaceAll('#', '(\\d+)'), 'g'))];
+  return numbers.reduce((sum, [, ...found]) => sum + Number(found.find(Boolean)), 0);
+};
+
+/** The counts in `output`, or `undefined` if no runner came to its end there. */
+export function countsOf(output) {
+  for (const [line, passed, failed, skipped] of Object.values(runners)) {
+    const text = [...output.matchAll(line)].map(([whole]) => whole).join('\n');
+    if (text === '') continue;
+    const of = (words) => sumOf(text, words);
+    return { passed: of(passed), failed: of(failed), skipped: of(skipped) };
+  }
+  return undefined;
 }

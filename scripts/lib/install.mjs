@@ -1,8 +1,9 @@
-// Brings a folder's `node_modules` into step with its package-lock.json, by `npm ci`, and only when it is not.
+// Brings a folder's `node_modules` into step with its package-lock.json, by `npm ci`, and only when
+// it is not.
 //
-// npm leaves `node_modules/.package-lock.json`, which says what it really installed. The folder is in step when
-// every locked package is there in the locked version and with the locked hash. An optional package may be absent
-// (it is for another platform), but not different.
+// npm leaves `node_modules/.package-lock.json`, which says what it really installed. The folder is
+// in step when every locked package is there in the locked version and with the locked hash. An
+// optional package may be absent (it is for another platform), but not different.
 
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -34,7 +35,10 @@ export const npm = (args, options) =>
     ? run('cmd', ['/d', '/s', '/c', 'npm', ...args], options)
     : run('npm', args, options);
 
-/** Installs what `dir/package-lock.json` locks, if it is not installed already. No package runs a script. */
+/**
+ * Installs what `dir/package-lock.json` locks, if it is not installed already. No package runs a
+ * script.
+ */
 export async function installLocked(dir, what) {
   if (inStep(dir)) return;
   say(`setup: installing ${what}`);

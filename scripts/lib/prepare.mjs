@@ -1,5 +1,6 @@
-// Makes a checkout ready to run: npm packages, native addon, compiled TypeScript. Every step is skipped when its
-// result is up to date, so that it costs well under a second before each command that needs it.
+// Makes a checkout ready to run: npm packages, native addon, compiled TypeScript. Every step is
+// skipped when its result is up to date, so that it costs well under a second before each command
+// that needs it.
 
 import { buildAddon } from './addon.mjs';
 import { installLocked } from './install.mjs';

@@ -1,5 +1,5 @@
-// What this machine must already have: Node (for everything) and a Rust toolchain (to build the addon).
-// A missing or too old tool ends the script with a message that says what to install.
+// What this machine must already have: Node (for everything) and a Rust toolchain (to build the
+// addon). A missing or too old tool ends the script with a message that says what to install.
 
 import { readFileSync } from 'node:fs';
 import { inRoot } from './root.mjs';
@@ -25,7 +25,10 @@ export function requireNode() {
   }
 }
 
-/** Checks that Cargo is there and as new as the workspace's `rust-version`. Returns what `rustc -vV` prints. */
+/**
+ * Checks that Cargo is there and as new as the workspace's `rust-version`. Returns what `rustc -vV`
+ * prints.
+ */
 export async function requireRust() {
   const floor = /^rust-version = "([\d.]+)"/m.exec(readFileSync(inRoot('Cargo.toml'), 'utf8'))[1];
   const advice = `Rust ${floor} or newer builds the native addon. Install it with rustup (rustup.rs), then run this again.`;

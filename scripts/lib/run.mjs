@@ -1,9 +1,11 @@
 // Runs one command, under a watchdog.
 //
-// Guarantees: a command that outlives its limit is ended with everything it started; a signal to the script ends the
-// command as well; nothing that it leaves running outlives it; nothing waits for input.
+// Guarantees: a command that outlives its limit is ended with everything it started; a signal to
+// the script ends the command as well; nothing that it leaves running outlives it; nothing waits
+// for input.
 //
-// On POSIX the command leads a process group of its own, so that one kill reaches its descendants too.
+// On POSIX the command leads a process group of its own, so that one kill reaches its descendants
+// too.
 
 import { spawn } from 'node:child_process';
 import { root } from './root.mjs';
@@ -21,13 +23,14 @@ function killTree(child, signal) {
 }
 
 /**
- * Runs `command` and resolves to `{ code, signal, output, timedOut, ms }`; it rejects only if the command cannot be
- * started at all.
+ * Runs `command` and resolves to `{ code, signal, output, timedOut, ms }`; it rejects only if the
+ * command cannot be started at all.
  *
  * - `env`: variables on top of the script's own; `undefined` removes one.
  * - `cwd`: defaults to the checkout's root.
  * - `limitMs`: the watchdog; none by default.
- * - `show`: copy the output to the terminal while it runs. `output` holds stdout and stderr together either way.
+ * - `show`: copy the output to the terminal while it runs. `output` holds stdout and stderr
+ *   together either way.
  */
 export function run(command, args, { env = {}, cwd = root, limitMs, show = false } = {}) {
   return new Promise((resolve, reject) => {

@@ -1,17 +1,22 @@
-// The Rust tests under tools that see what tests do not: AddressSanitizer (use after free, leaks), ThreadSanitizer (data
-// races) and valgrind's memcheck (both kinds of memory error, and reads of what was never written).
+// The Rust tests under tools that see what tests do not: AddressSanitizer (use after free, leaks),
+// ThreadSanitizer (data races) and valgrind's memcheck (both kinds of memory error, and reads of
+// what was never written).
 //
-// The sanitizers need a nightly compiler; its standard library is not instrumented. For AddressSanitizer that costs
-// nothing. ThreadSanitizer misses the synchronization inside `std`: `tests/sanitizers/tsan.supp` says what follows.
-// `tests/sanitizers/canary.test.mjs` proves that each tool, with these very settings, still finds a planted error.
+// The sanitizers need a nightly compiler; its standard library is not instrumented. For
+// AddressSanitizer that costs nothing. ThreadSanitizer misses the synchronization inside `std`:
+// `tests/sanitizers/tsan.supp` says what follows. `tests/sanitizers/canary.test.mjs` proves that
+// each tool, with these very settings, still finds a planted error.
 
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { inRoot } from './root.mjs';
-import { cargo, minutes } from './runners.mjs';
+import { cargo } from './runners.mjs';
 
-/** What a command prints; `undefined` if it fails or is not there. rustup is not to install what is asked for. */
+/**
+ * What a command prints; `undefined` if it fails or is not there. rustup is not to install what is
+ * asked for.
+ */
 function ask(command, ...args) {
   const env = { ...process.env, RUSTUP_AUTO_INSTALL: '0' };
   const { status, stdout } = spawnSync(command, args, { env, encoding: 'utf8', timeout: 30_000 });
@@ -33,7 +38,8 @@ function lacks(runtime) {
 
 const suppressions = (name) => inRoot('tests', 'sanitizers', name);
 
-// Keys of an options variable are separated by colons, so a path with one (or with a space) must be quoted.
+// Keys of an options variable are separated by colons, so a path with one (or with a space) must be
+// quoted.
 const options = (...pairs) => pairs.map(([key, value]) => `${key}="${value}"`).join(':');
 
 /** For each tool: what it needs, and the flags and environment of a program under it. */
@@ -96,46 +102,34 @@ const integration = (crate) => {
 
 const targets = (tests) => tests.flatMap((name) => ['--test', name]);
 
-// Line tables are enough for stack traces, and faster to build.
-const build = (folder, more = {}) => ({
-  CARGO_TARGET_DIR: inRoot('target', folder),
-  CARGO_PROFILE_DEV_DEBUG: 'line-tables-only',
-  ...more,
-});
-
 // `--target` keeps the flags away from build scripts and procedural macros.
-const sanitized = (name, runtime, args, { limit, env = {} }) => {
-  const { rustFlags, missing, env: toolEnv } = tools[runtime];
-  return cargo(name, ['--target', host, ...args], {
-    missing,
+const sanitized = (name, tool, budget, about, args, env) =>
+  cargo(name, budget, about, {
+    missing: tools[tool].missing,
     toolchain: ['+nightly'],
-    env: build(runtime, {
-      RUSTFLAGS: [process.env.RUSTFLAGS ?? '', ...rustFlags].join(' ').trim(),
-      ...toolEnv,
+    args: ['--target', host, ...args],
+    env: {
+      CARGO_TARGET_DIR: inRoot('target', tool),
+      RUSTFLAGS: [process.env.RUSTFLAGS ?? '', ...tools[tool].rustFlags].join(' ').trim(),
+      ...tools[tool].env,
       ...env,
-    }),
-    limit,
+    },
   });
-};
-
-const runner = (target, tool) => ({
-  [`CARGO_TARGET_${target?.toUpperCase().replaceAll('-', '_')}_RUNNER`]:
-    tools[tool].command.join(' '),
-});
 
 const stable = /^host: (.+)$/m.exec(ask('rustc', '-vV') ?? '')?.[1];
+const runner = `CARGO_TARGET_${stable?.toUpperCase().replaceAll('-', '_')}_RUNNER`;
 
 // A fork has the memory of all threads, but not the threads: to valgrind it leaks what they own.
-const memcheck = (name, args, { limit, env = {} }) =>
-  cargo(name, [...args, '--skip', 'fork'], {
+const memcheck = (name, budget, about, args, env) =>
+  cargo(name, budget, about, {
     missing: tools.valgrind.missing,
+    args: [...args, '--skip', 'fork'],
     env: {
-      ...runner(stable, 'valgrind'),
-      // Flags for our own crates alone, so that all others are those that the suite `cargo` has built.
+      [runner]: tools.valgrind.command.join(' '),
+      // Flags for our own crates alone, so that all others are those that `cargo` has built.
       RUSTC_WORKSPACE_WRAPPER: inRoot('tests', 'sanitizers', 'no-recycle.sh'),
       ...env,
     },
-    limit,
   });
 
 const cenote = (except = []) => [
@@ -144,15 +138,14 @@ const cenote = (except = []) => [
 ];
 const withPark = (args) => ['-p', 'cenote-park', ...args, ...targets(integration('park'))];
 
-// Sanitizers have memory and threads of their own, which a test that counts those of the process would count.
+// Sanitizers have memory and threads of their own, which a test that counts those of the process
+// would count.
 const forSanitizers = cenote(['many_pools']);
-// ThreadSanitizer opens files to tell whose functions it is to overlook: these tests leave it none, or count them.
+// ThreadSanitizer opens files to tell whose functions it is to overlook: these tests leave it none,
+// or count them.
 const notForTsan = [
-  '--',
-  '--skip',
-  'without_file_descriptors',
-  '--skip',
-  'a_pool_of_closures_never_makes_a_runtime',
+  ...['--', '--skip', 'without_file_descriptors'],
+  ...['--skip', 'a_pool_of_closures_never_makes_a_runtime'],
 ];
 
 // Everything runs several times slower: fewer cases each, of the same kinds.
@@ -161,28 +154,31 @@ const fewer = { PROPTEST_CASES: process.env.PROPTEST_CASES ?? '32' };
 /** The unit and integration tests of both crates, as arguments of `cargo test`. */
 export const allTests = withPark(cenote());
 
-/** Short enough for every change. */
+// The integration tests synchronize by what is inside `std`, of which ThreadSanitizer reports
+// something new every few runs: on every change it has the unit tests alone.
+const unitTests = ['-p', 'cenote', '--lib', ...notForTsan];
+// memcheck is some twenty times slower: the task cells, and what handles and panics do with them.
+const cells = ['-p', 'cenote', '--lib', '--test', 'behaviour'];
+const ofCells = ['--', 'task::', 'results::', 'panics::'];
+
+/** Short enough for a job on every pull request. */
 export const sanitizers = [
-  sanitized('asan', 'asan', forSanitizers, { limit: minutes(10), env: fewer }),
-  // The unit tests alone: the integration tests synchronize by what is inside `std`, of which ThreadSanitizer reports
-  // something new every few runs. `test:long` has them.
-  sanitized('tsan', 'tsan', ['-p', 'cenote', '--lib', ...notForTsan], {
-    limit: minutes(12),
-    env: fewer,
-  }),
-  // Some twenty times slower than without: the task cells, and what handles and panics do with them.
-  memcheck(
-    'valgrind',
-    ['-p', 'cenote', '--lib', '--test', 'behaviour', '--', 'task::', 'results::', 'panics::'],
-    {
-      limit: minutes(8),
-      env: fewer,
-    },
-  ),
+  sanitized('asan', 'asan', 600, 'the Rust crate, by AddressSanitizer', forSanitizers, fewer),
+  sanitized('tsan', 'tsan', 600, 'its unit tests, by ThreadSanitizer', unitTests, fewer),
+  memcheck('valgrind', 600, 'its task cells, by memcheck', [...cells, ...ofCells], fewer),
 ];
 
+const all = withPark(forSanitizers);
+
 /** The same and more, for as long as `env` says. */
-export const longSanitizers = (env, limit) => [
-  sanitized('asan-long', 'asan', withPark(forSanitizers), { limit, env }),
-  sanitized('tsan-long', 'tsan', [...withPark(forSanitizers), ...notForTsan], { limit, env }),
+export const longSanitizers = (budget, env) => [
+  sanitized('asan-long', 'asan', budget, 'all Rust, by AddressSanitizer', all, env),
+  sanitized(
+    'tsan-long',
+    'tsan',
+    budget,
+    'the same, by ThreadSanitizer',
+    [...all, ...notForTsan],
+    env,
+  ),
 ];

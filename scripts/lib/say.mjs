@@ -1,4 +1,5 @@
-// How the scripts speak: short progress lines on stderr, and one clear message when something stops them.
+// How the scripts speak: short progress lines on stderr, and one clear message when something stops
+// them.
 
 /** Ends a script with a message for its user, without a stack trace. */
 export class Stop extends Error {}

@@ -1,7 +1,7 @@
 // Remembers what a build was made from, so that it is repeated only when that has changed.
 //
-// A stamp is a hash over the content of the inputs. It lies under `target/setup`, outside what is published;
-// removing that folder forces every build.
+// A stamp is a hash over the content of the inputs. It lies under `target/setup`, outside what is
+// published; removing that folder forces every build.
 
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
@@ -17,7 +17,10 @@ function* filesUnder(path) {
   for (const name of readdirSync(path).sort()) yield* filesUnder(join(path, name));
 }
 
-/** Hashes files and whole folders (given relative to the root; absent ones count as empty) and some further text. */
+/**
+ * Hashes files and whole folders (given relative to the root; absent ones count as empty) and some
+ * further text.
+ */
 export function hashOf(paths, text = '') {
   const hash = createHash('sha256').update(text);
   for (const path of paths) {

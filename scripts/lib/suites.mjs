@@ -1,115 +1,139 @@
-// The test suites of `npm test` and of `npm run test:long`, in the order in which they run.
+// The suites of `npm test` and of `npm run test:long`, in the order in which they run.
 //
-// The limits are watchdogs against a hang, several times what a suite needs on 2 cores from a cold cache.
+// A budget is about twice what the suite takes on 2 cores from a cold cache.
 
 import { installRuntimes, nodes, supported } from '../../tests/matrix/runtimes.mjs';
 import { inRoot } from './root.mjs';
-import { cargo, conformance, minutes, node } from './runners.mjs';
+import { cargo, conformance, node, workspace } from './runners.mjs';
 import { allTests, longSanitizers, sanitizers } from './sanitizers.mjs';
 
-// The pinned runtimes are binaries for one kind of machine.
-const matrix = {
-  missing: supported ? undefined : 'the pinned runtimes are for Linux on x64 with glibc',
+/** What `npm test` may take, in seconds: with two minutes of lint, `.ci/run` ends in under 15. */
+export const totalBudget = 780;
+
+// The pinned runtimes are binaries for one kind of machine. Elsewhere the mode of such a suite is
+// tested on the Node that runs this.
+const missing = supported ? undefined : 'the pinned runtimes are for Linux on x64 with glibc';
+const pinned = (major) =>
+  supported
+    ? { runtime: nodes.find((one) => one.major === major).command, ready: installRuntimes }
+    : {};
+
+const modes = {
+  default: {},
+  'no-spin': { CENOTE_MAX_SPIN_US: '0' },
+  portable: { CENOTE_FORCE_PORTABLE: '1' },
 };
+
+// Most of these tests wait, for threads or for time, so several files share the machine.
+const soak = { folder: 'tests/node/soak', atOnce: 3 };
+const pool = { folder: 'tests/node', except: soak.folder, atOnce: 3 };
 
 const loomEnv = {
   RUSTFLAGS: `${process.env.RUSTFLAGS ?? ''} --cfg loom`.trim(),
-  // Other flags than the rest of the workspace: in one folder each run would undo the other's build.
+  // Other flags than the rest of the workspace: in one folder each would undo the other's build.
   CARGO_TARGET_DIR: inRoot('target', 'loom'),
-  // The models need the optimizer's speed and the code's own assertions, not the release build's link time.
+  // The models need the optimizer's speed and the code's own assertions, not the release build's
+  // link time.
   CARGO_PROFILE_RELEASE_LTO: 'off',
   CARGO_PROFILE_RELEASE_CODEGEN_UNITS: '16',
   CARGO_PROFILE_RELEASE_DEBUG: 'none',
   CARGO_PROFILE_RELEASE_DEBUG_ASSERTIONS: 'true',
 };
-
-// One run for both crates: on its own each would build their common dependencies with other features.
+// One run for both crates: alone each would build what they share with other features.
 const models = ['-p', 'cenote-park', '-p', 'cenote', '--release', '--lib', '--test', 'loom_*'];
-
-/** Most of these tests wait, for threads or for time, so several files share the machine. */
-const behaviour = { limit: minutes(8), atOnce: 3 };
+const onFutex = ['-p', 'cenote-park', '--features', 'portable-futex'];
 
 /** The suites of `npm test`. */
 export const suites = [
-  // Without the crate that has features to switch on, which the next suite does. Only here are the Rust examples, which
-  // build SQLite and a web framework.
-  cargo('cargo', ['--workspace', '--exclude', 'cenote'], { limit: minutes(10) }),
-  // The park crate's one feature exchanges the futex, which has a suite of its own.
-  cargo('cargo-features', ['-p', 'cenote', '--all-features'], { limit: minutes(10) }),
-  cargo('loom', models, { limit: minutes(12), env: loomEnv }),
-  // The fallback is compiled in by a feature, so that it is tested where the futex exists too.
-  cargo('portable-futex', ['-p', 'cenote-park', '--features', 'portable-futex'], {
-    limit: minutes(8),
+  workspace('cargo', 420, 'the Rust tests, with every feature', {
+    nextest: true,
+    args: ['--lib', '--bins', '--tests', '--examples'],
   }),
-  ...sanitizers,
-  node('sanitizer-canaries', 'tests/sanitizers', { limit: minutes(4) }),
-  node('node', 'tests/node', behaviour),
-  node('node-no-spin', 'tests/node', { ...behaviour, env: { CENOTE_MAX_SPIN_US: '0' } }),
-  node('node-portable', 'tests/node', { ...behaviour, env: { CENOTE_FORCE_PORTABLE: '1' } }),
-  // Whether the next suite would notice.
-  node('conformance', 'tests/conformance', { limit: minutes(2) }),
-  // The tests that Piscina is published with, on `cenote/piscina`.
-  conformance('piscina', 'tests/conformance/piscina.mjs', { limit: minutes(9) }),
-  // Builds an addon whose async work runs on a pool of the Rust crate.
-  node('napi-runtime', 'tests/napi-runtime', { limit: minutes(12) }),
-  node('examples', 'examples', { limit: minutes(4) }),
-  node('docs', 'tests/docs', { limit: minutes(4) }),
-  node('benches', 'benches/node', { limit: minutes(4) }),
-  node('packaging', 'tests/packaging', { limit: minutes(5) }),
-  // The behaviour of the pool on the pinned newer Nodes, and one smoke test on every pinned runtime.
-  node('matrix', 'tests/matrix', { ...matrix, limit: minutes(5) }),
-  ...nodes.map(({ major, command }) =>
-    node(`node-${major}`, 'tests/node', {
-      ...matrix,
-      ...behaviour,
-      command,
-      ready: installRuntimes,
-    }),
-  ),
-  // Two of Piscina's tests run on Node 24 only.
-  ...nodes
-    .filter(({ major }) => major === 24)
-    .map(({ major, command }) =>
-      conformance(`piscina-node-${major}`, 'tests/conformance/piscina.mjs', {
-        ...matrix,
-        limit: minutes(9),
-        command,
-        ready: installRuntimes,
-      }),
-    ),
+  workspace('doctests', 120, 'the examples in the documentation of the crates', {
+    args: ['--doc'],
+  }),
+  cargo('loom', 300, 'every interleaving of the protocols, by models', {
+    args: models,
+    env: loomEnv,
+  }),
+  cargo('portable-futex', 120, 'the futex of systems that have none', { args: onFutex }),
+  node('node', 150, 'the pool, on this Node', pool),
+  node('node-no-spin', 180, 'the pool without spinning, on Node 22', {
+    ...pool,
+    ...pinned(22),
+    env: modes['no-spin'],
+  }),
+  node('node-portable', 180, 'the pool on the portable waiter, on Node 24', {
+    ...pool,
+    ...pinned(24),
+    env: modes.portable,
+  }),
+  node('node-26', 150, 'the pool, on Node 26', { ...pool, ...pinned(26), missing }),
+  node('soak', 90, 'the pool in mass and at random, on this Node', soak),
+  node('conformance', 30, 'whether the next suite would notice', { folder: 'tests/conformance' }),
+  conformance('piscina', 180, "Piscina's own tests, on cenote/piscina", {}),
+  conformance('piscina-node-24', 180, 'the same on Node 24', { ...pinned(24), missing }),
+  node('examples', 60, 'the example programs', { folder: 'examples' }),
+  node('docs', 60, 'the examples and the tables in docs/', { folder: 'tests/docs' }),
+  node('benches', 60, 'whether the benchmarks run', { folder: 'benches/node' }),
+  node('packaging', 120, 'what is published, and the house rules', { folder: 'tests/packaging' }),
+  node('matrix', 90, 'a smoke test on Node 22, 24 and 26, Bun and Deno', {
+    folder: 'tests/matrix',
+    ready: installRuntimes,
+    missing,
+  }),
 ];
 
 const stressSeconds = Number(process.env.CENOTE_STRESS_SECONDS ?? 300);
 const longEnv = { CENOTE_LONG: '1', CENOTE_STRESS_SECONDS: String(stressSeconds) };
 // Some tests repeat the stress in other settings, and sanitizers slow everything down.
-const longLimit = minutes(30) + 10 * stressSeconds * 1_000;
+const longBudget = 1_800 + 10 * stressSeconds;
 
 // As fast as a release, which makes races tighter, but with the code's own assertions.
-const checked = {
-  ...loomEnv,
-  RUSTFLAGS: process.env.RUSTFLAGS,
-  CARGO_TARGET_DIR: inRoot('target', 'checked'),
-  CARGO_PROFILE_RELEASE_DEBUG: 'line-tables-only',
+const stress = {
+  args: ['--release', ...allTests],
+  env: {
+    ...loomEnv,
+    RUSTFLAGS: process.env.RUSTFLAGS,
+    CARGO_TARGET_DIR: inRoot('target', 'checked'),
+    CARGO_PROFILE_RELEASE_DEBUG: 'line-tables-only',
+    ...longEnv,
+  },
 };
-const stress = ['--release', ...allTests];
 const oneCpu = {
   prefix: ['taskset', '-c', '0'],
   missing: process.platform === 'linux' ? undefined : '`taskset` is there on Linux only',
 };
-const nodeLong = {
-  only: /[\\/]stress-[^\\/]*$/,
-  fileLimit: stressSeconds * 1_000 + minutes(5),
-  limit: longLimit,
-};
+const longSoak = { folder: soak.folder, fileLimit: stressSeconds + 300 };
+
+// Every mode on every Node, whole.
+const thisNode = Number(process.versions.node.split('.')[0]);
+const majors = [thisNode, ...nodes.map(({ major }) => major).filter((one) => one !== thisNode)];
+const pairs = majors.flatMap((major) =>
+  Object.entries(modes).map(([mode, env]) =>
+    node(`node-${major}-${mode}`, 300, `the pool and the soak, mode ${mode}, on Node ${major}`, {
+      ...{ folder: pool.folder, atOnce: pool.atOnce, env },
+      ...(major === thisNode ? {} : { ...pinned(major), missing }),
+    }),
+  ),
+);
 
 /** The suites of `npm run test:long`. */
 export const longSuites = [
-  cargo('cargo-long', stress, { limit: longLimit, env: { ...checked, ...longEnv } }),
-  cargo('cargo-one-cpu', stress, { ...oneCpu, limit: longLimit, env: { ...checked, ...longEnv } }),
-  ...longSanitizers(longEnv, longLimit),
-  node('node-long', 'tests/node', { ...nodeLong, env: longEnv }),
-  node('node-portable-long', 'tests/node', {
-    ...nodeLong,
-    env: { ...longEnv, CENOTE_FORCE_PORTABLE: '1' },
+  ...sanitizers,
+  node('sanitizer-canaries', 240, 'whether the sanitizers would notice', {
+    folder: 'tests/sanitizers',
+  }),
+  node('napi-runtime', 600, 'an addon whose async work runs on a pool of the Rust crate', {
+    folder: 'tests/napi-runtime',
+  }),
+  ...pairs,
+  cargo('cargo-long', longBudget, 'the Rust tests at their long sizes', stress),
+  cargo('cargo-one-cpu', longBudget, 'the same on one CPU', { ...stress, ...oneCpu }),
+  ...longSanitizers(longBudget, longEnv),
+  node('soak-long', longBudget, 'the soak at its long size', { ...longSoak, env: longEnv }),
+  node('soak-portable-long', longBudget, 'the same on the portable waiter', {
+    ...longSoak,
+    env: { ...longEnv, ...modes.portable },
   }),
 ];

@@ -1,7 +1,8 @@
 // Compiles the TypeScript layer into `dist`, when a source has changed.
 //
-// The compiler writes to a folder aside; each file is then moved into place whole, and files without a source any
-// more are removed. A process that runs from `dist` meanwhile never sees half a file.
+// The compiler writes to a folder aside; each file is then moved into place whole, and files
+// without a source any more are removed. A process that runs from `dist` meanwhile never sees half
+// a file.
 
 import {
   cpSync,

@@ -1,6 +1,9 @@
 // Reads the closing line of a run of `piscina.mjs`, for the summary of `npm test`.
 
-/** The counts, or `undefined` if the run did not get to its end. A test that deviates as it is meant to has not passed. */
+/**
+ * The counts, or `undefined` if the run did not get to its end. A test that deviates as it is meant
+ * to has not passed.
+ */
 export function conformanceCounts(output) {
   const last = [...output.matchAll(/^the tests of Piscina .*: (\d+ passed, .*)$/gm)].at(-1)?.[1];
   if (last === undefined) return undefined;

@@ -1,9 +1,10 @@
-// What the run is held against: the list of tests that pass with Piscina, and the deviations from it that are meant.
+// What the run is held against: the list of tests that pass with Piscina, and the deviations from
+// it that are meant.
 //
-// The list, `piscina-<version>.json`, gives for every test file the names of its tests, a nested one as
-// `outer > inner`, a name as often as it is there. `only` says where a test runs at all, which the test itself decides:
-// on which platform, on which major version of Node, with how many processors at most. What is inside a test with
-// `only` has the same.
+// The list, `piscina-<version>.json`, gives for every test file the names of its tests, a nested
+// one as `outer > inner`, a name as often as it is there. `only` says where a test runs at all,
+// which the test itself decides: on which platform, on which major version of Node, with how many
+// processors at most. What is inside a test with `only` has the same.
 
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
@@ -47,8 +48,9 @@ export function readList(version) {
 }
 
 /**
- * Writes the list from a run of every file against Piscina: all tests that passed, and those that were skipped.
- * Returns the names of the skipped ones of which the former list does not say where they run: somebody has to add that.
+ * Writes the list from a run of every file against Piscina: all tests that passed, and those that
+ * were skipped. Returns the names of the skipped ones of which the former list does not say where
+ * they run: somebody has to add that.
  */
 export async function recordList(version, hash, resultsOf) {
   const former = existsSync(listOf(version)) ? readList(version).files : {};
@@ -78,7 +80,10 @@ export async function recordList(version, hash, resultsOf) {
   return unclear;
 }
 
-/** The tests that the table in a text like DEVIATIONS.md names: `test` is `file: name`, `always` whether it must fail. */
+/**
+ * The tests that the table in a text like DEVIATIONS.md names: `test` is `file: name`, `always`
+ * whether it must fail.
+ */
 export function readDeviations(text) {
   const rows = text.split('\n').filter((line) => line.startsWith('|'));
   // Above the table's first row are its heading and the line under it.

@@ -1,12 +1,15 @@
-// Decides what the results of one test file mean: which tests passed, which should have and did not, which deviate as
-// DEVIATIONS.md says, and which of its lines are stale.
+// Decides what the results of one test file mean: which tests passed, which should have and did
+// not, which deviate as DEVIATIONS.md says, and which of its lines are stale.
 
 import { nameOf, runsOn } from './expected.mjs';
 
 const startsWith = (path, start) =>
   path.length > start.length && start.every((name, at) => path[at] === name);
 
-/** Whether a failure is one that is meant: it is in the table, or comes from nothing but tests inside that are. */
+/**
+ * Whether a failure is one that is meant: it is in the table, or comes from nothing but tests
+ * inside that are.
+ */
 function isMeant(failure, failures, meant) {
   if (meant.has(nameOf(failure.name))) return true;
   const inside = failures.filter(({ name }) => startsWith(name, failure.name));
@@ -18,7 +21,8 @@ function isMeant(failure, failures, meant) {
  * - `results`: what the reporter said of them; `fault`: what went wrong with the file as a whole;
  * - `deviations`: this file's tests in the table, as `{ name, always }`.
  *
- * Returns the numbers `passed`, `skipped` and `deviating`, and `failures`: one line of text for each.
+ * Returns the numbers `passed`, `skipped` and `deviating`, and `failures`: one line of text for
+ * each.
  */
 export function judge({ listed, results, fault, deviations, machine }) {
   const meant = new Map(deviations.map(({ name, always }) => [name, always]));

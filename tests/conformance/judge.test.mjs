@@ -1,4 +1,5 @@
-// What a run of Piscina's tests counts as: that every way in which one can be missing, fail, or deviate is noticed.
+// What a run of Piscina's tests counts as: that every way in which one can be missing, fail, or
+// deviate is noticed.
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';

@@ -1,12 +1,12 @@
-// Lays out a package named `piscina` under `target/conformance`, which Piscina's tests run against: Piscina's own
-// package.json and tests, byte for byte, with another implementation behind them.
+// Lays out a package named `piscina` under `target/conformance`, which Piscina's tests run against:
+// Piscina's own package.json and tests, byte for byte, with another implementation behind them.
 //
-// Guarantees: the folder is made anew each time; the tests in it are those that the checked-in list was recorded from,
-// or it throws.
+// Guarantees: the folder is made anew each time; the tests in it are those that the checked-in list
+// was recorded from, or it throws.
 //
-// The tests import `..`, `../dist`, a few internal helpers under `../dist`, and `piscina` itself. For ours, `dist/` is the
-// folder `shim/` beside this file, which finds `cenote` as any package would, through a link in a `node_modules` above.
-// For Piscina's, it is a copy of Piscina's own.
+// The tests import `..`, `../dist`, a few internal helpers under `../dist`, and `piscina` itself.
+// For ours, `dist/` is the folder `shim/` beside this file, which finds `cenote` as any package
+// would, through a link in a `node_modules` above. For Piscina's, it is a copy of Piscina's own.
 
 import { createHash } from 'node:crypto';
 import {
@@ -26,7 +26,8 @@ import { Stop } from '../../scripts/lib/say.mjs';
 const piscina = inRoot('node_modules', 'piscina');
 const shim = fileURLToPath(new URL('shim', import.meta.url));
 
-// Only so that none further up is found: imports that are only types have to vanish, as in Piscina's own build.
+// Only so that none further up is found: imports that are only types have to vanish, as in
+// Piscina's own build.
 const tsconfig = {
   compilerOptions: { target: 'es2022', module: 'commonjs', esModuleInterop: true },
 };
@@ -66,8 +67,8 @@ function linkCenote() {
 }
 
 /**
- * Makes the package, with `against` (`cenote` or `piscina`) behind the tests; `tests` is the hash that they must have.
- * Returns its folder and the names of its test files.
+ * Makes the package, with `against` (`cenote` or `piscina`) behind the tests; `tests` is the hash
+ * that they must have. Returns its folder and the names of its test files.
  */
 export function layOut(against, tests) {
   const folder = inRoot('target', 'conformance', against === 'cenote' ? 'piscina' : 'original');

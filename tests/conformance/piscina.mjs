@@ -1,13 +1,16 @@
-// `npm run test:piscina`: runs the test suite that Piscina is published with, unmodified, against `cenote/piscina`.
+// `npm run test:piscina`: runs the test suite that Piscina is published with, unmodified, against
+// `cenote/piscina`.
 //
 // Usage: node tests/conformance/piscina.mjs [--against piscina [--record]] [FILE...]
 //
-//   FILE...            only the test files of this name, as in `pool-close`, or with this in their names, as in `queue`
+//   FILE...            only the test files of this name, as in `pool-close`, or with this in
+//                      their names, as in `queue`
 //   --against piscina  run the same against Piscina itself
 //   --record           write the list of tests from that run
 //
-// It fails unless every test that passes with Piscina, by name, passes; the tests that Piscina skips stay skipped. What
-// DEVIATIONS.md lists may fail, or must. README.md beside this file says more.
+// It fails unless every test that passes with Piscina, by name, passes; the tests that Piscina
+// skips stay skipped. What DEVIATIONS.md lists may fail, or must. README.md beside this file says
+// more.
 
 import { parseArgs } from 'node:util';
 import { main, say, seconds, Stop } from '../../scripts/lib/say.mjs';

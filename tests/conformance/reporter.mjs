@@ -1,7 +1,8 @@
-// A reporter for `node --test`: one line of JSON for each test that ended, suites left out, as Node counts them.
+// A reporter for `node --test`: one line of JSON for each test that ended, suites left out, as Node
+// counts them.
 //
-// `name` is the path of names from the outermost test. `status` is pass, fail or skip. A test that failed for no other
-// reason than one inside it has `inner: true`.
+// `name` is the path of names from the outermost test. `status` is pass, fail or skip. A test that
+// failed for no other reason than one inside it has `inner: true`.
 
 export default async function* lines(events) {
   const path = [];

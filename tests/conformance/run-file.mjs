@@ -1,7 +1,7 @@
 // Runs one of Piscina's test files the way Piscina's own script does, under a watchdog.
 //
-// One runner for each file instead of one for all: what a file leaves running ends with it, and a file that hangs or
-// crashes costs nothing but itself.
+// One runner for each file instead of one for all: what a file leaves running ends with it, and a
+// file that hangs or crashes costs nothing but itself.
 
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
@@ -19,8 +19,9 @@ function readResults(file) {
 }
 
 /**
- * Runs `test/<file>` of the package in `folder`. Resolves to the `results` of its tests, the runner's `output`, how
- * long it took, and `fault`: what went wrong with the file as a whole, if anything did.
+ * Runs `test/<file>` of the package in `folder`. Resolves to the `results` of its tests, the
+ * runner's `output`, how long it took, and `fault`: what went wrong with the file as a whole, if
+ * anything did.
  */
 export async function runFile(folder, file, limitMs) {
   const path = join(folder, 'test', file);
@@ -43,7 +44,8 @@ export async function runFile(folder, file, limitMs) {
     { cwd: folder, limitMs, env: { NODE_TEST_CONTEXT: undefined } },
   );
   const all = readResults(resultsFile);
-  // Of a file that ended before its tests did, the runner says that the file itself failed, as if it were a test.
+  // Of a file that ended before its tests did, the runner says that the file itself failed, as if
+  // it were a test.
   const results = all.filter(({ name }) => resolve(folder, name.at(-1)) !== path);
   let fault;
   if (timedOut) fault = `hung: ended after ${limitMs / 1_000} s`;

@@ -1,7 +1,7 @@
 // Every JavaScript example of the documentation runs, and prints what the page says.
 //
-// The files of a section are written into a folder of their own, where `cenote` and the other pools resolve, and each of
-// its programs runs there in a process of its own.
+// The files of a section are written into a folder of their own, where `cenote` and the other pools
+// resolve, and each of its programs runs there in a process of its own.
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';

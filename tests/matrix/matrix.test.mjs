@@ -1,6 +1,6 @@
-// A smoke test on other runtimes than the one that runs this: newer Nodes, which wait inside libuv, and Bun and Deno,
-// where libuv is missing and the portable waiter must take over, with one warning. `npm test` also runs the whole Node
-// tests on the newer Nodes.
+// A smoke test on other runtimes than the one that runs this: newer Nodes, which wait inside libuv,
+// and Bun and Deno, where libuv is missing and the portable waiter must take over, with one
+// warning. `npm test` also runs the whole Node tests on the newer Nodes.
 
 import assert from 'node:assert/strict';
 import { before, describe, it } from 'node:test';

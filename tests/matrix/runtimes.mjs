@@ -1,7 +1,8 @@
-// The runtimes of the matrix: where their binaries are, once the packages that carry them are installed.
+// The runtimes of the matrix: where their binaries are, once the packages that carry them are
+// installed.
 //
-// package.json and package-lock.json beside this file pin them. They are installed, without running any of their
-// scripts, into a folder under `target`, which outlives `npm ci`.
+// package.json and package-lock.json beside this file pin them. They are installed, without running
+// any of their scripts, into a folder under `target`, which outlives `npm ci`.
 
 import { copyFileSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -11,7 +12,10 @@ import { inRoot } from '../../scripts/lib/root.mjs';
 const folder = inRoot('target', 'matrix');
 const binary = (...path) => join(folder, 'node_modules', ...path);
 
-/** Whether the pinned packages are for this machine: they carry binaries for Linux on x64 with glibc. */
+/**
+ * Whether the pinned packages are for this machine: they carry binaries for Linux on x64 with
+ * glibc.
+ */
 export const supported =
   process.platform === 'linux' &&
   process.arch === 'x64' &&

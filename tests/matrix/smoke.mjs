@@ -1,5 +1,6 @@
-// The least that a runtime must do, run by that runtime itself: tasks, a failing task, background work on an idle
-// worker, an orderly close. Prints what happened as one line of JSON, for `matrix.test.mjs` to judge.
+// The least that a runtime must do, run by that runtime itself: tasks, a failing task, background
+// work on an idle worker, an orderly close. Prints what happened as one line of JSON, for
+// `matrix.test.mjs` to judge.
 
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
@@ -20,7 +21,8 @@ const error = await pool.run({ fail: 'on purpose' }).then(
   ({ name, message }) => `${name}: ${message}`,
 );
 
-// The timer is started by a task and must fire although no further task ever comes. Only this thread polls.
+// The timer is started by a task and must fire although no further task ever comes. Only this
+// thread polls.
 const fired = new Int32Array(new SharedArrayBuffer(4));
 await pool.run({ raiseLater: fired, afterMs: 20 });
 const giveUp = Date.now() + 10_000;

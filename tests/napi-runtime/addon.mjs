@@ -9,7 +9,10 @@ import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
-/** Runs a program in the root folder. Resolves when it has ended by itself; kills it, and rejects, after `limitMs`. */
+/**
+ * Runs a program in the root folder. Resolves when it has ended by itself; kills it, and rejects,
+ * after `limitMs`.
+ */
 export function run(command, args, { env = {}, limitMs }) {
   const child = spawn(command, args, {
     cwd: root,

@@ -1,5 +1,5 @@
-// An addon of napi-rs with cenote as its async runtime, in Node: its async functions, its blocking work, and the life of
-// the environments it is loaded into.
+// An addon of napi-rs with cenote as its async runtime, in Node: its async functions, its blocking
+// work, and the life of the environments it is loaded into.
 
 import assert from 'node:assert/strict';
 import { createRequire } from 'node:module';

@@ -1,17 +1,19 @@
-// An abort asks first: the handler learns of it by its context, and has `abortGrace` to end before its worker does.
+// An abort asks first: the handler learns of it by its context, and has `abortGrace` to end before
+// its worker does.
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
+import { test } from 'node:test';
 import { Pool } from 'cenote';
 import {
-  behaviour,
   blocker,
   fixture,
   poolFor,
   readyWorkers,
   sharedWords,
   until,
+  watched,
 } from './support/behaviour.mjs';
 
 const filename = fixture('features/tasks.cjs');
@@ -29,24 +31,31 @@ async function started(pool, name, { words = sharedWords(), task = {}, ...option
   return { run, words, controller, release: () => Atomics.store(words, 1, 1) };
 }
 
-behaviour('abortGrace: what is no whole number of milliseconds, or Infinity, is refused', (t) => {
-  const message = /\babortGrace\b/;
-  for (const abortGrace of ['1', null, true, {}, 1n]) {
-    assert.throws(() => new Pool({ filename, abortGrace }), {
-      code: 'ERR_INVALID_ARG_TYPE',
-      message,
-    });
-  }
-  for (const abortGrace of [-1, 0.5, NaN, -Infinity, 2 ** 31]) {
-    assert.throws(() => new Pool({ filename, abortGrace }), { code: 'ERR_OUT_OF_RANGE', message });
-  }
-  for (const abortGrace of [0, 1, 2 ** 31 - 1, Infinity]) {
-    assert.equal(onePool(t, { minThreads: 0, abortGrace }).options.abortGrace, abortGrace);
-  }
-  assert.equal(poolFor(t, { minThreads: 0 }).options.abortGrace, 0);
-});
+test(
+  'abortGrace: what is no whole number of milliseconds, or Infinity, is refused',
+  watched,
+  (t) => {
+    const message = /\babortGrace\b/;
+    for (const abortGrace of ['1', null, true, {}, 1n]) {
+      assert.throws(() => new Pool({ filename, abortGrace }), {
+        code: 'ERR_INVALID_ARG_TYPE',
+        message,
+      });
+    }
+    for (const abortGrace of [-1, 0.5, NaN, -Infinity, 2 ** 31]) {
+      assert.throws(() => new Pool({ filename, abortGrace }), {
+        code: 'ERR_OUT_OF_RANGE',
+        message,
+      });
+    }
+    for (const abortGrace of [0, 1, 2 ** 31 - 1, Infinity]) {
+      assert.equal(onePool(t, { minThreads: 0, abortGrace }).options.abortGrace, abortGrace);
+    }
+    assert.equal(poolFor(t, { minThreads: 0 }).options.abortGrace, 0);
+  },
+);
 
-behaviour('a handler that ends when its signal says so keeps its worker', async (t) => {
+test('a handler that ends when its signal says so keeps its worker', watched, async (t) => {
   const pool = onePool(t);
   const before = await threadOf(pool);
   const { run, words, controller } = await started(pool, 'obey');
@@ -63,24 +72,28 @@ behaviour('a handler that ends when its signal says so keeps its worker', async 
   assert.deepEqual([tasks.aborted, tasks.completed, tasks.failed, tasks.lost], [1, 2, 0, 0]);
 });
 
-behaviour("the signal's reason is an AbortError, or the CenoteError of the timeout", async (t) => {
-  const pool = onePool(t);
-  const { run, controller } = await started(pool, 'obey');
-  controller.abort();
-  await assert.rejects(run, aborted);
-  const first = await pool.run(0, { name: 'lastReason' });
-  assert.deepEqual([first.name, first.code, first.isError], ['AbortError', 'ABORT_ERR', true]);
-  await assert.rejects(pool.run({ words: sharedWords() }, { name: 'obey', timeout: 50 }), {
-    code: 'ERR_CENOTE_TIMEOUT',
-  });
-  const second = await pool.run(0, { name: 'lastReason' });
-  assert.deepEqual(
-    [second.name, second.code, second.isError],
-    ['CenoteError', 'ERR_CENOTE_TIMEOUT', true],
-  );
-});
+test(
+  "the signal's reason is an AbortError, or the CenoteError of the timeout",
+  watched,
+  async (t) => {
+    const pool = onePool(t);
+    const { run, controller } = await started(pool, 'obey');
+    controller.abort();
+    await assert.rejects(run, aborted);
+    const first = await pool.run(0, { name: 'lastReason' });
+    assert.deepEqual([first.name, first.code, first.isError], ['AbortError', 'ABORT_ERR', true]);
+    await assert.rejects(pool.run({ words: sharedWords() }, { name: 'obey', timeout: 50 }), {
+      code: 'ERR_CENOTE_TIMEOUT',
+    });
+    const second = await pool.run(0, { name: 'lastReason' });
+    assert.deepEqual(
+      [second.name, second.code, second.isError],
+      ['CenoteError', 'ERR_CENOTE_TIMEOUT', true],
+    );
+  },
+);
 
-behaviour('context.aborted is seen in a loop that never yields', async (t) => {
+test('context.aborted is seen in a loop that never yields', watched, async (t) => {
   const pool = onePool(t);
   const before = await threadOf(pool);
   const { run, words, controller } = await started(pool, 'obeyInLoop');
@@ -92,8 +105,9 @@ behaviour('context.aborted is seen in a loop that never yields', async (t) => {
   assert.equal(name, 'AbortError');
 });
 
-behaviour(
+test(
   'context.aborted is seen in a loop that never yields when the timeout is over',
+  watched,
   async (t) => {
     const pool = onePool(t);
     const before = await threadOf(pool);
@@ -109,8 +123,9 @@ behaviour(
 );
 
 for (const handler of ['linger', 'spin']) {
-  behaviour(
+  test(
     `a handler that does not listen is terminated after the grace: ${handler}`,
+    watched,
     async (t) => {
       const pool = onePool(t, { abortGrace: 50 });
       let lost = 0;
@@ -125,7 +140,7 @@ for (const handler of ['linger', 'spin']) {
     },
   );
 
-  behaviour(`abortGrace 0 terminates at once: ${handler}`, async (t) => {
+  test(`abortGrace 0 terminates at once: ${handler}`, watched, async (t) => {
     const pool = onePool(t, { abortGrace: 0 });
     const before = await threadOf(pool);
     const { run, words, controller, release } = await started(pool, handler);
@@ -136,7 +151,7 @@ for (const handler of ['linger', 'spin']) {
     assert.equal(words[3], 0);
   });
 
-  behaviour(`abortGrace Infinity never terminates: ${handler}`, async (t) => {
+  test(`abortGrace Infinity never terminates: ${handler}`, watched, async (t) => {
     const pool = onePool(t, { abortGrace: Infinity });
     const before = await threadOf(pool);
     const { run, words, controller, release } = await started(pool, handler);
@@ -149,8 +164,9 @@ for (const handler of ['linger', 'spin']) {
   });
 }
 
-behaviour(
+test(
   'the promise rejects at once; the task keeps its place until its handler has ended',
+  watched,
   async (t) => {
     const pool = onePool(t);
     await readyWorkers(pool, 1);
@@ -167,7 +183,7 @@ behaviour(
 );
 
 for (const handler of ['linger', 'lingerAndFail']) {
-  behaviour(`close() waits for a handler that was asked: ${handler}`, async (t) => {
+  test(`close() waits for a handler that was asked: ${handler}`, watched, async (t) => {
     const pool = onePool(t);
     const { run, words, controller, release } = await started(pool, handler);
     controller.abort();
@@ -185,7 +201,7 @@ for (const handler of ['linger', 'lingerAndFail']) {
   });
 }
 
-behaviour('close() waits for the termination of a handler that does not listen', async (t) => {
+test('close() waits for the termination of a handler that does not listen', watched, async (t) => {
   const pool = onePool(t, { abortGrace: 100 });
   const { run, words, controller } = await started(pool, 'spin');
   controller.abort();
@@ -196,7 +212,7 @@ behaviour('close() waits for the termination of a handler that does not listen',
   assert.deepEqual(pool.threads, []);
 });
 
-behaviour('destroy() ends the grace', async (t) => {
+test('destroy() ends the grace', watched, async (t) => {
   const pool = onePool(t, { abortGrace: Infinity });
   const { run, words, controller } = await started(pool, 'spin');
   controller.abort();
@@ -208,7 +224,7 @@ behaviour('destroy() ends the grace', async (t) => {
   assert.deepEqual([tasks.aborted, tasks.cancelled], [1, 0]);
 });
 
-behaviour('destroy() while close() waits for a handler that was asked', async (t) => {
+test('destroy() while close() waits for a handler that was asked', watched, async (t) => {
   const pool = onePool(t, { abortGrace: Infinity });
   const { run, controller } = await started(pool, 'linger');
   controller.abort();
@@ -218,8 +234,9 @@ behaviour('destroy() while close() waits for a handler that was asked', async (t
   assert.deepEqual(pool.threads, []);
 });
 
-behaviour(
+test(
   'without a signal of the caller, the signal of the context is there and never aborted',
+  watched,
   async (t) => {
     const pool = onePool(t, { concurrentTasksPerWorker: 2 });
     const look = await pool.run(0, { name: 'look' });
@@ -248,7 +265,7 @@ behaviour(
   },
 );
 
-behaviour('a task does not inherit the abort of the one before it on its worker', async (t) => {
+test('a task does not inherit the abort of the one before it on its worker', watched, async (t) => {
   const pool = onePool(t);
   for (let round = 0; round < 5; round++) {
     const { run, words, controller } = await started(pool, round % 2 === 0 ? 'obey' : 'obeyInLoop');
@@ -263,7 +280,7 @@ behaviour('a task does not inherit the abort of the one before it on its worker'
   }
 });
 
-behaviour('with several tasks at once, only the signal of the aborted one fires', async (t) => {
+test('with several tasks at once, only the signal of the aborted one fires', watched, async (t) => {
   const pool = onePool(t, { concurrentTasksPerWorker: 4 });
   const before = await threadOf(pool);
   const { run, words: asked, controller } = await started(pool, 'obey');
@@ -275,7 +292,8 @@ behaviour('with several tasks at once, only the signal of the aborted one fires'
       pool.run({ words }, { name: 'wasAsked', signal: new AbortController().signal }),
     ),
   ];
-  // Whether they share a worker with a task that may be aborted is the pool's business: if so, they run by now.
+  // Whether they share a worker with a task that may be aborted is the pool's business: if so, they
+  // run by now.
   await new Promise((resolve) => setTimeout(resolve, 50));
   controller.abort();
   await assert.rejects(run, aborted);
@@ -288,7 +306,7 @@ behaviour('with several tasks at once, only the signal of the aborted one fires'
   assert.equal(pool.stats().tasks.lost, 0);
 });
 
-behaviour('a termination after the grace costs no task that had not started', async (t) => {
+test('a termination after the grace costs no task that had not started', watched, async (t) => {
   const pool = onePool(t, { abortGrace: 50, prefetchWindowUs: 1_000_000 });
   const words = sharedWords(16);
   // Measured, so that tasks are posted ahead.
@@ -301,8 +319,9 @@ behaviour('a termination after the grace costs no task that had not started', as
   assert.deepEqual([...words.subarray(0, 10)], new Array(10).fill(1));
 });
 
-behaviour(
+test(
   "a handler that ended within the grace is not terminated because its caller's thread was busy",
+  watched,
   async (t) => {
     const pool = onePool(t, { abortGrace: 300 });
     const before = await threadOf(pool);
@@ -318,7 +337,7 @@ behaviour(
   },
 );
 
-behaviour("the signal may be handed to Node's own APIs", async (t) => {
+test("the signal may be handed to Node's own APIs", watched, async (t) => {
   const pool = onePool(t);
   const before = await threadOf(pool);
   const { run, words, controller } = await started(pool, 'wait');
@@ -330,7 +349,7 @@ behaviour("the signal may be handed to Node's own APIs", async (t) => {
   assert.equal(await threadOf(pool), before);
 });
 
-behaviour('the signal may be handed to fetch: the request is given up', async (t) => {
+test('the signal may be handed to fetch: the request is given up', watched, async (t) => {
   const server = createServer(() => {}).listen(0, '127.0.0.1');
   t.after(() => server.close());
   await once(server, 'listening');
@@ -349,7 +368,7 @@ behaviour('the signal may be handed to fetch: the request is given up', async (t
   assert.equal(await threadOf(pool), before);
 });
 
-behaviour('an abort that comes twice, or with the timeout, is asked once', async (t) => {
+test('an abort that comes twice, or with the timeout, is asked once', watched, async (t) => {
   const pool = onePool(t);
   const first = await started(pool, 'linger');
   first.controller.abort('once');
@@ -367,11 +386,12 @@ behaviour('an abort that comes twice, or with the timeout, is asked once', async
   await until('it has left', () => pool.stats().tasks.inFlight === 0);
   assert.deepEqual([first.words[2], second.words[2]], [1, 1]);
   const { tasks } = pool.stats();
-  assert.deepEqual([tasks.aborted, tasks.expired], [2, 1]);
+  assert.deepEqual([tasks.aborted, tasks.queueTimedOut], [2, 1]);
 });
 
-behaviour(
+test(
   'a task that is aborted while it is queued is asked nothing: it never runs',
+  watched,
   async (t) => {
     const pool = onePool(t);
     const busy = blocker(pool);
@@ -391,8 +411,9 @@ behaviour(
   },
 );
 
-behaviour(
+test(
   'background work of a task that was asked goes on, and close() waits for it',
+  watched,
   async (t) => {
     const pool = onePool(t);
     const { run, words, controller, release } = await started(pool, 'leaveWork');
@@ -409,8 +430,9 @@ behaviour(
   },
 );
 
-behaviour(
+test(
   'a worker that crashes within the grace is replaced, and the task is settled once',
+  watched,
   async (t) => {
     const pool = onePool(t);
     const { run, controller } = await started(pool, 'linger');

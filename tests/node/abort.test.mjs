@@ -2,13 +2,14 @@
 
 import assert from 'node:assert/strict';
 import { getEventListeners } from 'node:events';
+import { test } from 'node:test';
 import {
-  behaviour,
   blocker,
   poolFor,
   readyWorkers,
   sharedWords,
   until,
+  watched,
 } from './support/behaviour.mjs';
 
 const listeners = (signal) => getEventListeners(signal, 'abort').length;
@@ -21,7 +22,7 @@ function assertAbortError(error, reason) {
   return true;
 }
 
-behaviour('a signal that is aborted already rejects the task, which never runs', async (t) => {
+test('a signal that is aborted already rejects the task, which never runs', watched, async (t) => {
   const pool = poolFor(t, { minThreads: 1, maxThreads: 1 });
   const words = sharedWords();
   const reason = new Error('too late');
@@ -32,7 +33,7 @@ behaviour('a signal that is aborted already rejects the task, which never runs',
   assert.equal(pool.stats().tasks.accepted, 1);
 });
 
-behaviour('a task that is aborted in the tick of its run() never runs', async (t) => {
+test('a task that is aborted in the tick of its run() never runs', watched, async (t) => {
   const pool = poolFor(t, { minThreads: 1, maxThreads: 1 });
   const words = sharedWords();
   const controller = new AbortController();
@@ -43,8 +44,9 @@ behaviour('a task that is aborted in the tick of its run() never runs', async (t
   assert.equal(words[0], 0);
 });
 
-behaviour(
+test(
   'a task that is aborted while it is queued never runs, and those around it do',
+  watched,
   async (t) => {
     const pool = poolFor(t, { minThreads: 1, maxThreads: 1 });
     const busy = blocker(pool);
@@ -68,8 +70,9 @@ behaviour(
   },
 );
 
-behaviour(
+test(
   'a task that may be aborted is posted behind no other; aborted it never runs, and the others do',
+  watched,
   async (t) => {
     const pool = poolFor(t, { minThreads: 1, maxThreads: 1, prefetchWindowUs: 1_000_000 });
     const words = sharedWords();
@@ -93,8 +96,9 @@ behaviour(
   },
 );
 
-behaviour(
+test(
   'a task that is aborted while it computes is interrupted; its worker is replaced',
+  watched,
   async (t) => {
     const pool = poolFor(t, { minThreads: 2, maxThreads: 2 });
     await readyWorkers(pool, 2);
@@ -116,7 +120,7 @@ behaviour(
   },
 );
 
-behaviour('aborting a running task is no lost worker', async (t) => {
+test('aborting a running task is no lost worker', watched, async (t) => {
   const pool = poolFor(t, { minThreads: 1, maxThreads: 1 });
   let lost = 0;
   pool.on('workerLost', () => lost++);
@@ -130,7 +134,7 @@ behaviour('aborting a running task is no lost worker', async (t) => {
   assert.equal(lost, 0);
 });
 
-behaviour('many tasks with one signal all abort, whatever their state', async (t) => {
+test('many tasks with one signal all abort, whatever their state', watched, async (t) => {
   const pool = poolFor(t, { minThreads: 2, maxThreads: 2 });
   await readyWorkers(pool, 2);
   const words = sharedWords();
@@ -151,22 +155,27 @@ behaviour('many tasks with one signal all abort, whatever their state', async (t
   assert.equal(pool.stats().tasks.aborted, 32);
 });
 
-behaviour('an abort after the end changes nothing, and the signal holds no listener', async (t) => {
-  const pool = poolFor(t, { minThreads: 1, maxThreads: 1 });
-  const controller = new AbortController();
-  const { signal } = controller;
-  const threadId = await pool.run(0, { name: 'threadId', signal });
-  assert.equal(listeners(signal), 0);
-  await assert.rejects(pool.run('x', { name: 'throwError', signal }));
-  await assert.rejects(pool.run({ bad() {} }, { signal }));
-  await assert.rejects(pool.run(0, { name: 'missing', signal }));
-  assert.equal(listeners(signal), 0);
-  controller.abort();
-  assert.equal(await pool.run(0, { name: 'threadId' }), threadId);
-});
+test(
+  'an abort after the end changes nothing, and the signal holds no listener',
+  watched,
+  async (t) => {
+    const pool = poolFor(t, { minThreads: 1, maxThreads: 1 });
+    const controller = new AbortController();
+    const { signal } = controller;
+    const threadId = await pool.run(0, { name: 'threadId', signal });
+    assert.equal(listeners(signal), 0);
+    await assert.rejects(pool.run('x', { name: 'throwError', signal }));
+    await assert.rejects(pool.run({ bad() {} }, { signal }));
+    await assert.rejects(pool.run(0, { name: 'missing', signal }));
+    assert.equal(listeners(signal), 0);
+    controller.abort();
+    assert.equal(await pool.run(0, { name: 'threadId' }), threadId);
+  },
+);
 
-behaviour(
+test(
   'the signal holds no listener after an abort, a refusal or a destroyed pool',
+  watched,
   async (t) => {
     const pool = poolFor(t, { minThreads: 1, maxThreads: 1, maxQueue: 0 });
     const controller = new AbortController();
@@ -188,19 +197,23 @@ behaviour(
   },
 );
 
-behaviour('AbortSignal.timeout aborts a task, with its TimeoutError as the cause', async (t) => {
-  const pool = poolFor(t, { minThreads: 1, maxThreads: 1 });
-  const run = pool.run(
-    { words: sharedWords() },
-    { name: 'spinForever', signal: AbortSignal.timeout(50) },
-  );
-  await assert.rejects(
-    run,
-    (error) => error.name === 'AbortError' && error.cause.name === 'TimeoutError',
-  );
-});
+test(
+  'AbortSignal.timeout aborts a task, with its TimeoutError as the cause',
+  watched,
+  async (t) => {
+    const pool = poolFor(t, { minThreads: 1, maxThreads: 1 });
+    const run = pool.run(
+      { words: sharedWords() },
+      { name: 'spinForever', signal: AbortSignal.timeout(50) },
+    );
+    await assert.rejects(
+      run,
+      (error) => error.name === 'AbortError' && error.cause.name === 'TimeoutError',
+    );
+  },
+);
 
-behaviour('with several tasks at once on a worker, an abort costs no other task', async (t) => {
+test('with several tasks at once on a worker, an abort costs no other task', watched, async (t) => {
   const pool = poolFor(t, { minThreads: 1, maxThreads: 1, concurrentTasksPerWorker: 4 });
   const words = sharedWords();
   const controller = new AbortController();
@@ -216,8 +229,9 @@ behaviour('with several tasks at once on a worker, an abort costs no other task'
   assert.equal(pool.stats().tasks.lost, 0);
 });
 
-behaviour(
+test(
   'with several tasks at once on a worker, aborting one that runs costs no other task',
+  watched,
   async (t) => {
     const pool = poolFor(t, { minThreads: 1, maxThreads: 1, concurrentTasksPerWorker: 4 });
     const words = sharedWords();
@@ -232,22 +246,26 @@ behaviour(
   },
 );
 
-behaviour('an aborted task with a transferList does not run, and its worker goes on', async (t) => {
-  const pool = poolFor(t, { minThreads: 1, maxThreads: 1 });
-  const busy = blocker(pool);
-  await busy.started;
-  const words = sharedWords();
-  const controller = new AbortController();
-  const buffer = new ArrayBuffer(8);
-  const run = pool.run(
-    { words, buffer },
-    { name: 'count', transferList: [buffer], signal: controller.signal },
-  );
-  controller.abort();
-  await assert.rejects(run, { name: 'AbortError' });
-  assert.equal(buffer.byteLength, 8, 'it was never posted');
-  busy.release();
-  await busy.done;
-  assert.equal(await pool.run('next'), 'next');
-  assert.equal(words[0], 0);
-});
+test(
+  'an aborted task with a transferList does not run, and its worker goes on',
+  watched,
+  async (t) => {
+    const pool = poolFor(t, { minThreads: 1, maxThreads: 1 });
+    const busy = blocker(pool);
+    await busy.started;
+    const words = sharedWords();
+    const controller = new AbortController();
+    const buffer = new ArrayBuffer(8);
+    const run = pool.run(
+      { words, buffer },
+      { name: 'count', transferList: [buffer], signal: controller.signal },
+    );
+    controller.abort();
+    await assert.rejects(run, { name: 'AbortError' });
+    assert.equal(buffer.byteLength, 8, 'it was never posted');
+    busy.release();
+    await busy.done;
+    assert.equal(await pool.run('next'), 'next');
+    assert.equal(words[0], 0);
+  },
+);

@@ -1,15 +1,17 @@
-// AsyncLocalStorage across `run()`, on the caller's side: whatever settles a task, its caller goes on in its own context.
+// AsyncLocalStorage across `run()`, on the caller's side: whatever settles a task, its caller goes
+// on in its own context.
 
 import assert from 'node:assert/strict';
 import { AsyncLocalStorage, AsyncResource } from 'node:async_hooks';
 import { EventEmitter, once } from 'node:events';
-import { behaviour, blocker, fixture, poolFor, sharedWords, until } from './support/behaviour.mjs';
+import { test } from 'node:test';
+import { blocker, fixture, poolFor, sharedWords, until, watched } from './support/behaviour.mjs';
 
 const storage = new AsyncLocalStorage();
 const filename = fixture('features/tasks.cjs');
 const inContext = (store, body) => storage.run(store, body);
 
-behaviour('the context holds after await, in then, catch and finally', async (t) => {
+test('the context holds after await, in then, catch and finally', watched, async (t) => {
   const pool = poolFor(t, { minThreads: 1, maxThreads: 1 });
   await inContext('mine', async () => {
     assert.equal(await pool.run(1), 1);
@@ -24,7 +26,7 @@ behaviour('the context holds after await, in then, catch and finally', async (t)
   assert.equal(storage.getStore(), undefined);
 });
 
-behaviour('many contexts at once stay apart, over several workers', async (t) => {
+test('many contexts at once stay apart, over several workers', watched, async (t) => {
   const pool = poolFor(t, { minThreads: 2, maxThreads: 2, concurrentTasksPerWorker: 4 });
   const user = (id) =>
     inContext({ id }, async () => {
@@ -41,7 +43,7 @@ behaviour('many contexts at once stay apart, over several workers', async (t) =>
   assert.deepEqual(await Promise.all(ids.map(user)), ids);
 });
 
-behaviour('contexts nest', async (t) => {
+test('contexts nest', watched, async (t) => {
   const pool = poolFor(t, { minThreads: 1, maxThreads: 1 });
   const seen = [];
   await inContext('outer', async () => {
@@ -62,7 +64,7 @@ behaviour('contexts nest', async (t) => {
   assert.deepEqual(seen, ['inner', 'innermost', 'inner', 'outer', undefined]);
 });
 
-behaviour('a pool carries the context it was made in to nobody', async (t) => {
+test('a pool carries the context it was made in to nobody', watched, async (t) => {
   const pool = inContext('maker', () => poolFor(t, { minThreads: 1, maxThreads: 1 }));
   await pool.run(1);
   assert.equal(storage.getStore(), undefined);
@@ -72,7 +74,7 @@ behaviour('a pool carries the context it was made in to nobody', async (t) => {
   });
 });
 
-behaviour('a task carries its context to no other that waits with it', async (t) => {
+test('a task carries its context to no other that waits with it', watched, async (t) => {
   const pool = poolFor(t, { minThreads: 1, maxThreads: 1 });
   const busy = blocker(pool);
   await busy.started;
@@ -85,25 +87,30 @@ behaviour('a task carries its context to no other that waits with it', async (t)
   assert.deepEqual(seen, ['a', 'b', undefined, 'c']);
 });
 
-behaviour('the context holds for a thenable, for events and for an AsyncResource', async (t) => {
-  const pool = poolFor(t, { minThreads: 1, maxThreads: 1 });
-  const seen = [];
-  await inContext('mine', async () => {
-    const events = new EventEmitter();
-    events.once('done', () => seen.push(storage.getStore()));
-    const heard = once(events, 'done').then(() => seen.push(storage.getStore()));
-    await pool.run(1).then(() => events.emit('done'));
-    await heard;
-    const bound = AsyncResource.bind(() => seen.push(storage.getStore()));
-    await storage.exit(() => pool.run(2).then(bound));
-    await { then: (resolve, reject) => pool.run(3).then(resolve, reject) };
-    seen.push(storage.getStore());
-  });
-  assert.deepEqual(seen, ['mine', 'mine', 'mine', 'mine']);
-});
+test(
+  'the context holds for a thenable, for events and for an AsyncResource',
+  watched,
+  async (t) => {
+    const pool = poolFor(t, { minThreads: 1, maxThreads: 1 });
+    const seen = [];
+    await inContext('mine', async () => {
+      const events = new EventEmitter();
+      events.once('done', () => seen.push(storage.getStore()));
+      const heard = once(events, 'done').then(() => seen.push(storage.getStore()));
+      await pool.run(1).then(() => events.emit('done'));
+      await heard;
+      const bound = AsyncResource.bind(() => seen.push(storage.getStore()));
+      await storage.exit(() => pool.run(2).then(bound));
+      await { then: (resolve, reject) => pool.run(3).then(resolve, reject) };
+      seen.push(storage.getStore());
+    });
+    assert.deepEqual(seen, ['mine', 'mine', 'mine', 'mine']);
+  },
+);
 
-behaviour(
+test(
   'the context holds whatever ends the task: abort, limits, a lost worker, destroy()',
+  watched,
   async (t) => {
     const seen = [];
     const caught = (store, run) =>
@@ -140,7 +147,7 @@ behaviour(
   },
 );
 
-behaviour('the context holds after ready() and close()', async (t) => {
+test('the context holds after ready() and close()', watched, async (t) => {
   const pool = inContext('maker', () => poolFor(t, { minThreads: 1, maxThreads: 1 }));
   await inContext('mine', async () => {
     await pool.ready();

@@ -1,9 +1,11 @@
-// P1, busy: what a task left running goes on under every kind of load, and so do the owner's own timers.
+// P1, busy: what a task left running goes on under every kind of load, and so do the owner's own
+// timers.
 
 import assert from 'node:assert/strict';
 import http from 'node:http';
+import { test } from 'node:test';
 import { Pool } from 'cenote';
-import { behaviour, fixture, runProgram, sharedWords, until } from './support/behaviour.mjs';
+import { fixture, runProgram, sharedWords, until, watched } from './support/behaviour.mjs';
 
 const kLateMs = 500;
 /** For so long the load goes on at most: a starved timer never fires in it. */
@@ -20,7 +22,9 @@ function poolOf(t, options = {}) {
   return pool;
 }
 
-/** Keeps `inFlight` tasks outstanding until `done()` says so; resolves when the last has settled. */
+/**
+ * Keeps `inFlight` tasks outstanding until `done()` says so; resolves when the last has settled.
+ */
 async function load(pool, inFlight, start, done) {
   const end = performance.now() + kLoadMs;
   await Promise.all(
@@ -39,8 +43,9 @@ const loads = {
 
 for (const concurrentTasksPerWorker of [1, 4]) {
   for (const [what, [inFlight, start]] of Object.entries(loads)) {
-    behaviour(
+    test(
       `a timer left behind fires under ${what}, ${concurrentTasksPerWorker} at once on a worker`,
+      watched,
       async (t) => {
         const pool = poolOf(t, { concurrentTasksPerWorker });
         const words = sharedWords();
@@ -57,8 +62,9 @@ for (const concurrentTasksPerWorker of [1, 4]) {
   }
 }
 
-behaviour(
+test(
   'a loopback HTTP call left behind completes under 64 tasks of 100 µs in flight',
+  watched,
   async (t) => {
     const server = http.createServer((request, response) =>
       setTimeout(() => response.end('done'), 20),
@@ -75,7 +81,7 @@ behaviour(
   },
 );
 
-behaviour('immediates left behind go on under a stream of synchronous tasks', async (t) => {
+test('immediates left behind go on under a stream of synchronous tasks', watched, async (t) => {
   const pool = poolOf(t);
   const words = sharedWords();
   const done = () => Atomics.load(words, 0) >= 50;
@@ -86,8 +92,9 @@ behaviour('immediates left behind go on under a stream of synchronous tasks', as
 });
 
 for (const name of ['echo', 'soon']) {
-  behaviour(
+  test(
     `the owner's own timers and immediates run while 64 "${name}" tasks are in flight`,
+    watched,
     async (t) => {
       const pool = poolOf(t);
       await pool.run(1, { name });
@@ -121,7 +128,7 @@ for (const name of ['echo', 'soon']) {
   );
 }
 
-behaviour('timers left behind fire on three pools that share their owner', async (t) => {
+test('timers left behind fire on three pools that share their owner', watched, async (t) => {
   // One loop, rung by several wakers at once.
   const pools = [poolOf(t), poolOf(t), poolOf(t)];
   const marks = pools.map(() => sharedWords());
@@ -137,7 +144,7 @@ behaviour('timers left behind fire on three pools that share their owner', async
     assert.ok(words[0] === 1 && words[1] < kLateMs, `fired after ${words[1]} ms`);
 });
 
-behaviour('background work goes on while the owner is blocked', async (t) => {
+test('background work goes on while the owner is blocked', watched, async (t) => {
   const pool = poolOf(t);
   const words = sharedWords();
   await pool.run({ words, ms: 20 }, { name: 'leaveTimer' });
@@ -151,8 +158,9 @@ behaviour('background work goes on while the owner is blocked', async (t) => {
 });
 
 for (const turnBudgetUs of [1, 2, 10]) {
-  behaviour(
+  test(
     `tasks run, and a timer left behind fires, with a turn budget of ${turnBudgetUs} µs`,
+    watched,
     async (t) => {
       const pool = poolOf(t, { turnBudgetUs });
       const words = sharedWords();
@@ -166,8 +174,9 @@ for (const turnBudgetUs of [1, 2, 10]) {
 }
 
 for (const concurrency of [1, 4]) {
-  behaviour(
+  test(
     `the owner's loop turns while every worker is blocked and holds tasks, ${concurrency} at once`,
+    watched,
     async () => {
       // In a process of its own: an owner that never gets out of its microtasks cannot time out.
       const { code, stdout, stderr } = await runProgram(`

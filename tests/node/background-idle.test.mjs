@@ -1,9 +1,11 @@
-// P1, idle: what a task left running on its worker goes on while the worker waits for the next task.
+// P1, idle: what a task left running on its worker goes on while the worker waits for the next
+// task.
 
 import assert from 'node:assert/strict';
 import http from 'node:http';
+import { test } from 'node:test';
 import { Pool } from 'cenote';
-import { behaviour, fixture, sharedWords, until } from './support/behaviour.mjs';
+import { fixture, sharedWords, until, watched } from './support/behaviour.mjs';
 
 /** A timer of 20 ms that fires within this was not held up by the wait, only by a busy machine. */
 const kLateMs = 500;
@@ -29,7 +31,7 @@ async function slowServer(t, ms) {
   return server.address().port;
 }
 
-behaviour('a timer left behind fires while the worker is idle', async (t) => {
+test('a timer left behind fires while the worker is idle', watched, async (t) => {
   const pool = poolOf(t);
   // Twice: the second time the worker has already waited once.
   for (let round = 0; round < 2; round++) {
@@ -40,7 +42,7 @@ behaviour('a timer left behind fires while the worker is idle', async (t) => {
   }
 });
 
-behaviour('a loopback HTTP call left behind completes while the worker is idle', async (t) => {
+test('a loopback HTTP call left behind completes while the worker is idle', watched, async (t) => {
   const port = await slowServer(t, 50);
   const pool = poolOf(t);
   const words = sharedWords();
@@ -48,7 +50,7 @@ behaviour('a loopback HTTP call left behind completes while the worker is idle',
   await until('the answer arrives', () => Atomics.load(words, 0) === 200);
 });
 
-behaviour('immediates and intervals left behind go on while the worker is idle', async (t) => {
+test('immediates and intervals left behind go on while the worker is idle', watched, async (t) => {
   const pool = poolOf(t);
   const immediates = sharedWords();
   const intervals = sharedWords();
@@ -58,8 +60,9 @@ behaviour('immediates and intervals left behind go on while the worker is idle',
   await until('the interval fired 20 times', () => Atomics.load(intervals, 0) === 20);
 });
 
-behaviour(
+test(
   'a task is still taken at once by a worker whose background work never ends',
+  watched,
   async (t) => {
     const pool = poolOf(t);
     const words = sharedWords();
@@ -70,16 +73,20 @@ behaviour(
   },
 );
 
-behaviour('unregistered background work outlives the retirement of its idle worker', async (t) => {
-  const pool = poolOf(t, { minThreads: 0, idleTimeout: 20 });
-  const words = sharedWords();
-  await pool.run({ words, ms: 600 }, { name: 'leaveTimer' });
-  await until('the worker is asked to end', () =>
-    pool.stats().workers.every(({ state }) => state === 'leaving'),
-  );
-  assert.equal(Atomics.load(words, 0), 0, 'the timer is still to come');
-  await until('the timer fires', () => Atomics.load(words, 0) === 1);
-  await until('the thread ends', () => pool.threads.length === 0);
-  // The pool goes on with a new thread.
-  assert.equal(await pool.run('again', { name: 'echo' }), 'again');
-});
+test(
+  'unregistered background work outlives the retirement of its idle worker',
+  watched,
+  async (t) => {
+    const pool = poolOf(t, { minThreads: 0, idleTimeout: 20 });
+    const words = sharedWords();
+    await pool.run({ words, ms: 600 }, { name: 'leaveTimer' });
+    await until('the worker is asked to end', () =>
+      pool.stats().workers.every(({ state }) => state === 'leaving'),
+    );
+    assert.equal(Atomics.load(words, 0), 0, 'the timer is still to come');
+    await until('the timer fires', () => Atomics.load(words, 0) === 1);
+    await until('the thread ends', () => pool.threads.length === 0);
+    // The pool goes on with a new thread.
+    assert.equal(await pool.run('again', { name: 'echo' }), 'again');
+  },
+);

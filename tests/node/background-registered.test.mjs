@@ -1,8 +1,10 @@
-// Registered background work (`waitUntil`): `close()` waits for it, a rejection is an event, and it is counted.
+// Registered background work (`waitUntil`): `close()` waits for it, a rejection is an event, and it
+// is counted.
 
 import assert from 'node:assert/strict';
+import { test } from 'node:test';
 import { Pool } from 'cenote';
-import { behaviour, fixture, runProgram, sharedWords, until } from './support/behaviour.mjs';
+import { fixture, runProgram, sharedWords, until, watched } from './support/behaviour.mjs';
 
 function poolOf(t, options = {}) {
   const pool = new Pool({
@@ -15,7 +17,9 @@ function poolOf(t, options = {}) {
   return pool;
 }
 
-/** The next `backgroundError`. An idle pool does not keep the process alive, so this does meanwhile. */
+/**
+ * The next `backgroundError`. An idle pool does not keep the process alive, so this does meanwhile.
+ */
 async function backgroundError(pool) {
   let event;
   pool.once('backgroundError', (...values) => (event = values));
@@ -23,7 +27,7 @@ async function backgroundError(pool) {
   return event;
 }
 
-behaviour('close() waits for registered background work, on every worker', async (t) => {
+test('close() waits for registered background work, on every worker', watched, async (t) => {
   const pool = poolOf(t, { minThreads: 2, maxThreads: 2 });
   const words = sharedWords();
   const tasks = Array.from({ length: 4 }, () => pool.run({ words, ms: 150 }, { name: 'register' }));
@@ -33,34 +37,42 @@ behaviour('close() waits for registered background work, on every worker', async
   assert.equal(Atomics.load(words, 0), 4);
 });
 
-behaviour('close() waits for work that a rejection ends, and the event comes first', async (t) => {
-  const pool = poolOf(t);
-  const words = sharedWords();
-  const events = [];
-  pool.on('backgroundError', (error) => events.push(error.message));
-  await pool.run({ words, ms: 50, rejection: 'late' }, { name: 'register' });
-  await pool.close();
-  assert.deepEqual(events, ['late']);
-});
+test(
+  'close() waits for work that a rejection ends, and the event comes first',
+  watched,
+  async (t) => {
+    const pool = poolOf(t);
+    const words = sharedWords();
+    const events = [];
+    pool.on('backgroundError', (error) => events.push(error.message));
+    await pool.run({ words, ms: 50, rejection: 'late' }, { name: 'register' });
+    await pool.close();
+    assert.deepEqual(events, ['late']);
+  },
+);
 
-behaviour('a rejection is an event with its error and thread, and the worker lives', async (t) => {
-  const pool = poolOf(t);
-  const words = sharedWords();
-  await pool.run(1, { name: 'echo' });
-  const [{ threadId }] = pool.threads;
-  const event = backgroundError(pool);
-  await pool.run({ words, ms: 5, rejection: 'as told' }, { name: 'register' });
-  const [error, from] = await event;
-  assert.equal(error.message, 'as told');
-  assert.equal(from, threadId);
-  assert.equal(await pool.run('alive', { name: 'echo' }), 'alive');
-  assert.deepEqual(
-    pool.threads.map((thread) => thread.threadId),
-    [threadId],
-  );
-});
+test(
+  'a rejection is an event with its error and thread, and the worker lives',
+  watched,
+  async (t) => {
+    const pool = poolOf(t);
+    const words = sharedWords();
+    await pool.run(1, { name: 'echo' });
+    const [{ threadId }] = pool.threads;
+    const event = backgroundError(pool);
+    await pool.run({ words, ms: 5, rejection: 'as told' }, { name: 'register' });
+    const [error, from] = await event;
+    assert.equal(error.message, 'as told');
+    assert.equal(from, threadId);
+    assert.equal(await pool.run('alive', { name: 'echo' }), 'alive');
+    assert.deepEqual(
+      pool.threads.map((thread) => thread.threadId),
+      [threadId],
+    );
+  },
+);
 
-behaviour('stats() counts background work that is alive, done and failed', async (t) => {
+test('stats() counts background work that is alive, done and failed', watched, async (t) => {
   const pool = poolOf(t);
   const words = sharedWords();
   pool.on('backgroundError', () => {});
@@ -74,7 +86,7 @@ behaviour('stats() counts background work that is alive, done and failed', async
   assert.deepEqual(pool.stats().workers[0].background, wanted);
 });
 
-behaviour('waitUntil() refuses what is no promise', async (t) => {
+test('waitUntil() refuses what is no promise', watched, async (t) => {
   const pool = poolOf(t);
   for (const value of [undefined, null, 1, 'text', {}, { then: 1 }]) {
     const thrown = await pool.run({ value }, { name: 'registerNoPromise' });
@@ -85,8 +97,9 @@ behaviour('waitUntil() refuses what is no promise', async (t) => {
   assert.equal(pool.stats().background.active, 0);
 });
 
-behaviour(
+test(
   'registered work of a worker that retires is finished, and its rejection heard',
+  watched,
   async (t) => {
     const pool = poolOf(t, { minThreads: 0, idleTimeout: 20 });
     const words = sharedWords();
@@ -99,10 +112,15 @@ behaviour(
   },
 );
 
-behaviour('a listener that throws reaches uncaughtException, and the pool goes on', async () => {
-  const { code, stdout, stderr } = await runProgram(`
+test(
+  'a listener that throws reaches uncaughtException, and the pool goes on',
+  watched,
+  async () => {
+    const { code, stdout, stderr } = await runProgram(`
     import { Pool } from 'cenote';
-    const pool = new Pool({ filename: ${JSON.stringify(fixture('chaos/tasks.cjs'))}, minThreads: 1, maxThreads: 1 });
+    const pool = new Pool({
+      filename: ${JSON.stringify(fixture('chaos/tasks.cjs'))}, minThreads: 1, maxThreads: 1,
+    });
     process.on('uncaughtException', (error, origin) => console.log('caught', error.message, origin));
     pool.on('backgroundError', (error) => { throw new Error('listener: ' + error.message); });
     const words = new Int32Array(new SharedArrayBuffer(32));
@@ -113,11 +131,12 @@ behaviour('a listener that throws reaches uncaughtException, and the pool goes o
     await pool.close();
     console.log('closed');
   `);
-  assert.equal(stderr.replace(/.*(CENOTE_PORTABLE_WAIT|trace-warnings).*\n/g, ''), '');
-  assert.deepEqual(stdout.trim().split('\n'), [
-    'caught listener: one uncaughtException',
-    'alive yes 1',
-    'closed',
-  ]);
-  assert.equal(code, 0);
-});
+    assert.equal(stderr.replace(/.*(CENOTE_PORTABLE_WAIT|trace-warnings).*\n/g, ''), '');
+    assert.deepEqual(stdout.trim().split('\n'), [
+      'caught listener: one uncaughtException',
+      'alive yes 1',
+      'closed',
+    ]);
+    assert.equal(code, 0);
+  },
+);

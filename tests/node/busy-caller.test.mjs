@@ -1,19 +1,15 @@
-// Threads that get ready while their caller's thread is busy, and callers that wait for them more than once.
+// Threads that get ready while their caller's thread is busy, and callers that wait for them more
+// than once.
 
 import assert from 'node:assert/strict';
-import {
-  behaviour,
-  fixture,
-  poolFor,
-  runProgram,
-  sharedWords,
-  until,
-} from './support/behaviour.mjs';
+import { test } from 'node:test';
+import { fixture, poolFor, runProgram, sharedWords, until, watched } from './support/behaviour.mjs';
 
 const env = { TASKS: fixture('tasks.cjs'), NODE_NO_WARNINGS: '1' };
 
-behaviour(
+test(
   'bootTimeout is not over because the caller was busy while the thread got ready',
+  watched,
   async (t) => {
     const lost = [];
     for (const maxThreads of [1, 3]) {
@@ -43,24 +39,30 @@ behaviour(
   },
 );
 
-behaviour('ready() starts no thread where enough are ready', async (t) => {
+test('ready() starts no thread where enough are ready', watched, async (t) => {
   const pool = poolFor(t, { minThreads: 1, maxThreads: 4 });
   for (let i = 0; i < 5; i++) await pool.ready();
   assert.equal(pool.threads.length, 1);
 });
 
-behaviour('many that wait for ready() at once start no more threads than one does', async (t) => {
-  const pool = poolFor(t, { minThreads: 2, maxThreads: 4 });
-  const waiting = Array.from({ length: 10 }, () => pool.ready());
-  await Promise.all(waiting);
-  assert.equal(pool.threads.length, 2);
-});
+test(
+  'many that wait for ready() at once start no more threads than one does',
+  watched,
+  async (t) => {
+    const pool = poolFor(t, { minThreads: 2, maxThreads: 4 });
+    const waiting = Array.from({ length: 10 }, () => pool.ready());
+    await Promise.all(waiting);
+    assert.equal(pool.threads.length, 2);
+  },
+);
 
-behaviour('ready() of a pool that nothing else refers to resolves', async () => {
+test('ready() of a pool that nothing else refers to resolves', watched, async () => {
   const { code, stdout, stderr } = await runProgram(
     `import { Pool } from 'cenote';
     const words = new Int32Array(new SharedArrayBuffer(8));
-    const ready = (() => new Pool({ filename: process.env.LOADS, minThreads: 1, workerData: { words } }).ready())();
+    const ready = (() => new Pool({
+      filename: process.env.LOADS, minThreads: 1, workerData: { words },
+    }).ready())();
     while (Atomics.load(words, 0) === 0) {
       await new Promise((resolve) => setTimeout(resolve, 5));
       gc();
@@ -78,7 +80,7 @@ behaviour('ready() of a pool that nothing else refers to resolves', async () => 
   assert.deepEqual([code, stdout.trim(), stderr], [0, 'ready', '']);
 });
 
-behaviour('a thread that was ready too late takes no task along', async (t) => {
+test('a thread that was ready too late takes no task along', watched, async (t) => {
   const words = sharedWords();
   const pool = poolFor(t, {
     filename: fixture('races/loads-when-let.cjs'),

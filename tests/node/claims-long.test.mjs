@@ -1,24 +1,21 @@
-// What a worker has begun stays begun, however much it does meanwhile; and it is ended once, however many ask for it.
+// What a worker has begun stays begun, however much it does meanwhile; and it is ended once,
+// however many ask for it.
 
 import assert from 'node:assert/strict';
-import {
-  behaviour,
-  fixture,
-  poolFor,
-  runProgram,
-  sharedWords,
-  until,
-} from './support/behaviour.mjs';
+import { test } from 'node:test';
+import { fixture, poolFor, runProgram, sharedWords, until, watched } from './support/behaviour.mjs';
 
-behaviour(
+test(
   'a task that runs while tens of thousands pass it runs once, and is lost with its worker',
+  watched,
   async (t) => {
     const pool = poolFor(t, { minThreads: 1, maxThreads: 1, concurrentTasksPerWorker: 2 });
     const words = sharedWords();
     const long = pool.run({ words }, { name: 'hold' });
     const lost = assert.rejects(long, { code: 'ERR_CENOTE_WORKER_LOST' });
     await until('it has begun', () => Atomics.load(words, 0) === 1);
-    // Past half of the range of the claim word's count, which is where before and after would be mistaken for each other.
+    // Past half of the range of the claim word's count, which is where before and after would be
+    // mistaken for each other.
     for (let passed = 0; passed < 40_000; passed += 1_000) {
       await Promise.all(Array.from({ length: 1_000 }, () => pool.run(1, { name: 'echo' })));
     }
@@ -30,11 +27,15 @@ behaviour(
   },
 );
 
-behaviour('a worker whose many tasks all run out of time is ended without a warning', async () => {
-  const program = `
+test(
+  'a worker whose many tasks all run out of time is ended without a warning',
+  watched,
+  async () => {
+    const program = `
     import { Pool } from 'cenote';
     const pool = new Pool({
-      filename: ${JSON.stringify(fixture('tasks.cjs'))}, minThreads: 1, maxThreads: 1, concurrentTasksPerWorker: 16,
+      filename: ${JSON.stringify(fixture('tasks.cjs'))}, minThreads: 1, maxThreads: 1,
+      concurrentTasksPerWorker: 16,
     });
     const words = new Int32Array(new SharedArrayBuffer(32));
     const runs = Array.from({ length: 16 }, () => pool.run({ words }, { name: 'hold', timeout: 300 }));
@@ -42,6 +43,7 @@ behaviour('a worker whose many tasks all run out of time is ended without a warn
     await pool.close();
     console.log(settled.filter(({ reason }) => /_TIMEOUT$|_LOST$/.test(reason?.code)).length);
   `;
-  const { stdout, stderr } = await runProgram(program, { env: { CENOTE_FORCE_PORTABLE: '' } });
-  assert.deepEqual([stdout, stderr], ['16\n', '']);
-});
+    const { stdout, stderr } = await runProgram(program, { env: { CENOTE_FORCE_PORTABLE: '' } });
+    assert.deepEqual([stdout, stderr], ['16\n', '']);
+  },
+);

@@ -1,13 +1,15 @@
 // What cannot be cloned, and what is moved or shared instead of copied.
 
 import assert from 'node:assert/strict';
+import { test } from 'node:test';
 import { MessageChannel } from 'node:worker_threads';
-import { behaviour, poolFor, sharedWords } from './support/behaviour.mjs';
+import { poolFor, sharedWords, watched } from './support/behaviour.mjs';
 
 const dataClone = { name: 'DataCloneError' };
 
-behaviour(
+test(
   'a task that cannot be cloned rejects alone; those of the same tick succeed',
+  watched,
   async (t) => {
     const pool = poolFor(t, { minThreads: 1, maxThreads: 1 });
     await Promise.all(Array.from({ length: 20 }, () => pool.run(0)));
@@ -29,13 +31,13 @@ behaviour(
   },
 );
 
-behaviour('a task that cannot be cloned rejects, also as the first of the pool', async (t) => {
+test('a task that cannot be cloned rejects, also as the first of the pool', watched, async (t) => {
   const pool = poolFor(t, { maxThreads: 1 });
   await assert.rejects(pool.run(Symbol('task')), dataClone);
   assert.equal(await pool.run('fine'), 'fine');
 });
 
-behaviour('many tasks in a row that cannot be cloned hold up nobody', async (t) => {
+test('many tasks in a row that cannot be cloned hold up nobody', watched, async (t) => {
   const pool = poolFor(t, { minThreads: 1, maxThreads: 1 });
   const runs = Array.from({ length: 10 }, () => pool.run({ bad() {} }));
   const last = pool.run('last');
@@ -44,7 +46,7 @@ behaviour('many tasks in a row that cannot be cloned hold up nobody', async (t) 
   assert.equal(await last, 'last');
 });
 
-behaviour('a task whose getter throws rejects with what it threw', async (t) => {
+test('a task whose getter throws rejects with what it threw', watched, async (t) => {
   const pool = poolFor(t, { minThreads: 1, maxThreads: 1 });
   const bad = {
     get value() {
@@ -59,24 +61,28 @@ behaviour('a task whose getter throws rejects with what it threw', async (t) => 
   assert.equal(settled[1].reason.message, 'from the getter');
 });
 
-behaviour('a getter of a task that uses the pool while it is cloned does no harm', async (t) => {
-  const pool = poolFor(t, { minThreads: 1, maxThreads: 1 });
-  const more = [];
-  const task = {
-    get value() {
-      more.push(pool.run(more.length));
-      return 'got';
-    },
-  };
-  const results = await Promise.all([pool.run(0), pool.run(task), pool.run(1)]);
-  assert.deepEqual(results, [0, { value: 'got' }, 1]);
-  assert.deepEqual(
-    await Promise.all(more),
-    more.map((_, n) => n),
-  );
-});
+test(
+  'a getter of a task that uses the pool while it is cloned does no harm',
+  watched,
+  async (t) => {
+    const pool = poolFor(t, { minThreads: 1, maxThreads: 1 });
+    const more = [];
+    const task = {
+      get value() {
+        more.push(pool.run(more.length));
+        return 'got';
+      },
+    };
+    const results = await Promise.all([pool.run(0), pool.run(task), pool.run(1)]);
+    assert.deepEqual(results, [0, { value: 'got' }, 1]);
+    assert.deepEqual(
+      await Promise.all(more),
+      more.map((_, n) => n),
+    );
+  },
+);
 
-behaviour('a getter of a task that aborts that very task settles it once', async (t) => {
+test('a getter of a task that aborts that very task settles it once', watched, async (t) => {
   const pool = poolFor(t, { minThreads: 1, maxThreads: 1 });
   const controller = new AbortController();
   const task = {
@@ -91,8 +97,9 @@ behaviour('a getter of a task that aborts that very task settles it once', async
   assert.deepEqual([tasks.aborted, tasks.completed, tasks.inFlight], [1, 1, 0]);
 });
 
-behaviour(
+test(
   'a task that cannot be cloned and has a signal leaves its worker free for others',
+  watched,
   async (t) => {
     const pool = poolFor(t, { minThreads: 1, maxThreads: 1, concurrentTasksPerWorker: 2 });
     const { signal } = new AbortController();
@@ -105,8 +112,9 @@ behaviour(
 );
 
 for (const name of ['returnFunction', 'returnSymbol']) {
-  behaviour(
+  test(
     `a result that cannot be cloned rejects its task and the worker lives: ${name}`,
+    watched,
     async (t) => {
       const pool = poolFor(t, { minThreads: 1, maxThreads: 1 });
       const threadId = await pool.run(0, { name: 'threadId' });
@@ -124,8 +132,9 @@ for (const name of ['returnFunction', 'returnSymbol']) {
   );
 }
 
-behaviour(
+test(
   'a result whose getter throws rejects its task with that and the worker lives',
+  watched,
   async (t) => {
     const pool = poolFor(t, { minThreads: 1, maxThreads: 1 });
     const threadId = await pool.run(0, { name: 'threadId' });
@@ -139,8 +148,9 @@ behaviour(
   },
 );
 
-behaviour(
+test(
   'a thrown value that cannot be cloned is reported as such and the worker lives',
+  watched,
   async (t) => {
     const pool = poolFor(t, { minThreads: 1, maxThreads: 1 });
     const threadId = await pool.run(0, { name: 'threadId' });
@@ -156,7 +166,7 @@ behaviour(
   },
 );
 
-behaviour('what the transferList names is moved, not copied', async (t) => {
+test('what the transferList names is moved, not copied', watched, async (t) => {
   const pool = poolFor(t, { maxThreads: 1 });
   const bytes = new Uint8Array([1, 2, 3]);
   assert.equal(await pool.run(bytes, { name: 'sum', transferList: [bytes.buffer] }), 6);
@@ -167,7 +177,7 @@ behaviour('what the transferList names is moved, not copied', async (t) => {
   assert.equal(await pool.run(copied, { name: 'sum', transferList: [] }), 9);
 });
 
-behaviour('a MessagePort can be moved to a task', async (t) => {
+test('a MessagePort can be moved to a task', watched, async (t) => {
   const pool = poolFor(t, { maxThreads: 1 });
   const { port1, port2 } = new MessageChannel();
   t.after(() => port1.close());
@@ -176,7 +186,7 @@ behaviour('a MessagePort can be moved to a task', async (t) => {
   assert.equal(await heard, 'hello');
 });
 
-behaviour('a wrong transferList rejects its task only', async (t) => {
+test('a wrong transferList rejects its task only', watched, async (t) => {
   const pool = poolFor(t, { minThreads: 1, maxThreads: 1 });
   await Promise.all(Array.from({ length: 20 }, () => pool.run(0)));
   const twice = new ArrayBuffer(8);
@@ -196,7 +206,7 @@ behaviour('a wrong transferList rejects its task only', async (t) => {
   assert.equal(await pool.run('later'), 'later');
 });
 
-behaviour('shared memory is shared, in both directions', async (t) => {
+test('shared memory is shared, in both directions', watched, async (t) => {
   const pool = poolFor(t, { maxThreads: 1 });
   const words = sharedWords();
   const result = await pool.run({ words, at: 3, value: 7 }, { name: 'write' });
@@ -206,8 +216,9 @@ behaviour('shared memory is shared, in both directions', async (t) => {
   assert.ok(result.buffer instanceof SharedArrayBuffer);
 });
 
-behaviour(
+test(
   'a Buffer arrives as a Uint8Array with the same bytes, also one out of the shared slab',
+  watched,
   async (t) => {
     const pool = poolFor(t, { maxThreads: 1 });
     const buffer = Buffer.from('héllo');
@@ -225,7 +236,7 @@ behaviour(
   },
 );
 
-behaviour('an instance of a class arrives as a plain object', async (t) => {
+test('an instance of a class arrives as a plain object', watched, async (t) => {
   const pool = poolFor(t, { maxThreads: 1 });
   class Point {
     x = 1;

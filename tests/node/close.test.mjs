@@ -1,20 +1,21 @@
 // `close()` and `destroy()`: what becomes of the tasks, of the threads, and of the process.
 
 import assert from 'node:assert/strict';
+import { test } from 'node:test';
 import {
-  behaviour,
   blocker,
   poolFor,
   readyWorkers,
   runProgram,
   sharedWords,
   until,
+  watched,
 } from './support/behaviour.mjs';
 
 const closed = { name: 'CenoteError', code: 'ERR_CENOTE_POOL_CLOSED' };
 const destroyed = { name: 'CenoteError', code: 'ERR_CENOTE_POOL_DESTROYED' };
 
-behaviour('close() waits for what runs and what is queued, on several workers', async (t) => {
+test('close() waits for what runs and what is queued, on several workers', watched, async (t) => {
   const pool = poolFor(t, { minThreads: 2, maxThreads: 2 });
   await readyWorkers(pool, 2);
   const busy = [blocker(pool), blocker(pool)];
@@ -35,7 +36,7 @@ behaviour('close() waits for what runs and what is queued, on several workers', 
   assert.equal(pool.completed, 52);
 });
 
-behaviour('close() waits for asynchronous tasks', async (t) => {
+test('close() waits for asynchronous tasks', watched, async (t) => {
   const pool = poolFor(t, { minThreads: 1, maxThreads: 1, concurrentTasksPerWorker: 8 });
   const runs = Array.from({ length: 20 }, (_, n) =>
     pool.run({ ms: 5, value: n }, { name: 'pause' }),
@@ -48,7 +49,7 @@ behaviour('close() waits for asynchronous tasks', async (t) => {
   );
 });
 
-behaviour('close() of a pool whose threads are still starting resolves', async (t) => {
+test('close() of a pool whose threads are still starting resolves', watched, async (t) => {
   const unused = poolFor(t, { minThreads: 2, maxThreads: 2 });
   await unused.close();
   assert.deepEqual(unused.threads, []);
@@ -60,7 +61,7 @@ behaviour('close() of a pool whose threads are still starting resolves', async (
   await none.close();
 });
 
-behaviour('after close() and after destroy() every run() rejects', async (t) => {
+test('after close() and after destroy() every run() rejects', watched, async (t) => {
   for (const end of ['close', 'destroy']) {
     const pool = poolFor(t, { minThreads: 1, maxThreads: 1 });
     await pool.run(0);
@@ -74,8 +75,9 @@ behaviour('after close() and after destroy() every run() rejects', async (t) => 
   }
 });
 
-behaviour(
+test(
   'destroy() rejects what is queued and what runs, and ends a thread that computes',
+  watched,
   async (t) => {
     const pool = poolFor(t, { minThreads: 1, maxThreads: 1 });
     const words = sharedWords();
@@ -94,8 +96,9 @@ behaviour(
   },
 );
 
-behaviour(
+test(
   'destroy() rejects tasks that were posted ahead and not begun; they never run',
+  watched,
   async (t) => {
     const pool = poolFor(t, { minThreads: 1, maxThreads: 1, prefetchWindowUs: 1_000_000 });
     const words = sharedWords();
@@ -113,14 +116,14 @@ behaviour(
   },
 );
 
-behaviour('destroy() in the tick of run() settles every task', async (t) => {
+test('destroy() in the tick of run() settles every task', watched, async (t) => {
   const pool = poolFor(t, { minThreads: 2, maxThreads: 2 });
   const settled = Promise.allSettled(Array.from({ length: 100 }, (_, n) => pool.run(n)));
   await pool.destroy();
   for (const { reason } of await settled) assert.equal(reason?.code, destroyed.code);
 });
 
-behaviour('close() and destroy() can be called again, and together', async (t) => {
+test('close() and destroy() can be called again, and together', watched, async (t) => {
   const orders = [
     ['close', 'close'],
     ['destroy', 'destroy'],
@@ -140,7 +143,7 @@ behaviour('close() and destroy() can be called again, and together', async (t) =
   }
 });
 
-behaviour('destroy() during close() ends the waiting', async (t) => {
+test('destroy() during close() ends the waiting', watched, async (t) => {
   const pool = poolFor(t, { minThreads: 1, maxThreads: 1 });
   const words = sharedWords();
   const loop = pool.run({ words }, { name: 'spinForever' });
@@ -152,7 +155,7 @@ behaviour('destroy() during close() ends the waiting', async (t) => {
   assert.deepEqual(pool.threads, []);
 });
 
-behaviour('close() may be called where a result is handled', async (t) => {
+test('close() may be called where a result is handled', watched, async (t) => {
   const pool = poolFor(t, { minThreads: 2, maxThreads: 2 });
   const others = Array.from({ length: 20 }, (_, n) => pool.run(n));
   await pool.run('first').then(() => pool.close());
@@ -163,8 +166,9 @@ behaviour('close() may be called where a result is handled', async (t) => {
   assert.deepEqual(pool.threads, []);
 });
 
-behaviour(
+test(
   'a task can be aborted while the pool closes, and those behind it still run',
+  watched,
   async (t) => {
     const pool = poolFor(t, { minThreads: 1, maxThreads: 1 });
     const words = sharedWords();
@@ -180,7 +184,7 @@ behaviour(
   },
 );
 
-behaviour('Symbol.asyncDispose closes', async (t) => {
+test('Symbol.asyncDispose closes', watched, async (t) => {
   const pool = poolFor(t, { minThreads: 1, maxThreads: 1 });
   const run = pool.run('kept');
   await pool[Symbol.asyncDispose]();
@@ -188,7 +192,7 @@ behaviour('Symbol.asyncDispose closes', async (t) => {
   assert.deepEqual(pool.threads, []);
 });
 
-behaviour('an idle pool that nobody closed does not keep the process alive', async () => {
+test('an idle pool that nobody closed does not keep the process alive', watched, async () => {
   const { code, stdout, stderr } = await runProgram(`
     import { Pool } from 'cenote';
     const pool = new Pool({ filename: process.env.TASKS, minThreads: 2, maxThreads: 2 });
@@ -199,7 +203,7 @@ behaviour('an idle pool that nobody closed does not keep the process alive', asy
   assert.equal(stdout, 'used\n');
 });
 
-behaviour('a process goes on until its outstanding tasks have settled', async () => {
+test('a process goes on until its outstanding tasks have settled', watched, async () => {
   const { code, stdout, stderr } = await runProgram(`
     import { Pool } from 'cenote';
     const pool = new Pool({ filename: process.env.TASKS, minThreads: 1, maxThreads: 1 });
@@ -210,7 +214,7 @@ behaviour('a process goes on until its outstanding tasks have settled', async ()
   assert.equal(stdout, 'first\nsecond\n');
 });
 
-behaviour('a process goes on until close() and destroy() have resolved', async () => {
+test('a process goes on until close() and destroy() have resolved', watched, async () => {
   const { code, stdout, stderr } = await runProgram(`
     import { Pool } from 'cenote';
     const closed = new Pool({ filename: process.env.TASKS, minThreads: 2, maxThreads: 2 });

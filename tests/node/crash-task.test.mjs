@@ -1,10 +1,13 @@
-// P2, a worker that ends while it has tasks: those it had begun settle as lost, the others go to another worker.
+// P2, a worker that ends while it has tasks: those it had begun settle as lost, the others go to
+// another worker.
 //
-// The oracle is the ledger that the tasks themselves write to: nothing runs twice, and what was not begun is not lost.
+// The oracle is the ledger that the tasks themselves write to: nothing runs twice, and what was not
+// begun is not lost.
 
 import assert from 'node:assert/strict';
+import { test } from 'node:test';
 import { Pool } from 'cenote';
-import { behaviour, fixture, sharedWords, until } from './support/behaviour.mjs';
+import { fixture, sharedWords, until, watched } from './support/behaviour.mjs';
 
 function poolOf(t, options = {}) {
   const pool = new Pool({
@@ -36,8 +39,9 @@ function assertSettled(pool) {
 for (const minThreads of [0, 1]) {
   for (const crash of ['exit0', 'exit3']) {
     for (const name of ['act', 'actNow']) {
-      behaviour(
+      test(
         `only the tasks that exit are lost: "${name}", ${crash}, minThreads ${minThreads}`,
+        watched,
         async (t) => {
           const pool = poolOf(t, { minThreads });
           const losses = [];
@@ -64,7 +68,7 @@ for (const minThreads of [0, 1]) {
   }
 }
 
-behaviour('tasks behind many that exit one after the other all run', async (t) => {
+test('tasks behind many that exit one after the other all run', watched, async (t) => {
   // More in a row than starts are tried: a worker that began a task did start.
   const pool = poolOf(t, { maxThreads: 1 });
   const ledger = sharedWords(30);
@@ -81,8 +85,9 @@ behaviour('tasks behind many that exit one after the other all run', async (t) =
 });
 
 for (const concurrentTasksPerWorker of [1, 4]) {
-  behaviour(
+  test(
     `only begun tasks are lost with ${concurrentTasksPerWorker} at once on a worker`,
+    watched,
     async (t) => {
       const pool = poolOf(t, { concurrentTasksPerWorker });
       const ledger = sharedWords(120);
@@ -106,8 +111,9 @@ for (const concurrentTasksPerWorker of [1, 4]) {
   );
 }
 
-behaviour(
+test(
   'results that were finished before the crash in the same batch are delivered',
+  watched,
   async (t) => {
     const pool = poolOf(t, { maxThreads: 1 });
     const ledger = sharedWords(64);
@@ -134,7 +140,7 @@ for (const [crash, cause] of [
   ['uncaught', /thrown in an immediate/],
   ['unhandled', /nobody handles this/],
 ]) {
-  behaviour(`a crash while a task runs names its cause: ${crash}`, async (t) => {
+  test(`a crash while a task runs names its cause: ${crash}`, watched, async (t) => {
     const pool = poolOf(t);
     const ledger = sharedWords(1);
     await assert.rejects(pool.run({ ledger, id: 0, crash }, { name: 'act' }), (error) => {
@@ -146,8 +152,9 @@ for (const [crash, cause] of [
     assert.equal(await pool.run('next', { name: 'echo' }), 'next');
   });
 
-  behaviour(
+  test(
     `a crash while the worker is idle is an event, and the next task runs: ${crash}`,
+    watched,
     async (t) => {
       const pool = poolOf(t, { maxThreads: 1 });
       for (let round = 0; round < 5; round++) {
@@ -168,7 +175,7 @@ for (const [crash, cause] of [
   );
 }
 
-behaviour('a crash from a timer while other tasks run and wait', async (t) => {
+test('a crash from a timer while other tasks run and wait', watched, async (t) => {
   const pool = poolOf(t, { maxThreads: 1 });
   const ledger = sharedWords(200);
   await pool.run({ crash: 'uncaught', ms: 20 }, { name: 'crashLater' });
@@ -184,7 +191,7 @@ behaviour('a crash from a timer while other tasks run and wait', async (t) => {
   );
 });
 
-behaviour('a worker that runs out of memory loses its task only', async (t) => {
+test('a worker that runs out of memory loses its task only', watched, async (t) => {
   const pool = poolOf(t, {
     maxThreads: 1,
     resourceLimits: { maxOldGenerationSizeMb: 24, maxYoungGenerationSizeMb: 4 },
@@ -202,7 +209,7 @@ behaviour('a worker that runs out of memory loses its task only', async (t) => {
   assert.deepEqual([...ledger], new Array(8).fill(1));
 });
 
-behaviour('tasks that are submitted while a worker crashes run', async (t) => {
+test('tasks that are submitted while a worker crashes run', watched, async (t) => {
   const pool = poolOf(t, { maxThreads: 1 });
   const ledger = sharedWords(400);
   let id = 0;
@@ -220,7 +227,7 @@ behaviour('tasks that are submitted while a worker crashes run', async (t) => {
 });
 
 for (const queued of [0, 10]) {
-  behaviour(`close() while a worker crashes, with ${queued} tasks behind it`, async (t) => {
+  test(`close() while a worker crashes, with ${queued} tasks behind it`, watched, async (t) => {
     const pool = poolOf(t, { maxThreads: 1 });
     const ledger = sharedWords(queued + 1);
     await pool.run(0, { name: 'echo' });
@@ -239,8 +246,9 @@ for (const queued of [0, 10]) {
   });
 }
 
-behaviour(
+test(
   'destroy() in the middle rejects what has not settled, and nothing runs afterwards',
+  watched,
   async (t) => {
     const pool = poolOf(t);
     const ledger = sharedWords(200);

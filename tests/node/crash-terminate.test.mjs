@@ -1,8 +1,9 @@
 // P2, threads that are ended from outside: by `worker.terminate()` at any moment, and by an abort.
 
 import assert from 'node:assert/strict';
+import { test } from 'node:test';
 import { Pool } from 'cenote';
-import { behaviour, fixture, sharedWords, until } from './support/behaviour.mjs';
+import { fixture, sharedWords, until, watched } from './support/behaviour.mjs';
 import { randomOf, seedOf } from './fixtures/chaos/random.mjs';
 
 function poolOf(t, options = {}) {
@@ -16,9 +17,10 @@ function poolOf(t, options = {}) {
   return pool;
 }
 
-const kLost = 'ERR_CENOTE_WORKER_LOST';
 const outcomeOf = (promise) => promise.catch((error) => error.code ?? error.message);
-/** Blocks this thread while others go on, but not for ever: on a busy machine it may not come about. */
+/**
+ * Blocks this thread while others go on, but not for ever: on a busy machine it may not come about.
+ */
 function blockUntil(condition) {
   const deadline = performance.now() + 200;
   while (!condition() && performance.now() < deadline);
@@ -26,60 +28,7 @@ function blockUntil(condition) {
 
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
-for (const [minThreads, concurrentTasksPerWorker] of [
-  [0, 1],
-  [1, 1],
-  [2, 4],
-]) {
-  behaviour(
-    `threads ended at random moments: from ${minThreads}, ${concurrentTasksPerWorker} at once`,
-    async (t) => {
-      const seed = seedOf(t);
-      const random = randomOf(seed);
-      const pool = poolOf(t, { minThreads, concurrentTasksPerWorker });
-      const ledger = sharedWords(800);
-      const name = concurrentTasksPerWorker === 1 ? 'actNow' : 'act';
-      let kills = 0;
-      let over = false;
-      const killing = (async () => {
-        // Not for ever: where threads take long to start, the tasks would take as long as the killing lasts.
-        while (!over && kills < 40) {
-          await sleep(random(25));
-          const { threads } = pool;
-          // Only what takes tasks: to end a thread while it starts is a failed start.
-          const ready = pool
-            .stats()
-            .workers.flatMap(({ state }, i) => (state === 'ready' ? [threads[i]] : []));
-          if (ready.length === 0) continue;
-          void ready[random(ready.length)].terminate();
-          kills++;
-        }
-      })();
-      const tasks = [];
-      for (let id = 0; id < ledger.length; id++) {
-        tasks.push(outcomeOf(pool.run({ ledger, id, ms: random(3) === 0 ? 0.3 : 0 }, { name })));
-        if (id % 50 === 0) await sleep(random(8));
-      }
-      const outcomes = await Promise.all(tasks);
-      over = true;
-      await killing;
-      assert.ok(kills > 0);
-      outcomes.forEach((outcome, id) => {
-        assert.ok(outcome === id || outcome === kLost, `task ${id}: ${outcome}`);
-        if (outcome === id) assert.equal(ledger[id], 1, `task ${id} settled with its value`);
-        // One that is ended between claim and begin settles as lost, and has not run.
-        else assert.ok(ledger[id] <= 1, `task ${id} ran twice`);
-      });
-      const { accepted, completed, lost } = pool.stats().tasks;
-      assert.equal(completed, outcomes.filter((outcome) => outcome !== kLost).length);
-      assert.equal(completed + lost, accepted);
-      // A kill costs at most what ran on the thread.
-      assert.ok(lost <= kills * concurrentTasksPerWorker, `${lost} lost to ${kills} kills`);
-    },
-  );
-}
-
-behaviour('a thread ended while idle is replaced, and an event says so', async (t) => {
+test('a thread ended while idle is replaced, and an event says so', watched, async (t) => {
   const pool = poolOf(t, { maxThreads: 1 });
   for (let round = 0; round < 10; round++) {
     assert.equal(await pool.run(round, { name: 'echo' }), round);
@@ -93,7 +42,7 @@ behaviour('a thread ended while idle is replaced, and an event says so', async (
   }
 });
 
-behaviour('an abort ends the thread of a running task, and loses no other', async (t) => {
+test('an abort ends the thread of a running task, and loses no other', watched, async (t) => {
   const pool = poolOf(t, { maxThreads: 1 });
   const ledger = sharedWords(40);
   for (let i = 0; i < 20; i++) await pool.run({ ledger, id: 0 }, { name: 'actNow' });
@@ -110,32 +59,37 @@ behaviour('an abort ends the thread of a running task, and loses no other', asyn
   assert.deepEqual([...ledger], new Array(40).fill(1));
 });
 
-behaviour('the abort of a task that has ended already leaves the one after it alone', async (t) => {
-  const pool = poolOf(t, { maxThreads: 1 });
-  const ledger = sharedWords(2);
-  for (let i = 0; i < 20; i++) await pool.run({ ledger, id: 0 }, { name: 'actNow' });
-  for (let round = 0; round < 5; round++) {
-    ledger.fill(0);
-    const controller = new AbortController();
-    const first = outcomeOf(
-      pool.run({ ledger, id: 0 }, { name: 'actNow', signal: controller.signal }),
-    );
-    const second = outcomeOf(pool.run({ ledger, id: 1, ms: 30 }, { name: 'actNow' }));
-    // Posted together. The owner is blocked, so it does not learn that the first is done.
-    await Promise.resolve();
-    blockUntil(() => Atomics.load(ledger, 1) === 1);
-    controller.abort();
-    const outcomes = await Promise.all([first, second]);
-    assert.ok(['ABORT_ERR', 0].includes(outcomes[0]), `${outcomes[0]}`);
-    assert.equal(outcomes[1], 1);
-    assert.deepEqual([...ledger], [1, 1]);
-    // The long one says that these tasks are not short any more; many short ones take that back.
-    for (let i = 0; i < 100; i++) await pool.run({ ledger, id: 0 }, { name: 'actNow' });
-  }
-});
+test(
+  'the abort of a task that has ended already leaves the one after it alone',
+  watched,
+  async (t) => {
+    const pool = poolOf(t, { maxThreads: 1 });
+    const ledger = sharedWords(2);
+    for (let i = 0; i < 20; i++) await pool.run({ ledger, id: 0 }, { name: 'actNow' });
+    for (let round = 0; round < 5; round++) {
+      ledger.fill(0);
+      const controller = new AbortController();
+      const first = outcomeOf(
+        pool.run({ ledger, id: 0 }, { name: 'actNow', signal: controller.signal }),
+      );
+      const second = outcomeOf(pool.run({ ledger, id: 1, ms: 30 }, { name: 'actNow' }));
+      // Posted together. The owner is blocked, so it does not learn that the first is done.
+      await Promise.resolve();
+      blockUntil(() => Atomics.load(ledger, 1) === 1);
+      controller.abort();
+      const outcomes = await Promise.all([first, second]);
+      assert.ok(['ABORT_ERR', 0].includes(outcomes[0]), `${outcomes[0]}`);
+      assert.equal(outcomes[1], 1);
+      assert.deepEqual([...ledger], [1, 1]);
+      // The long one says that these tasks are not short any more; many short ones take that back.
+      for (let i = 0; i < 100; i++) await pool.run({ ledger, id: 0 }, { name: 'actNow' });
+    }
+  },
+);
 
-behaviour(
+test(
   'aborts at random moments: every task settles once, and those never begun never run',
+  watched,
   async (t) => {
     const seed = seedOf(t);
     const random = randomOf(seed);
@@ -169,8 +123,9 @@ behaviour(
   },
 );
 
-behaviour(
+test(
   'a task with a transfer list is not given to a thread that an abort is ending',
+  watched,
   async (t) => {
     const pool = poolOf(t, { maxThreads: 1 });
     const ledger = sharedWords(1);

@@ -1,13 +1,14 @@
 // Which worker gets a task: nobody waits behind a long task while another worker could serve.
 
 import assert from 'node:assert/strict';
+import { test } from 'node:test';
 import {
-  behaviour,
   blocker,
   poolFor,
   readyWorkers,
   sharedWords,
   until,
+  watched,
 } from './support/behaviour.mjs';
 
 /** Runs tasks of `count`, until the pool knows how short they are and posts them ahead. */
@@ -19,22 +20,27 @@ async function measure(pool) {
 const shorts = (pool, words, length) =>
   Array.from({ length }, () => pool.run({ words }, { name: 'count' }));
 
-behaviour('short tasks posted behind a long one are taken over by an idle worker', async (t) => {
-  const pool = poolFor(t, { minThreads: 2, maxThreads: 2, prefetchWindowUs: 1_000_000 });
-  await readyWorkers(pool, 2);
-  await measure(pool);
-  for (let round = 0; round < 10; round++) {
-    const words = sharedWords();
-    const long = blocker(pool);
-    await Promise.all(shorts(pool, words, 40));
-    assert.equal(words[0], 40);
-    long.release();
-    await long.done;
-  }
-});
+test(
+  'short tasks posted behind a long one are taken over by an idle worker',
+  watched,
+  async (t) => {
+    const pool = poolFor(t, { minThreads: 2, maxThreads: 2, prefetchWindowUs: 1_000_000 });
+    await readyWorkers(pool, 2);
+    await measure(pool);
+    for (let round = 0; round < 10; round++) {
+      const words = sharedWords();
+      const long = blocker(pool);
+      await Promise.all(shorts(pool, words, 40));
+      assert.equal(words[0], 40);
+      long.release();
+      await long.done;
+    }
+  },
+);
 
-behaviour(
+test(
   'a task of a handler measured as short that turns out long holds up nobody',
+  watched,
   async (t) => {
     const pool = poolFor(t, { minThreads: 2, maxThreads: 2 });
     await readyWorkers(pool, 2);
@@ -46,8 +52,9 @@ behaviour(
   },
 );
 
-behaviour(
+test(
   'short tasks behind a long one that was sent with a transferList are taken over too',
+  watched,
   async (t) => {
     const pool = poolFor(t, { minThreads: 2, maxThreads: 2 });
     await readyWorkers(pool, 2);
@@ -61,8 +68,9 @@ behaviour(
   },
 );
 
-behaviour(
+test(
   'while all workers are busy and more may be started, tasks do not wait for a long one',
+  watched,
   async (t) => {
     const pool = poolFor(t, { minThreads: 1, maxThreads: 2 });
     await readyWorkers(pool, 1);
@@ -77,8 +85,9 @@ behaviour(
   },
 );
 
-behaviour(
+test(
   'while the only worker of two that is ready is in a long task, tasks that come later do not wait',
+  watched,
   async (t) => {
     const pool = poolFor(t, { minThreads: 1, maxThreads: 2 });
     await readyWorkers(pool, 1);
@@ -93,7 +102,7 @@ behaviour(
   },
 );
 
-behaviour('a task that is taken back runs once', async (t) => {
+test('a task that is taken back runs once', watched, async (t) => {
   const pool = poolFor(t, { minThreads: 2, maxThreads: 2, prefetchWindowUs: 1_000_000 });
   await readyWorkers(pool, 2);
   await measure(pool);
@@ -109,7 +118,7 @@ behaviour('a task that is taken back runs once', async (t) => {
   assert.equal(words[0], 300);
 });
 
-behaviour('prefetchWindowUs: 0 holds back every task until a worker is free', async (t) => {
+test('prefetchWindowUs: 0 holds back every task until a worker is free', watched, async (t) => {
   const pool = poolFor(t, { minThreads: 1, maxThreads: 1, prefetchWindowUs: 0 });
   await measure(pool);
   const busy = blocker(pool);
@@ -122,8 +131,9 @@ behaviour('prefetchWindowUs: 0 holds back every task until a worker is free', as
   await Promise.all(runs);
 });
 
-behaviour(
+test(
   'tasks that are measured as short are posted ahead; those with a transferList never',
+  watched,
   async (t) => {
     const pool = poolFor(t, { minThreads: 1, maxThreads: 1, prefetchWindowUs: 1_000_000 });
     await measure(pool);
@@ -142,7 +152,7 @@ behaviour(
   },
 );
 
-behaviour('a handler that was not measured yet gets nothing posted ahead', async (t) => {
+test('a handler that was not measured yet gets nothing posted ahead', watched, async (t) => {
   const pool = poolFor(t, { minThreads: 1, maxThreads: 1, prefetchWindowUs: 1_000_000 });
   const busy = blocker(pool);
   await busy.started;
@@ -154,7 +164,7 @@ behaviour('a handler that was not measured yet gets nothing posted ahead', async
   await Promise.all(runs);
 });
 
-behaviour('idle workers are given tasks before any gets a second one', async (t) => {
+test('idle workers are given tasks before any gets a second one', watched, async (t) => {
   const pool = poolFor(t, { minThreads: 2, maxThreads: 2, prefetchWindowUs: 1_000_000 });
   await readyWorkers(pool, 2);
   await measure(pool);

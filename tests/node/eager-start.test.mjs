@@ -1,11 +1,13 @@
 // A task that is posted while its caller does not know yet that the thread takes tasks.
 
+import { test } from 'node:test';
 import Piscina from 'cenote/piscina';
 import assert from 'node:assert/strict';
-import { behaviour, fixture, sharedWords } from './support/behaviour.mjs';
+import { fixture, sharedWords, watched } from './support/behaviour.mjs';
 
-behaviour(
+test(
   'a task that is posted behind the first of a thread, before the caller heard that it is ready',
+  watched,
   async (t) => {
     for (let round = 0; round < 5; round++) {
       const options = { minThreads: 1, maxThreads: 1, concurrentTasksPerWorker: 2 };

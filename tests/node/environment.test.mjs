@@ -1,8 +1,10 @@
-// The environment variables: below an option, above the default, and refused by name if they cannot be used.
+// The environment variables: below an option, above the default, and refused by name if they cannot
+// be used.
 
 import assert from 'node:assert/strict';
+import { test } from 'node:test';
 import { Pool } from 'cenote';
-import { behaviour, fixture, poolFor, runProgram } from './support/behaviour.mjs';
+import { fixture, poolFor, runProgram, watched } from './support/behaviour.mjs';
 
 const variables = [
   ['CENOTE_MAX_THREADS', 'maxThreads', 3, { least: 1, most: 65_536 }],
@@ -15,7 +17,8 @@ const initial = { ...process.env };
 /** Sets a variable until the end of the test. */
 function setVariable(t, name, value) {
   assign(name, value);
-  // The value of before the test, not of before this call: such hooks run in the order of their making.
+  // The value of before the test, not of before this call: such hooks run in the order of their
+  // making.
   t.after(() => assign(name, initial[name]));
 }
 
@@ -25,7 +28,7 @@ function assign(name, value) {
 }
 
 for (const [variable, option, value, { least, most }] of variables) {
-  behaviour(`${variable} is in force where the option is left out`, async (t) => {
+  test(`${variable} is in force where the option is left out`, watched, async (t) => {
     setVariable(t, variable, String(value));
     const pool = poolFor(t, { minThreads: 1 });
     assert.equal(pool.options[option], value);
@@ -36,14 +39,14 @@ for (const [variable, option, value, { least, most }] of variables) {
     assert.equal(given.options.sources[option], 'option');
   });
 
-  behaviour(`${variable}: empty or unset is the default`, (t) => {
+  test(`${variable}: empty or unset is the default`, watched, (t) => {
     for (const text of ['', undefined]) {
       setVariable(t, variable, text);
       assert.equal(poolFor(t, { minThreads: 0 }).options.sources[option], 'default');
     }
   });
 
-  behaviour(`${variable}: what cannot be used is refused by the variable's name`, (t) => {
+  test(`${variable}: what cannot be used is refused by the variable's name`, watched, (t) => {
     for (const text of [
       'many',
       '1.5',
@@ -70,7 +73,7 @@ for (const [variable, option, value, { least, most }] of variables) {
   });
 }
 
-behaviour('minThreads above CENOTE_MAX_THREADS is refused, and the variable named', (t) => {
+test('minThreads above CENOTE_MAX_THREADS is refused, and the variable named', watched, (t) => {
   setVariable(t, 'CENOTE_MAX_THREADS', '1');
   assert.throws(() => new Pool({ filename: fixture('tasks.cjs'), minThreads: 2 }), {
     code: 'ERR_OUT_OF_RANGE',
@@ -78,13 +81,14 @@ behaviour('minThreads above CENOTE_MAX_THREADS is refused, and the variable name
   });
 });
 
-behaviour('the variables of a process reach its pools', async () => {
+test('the variables of a process reach its pools', watched, async () => {
   const { code, stdout, stderr } = await runProgram(
     `
       import { Pool } from 'cenote';
       const pool = new Pool({ filename: process.env.TASKS });
       const { maxThreads, maxSpinUs, turnBudgetUs, sources } = pool.options;
-      console.log(JSON.stringify([maxThreads, maxSpinUs, turnBudgetUs, sources.maxThreads, await pool.run('ran')]));
+      const told = [maxThreads, maxSpinUs, turnBudgetUs, sources.maxThreads];
+    console.log(JSON.stringify([...told, await pool.run('ran')]));
     `,
     { env: { CENOTE_MAX_THREADS: '2', CENOTE_MAX_SPIN_US: '0', CENOTE_TURN_BUDGET_US: '100' } },
   );

@@ -1,4 +1,5 @@
-// Tasks and results are copies of their own: however they travel, none shares an object with another.
+// Tasks and results are copies of their own: however they travel, none shares an object with
+// another.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

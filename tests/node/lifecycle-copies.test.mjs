@@ -1,15 +1,17 @@
-// Two copies of the package in one process: each with its own addon, loops and pools, and both at work at once.
+// Two copies of the package in one process: each with its own addon, loops and pools, and both at
+// work at once.
 
 import assert from 'node:assert/strict';
 import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { behaviour, fixture, sharedWords, until } from './support/behaviour.mjs';
+import { test } from 'node:test';
+import { fixture, sharedWords, until, watched } from './support/behaviour.mjs';
 
 const require = createRequire(import.meta.url);
 
-behaviour('several copies of the addon work side by side', async (t) => {
+test('several copies of the addon work side by side', watched, async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'cenote-copies-'));
   t.after(() => rmSync(folder, { recursive: true, force: true }));
   const dist = dirname(require.resolve('cenote'));

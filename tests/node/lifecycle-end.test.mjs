@@ -1,4 +1,5 @@
-// How a process, or a thread, that owns pools ends: by itself, at once, or in the middle of everything.
+// How a process, or a thread, that owns pools ends: by itself, at once, or in the middle of
+// everything.
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
@@ -6,7 +7,7 @@ import { test } from 'node:test';
 import { Worker } from 'node:worker_threads';
 import { createRequire } from 'node:module';
 import { Pool } from 'cenote';
-import { behaviour, fixture, runProgram, until } from './support/behaviour.mjs';
+import { fixture, runProgram, until, watched } from './support/behaviour.mjs';
 
 const require = createRequire(import.meta.url);
 const { measure, settlesAt } = require('./fixtures/chaos/measure.cjs');
@@ -19,7 +20,7 @@ const withPool = (body) => `
   ${body}
 `;
 
-behaviour('a process with idle pools ends by itself', async () => {
+test('a process with idle pools ends by itself', watched, async () => {
   for (const body of [
     '',
     'await pool.run(1);',
@@ -31,7 +32,7 @@ behaviour('a process with idle pools ends by itself', async () => {
   }
 });
 
-behaviour('a process does not end before its tasks have settled', async () => {
+test('a process does not end before its tasks have settled', watched, async () => {
   const { code, stdout } = await runProgram(
     withPool(`
       pool.run({ ms: 100 }, { name: 'busy' }).then(async () => {
@@ -44,7 +45,7 @@ behaviour('a process does not end before its tasks have settled', async () => {
   assert.equal(code, 0);
 });
 
-behaviour('process.exit() in the middle of tasks ends the process with its code', async () => {
+test('process.exit() in the middle of tasks ends the process with its code', watched, async () => {
   for (const when of [
     'setTimeout(exit, 20)',
     'setImmediate(exit)',
@@ -63,8 +64,9 @@ behaviour('process.exit() in the middle of tasks ends the process with its code'
   }
 });
 
-behaviour(
+test(
   'an exception in a continuation of run() is an unhandled rejection like any other',
+  watched,
   async () => {
     const { code, stderr } = await runProgram(
       withPool(`pool.run(1).then(() => { throw new Error('in a continuation'); });`),
@@ -76,8 +78,10 @@ behaviour(
       process.on('unhandledRejection', (error) => console.log('unhandled', error.message));
       process.on('uncaughtException', (error) => console.log('uncaught', error.message));
       for (let i = 0; i < 3; i++) pool.run(i).then(() => { throw new Error('continuation ' + i); });
-      for (let i = 0; i < 3; i++) pool.run(i).then(() => queueMicrotask(() => { throw new Error('microtask ' + i); }));
-      for (let i = 0; i < 3; i++) pool.run(i).then(() => process.nextTick(() => { throw new Error('tick ' + i); }));
+      for (let i = 0; i < 3; i++)
+          pool.run(i).then(() => queueMicrotask(() => { throw new Error('microtask ' + i); }));
+      for (let i = 0; i < 3; i++)
+          pool.run(i).then(() => process.nextTick(() => { throw new Error('tick ' + i); }));
       for (let i = 0; i < 100; i++) await pool.run(i);
       await pool.close();
       console.log('closed');
@@ -99,7 +103,7 @@ behaviour(
   },
 );
 
-behaviour('a task that makes a pool of its own runs its tasks', async (t) => {
+test('a task that makes a pool of its own runs its tasks', watched, async (t) => {
   const pool = new Pool({
     filename: fixture('chaos/worker-with-pool.cjs'),
     minThreads: 2,
@@ -111,24 +115,7 @@ behaviour('a task that makes a pool of its own runs its tasks', async (t) => {
   await pool.close();
 });
 
-test('terminate() of a thread that owns a busy pool, 100 times', { timeout: 110_000 }, async () => {
-  const before = measure();
-  const filename = fixture('chaos/worker-with-pool.cjs');
-  const one = async (delayMs) => {
-    const worker = new Worker(filename, { workerData: { busy: true } });
-    const failed = once(worker, 'error').then(([error]) => Promise.reject(error));
-    failed.catch(() => {});
-    // Half of them while their pool starts.
-    if (delayMs < 10) await Promise.race([once(worker, 'message'), failed]);
-    await new Promise((resolve) => setTimeout(resolve, delayMs));
-    await worker.terminate();
-  };
-  for (let i = 0; i < 100; i += 4)
-    await Promise.all([0, 3, 15, 40].map((delayMs) => one((delayMs + i) % 50)));
-  assert.equal(await settlesAt(before), 'as before');
-});
-
-behaviour('process.exit() of a thread that owns a busy pool ends its threads too', async () => {
+test('process.exit() of a thread that owns a busy pool ends its threads too', watched, async () => {
   const before = measure();
   const worker = new Worker(
     `
@@ -145,7 +132,7 @@ behaviour('process.exit() of a thread that owns a busy pool ends its threads too
   assert.equal(await settlesAt(before), 'as before');
 });
 
-behaviour('a thread with an idle pool ends by itself', async () => {
+test('a thread with an idle pool ends by itself', watched, async () => {
   const worker = new Worker(
     `
     const { Pool } = require('cenote');

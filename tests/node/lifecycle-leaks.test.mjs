@@ -1,35 +1,10 @@
-// Pools that come and go leave nothing: no thread, no handle, no descriptor, no memory.
+// A pool that nobody holds any more leaves nothing, and one that has nothing to do costs nothing.
 
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
 import { test } from 'node:test';
-import { promisify } from 'node:util';
-import { behaviour, fixture, runProgram } from './support/behaviour.mjs';
+import { fixture, runProgram, watched } from './support/behaviour.mjs';
 
-test(
-  '1,000 pools made and ended in one process leave nothing behind',
-  { timeout: 110_000 },
-  async () => {
-    const program = fixture('chaos/pools-in-turn.mjs');
-    const { stdout } = await promisify(execFile)(
-      process.execPath,
-      ['--expose-gc', program, '1000'],
-      {
-        timeout: 100_000,
-      },
-    );
-    const { count, after, grown } = JSON.parse(stdout);
-    assert.equal(count, 1_000);
-    assert.equal(after, 'as before');
-    // Of 800 pools: each leaves kilobytes of JavaScript if anything refers to it still, megabytes if its thread does.
-    // Resident memory also grows by what the allocator keeps, as it does for as many plain worker threads.
-    assert.ok(grown.heap < 4, `the heap grew by ${grown.heap} MiB`);
-    assert.ok(grown.external < 4, `array buffers and the like grew by ${grown.external} MiB`);
-    assert.ok(grown.resident < 256, `resident memory grew by ${grown.resident} MiB`);
-  },
-);
-
-behaviour('a pool that is dropped is collected, and its threads end', async () => {
+test('a pool that is dropped is collected, and its threads end', watched, async () => {
   const { code, stdout, stderr } = await runProgram(
     `
     import { createRequire } from 'node:module';
@@ -43,7 +18,10 @@ behaviour('a pool that is dropped is collected, and its threads end', async () =
     await turn();
     const before = measure();
     async function dropped() {
-      const pool = new Pool({ filename: ${JSON.stringify(fixture('chaos/tasks.cjs'))}, name: 'echo', minThreads: 2, maxThreads: 2 });
+      const pool = new Pool({
+        filename: ${JSON.stringify(fixture('chaos/tasks.cjs'))},
+        name: 'echo', minThreads: 2, maxThreads: 2,
+      });
       pool.on('workerLost', () => console.log('lost'));
       if (await pool.run(1) !== 1) throw new Error('wrong');
       return new WeakRef(pool);
@@ -51,11 +29,12 @@ behaviour('a pool that is dropped is collected, and its threads end', async () =
     const references = [];
     for (let i = 0; i < 5; i++) references.push(await dropped());
     const end = performance.now() + 15_000;
-    while (references.some((reference) => reference.deref() !== undefined) && performance.now() < end) {
+    const isLeft = (reference) => reference.deref() !== undefined;
+    while (references.some(isLeft) && performance.now() < end) {
       await turn();
       gc();
     }
-    console.log(references.filter((reference) => reference.deref() !== undefined).length, 'pools left');
+    console.log(references.filter(isLeft).length, 'pools left');
     console.log(await settlesAt(before));
   `,
     { args: ['--expose-gc'] },
@@ -64,11 +43,13 @@ behaviour('a pool that is dropped is collected, and its threads end', async () =
   assert.equal(code, 0);
 });
 
-behaviour('a dropped pool still settles its tasks', async () => {
+test('a dropped pool still settles its tasks', watched, async () => {
   const { stdout, stderr } = await runProgram(
     `
     import { Pool } from 'cenote';
-    const start = () => new Pool({ filename: ${JSON.stringify(fixture('chaos/tasks.cjs'))}, maxThreads: 1 }).run({ ms: 300 }, { name: 'busy' });
+    const start = () => new Pool({
+      filename: ${JSON.stringify(fixture('chaos/tasks.cjs'))}, maxThreads: 1,
+    }).run({ ms: 300 }, { name: 'busy' });
     const task = start();
     const timer = setInterval(() => gc(), 10);
     console.log('settled', await task);
@@ -79,10 +60,13 @@ behaviour('a dropped pool still settles its tasks', async () => {
   assert.equal(stdout, 'settled undefined\n', stderr);
 });
 
-behaviour('an idle pool costs no CPU time', async () => {
+test('an idle pool costs no CPU time', watched, async () => {
   const { stdout, stderr } = await runProgram(`
     import { Pool } from 'cenote';
-    const pool = new Pool({ filename: ${JSON.stringify(fixture('chaos/tasks.cjs'))}, name: 'echo', minThreads: 2, maxThreads: 2 });
+    const pool = new Pool({
+        filename: ${JSON.stringify(fixture('chaos/tasks.cjs'))},
+        name: 'echo', minThreads: 2, maxThreads: 2,
+      });
     await Promise.all(Array.from({ length: 10_000 }, (_, i) => pool.run(i)));
     // What the load left behind (collections, compilation) comes to rest first.
     await new Promise((resolve) => setTimeout(resolve, 500));

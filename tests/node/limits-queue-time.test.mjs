@@ -2,23 +2,25 @@
 
 import assert from 'node:assert/strict';
 import { getEventListeners } from 'node:events';
+import { test } from 'node:test';
 import { CenoteError } from 'cenote';
 import {
-  behaviour,
   blocker,
   fixture,
   poolFor,
   readyWorkers,
   sharedWords,
   until,
+  watched,
 } from './support/behaviour.mjs';
 
 const filename = fixture('features/tasks.cjs');
 const queueTimedOut = { name: 'CenoteError', code: 'ERR_CENOTE_QUEUE_TIMEOUT' };
 const onePool = (t, options) => poolFor(t, { filename, minThreads: 1, maxThreads: 1, ...options });
 
-behaviour(
+test(
   'a task that waits for longer than queueTimeout is rejected and never runs; the others do',
+  watched,
   async (t) => {
     const pool = onePool(t);
     const busy = blocker(pool);
@@ -40,12 +42,12 @@ behaviour(
     busy.release();
     await Promise.all([busy.done, ...patient]);
     assert.deepEqual([...words.subarray(0, 5)], [1, 1, 0, 0, 1]);
-    const { accepted, expired, completed, aborted, failed, lost } = pool.stats().tasks;
+    const { accepted, queueTimedOut, completed, aborted, failed, lost } = pool.stats().tasks;
     assert.deepEqual(
-      { accepted, expired, completed, aborted, failed, lost },
+      { accepted, queueTimedOut, completed, aborted, failed, lost },
       {
         accepted: 6,
-        expired: 2,
+        queueTimedOut: 2,
         completed: 4,
         aborted: 0,
         failed: 0,
@@ -55,8 +57,9 @@ behaviour(
   },
 );
 
-behaviour(
+test(
   "the pool's queueTimeout holds for every task, and a task's own comes before it",
+  watched,
   async (t) => {
     const pool = onePool(t, { queueTimeout: 30 });
     await readyWorkers(pool, 1);
@@ -70,12 +73,13 @@ behaviour(
     busy.release();
     await Promise.all([busy.done, ...patient]);
     assert.deepEqual([...words.subarray(0, 5)], [1, 1, 0, 0, 0]);
-    assert.equal(pool.stats().tasks.expired, 3);
+    assert.equal(pool.stats().tasks.queueTimedOut, 3);
   },
 );
 
-behaviour(
+test(
   'queueTimeout: the limits of tasks end in the order of time, not of acceptance',
+  watched,
   async (t) => {
     const pool = onePool(t);
     const busy = blocker(pool);
@@ -93,7 +97,7 @@ behaviour(
   },
 );
 
-behaviour('a task that has started in time is left alone by queueTimeout', async (t) => {
+test('a task that has started in time is left alone by queueTimeout', watched, async (t) => {
   const pool = onePool(t);
   await readyWorkers(pool, 1);
   const words = sharedWords();
@@ -103,10 +107,10 @@ behaviour('a task that has started in time is left alone by queueTimeout', async
   await assert.rejects(pool.run(0, { queueTimeout: 1_000 }), queueTimedOut);
   Atomics.store(words, 1, 1);
   assert.equal(await run, pool.threads[0].threadId);
-  assert.equal(pool.stats().tasks.expired, 1);
+  assert.equal(pool.stats().tasks.queueTimedOut, 1);
 });
 
-behaviour('the order of those that wait is kept where others among them expire', async (t) => {
+test('the order of those that wait is kept where others among them expire', watched, async (t) => {
   const pool = onePool(t);
   const busy = blocker(pool);
   await busy.started;
@@ -115,7 +119,7 @@ behaviour('the order of those that wait is kept where others among them expire',
     pool.run({ words, at }, { name: 'log', ...(at % 3 === 1 ? { queueTimeout: 10 + at } : {}) }),
   );
   const settled = Promise.allSettled(runs);
-  await until('they expired', () => pool.stats().tasks.expired === 7);
+  await until('they expired', () => pool.stats().tasks.queueTimedOut === 7);
   busy.release();
   (await settled).forEach(({ status }, at) =>
     assert.equal(status, at % 3 === 1 ? 'rejected' : 'fulfilled'),
@@ -127,8 +131,9 @@ behaviour('the order of those that wait is kept where others among them expire',
   );
 });
 
-behaviour(
+test(
   'a task with a queueTimeout that was posted ahead and not begun expires too, and never runs',
+  watched,
   async (t) => {
     const pool = onePool(t, { prefetchWindowUs: 1_000_000 });
     const words = sharedWords();
@@ -149,8 +154,9 @@ behaviour(
   },
 );
 
-behaviour(
+test(
   'queueTimeout: the start of a thread, and the loading of its file, are part of the wait',
+  watched,
   async (t) => {
     const words = sharedWords(2);
     words[1] = 1;
@@ -164,7 +170,7 @@ behaviour(
   },
 );
 
-behaviour('a task that expired in the queue has left its place', async (t) => {
+test('a task that expired in the queue has left its place', watched, async (t) => {
   const pool = onePool(t, { maxQueue: 1 });
   const busy = blocker(pool);
   await busy.started;
@@ -176,8 +182,9 @@ behaviour('a task that expired in the queue has left its place', async (t) => {
   assert.equal(await third, 'third');
 });
 
-behaviour(
+test(
   'a task that is aborted, or expired, is so once; its signal keeps no listener',
+  watched,
   async (t) => {
     const pool = onePool(t);
     const busy = blocker(pool);
@@ -192,12 +199,12 @@ behaviour(
     await assert.rejects(aborted, { name: 'AbortError' });
     await assert.rejects(pool.run(0, { queueTimeout: 150 }), queueTimedOut);
     const { tasks } = pool.stats();
-    assert.deepEqual([tasks.expired, tasks.aborted], [2, 1]);
+    assert.deepEqual([tasks.queueTimedOut, tasks.aborted], [2, 1]);
     busy.release();
   },
 );
 
-behaviour('close() waits no longer than the limits of what is queued', async (t) => {
+test('close() waits no longer than the limits of what is queued', watched, async (t) => {
   const pool = onePool(t);
   const busy = blocker(pool);
   await busy.started;

@@ -1,10 +1,10 @@
-// The time limits of a task, `queueTimeout` for its wait and `timeout` for its run: what they may be, how they go
-// together, and what a timeout costs whom.
+// The time limits of a task, `queueTimeout` for its wait and `timeout` for its run: what they may
+// be, how they go together, and what a timeout costs whom.
 
 import assert from 'node:assert/strict';
+import { test } from 'node:test';
 import { CenoteError, Pool } from 'cenote';
 import {
-  behaviour,
   blocker,
   fixture,
   poolFor,
@@ -12,6 +12,7 @@ import {
   runProgram,
   sharedWords,
   until,
+  watched,
 } from './support/behaviour.mjs';
 
 const filename = fixture('features/tasks.cjs');
@@ -26,8 +27,9 @@ function elapsed(ms) {
 }
 
 for (const option of ['queueTimeout', 'timeout']) {
-  behaviour(
+  test(
     `${option}: what is no number is refused, by the constructor and by run()`,
+    watched,
     async (t) => {
       const pool = onePool(t);
       const wrong = {
@@ -43,8 +45,9 @@ for (const option of ['queueTimeout', 'timeout']) {
     },
   );
 
-  behaviour(
+  test(
     `${option}: numbers out of range are refused, by the constructor and by run()`,
+    watched,
     async (t) => {
       const pool = onePool(t);
       const wrong = {
@@ -60,8 +63,9 @@ for (const option of ['queueTimeout', 'timeout']) {
     },
   );
 
-  behaviour(
+  test(
     `${option}: 1, the longest timer, Infinity and undefined are accepted; the default is Infinity`,
+    watched,
     async (t) => {
       assert.equal(onePool(t).options[option], Infinity);
       for (const value of [1, 2 ** 31 - 1, Infinity]) {
@@ -74,7 +78,7 @@ for (const option of ['queueTimeout', 'timeout']) {
   );
 }
 
-behaviour('timeout counts from the start of the handler, not from run()', async (t) => {
+test('timeout counts from the start of the handler, not from run()', watched, async (t) => {
   const pool = onePool(t);
   const busy = blocker(pool);
   await busy.started;
@@ -84,10 +88,10 @@ behaviour('timeout counts from the start of the handler, not from run()', async 
   busy.release();
   assert.equal(await run, 'in time');
   assert.deepEqual(pool.threads, [worker]);
-  assert.equal(pool.stats().tasks.expired, 0);
+  assert.equal(pool.stats().tasks.timedOut, 0);
 });
 
-behaviour('timeout does not count what loading the file takes', async (t) => {
+test('timeout does not count what loading the file takes', watched, async (t) => {
   const words = sharedWords(2);
   words[1] = 1;
   const pool = poolFor(t, {
@@ -103,8 +107,9 @@ behaviour('timeout does not count what loading the file takes', async (t) => {
   assert.equal(await run, 'in time');
 });
 
-behaviour(
+test(
   'a task that computes for longer than its timeout is interrupted; its worker is replaced',
+  watched,
   async (t) => {
     const pool = onePool(t);
     let lost = 0;
@@ -121,15 +126,16 @@ behaviour(
     assert.notEqual(await pool.run(0, { name: 'threadId' }), before);
     const { tasks } = pool.stats();
     assert.deepEqual(
-      [tasks.expired, tasks.lost, tasks.failed, tasks.aborted, tasks.completed],
+      [tasks.timedOut, tasks.lost, tasks.failed, tasks.aborted, tasks.completed],
       [1, 0, 0, 0, 2],
     );
     assert.equal(lost, 0, 'that was no accident');
   },
 );
 
-behaviour(
+test(
   'an asynchronous task that takes longer than its timeout is ended with its worker',
+  watched,
   async (t) => {
     const pool = onePool(t);
     const words = sharedWords();
@@ -142,8 +148,9 @@ behaviour(
   },
 );
 
-behaviour(
+test(
   "the pool's timeout holds for every task, and a task's own comes before it",
+  watched,
   async (t) => {
     const pool = onePool(t, { timeout: 200 });
     const words = sharedWords();
@@ -161,12 +168,13 @@ behaviour(
       pool.run({ words: sharedWords() }, { name: 'hold', timeout: 20 }),
       timedOut,
     );
-    assert.equal(pool.stats().tasks.expired, 3);
+    assert.equal(pool.stats().tasks.timedOut, 3);
   },
 );
 
-behaviour(
+test(
   'tasks that a worker had not started when one ran out of time go to another',
+  watched,
   async (t) => {
     const pool = onePool(t, { prefetchWindowUs: 1_000_000 });
     const words = sharedWords(16);
@@ -186,7 +194,7 @@ behaviour(
   },
 );
 
-behaviour('a timeout on one worker costs the tasks of another nothing', async (t) => {
+test('a timeout on one worker costs the tasks of another nothing', watched, async (t) => {
   const pool = poolFor(t, { filename, minThreads: 2, maxThreads: 2 });
   await readyWorkers(pool, 2);
   const other = blocker(pool);
@@ -200,8 +208,9 @@ behaviour('a timeout on one worker costs the tasks of another nothing', async (t
   assert.ok(pool.threads.some(({ threadId }) => threadId === survivor));
 });
 
-behaviour(
+test(
   'with several tasks at once on a worker, those not started when one ran out of time go to another',
+  watched,
   async (t) => {
     const pool = onePool(t, { concurrentTasksPerWorker: 4 });
     await readyWorkers(pool, 1);
@@ -217,8 +226,9 @@ behaviour(
   },
 );
 
-behaviour(
+test(
   'with several tasks at once on a worker, one that ends when it is asked costs no other',
+  watched,
   async (t) => {
     const pool = onePool(t, { concurrentTasksPerWorker: 4, abortGrace: Infinity });
     const before = await pool.run(0, { name: 'threadId' });
@@ -236,7 +246,7 @@ behaviour(
   },
 );
 
-behaviour('tasks with a timeout share a worker as others do', async (t) => {
+test('tasks with a timeout share a worker as others do', watched, async (t) => {
   const pool = onePool(t, { concurrentTasksPerWorker: 4, timeout: 600_000 });
   const words = sharedWords();
   const runs = Array.from({ length: 4 }, () => pool.run({ words }, { name: 'hold' }));
@@ -245,7 +255,7 @@ behaviour('tasks with a timeout share a worker as others do', async (t) => {
   await Promise.all(runs);
 });
 
-behaviour('a task whose time is over has left its place once its worker is gone', async (t) => {
+test('a task whose time is over has left its place once its worker is gone', watched, async (t) => {
   const pool = onePool(t, { maxQueue: 0 });
   await readyWorkers(pool, 1);
   await assert.rejects(
@@ -262,8 +272,9 @@ behaviour('a task whose time is over has left its place once its worker is gone'
 });
 
 for (const name of ['echo', 'pause']) {
-  behaviour(
+  test(
     `a task that ended in time does not expire because its caller's thread was busy: ${name}`,
+    watched,
     async (t) => {
       const pool = onePool(t);
       await pool.ready();
@@ -277,14 +288,15 @@ for (const name of ['echo', 'pause']) {
         while (performance.now() < until);
         await run;
       }
-      assert.equal(pool.stats().tasks.expired, 0);
+      assert.equal(pool.stats().tasks.timedOut, 0);
       assert.deepEqual(pool.threads, [worker]);
     },
   );
 }
 
-behaviour(
+test(
   'thousands of tasks with limits that are far away all complete, on the same worker',
+  watched,
   async (t) => {
     const pool = onePool(t, { queueTimeout: 600_000, timeout: 600_000, maxQueue: 5_000 });
     const [worker] = pool.threads;
@@ -294,12 +306,13 @@ behaviour(
       Array.from({ length: 3_000 }, (_, n) => n),
     );
     assert.deepEqual(pool.threads, [worker]);
-    assert.equal(pool.stats().tasks.expired, 0);
+    assert.equal(pool.stats().tasks.timedOut, 0);
   },
 );
 
-behaviour(
+test(
   'a task with both limits: the one that is over first ends it, by its own code',
+  watched,
   async (t) => {
     const pool = onePool(t);
     await readyWorkers(pool, 1);
@@ -313,8 +326,9 @@ behaviour(
   },
 );
 
-behaviour(
+test(
   'an abort before the timeout, and a timeout before the abort: the first settles the task',
+  watched,
   async (t) => {
     const pool = onePool(t, { abortGrace: 500 });
     const words = sharedWords();
@@ -335,19 +349,21 @@ behaviour(
       () => pool.stats().tasks.inFlight === 0 && pool.queueSize === 0,
     );
     assert.equal(words[2], 1, 'asked once');
-    const { expired, aborted } = pool.stats().tasks;
-    assert.deepEqual([expired, aborted], [1, 1]);
+    const { tasks } = pool.stats();
+    assert.deepEqual([tasks.timedOut, tasks.aborted], [1, 1]);
   },
 );
 
 /** What it takes to be silent under the portable waiter, which warns that it is in use. */
 const env = { NODE_NO_WARNINGS: '1' };
 
-behaviour('limits of tasks that ended in time do not keep the process alive', async () => {
+test('limits of tasks that ended in time do not keep the process alive', watched, async () => {
   const { code, stdout, stderr } = await runProgram(
     `
     import { Pool } from 'cenote';
-    const pool = new Pool({ filename: process.env.TASKS, maxThreads: 1, queueTimeout: 600_000, timeout: 600_000 });
+    const pool = new Pool({
+      filename: process.env.TASKS, maxThreads: 1, queueTimeout: 600_000, timeout: 600_000,
+    });
     globalThis.pool = pool;
     await pool.run(1);
     await Promise.all([pool.run(2), pool.run(3, { timeout: 500_000, queueTimeout: 500_000 })]);
@@ -359,7 +375,7 @@ behaviour('limits of tasks that ended in time do not keep the process alive', as
   assert.deepEqual([code, stdout.trim(), stderr], [0, 'done', '']);
 });
 
-behaviour('limits end tasks although nothing else keeps the process alive', async () => {
+test('limits end tasks although nothing else keeps the process alive', watched, async () => {
   const { code, stdout, stderr } = await runProgram(
     `
     import { Pool } from 'cenote';
@@ -379,8 +395,9 @@ behaviour('limits end tasks although nothing else keeps the process alive', asyn
   );
 });
 
-behaviour(
+test(
   'destroy() settles tasks with limits as the others, and leaves no limit behind',
+  watched,
   async (t) => {
     const pool = onePool(t);
     const runs = [
@@ -390,11 +407,11 @@ behaviour(
     const settled = Promise.allSettled(runs);
     await pool.destroy();
     for (const { reason } of await settled) assert.equal(reason?.code, 'ERR_CENOTE_POOL_DESTROYED');
-    assert.equal(pool.stats().tasks.expired, 0);
+    assert.equal(pool.stats().tasks.timedOut, 0);
   },
 );
 
-behaviour('run() refuses options that do not exist, by their name', async (t) => {
+test('run() refuses options that do not exist, by their name', watched, async (t) => {
   const pool = onePool(t);
   for (const option of ['abortGrace', 'timeOut', 'queuetimeout', 'transferlist', 'maxQueue']) {
     await assert.rejects(pool.run(0, { [option]: 1 }), {

@@ -1,11 +1,13 @@
-// `maxQueue`: a full pool says so at once, the refused task never runs, and there is room again afterwards.
+// `maxQueue`: a full pool says so at once, the refused task never runs, and there is room again
+// afterwards.
 
 import assert from 'node:assert/strict';
-import { behaviour, blocker, poolFor, sharedWords } from './support/behaviour.mjs';
+import { test } from 'node:test';
+import { blocker, poolFor, sharedWords, watched } from './support/behaviour.mjs';
 
 const full = { name: 'CenoteError', code: 'ERR_CENOTE_QUEUE_FULL', message: /maxQueue/ };
 
-behaviour('a full queue refuses at once, and the refused task never runs', async (t) => {
+test('a full queue refuses at once, and the refused task never runs', watched, async (t) => {
   const pool = poolFor(t, { minThreads: 1, maxThreads: 1, maxQueue: 3 });
   const busy = blocker(pool);
   await busy.started;
@@ -22,8 +24,9 @@ behaviour('a full queue refuses at once, and the refused task never runs', async
   assert.deepEqual([tasks.accepted, tasks.refused, tasks.completed], [5, 5, 5]);
 });
 
-behaviour(
+test(
   'the limit counts what is accepted in one tick too, before any thread is there',
+  watched,
   async (t) => {
     const pool = poolFor(t, { minThreads: 0, maxThreads: 2, maxQueue: 4 });
     const settled = await Promise.allSettled(Array.from({ length: 10 }, (_, n) => pool.run(n)));
@@ -34,7 +37,7 @@ behaviour(
   },
 );
 
-behaviour('maxQueue: 0 accepts as many as can run, and again afterwards', async (t) => {
+test('maxQueue: 0 accepts as many as can run, and again afterwards', watched, async (t) => {
   for (const concurrentTasksPerWorker of [1, 3]) {
     const pool = poolFor(t, {
       minThreads: 1,
@@ -54,7 +57,7 @@ behaviour('maxQueue: 0 accepts as many as can run, and again afterwards', async 
   }
 });
 
-behaviour('an aborted task makes room', async (t) => {
+test('an aborted task makes room', watched, async (t) => {
   const pool = poolFor(t, { minThreads: 1, maxThreads: 1, maxQueue: 1 });
   const busy = blocker(pool);
   await busy.started;
@@ -70,7 +73,7 @@ behaviour('an aborted task makes room', async (t) => {
   await aborted;
 });
 
-behaviour('tasks that fail make room', async (t) => {
+test('tasks that fail make room', watched, async (t) => {
   const pool = poolFor(t, { minThreads: 1, maxThreads: 1, maxQueue: 0 });
   for (let round = 0; round < 5; round++) {
     await assert.rejects(pool.run('x', { name: 'throwError' }), { message: 'x' });

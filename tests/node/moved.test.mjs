@@ -2,9 +2,10 @@
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { test } from 'node:test';
 import { MessageChannel } from 'node:worker_threads';
 import { move, Pool } from 'cenote';
-import { behaviour, blocker, fixture, poolFor } from './support/behaviour.mjs';
+import { blocker, fixture, poolFor, watched } from './support/behaviour.mjs';
 
 const kTransferable = Symbol.for('Piscina.transferable');
 const kValue = Symbol.for('Piscina.valueOf');
@@ -18,8 +19,9 @@ function ones(bytes) {
   return buffer;
 }
 
-behaviour(
+test(
   'a moved task is transferred: the original is detached, the handler gets the value itself',
+  watched,
   async (t) => {
     const pool = onePool(t);
     const buffer = ones(1_000);
@@ -32,7 +34,7 @@ behaviour(
   },
 );
 
-behaviour('a moved typed array arrives as one, and its buffer is detached', async (t) => {
+test('a moved typed array arrives as one, and its buffer is detached', watched, async (t) => {
   const pool = onePool(t);
   for (const make of [
     () => new Uint8Array(ones(64)),
@@ -47,7 +49,7 @@ behaviour('a moved typed array arrives as one, and its buffer is detached', asyn
   }
 });
 
-behaviour('a port may be moved, as a task', async (t) => {
+test('a port may be moved, as a task', watched, async (t) => {
   const pool = onePool(t);
   const { port1, port2 } = new MessageChannel();
   t.after(() => port1.close());
@@ -56,7 +58,7 @@ behaviour('a port may be moved, as a task', async (t) => {
   assert.deepEqual(await heard, ['hello']);
 });
 
-behaviour('a moved task with a transferList of its own: both are transferred', async (t) => {
+test('a moved task with a transferList of its own: both are transferred', watched, async (t) => {
   const pool = onePool(t);
   const buffer = ones(8);
   const other = ones(8);
@@ -69,8 +71,9 @@ behaviour('a moved task with a transferList of its own: both are transferred', a
   assert.deepEqual([buffer.byteLength, other.byteLength], [0, 0]);
 });
 
-behaviour(
+test(
   'an object with the symbols decides for itself what is moved and what arrives',
+  watched,
   async (t) => {
     const pool = onePool(t);
     const buffer = ones(8);
@@ -87,8 +90,9 @@ behaviour(
   },
 );
 
-behaviour(
+test(
   'an object with the symbols that was not given to move() is a task like any other',
+  watched,
   async (t) => {
     const pool = onePool(t);
     const buffer = ones(8);
@@ -98,7 +102,7 @@ behaviour(
   },
 );
 
-behaviour('move() leaves values alone that have no identity', async (t) => {
+test('move() leaves values alone that have no identity', watched, async (t) => {
   const pool = onePool(t);
   for (const value of [1, 'text', null, undefined, true, 10n]) {
     assert.equal(move(value), value);
@@ -107,7 +111,7 @@ behaviour('move() leaves values alone that have no identity', async (t) => {
   }
 });
 
-behaviour('what is moved shows the symbols, and may be moved again', async (t) => {
+test('what is moved shows the symbols, and may be moved again', watched, async (t) => {
   const pool = onePool(t);
   const buffer = ones(8);
   const moved = move(move(buffer));
@@ -120,8 +124,9 @@ behaviour('what is moved shows the symbols, and may be moved again', async (t) =
   assert.equal(move(view)[kValue], view);
 });
 
-behaviour(
+test(
   'a moved task that waits is transferred when it is posted; aborted before, it stays',
+  watched,
   async (t) => {
     const pool = poolFor(t, { minThreads: 1, maxThreads: 1 });
     const busy = blocker(pool);
@@ -138,7 +143,7 @@ behaviour(
   },
 );
 
-behaviour('a task that cannot be moved rejects alone', async (t) => {
+test('a task that cannot be moved rejects alone', watched, async (t) => {
   const pool = onePool(t);
   const uncloneable = { [kTransferable]: ones(8), [kValue]: { call() {} } };
   await assert.rejects(pool.run(move(uncloneable)), { name: 'DataCloneError' });
@@ -156,8 +161,9 @@ behaviour('a task that cannot be moved rejects alone', async (t) => {
 });
 
 for (const name of ['buffer', 'bufferLater']) {
-  behaviour(
+  test(
     `a moved result is transferred: the worker keeps nothing of it (${name})`,
+    watched,
     async (t) => {
       const pool = onePool(t);
       const buffer = await pool.run(1_000, { name });
@@ -171,7 +177,7 @@ for (const name of ['buffer', 'bufferLater']) {
   );
 }
 
-behaviour('a moved view of the middle of a buffer arrives as it was', async (t) => {
+test('a moved view of the middle of a buffer arrives as it was', watched, async (t) => {
   const pool = onePool(t);
   const view = await pool.run(0, { name: 'view' });
   assert.ok(view instanceof Uint16Array);
@@ -179,7 +185,7 @@ behaviour('a moved view of the middle of a buffer arrives as it was', async (t) 
   assert.equal(await pool.run(0, { name: 'keptBytes' }), 0);
 });
 
-behaviour('a port may be moved, as a result', async (t) => {
+test('a port may be moved, as a result', watched, async (t) => {
   const pool = onePool(t);
   const port = await pool.run(0, { name: 'port' });
   t.after(() => port.close());
@@ -188,7 +194,7 @@ behaviour('a port may be moved, as a result', async (t) => {
   assert.deepEqual(await heard, [42]);
 });
 
-behaviour('a stream may be moved, as a result', async (t) => {
+test('a stream may be moved, as a result', watched, async (t) => {
   const pool = onePool(t);
   const stream = await pool.run(0, { name: 'stream' });
   const chunks = [];
@@ -196,8 +202,9 @@ behaviour('a stream may be moved, as a result', async (t) => {
   assert.deepEqual(chunks, ['a', 'b']);
 });
 
-behaviour(
+test(
   'a result with the symbols decides for itself what is moved and what arrives',
+  watched,
   async (t) => {
     const pool = onePool(t);
     const { label, buffer } = await pool.run(8, { name: 'symbols' });
@@ -206,22 +213,27 @@ behaviour(
   },
 );
 
-behaviour('moved results in a batch with others, and with some that cannot be moved', async (t) => {
-  const pool = onePool(t, { prefetchWindowUs: 1_000_000, concurrentTasksPerWorker: 4 });
-  for (let n = 0; n < 5; n++) await pool.run(8, { name: 'buffer' });
-  const runs = Array.from({ length: 120 }, (_, n) => {
-    if (n % 4 === 0) return pool.run(n + 1, { name: 'buffer' });
-    if (n % 4 === 1) return pool.run(n + 1, { name: 'bufferLater' });
-    return n % 20 === 2 ? pool.run(0, { name: 'unmovable' }) : pool.run(n);
-  });
-  (await Promise.allSettled(runs)).forEach(({ status, value, reason }, n) => {
-    if (n % 4 < 2) assert.equal(value?.byteLength, n + 1, `${n}: ${reason}`);
-    else if (n % 20 === 2) assert.deepEqual([status, reason?.name], ['rejected', 'DataCloneError']);
-    else assert.equal(value, n);
-  });
-});
+test(
+  'moved results in a batch with others, and with some that cannot be moved',
+  watched,
+  async (t) => {
+    const pool = onePool(t, { prefetchWindowUs: 1_000_000, concurrentTasksPerWorker: 4 });
+    for (let n = 0; n < 5; n++) await pool.run(8, { name: 'buffer' });
+    const runs = Array.from({ length: 120 }, (_, n) => {
+      if (n % 4 === 0) return pool.run(n + 1, { name: 'buffer' });
+      if (n % 4 === 1) return pool.run(n + 1, { name: 'bufferLater' });
+      return n % 20 === 2 ? pool.run(0, { name: 'unmovable' }) : pool.run(n);
+    });
+    (await Promise.allSettled(runs)).forEach(({ status, value, reason }, n) => {
+      if (n % 4 < 2) assert.equal(value?.byteLength, n + 1, `${n}: ${reason}`);
+      else if (n % 20 === 2)
+        assert.deepEqual([status, reason?.name], ['rejected', 'DataCloneError']);
+      else assert.equal(value, n);
+    });
+  },
+);
 
-behaviour('moved tasks among others, all in one tick', async (t) => {
+test('moved tasks among others, all in one tick', watched, async (t) => {
   const pool = onePool(t, { prefetchWindowUs: 1_000_000 });
   for (let n = 0; n < 5; n++) await pool.run(ones(1), { name: 'sum' });
   const buffers = Array.from({ length: 60 }, (_, n) => ones(n + 1));
@@ -235,8 +247,27 @@ behaviour('moved tasks among others, all in one tick', async (t) => {
   buffers.forEach(({ byteLength }, n) => assert.equal(byteLength, n % 3 === 0 ? 0 : n + 1));
 });
 
-behaviour('move is an export of both module systems', async () => {
+test('move is an export of both module systems', watched, async () => {
   const { createRequire } = await import('node:module');
   assert.equal(createRequire(import.meta.url)('cenote').move, move);
   assert.equal(typeof Pool, 'function');
+});
+
+test("a movable's properties are read once, of a task and of a result", watched, async (t) => {
+  const pool = onePool(t);
+  let reads = 0;
+  const task = {
+    get [kTransferable]() {
+      reads++;
+      return [];
+    },
+    get [kValue]() {
+      reads++;
+      return 'value';
+    },
+  };
+  assert.equal(await pool.run(move(task)), 'value');
+  assert.equal(reads, 2);
+  assert.equal(await pool.run(0, { name: 'counted' }), 'value');
+  assert.equal(await pool.run(0, { name: 'readCount' }), 2);
 });

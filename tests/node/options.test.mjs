@@ -1,8 +1,10 @@
-// The options of `new Pool()` and of `run()`: what is refused and how it is named, and what is in force.
+// The options of `new Pool()` and of `run()`: what is refused and how it is named, and what is in
+// force.
 
 import assert from 'node:assert/strict';
+import { test } from 'node:test';
 import { Pool } from 'cenote';
-import { behaviour, fixture, poolFor } from './support/behaviour.mjs';
+import { fixture, poolFor, watched } from './support/behaviour.mjs';
 
 const filename = fixture('tasks.cjs');
 const numbers = {
@@ -39,19 +41,20 @@ const refusesRange = (t, options, option) =>
   refuses(t, options, 'RangeError', 'ERR_OUT_OF_RANGE', option);
 
 for (const [option, { least, most }] of Object.entries(numbers)) {
-  behaviour(`${option}: what is no number is refused`, (t) => {
+  test(`${option}: what is no number is refused`, watched, (t) => {
     for (const value of ['1', null, true, {}, [1], 1n, () => 1, Symbol('1')])
       refusesType(t, { filename, [option]: value }, option);
   });
 
-  behaviour(`${option}: NaN, fractions, and numbers out of range are refused`, (t) => {
+  test(`${option}: NaN, fractions, and numbers out of range are refused`, watched, (t) => {
     const wrong = [NaN, 1.5, -1, -0.5, -Infinity, least - 1, most + 1, Number.MAX_VALUE];
     if (option !== 'idleTimeout') wrong.push(Infinity);
     for (const value of wrong) refusesRange(t, { filename, [option]: value }, option);
   });
 
-  behaviour(
+  test(
     `${option}: its least and its most are accepted, where this machine can take them`,
+    watched,
     (t) => {
       // A pool of the most threads is not for a test, so only the maximum is raised.
       const cases = {
@@ -78,12 +81,12 @@ const wrongTypes = {
 };
 
 for (const [option, values] of Object.entries(wrongTypes)) {
-  behaviour(`${option}: values of other types are refused`, (t) => {
+  test(`${option}: values of other types are refused`, watched, (t) => {
     for (const value of values) refusesType(t, { filename, [option]: value }, option);
   });
 }
 
-behaviour('filename: what names no file is refused', (t) => {
+test('filename: what names no file is refused', watched, (t) => {
   for (const value of [
     '',
     'https://example.com/a.js',
@@ -97,20 +100,20 @@ behaviour('filename: what names no file is refused', (t) => {
   refusesRange(t, { filename, name: '' }, 'name');
 });
 
-behaviour('the options must be an object', (t) => {
+test('the options must be an object', watched, (t) => {
   for (const value of [null, 1, 'a', [], true, () => {}]) refusesType(t, value, 'options');
   const pool = new Pool(undefined);
   t.after(() => pool.destroy());
   assert.equal(pool.options.filename, null);
 });
 
-behaviour('an option that does not exist is refused by its name', (t) => {
+test('an option that does not exist is refused by its name', watched, (t) => {
   for (const option of ['fileName', 'maxthreads', 'atomics', 'eval', 'transferList']) {
     refusesType(t, { filename, [option]: 1 }, option);
   }
 });
 
-behaviour('an option that is undefined is left out', (t) => {
+test('an option that is undefined is left out', watched, (t) => {
   const pool = poolFor(
     t,
     Object.fromEntries(
@@ -125,8 +128,9 @@ behaviour('an option that is undefined is left out', (t) => {
   assert.equal(pool.options.sources.concurrentTasksPerWorker, 'default');
 });
 
-behaviour(
+test(
   'minThreads above maxThreads is refused; minThreads alone raises the default of maxThreads',
+  watched,
   (t) => {
     refusesRange(t, { filename, minThreads: 3, maxThreads: 2 }, 'minThreads');
     const pool = poolFor(t, { minThreads: 7 });
@@ -134,8 +138,9 @@ behaviour(
   },
 );
 
-behaviour(
+test(
   'pool.options says what is in force and where it came from, and cannot be changed',
+  watched,
   (t) => {
     const pool = poolFor(t, { maxQueue: 7, minThreads: 0, maxThreads: 3 });
     const { options } = pool;
@@ -157,7 +162,7 @@ behaviour(
   },
 );
 
-behaviour('the defaults are those that are documented', (t) => {
+test('the defaults are those that are documented', watched, (t) => {
   const saved = { ...process.env };
   for (const name of ['CENOTE_MAX_SPIN_US', 'CENOTE_MAX_THREADS', 'CENOTE_TURN_BUDGET_US'])
     delete process.env[name];
@@ -194,7 +199,7 @@ behaviour('the defaults are those that are documented', (t) => {
   );
 });
 
-behaviour('wrong options of run() reject, and are named', async (t) => {
+test('wrong options of run() reject, and are named', watched, async (t) => {
   const pool = poolFor(t, { minThreads: 1, maxThreads: 1 });
   const wrong = [
     [null, 'TypeError', 'ERR_INVALID_ARG_TYPE', 'options'],
@@ -231,8 +236,9 @@ behaviour('wrong options of run() reject, and are named', async (t) => {
   );
 });
 
-behaviour(
+test(
   'what is on Object.prototype is no option, of the pool, of run() or of the threads',
+  watched,
   async (t) => {
     const polluted = {
       filename: fixture('missing.cjs'),
@@ -266,7 +272,8 @@ behaviour(
       pool.run(2, {}),
       pool.run(3, { __proto__: null, name: 'surroundings' }),
     ];
-    // What the threads are made with is read by now; the rest of the test would trip over the pollution itself.
+    // What the threads are made with is read by now; the rest of the test would trip over the
+    // pollution itself.
     const sources = pool.options.sources;
     for (const name of Object.keys(polluted)) delete Object.prototype[name];
     assert.deepEqual(await Promise.all([first, second]), [1, 2]);

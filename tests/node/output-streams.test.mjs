@@ -1,11 +1,12 @@
-// Results wait for what their tasks printed. Whatever handlers do to the streams, they do not wait for ever, and what
-// ends the worker meanwhile does not take them along.
+// Results wait for what their tasks printed. Whatever handlers do to the streams, they do not wait
+// for ever, and what ends the worker meanwhile does not take them along.
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { behaviour, fixture, runProgram } from './support/behaviour.mjs';
+import { fixture, runProgram, watched } from './support/behaviour.mjs';
 
 // The portable waiter says by a warning on stderr that it is in use.
 const env = { STREAMS: fixture('races/streams.cjs'), NODE_NO_WARNINGS: '1' };
@@ -32,8 +33,9 @@ for (const [name, answer, printed] of [
   ['destroy', 'destroyed', []],
   ['cork', 'corked', []],
 ]) {
-  behaviour(
+  test(
     `a handler may ${name} the stream that it prints to: its result and the next arrive`,
+    watched,
     async () => {
       const { code, stdout, stderr } = await program(
         `const said = [await run('${name}'), (await run('threadId')) === first, lost];`,
@@ -47,18 +49,22 @@ for (const [name, answer, printed] of [
   );
 }
 
-behaviour('what a handler keeps for itself has nothing in it that it did not print', async () => {
-  const { code, stdout, stderr } = await program(
-    `await run('capture');
+test(
+  'what a handler keeps for itself has nothing in it that it did not print',
+  watched,
+  async () => {
+    const { code, stdout, stderr } = await program(
+      `await run('capture');
     await run('print', 'kept');
     const said = await run('restore');`,
-  );
-  assert.deepEqual([code, stderr], [0, '']);
-  assert.deepEqual(JSON.parse(stdout.trim().split('\n').pop()), ['kept\n']);
-});
+    );
+    assert.deepEqual([code, stderr], [0, '']);
+    assert.deepEqual(JSON.parse(stdout.trim().split('\n').pop()), ['kept\n']);
+  },
+);
 
 for (const name of ['printAndExit', 'printAndThrow']) {
-  behaviour(`a task that printed and ended is not lost with its worker: ${name}`, async () => {
+  test(`a task that printed and ended is not lost with its worker: ${name}`, watched, async () => {
     const { code, stdout } = await program(
       `const said = await run('${name}').catch((error) => error.code);`,
     );
@@ -67,10 +73,13 @@ for (const name of ['printAndExit', 'printAndThrow']) {
   });
 }
 
-behaviour('a task that printed and ended is not lost to the time limit of another', async () => {
-  // The other is posted behind the first, which blocks its thread, and never lets the loop turn.
-  const { code, stdout, stderr } = await program(
-    `const words = new Int32Array(new SharedArrayBuffer(16));
+test(
+  'a task that printed and ended is not lost to the time limit of another',
+  watched,
+  async () => {
+    // The other is posted behind the first, which blocks its thread, and never lets the loop turn.
+    const { code, stdout, stderr } = await program(
+      `const words = new Int32Array(new SharedArrayBuffer(16));
     const printing = pool.run({ words, label: 'first' }, { name: 'printWhenLet' }).catch((error) => error.code);
     while (Atomics.load(words, 0) === 0) await new Promise((resolve) => setTimeout(resolve, 1));
     const spinning = pool.run({ words }, { name: 'spin', timeout: 300 }).catch((error) => error.code);
@@ -78,19 +87,25 @@ behaviour('a task that printed and ended is not lost to the time limit of anothe
     Atomics.store(words, 1, 1);
     Atomics.notify(words, 1);
     const said = [await printing, await spinning];`,
-    'concurrentTasksPerWorker: 2',
-  );
-  assert.deepEqual([code, stderr], [0, '']);
-  assert.deepEqual(JSON.parse(stdout.trim().split('\n').pop()), ['printed', 'ERR_CENOTE_TIMEOUT']);
-});
+      'concurrentTasksPerWorker: 2',
+    );
+    assert.deepEqual([code, stderr], [0, '']);
+    assert.deepEqual(JSON.parse(stdout.trim().split('\n').pop()), [
+      'printed',
+      'ERR_CENOTE_TIMEOUT',
+    ]);
+  },
+);
 
-behaviour('results arrive though nobody takes the output any more', async () => {
+test('results arrive though nobody takes the output any more', watched, async () => {
   // Far more than the streams on the way hold back.
   const source = `import { Pool } from 'cenote';
     process.stdout.on('error', () => {});
     const pool = new Pool({ filename: process.env.PRINTS, maxThreads: 1 });
     const codes = [];
-    for (let i = 0; i < 10; i++) codes.push(await pool.run({ label: 'a', lines: 1000, length: 100 }).catch(({ code }) => code));
+    for (let i = 0; i < 10; i++) codes.push(await pool.run({
+      label: 'a', lines: 1000, length: 100,
+    }).catch(({ code }) => code));
     await pool.close();
     process.exitCode = codes.every((answer) => answer === 1000) ? 7 : 8;`;
   const child = spawn(process.execPath, ['--input-type=module', '--eval', source], {

@@ -1,8 +1,9 @@
-// What a task writes to its worker's stdout and stderr is delivered before its result is: a program that ends with the
-// result loses none of it.
+// What a task writes to its worker's stdout and stderr is delivered before its result is: a program
+// that ends with the result loses none of it.
 
 import assert from 'node:assert/strict';
-import { behaviour, fixture, runProgram } from './support/behaviour.mjs';
+import { test } from 'node:test';
+import { fixture, runProgram, watched } from './support/behaviour.mjs';
 
 // The portable waiter says by a warning on stderr that it is in use.
 const env = { PRINTS: fixture('features/prints.cjs'), NODE_NO_WARNINGS: '1' };
@@ -30,7 +31,7 @@ const ends = {
 };
 
 for (const [what, end] of Object.entries(ends)) {
-  behaviour(`all that a task printed is there, in a program ${what}`, async () => {
+  test(`all that a task printed is there, in a program ${what}`, watched, async () => {
     const { code, stdout, stderr } = await program(`await pool.run({ label: 'a', lines: 100 });`, {
       end,
     });
@@ -40,16 +41,20 @@ for (const [what, end] of Object.entries(ends)) {
 }
 
 for (const stream of ['stdout', 'stderr']) {
-  behaviour(`a megabyte of ${stream} is there in a program that ends with the result`, async () => {
-    const result = await program(
-      `await pool.run({ label: 'a', lines: 1_000, length: 1_000, stream: '${stream}' });`,
-    );
-    assert.equal(result.code, 0);
-    assert.equal(result[stream].length, lines('a', 1_000, '.'.repeat(1_000)).length);
-    assert.equal(result[stream], lines('a', 1_000, '.'.repeat(1_000)));
-  });
+  test(
+    `a megabyte of ${stream} is there in a program that ends with the result`,
+    watched,
+    async () => {
+      const result = await program(
+        `await pool.run({ label: 'a', lines: 1_000, length: 1_000, stream: '${stream}' });`,
+      );
+      assert.equal(result.code, 0);
+      assert.equal(result[stream].length, lines('a', 1_000, '.'.repeat(1_000)).length);
+      assert.equal(result[stream], lines('a', 1_000, '.'.repeat(1_000)));
+    },
+  );
 
-  behaviour(`the first lines of a fresh thread are there: ${stream}`, async () => {
+  test(`the first lines of a fresh thread are there: ${stream}`, watched, async () => {
     const result = await program(`await pool.run({ label: 'a', lines: 1, stream: '${stream}' });`, {
       options: 'minThreads: 0',
       end: 'process.exit(0);',
@@ -58,7 +63,7 @@ for (const stream of ['stdout', 'stderr']) {
   });
 }
 
-behaviour('what was printed before an error is there when the error is', async () => {
+test('what was printed before an error is there when the error is', watched, async () => {
   const { code, stdout } = await program(
     `await pool.run({ label: 'a', lines: 50, fail: true }).catch((error) => {
       console.log(error.message);
@@ -69,8 +74,9 @@ behaviour('what was printed before an error is there when the error is', async (
   assert.equal(stdout, `${lines('a', 50)}after the output\n`);
 });
 
-behaviour(
+test(
   'output comes before its result, not after: what the caller prints is behind it',
+  watched,
   async () => {
     const { code, stdout } = await program(
       `await pool.ready();
@@ -88,7 +94,7 @@ behaviour(
   },
 );
 
-behaviour('the output of an asynchronous task, and an unfinished line, are there', async () => {
+test('the output of an asynchronous task, and an unfinished line, are there', watched, async () => {
   const { code, stdout } = await program(
     `await pool.run({ label: 'a', lines: 20 }, { name: 'inTurns' });`,
     {
@@ -98,8 +104,9 @@ behaviour('the output of an asynchronous task, and an unfinished line, are there
   assert.deepEqual([code, stdout], [0, `${lines('a', 20)}a end`]);
 });
 
-behaviour(
+test(
   'the output of many tasks on several workers is there, that of each in order',
+  watched,
   async () => {
     const { code, stdout } = await program(
       `const runs = Array.from({ length: 40 }, (_, n) => pool.run({ label: 'task' + n, lines: 25 }));

@@ -1,17 +1,19 @@
-// The package as it is imported: the same names by `import` and `require`, and types that hold under `strict`.
+// The package as it is imported: the same names by `import` and `require`, and types that hold
+// under `strict`.
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { createRequire } from 'node:module';
+import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import * as esm from 'cenote';
-import { behaviour } from './support/behaviour.mjs';
+import { watched } from './support/behaviour.mjs';
 
 const require = createRequire(import.meta.url);
 const path = (name) => fileURLToPath(new URL(name, import.meta.url));
 
-behaviour('import and require give the same names, and the same classes', () => {
+test('import and require give the same names, and the same classes', watched, () => {
   const cjs = require('cenote');
   const names = ['AbortError', 'CenoteError', 'Pool', 'move'];
   assert.deepEqual(Object.keys(cjs).sort(), names);
@@ -20,7 +22,7 @@ behaviour('import and require give the same names, and the same classes', () => 
   assert.equal(esm.default, cjs.Pool);
 });
 
-behaviour('the checkout itself can be required, and its internals cannot', () => {
+test('the checkout itself can be required, and its internals cannot', watched, () => {
   assert.equal(require(path('../..')).Pool, esm.Pool);
   assert.throws(() => require('cenote/dist/owner/dispatcher.js'), {
     code: 'ERR_PACKAGE_PATH_NOT_EXPORTED',
@@ -28,8 +30,9 @@ behaviour('the checkout itself can be required, and its internals cannot', () =>
   assert.equal(require('cenote/package.json').name, 'cenote');
 });
 
-behaviour(
-  'the declarations compile under strict, from ES modules and from CommonJS, and refuse what is wrong',
+test(
+  'the declarations compile under strict, for ES modules and CommonJS, and refuse what is wrong',
+  watched,
   async () => {
     const tsc = path('../../node_modules/typescript/bin/tsc');
     const { stdout } = await promisify(execFile)(process.execPath, [

@@ -1,9 +1,11 @@
-// What reaches the workers of `cenote/piscina`, and what comes back: no stray message, no polluted prototype, no
-// second evaluation on the way there; real errors, whole, on the way back; and work that is left behind goes on.
+// What reaches the workers of `cenote/piscina`, and what comes back: no stray message, no polluted
+// prototype, no second evaluation on the way there; real errors, whole, on the way back; and work
+// that is left behind goes on.
 //
 // Each of these tests fails with Piscina 5.3.2 unless it says otherwise.
 
 import assert from 'node:assert/strict';
+import { test } from 'node:test';
 import { MessageChannel } from 'node:worker_threads';
 import {
   file,
@@ -12,7 +14,7 @@ import {
   settled,
   specifier,
 } from './fixtures/piscina/implementation.mjs';
-import { behaviour, portable, runProgram, sharedWords, until } from './support/behaviour.mjs';
+import { portable, runProgram, sharedWords, until, watched } from './support/behaviour.mjs';
 
 const oneThread = { minThreads: 1, maxThreads: 1 };
 const threadId = (pool) => outcome(pool.run(undefined, { name: 'threadId' }));
@@ -25,7 +27,7 @@ for (const [what, message] of Object.entries({
   'a list': [],
   'a number': 7,
 })) {
-  behaviour(`pool.threads[0].postMessage() does not end the worker: ${what}`, async (t) => {
+  test(`pool.threads[0].postMessage() does not end the worker: ${what}`, watched, async (t) => {
     const pool = piscinaFor(t, oneThread);
     // Before the thread has started, when it idles, and when it has run something.
     pool.threads[0].postMessage(message);
@@ -44,7 +46,7 @@ for (const [what, message] of Object.entries({
   });
 }
 
-behaviour("pool.threads[0].postMessage() reaches the worker's own parentPort", async (t) => {
+test("pool.threads[0].postMessage() reaches the worker's own parentPort", watched, async (t) => {
   const pool = piscinaFor(t, oneThread);
   const words = sharedWords();
   await outcome(pool.run({ words }, { name: 'listen' }));
@@ -59,19 +61,23 @@ behaviour("pool.threads[0].postMessage() reaches the worker's own parentPort", a
 const polluted = `
   import Piscina from '${specifier}';
   const filename = process.env.PISCINA_TASKS;
-  // Node makes these when they are first asked for, with options of its own that the pollution would reach.
+  // Node makes these when they are first asked for, with options of its own that the pollution
+  // would reach.
   if (process.stdout.destroyed || process.stderr.destroyed) process.exit(2);
   const values = {
     filename: '/missing.cjs', name: 'missing', force: true,
-    minThreads: 7, maxThreads: 9, idleTimeout: 1, maxQueue: 0, concurrentTasksPerWorker: 5, atomics: 'never',
+    minThreads: 7, maxThreads: 9, idleTimeout: 1, maxQueue: 0,
+    concurrentTasksPerWorker: 5, atomics: 'never',
     execArgv: ['--polluted'], env: { POLLUTED: '1' }, argv: ['polluted'], workerData: { polluted: true },
-    resourceLimits: { maxOldGenerationSizeMb: 1 }, loadBalancer: (task, workers) => null, taskQueue: {},
+    resourceLimits: { maxOldGenerationSizeMb: 1 }, taskQueue: {},
+    loadBalancer: (task, workers) => null,
     niceIncrement: -1, trackUnmanagedFds: 3, closeTimeout: 1, recordTiming: false, stricterFIFO: 1,
     workerHistogram: 1, atomicsTimeout: 'x', NAMES
   };
   const pollute = () => {
     for (const [name, value] of Object.entries(values)) {
-      Object.defineProperty(Object.prototype, name, { value, configurable: true, enumerable: false, writable: true });
+      const descriptor = { value, configurable: true, enumerable: false, writable: true };
+      Object.defineProperty(Object.prototype, name, descriptor);
     }
   };
   const clean = () => { for (const name of Object.keys(values)) delete Object.prototype[name]; };
@@ -85,7 +91,8 @@ const polluted = `
   seen.closeTimeout = pool.options.closeTimeout;
   const runs = polluting(() => [pool.run(1), pool.run(2, {}), pool.run(3, { name: 'surroundings' })]);
   const [one, two, { workerData, env, argv, execArgv }] = await Promise.all(runs);
-  Object.assign(seen, { one, two, workerData: workerData ?? null, env: env.POLLUTED ?? null, argv });
+  Object.assign(seen, { one, two, workerData: workerData ?? null });
+  Object.assign(seen, { env: env.POLLUTED ?? null, argv });
   seen.execArgv = execArgv.includes('--polluted');
   const words = new Int32Array(new SharedArrayBuffer(8));
   const running = [pool.run({ words }, { name: 'hold' }), pool.run('queued')];
@@ -93,7 +100,10 @@ const polluted = `
   Atomics.store(words, 1, 1);
   seen.queued = await running[1].catch((error) => error.message);
   await closing;
-  const direct = polluting(() => { const p = new Piscina({ filename, maxThreads: 1 }); return [p.run(4), p.close()]; });
+  const direct = polluting(() => {
+    const p = new Piscina({ filename, maxThreads: 1 });
+    return [p.run(4), p.close()];
+  });
   seen.close = await direct[0].catch((error) => error.message);
   console.log(JSON.stringify(seen));
   process.exit();
@@ -117,15 +127,17 @@ const untouched = {
 for (const [what, names] of [
   // Piscina 5.3.2 passes the first.
   ['options of Piscina', ''],
-  // Node's own listeners have it if they are added while it is there, as those of the portable waiter are.
+  // Node's own listeners have it if they are added while it is there, as those of the portable
+  // waiter are.
   ...(portable ? [] : [['a signal', 'signal: AbortSignal.abort()']]),
   [
     'options of the threads',
     'eval: true, stdin: true, stdout: true, stderr: true, transferList: [1]',
   ],
 ]) {
-  behaviour(
+  test(
     `what is on Object.prototype reaches neither constructor, run() nor close(): ${what}`,
+    watched,
     async () => {
       const { stdout, stderr } = await runProgram(polluted.replace('NAMES', names), {
         // A pool that waits portably says so in a warning.
@@ -137,8 +149,9 @@ for (const [what, names] of [
   );
 }
 
-behaviour(
+test(
   'a module that throws is evaluated once a worker, and every task gets what it threw',
+  watched,
   async (t) => {
     const workerData = sharedWords();
     const pool = piscinaFor(t, { ...oneThread, workerData });
@@ -155,8 +168,9 @@ behaviour(
 );
 
 for (const name of ['returnFunction', 'returnSymbol']) {
-  behaviour(
+  test(
     `a result that cannot be cloned rejects with a real error, and the worker lives: ${name}`,
+    watched,
     async (t) => {
       const pool = piscinaFor(t, oneThread);
       const first = await threadId(pool);
@@ -172,8 +186,9 @@ for (const name of ['returnFunction', 'returnSymbol']) {
 }
 
 // Passes with Piscina too.
-behaviour(
+test(
   'a task that cannot be cloned or transferred rejects, and the worker lives',
+  watched,
   async (t) => {
     const pool = piscinaFor(t, oneThread);
     const first = await threadId(pool);
@@ -198,8 +213,9 @@ behaviour(
   },
 );
 
-behaviour(
+test(
   'an error of a class of its own arrives with class, name, code, properties and cause',
+  watched,
   async (t) => {
     const pool = piscinaFor(t, oneThread);
     await assert.rejects(outcome(pool.run('mine', { name: 'throwOwnError' })), (error) => {
@@ -214,7 +230,7 @@ behaviour(
   },
 );
 
-behaviour('the stack of an error ends with the caller', async (t) => {
+test('the stack of an error ends with the caller', watched, async (t) => {
   const pool = piscinaFor(t, oneThread);
   async function theCaller() {
     await pool.run('mine', { name: 'throwOwnError' });
@@ -226,7 +242,7 @@ behaviour('the stack of an error ends with the caller', async (t) => {
   });
 });
 
-behaviour('AggregateError and DOMException arrive as what they are', async (t) => {
+test('AggregateError and DOMException arrive as what they are', watched, async (t) => {
   const pool = piscinaFor(t, oneThread);
   await assert.rejects(outcome(pool.run(undefined, { name: 'throwAggregate' })), (error) => {
     assert.ok(error instanceof AggregateError);
@@ -251,8 +267,9 @@ behaviour('AggregateError and DOMException arrive as what they are', async (t) =
 
 // Passes with Piscina too, but for null: there it resolves.
 for (const value of ['text', 7, { a: [1] }, undefined, null]) {
-  behaviour(
+  test(
     `what is thrown and is no error arrives as it is: ${JSON.stringify(value)}`,
+    watched,
     async (t) => {
       const pool = piscinaFor(t, oneThread);
       const [{ status, reason }] = await settled([pool.run(value, { name: 'throwPlain' })]);
@@ -263,8 +280,9 @@ for (const value of ['text', 7, { a: [1] }, undefined, null]) {
 }
 
 for (const atomics of ['sync', 'async', 'disabled']) {
-  behaviour(
+  test(
     `a timer that a task left behind fires while the worker idles: atomics '${atomics}'`,
+    watched,
     async (t) => {
       const pool = piscinaFor(t, { ...oneThread, atomics });
       const words = sharedWords();
@@ -273,15 +291,19 @@ for (const atomics of ['sync', 'async', 'disabled']) {
     },
   );
 
-  behaviour(`the same during a stream of synchronous tasks: atomics '${atomics}'`, async (t) => {
-    const pool = piscinaFor(t, { ...oneThread, atomics });
-    const words = sharedWords();
-    await outcome(pool.run({ words, ms: 5 }, { name: 'leaveTimer' }));
-    const deadline = performance.now() + 5_000;
-    let tasks = 0;
-    while (Atomics.load(words, 0) === 0) {
-      assert.ok(performance.now() < deadline, `not after ${tasks} tasks`);
-      await Promise.all([pool.run(tasks++), pool.run(tasks++), pool.run(tasks++)]);
-    }
-  });
+  test(
+    `the same during a stream of synchronous tasks: atomics '${atomics}'`,
+    watched,
+    async (t) => {
+      const pool = piscinaFor(t, { ...oneThread, atomics });
+      const words = sharedWords();
+      await outcome(pool.run({ words, ms: 5 }, { name: 'leaveTimer' }));
+      const deadline = performance.now() + 5_000;
+      let tasks = 0;
+      while (Atomics.load(words, 0) === 0) {
+        assert.ok(performance.now() < deadline, `not after ${tasks} tasks`);
+        await Promise.all([pool.run(tasks++), pool.run(tasks++), pool.run(tasks++)]);
+      }
+    },
+  );
 }

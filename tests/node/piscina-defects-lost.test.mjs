@@ -1,4 +1,5 @@
-// `cenote/piscina` does not lose tasks where Piscina does: at close(), when a worker ends, when none can start.
+// `cenote/piscina` does not lose tasks where Piscina does: at close(), when a worker ends, when
+// none can start.
 //
 // Each of these tests fails with Piscina 5.3.2 unless it says otherwise.
 
@@ -6,6 +7,7 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { test } from 'node:test';
 import {
   file,
   messages,
@@ -14,7 +16,7 @@ import {
   settled,
   specifier,
 } from './fixtures/piscina/implementation.mjs';
-import { behaviour, blocker, runProgram, sharedWords, until } from './support/behaviour.mjs';
+import { blocker, runProgram, sharedWords, until, watched } from './support/behaviour.mjs';
 
 /** Tasks that hold their workers, all of them begun. */
 async function holders(pool, count, name = 'hold') {
@@ -33,8 +35,9 @@ for (const [threads, concurrentTasksPerWorker] of [
   [3, 1],
   [2, 2],
 ]) {
-  behaviour(
+  test(
     `close() waits for every busy worker: ${threads} with ${concurrentTasksPerWorker} each`,
+    watched,
     async (t) => {
       const pool = piscinaFor(t, {
         minThreads: threads,
@@ -55,7 +58,7 @@ for (const [threads, concurrentTasksPerWorker] of [
   );
 }
 
-behaviour('close() runs what is queued, on all workers, before it resolves', async (t) => {
+test('close() runs what is queued, on all workers, before it resolves', watched, async (t) => {
   const pool = piscinaFor(t, { minThreads: 2, maxThreads: 2 });
   const busy = await holders(pool, 2);
   const words = sharedWords();
@@ -74,7 +77,7 @@ for (const [end, start] of Object.entries({
   'an uncaught exception': (pool, words) =>
     pool.run({ words, message: 'uncaught' }, { name: 'throwLater' }),
 })) {
-  behaviour(`with minThreads: 0 the tasks behind one that ends by ${end} run`, async (t) => {
+  test(`with minThreads: 0 the tasks behind one that ends by ${end} run`, watched, async (t) => {
     const pool = piscinaFor(t, { minThreads: 0, maxThreads: 1 });
     const words = sharedWords();
     const ends = start(pool, words);
@@ -89,7 +92,7 @@ for (const [end, start] of Object.entries({
   });
 }
 
-behaviour('with minThreads: 0 the tasks behind one that is aborted run', async (t) => {
+test('with minThreads: 0 the tasks behind one that is aborted run', watched, async (t) => {
   const pool = piscinaFor(t, { minThreads: 0, maxThreads: 1 });
   const words = sharedWords();
   const controller = new AbortController();
@@ -106,10 +109,12 @@ behaviour('with minThreads: 0 the tasks behind one that is aborted run', async (
   ]);
 });
 
-behaviour('a process does not end while tasks behind a crash are unsettled', async () => {
+test('a process does not end while tasks behind a crash are unsettled', watched, async () => {
   const { code, stdout } = await runProgram(
     `import Piscina from '${specifier}';
-     const pool = new Piscina({ filename: process.env.PISCINA_TASKS, minThreads: 0, maxThreads: 1 });
+     const pool = new Piscina({
+       filename: process.env.PISCINA_TASKS, minThreads: 0, maxThreads: 1,
+     });
      const words = new Int32Array(new SharedArrayBuffer(8));
      words[1] = 1;
      pool.run({ words, code: 1 }, { name: 'exit' }).catch((error) => console.log(error.message));
@@ -142,8 +147,9 @@ for (const minThreads of [0, 1, 2]) {
     ['has a syntax error', syntaxError, /missing \)|[Uu]nexpected|Invalid/],
     ['exits while it is loaded', () => file('exits.cjs'), /worker exited with code: 3/],
   ]) {
-    behaviour(
+    test(
       `a file that ${what} rejects every task, with minThreads: ${minThreads}`,
+      watched,
       async (t) => {
         const filename = filenameFor(t);
         const workerData = sharedWords();
@@ -171,7 +177,7 @@ for (const minThreads of [0, 1, 2]) {
   }
 }
 
-behaviour('process.exit() in a task settles all tasks of its worker', async (t) => {
+test('process.exit() in a task settles all tasks of its worker', watched, async (t) => {
   for (const code of [0, 4]) {
     const pool = piscinaFor(t, { minThreads: 0, maxThreads: 1, concurrentTasksPerWorker: 3 });
     const exits = { words: sharedWords(), code };
@@ -198,7 +204,7 @@ behaviour('process.exit() in a task settles all tasks of its worker', async (t) 
   }
 });
 
-behaviour('tasks that were given to the worker but not begun run elsewhere', async (t) => {
+test('tasks that were given to the worker but not begun run elsewhere', watched, async (t) => {
   const pool = piscinaFor(t, { minThreads: 1, maxThreads: 1, concurrentTasksPerWorker: 4 });
   const words = sharedWords();
   const ends = pool.run({ words, code: 4 }, { name: 'blockThenExit' });
@@ -216,8 +222,9 @@ behaviour('tasks that were given to the worker but not begun run elsewhere', asy
 });
 
 for (const end of ['close', 'destroy']) {
-  behaviour(
+  test(
     `run() after ${end}() rejects and runs nothing, and no thread comes back`,
+    watched,
     async (t) => {
       const pool = piscinaFor(t, { minThreads: 1, maxThreads: 2 });
       assert.equal(await pool.run(1), 1);
@@ -242,7 +249,7 @@ for (const end of ['close', 'destroy']) {
 }
 
 // With Piscina these pass: they say that the two above are of one piece with what it does.
-behaviour('run() while close() waits rejects in the same way', async (t) => {
+test('run() while close() waits rejects in the same way', watched, async (t) => {
   const pool = piscinaFor(t, { minThreads: 1, maxThreads: 1 });
   const busy = blocker(pool);
   await busy.started;
@@ -255,23 +262,30 @@ behaviour('run() while close() waits rejects in the same way', async (t) => {
   await outcome(Promise.all([busy.done, closing]));
 });
 
-behaviour('close({ force: true }) rejects what is queued, and waits for what runs', async (t) => {
-  const pool = piscinaFor(t, { minThreads: 1, maxThreads: 1 });
-  const busy = blocker(pool);
-  await busy.started;
-  const { signal } = new AbortController();
-  const queued = [pool.run(1), pool.run(2, { signal }), pool.run(3)];
-  const closing = pool.close({ force: true });
-  for (const { reason } of await settled(queued)) {
-    assert.deepEqual([reason?.name, reason?.message], ['AbortError', 'The task has been aborted']);
-    assert.equal(reason.cause, 'pool is closed');
-  }
-  busy.release();
-  assert.equal(typeof (await outcome(busy.done)), 'number');
-  await outcome(closing);
-});
+test(
+  'close({ force: true }) rejects what is queued, and waits for what runs',
+  watched,
+  async (t) => {
+    const pool = piscinaFor(t, { minThreads: 1, maxThreads: 1 });
+    const busy = blocker(pool);
+    await busy.started;
+    const { signal } = new AbortController();
+    const queued = [pool.run(1), pool.run(2, { signal }), pool.run(3)];
+    const closing = pool.close({ force: true });
+    for (const { reason } of await settled(queued)) {
+      assert.deepEqual(
+        [reason?.name, reason?.message],
+        ['AbortError', 'The task has been aborted'],
+      );
+      assert.equal(reason.cause, 'pool is closed');
+    }
+    busy.release();
+    assert.equal(typeof (await outcome(busy.done)), 'number');
+    await outcome(closing);
+  },
+);
 
-behaviour('destroy() rejects what is queued and what runs', async (t) => {
+test('destroy() rejects what is queued and what runs', watched, async (t) => {
   const pool = piscinaFor(t, { minThreads: 1, maxThreads: 1 });
   const words = sharedWords();
   const running = pool.run({ words }, { name: 'spinForever' });

@@ -1,9 +1,10 @@
-// The queue of `cenote/piscina` does what Piscina says of its own: a limit for all tasks, first in, first out,
-// refused tasks that never run, `needsDrain` and `drain` for every size of pool.
+// The queue of `cenote/piscina` does what Piscina says of its own: a limit for all tasks, first in,
+// first out, refused tasks that never run, `needsDrain` and `drain` for every size of pool.
 //
 // Each of these tests fails with Piscina 5.3.2 unless it says otherwise.
 
 import assert from 'node:assert/strict';
+import { test } from 'node:test';
 import {
   Piscina,
   messages,
@@ -11,7 +12,7 @@ import {
   piscinaFor,
   settled,
 } from './fixtures/piscina/implementation.mjs';
-import { behaviour, blocker, sharedWords, until } from './support/behaviour.mjs';
+import { blocker, sharedWords, until, watched } from './support/behaviour.mjs';
 
 const oneThread = { minThreads: 1, maxThreads: 1 };
 const signal = () => new AbortController().signal;
@@ -21,7 +22,7 @@ for (const [which, signalOf] of [
   ['all with a signal', signal],
   ['every other with a signal', (i) => (i % 2 === 0 ? signal() : undefined)],
 ]) {
-  behaviour(`maxQueue binds tasks ${which}`, async (t) => {
+  test(`maxQueue binds tasks ${which}`, watched, async (t) => {
     const pool = piscinaFor(t, { ...oneThread, maxQueue: 2 });
     const busy = blocker(pool);
     await busy.started;
@@ -40,8 +41,9 @@ for (const [which, signalOf] of [
   });
 }
 
-behaviour(
+test(
   "maxQueue: 'auto' is the square of maxThreads, and binds tasks with a signal",
+  watched,
   async (t) => {
     const pool = piscinaFor(t, { minThreads: 2, maxThreads: 2, maxQueue: 'auto' });
     assert.equal(pool.options.maxQueue, 4);
@@ -62,7 +64,7 @@ behaviour(
 );
 
 // The first half passes with Piscina, whose queue has no limit for tasks with a signal.
-behaviour('a queued task that is aborted makes room', async (t) => {
+test('a queued task that is aborted makes room', watched, async (t) => {
   const pool = piscinaFor(t, { ...oneThread, maxQueue: 1 });
   const busy = blocker(pool);
   await busy.started;
@@ -84,7 +86,7 @@ for (const options of [
   { maxQueue: 0, minThreads: 0 },
   { maxQueue: 0, concurrentTasksPerWorker: 2 },
 ]) {
-  behaviour(`a task that is refused never runs: ${JSON.stringify(options)}`, async (t) => {
+  test(`a task that is refused never runs: ${JSON.stringify(options)}`, watched, async (t) => {
     const pool = piscinaFor(t, { ...oneThread, ...options });
     const busy = [];
     // One turn apart, so that the limit sees a worker that is there.
@@ -118,8 +120,9 @@ for (const [how, signalOf] of [
   ['with and without signals', (i) => (i % 3 === 1 ? signal() : undefined)],
 ]) {
   for (const minThreads of [0, 1]) {
-    behaviour(
+    test(
       `one worker runs tasks first in, first out: ${how}, minThreads ${minThreads}`,
+      watched,
       async (t) => {
         const pool = piscinaFor(t, { minThreads, maxThreads: 1 });
         const words = sharedWords(20);
@@ -142,7 +145,7 @@ for (const [how, signalOf] of [
   }
 }
 
-behaviour('tasks that come while others finish go behind those that wait', async (t) => {
+test('tasks that come while others finish go behind those that wait', watched, async (t) => {
   const pool = piscinaFor(t, oneThread);
   const words = sharedWords(40);
   const later = [];
@@ -184,8 +187,9 @@ for (const [what, options, capacity] of [
   ],
   ['whole numbers', { minThreads: 2, maxThreads: 2 }, 2],
 ]) {
-  behaviour(
+  test(
     `needsDrain and drain come once each time the pool fills and empties: ${what}`,
+    watched,
     async (t) => {
       const pool = piscinaFor(t, options);
       assert.equal(pool.needsDrain, false);
@@ -219,7 +223,7 @@ for (const [what, options, capacity] of [
   );
 }
 
-behaviour('needsDrain and drain come for tasks with a signal too', async (t) => {
+test('needsDrain and drain come for tasks with a signal too', watched, async (t) => {
   const pool = piscinaFor(t, { minThreads: 1, maxThreads: 1 });
   const events = watchDrain(pool);
   const controller = new AbortController();
@@ -240,7 +244,7 @@ behaviour('needsDrain and drain come for tasks with a signal too', async (t) => 
   ]);
 });
 
-behaviour('drain comes when a full pool empties by aborts, errors and crashes', async (t) => {
+test('drain comes when a full pool empties by aborts, errors and crashes', watched, async (t) => {
   for (const empty of [
     (pool, words, { signal: its, controller }) => {
       const task = pool.run({ words }, { name: 'spinForever', signal: its });
@@ -267,8 +271,9 @@ behaviour('drain comes when a full pool empties by aborts, errors and crashes', 
 });
 
 // Back pressure as the documentation of Piscina has it.
-behaviour(
+test(
   'a source that stops at needsDrain and goes on at drain runs all its tasks',
+  watched,
   async (t) => {
     const pool = piscinaFor(t, { minThreads: 1, maxThreads: 2 });
     let most = 0;
@@ -283,7 +288,7 @@ behaviour(
   },
 );
 
-behaviour('a queue of thousands aborts, runs and closes to the last task', async (t) => {
+test('a queue of thousands aborts, runs and closes to the last task', watched, async (t) => {
   // Passes with Piscina as well; more than one segment of its FixedQueue.
   const pool = piscinaFor(t, { ...oneThread, taskQueue: new Piscina.FixedQueue() });
   const busy = blocker(pool);

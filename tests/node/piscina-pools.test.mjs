@@ -1,9 +1,11 @@
-// What a program can put into a pool of `cenote/piscina` and read off it: queues and balancers of its own, events,
-// histograms, numbers, times.
+// What a program can put into a pool of `cenote/piscina` and read off it: queues and balancers of
+// its own, events, histograms, numbers, times.
 //
-// With Piscina 5.3.2 these tests pass too, but for those that say otherwise, and those of what only its fork has.
+// With Piscina 5.3.2 these tests pass too, but for those that say otherwise, and those of what only
+// its fork has.
 
 import assert from 'node:assert/strict';
+import { test } from 'node:test';
 import {
   Piscina,
   esm,
@@ -14,7 +16,7 @@ import {
   reference,
   settled,
 } from './fixtures/piscina/implementation.mjs';
-import { behaviour, blocker, sharedWords, until } from './support/behaviour.mjs';
+import { blocker, sharedWords, until, watched } from './support/behaviour.mjs';
 
 const { ArrayTaskQueue, FixedQueue, queueOptionsSymbol } = esm;
 const oneThread = { minThreads: 1, maxThreads: 1 };
@@ -59,7 +61,7 @@ class PriorityQueue {
 
 const prioritized = (task, priority) => ({ ...task, [queueOptionsSymbol]: { priority } });
 
-behaviour('a queue of the caller decides the order', async (t) => {
+test('a queue of the caller decides the order', watched, async (t) => {
   const taskQueue = new PriorityQueue();
   const pool = piscinaFor(t, { ...oneThread, taskQueue, stricterFIFO: true });
   const busy = blocker(pool);
@@ -78,7 +80,7 @@ behaviour('a queue of the caller decides the order', async (t) => {
   assert.equal(pool.options.taskQueue, taskQueue);
 });
 
-behaviour('a queue of the caller is given tasks with what the interface says', async (t) => {
+test('a queue of the caller is given tasks with what the interface says', watched, async (t) => {
   const seen = [];
   const taskQueue = new (class extends PriorityQueue {
     push(task) {
@@ -107,7 +109,7 @@ for (const [what, make] of [
   ['ArrayTaskQueue', () => new ArrayTaskQueue()],
   ['one without unshift', () => Object.assign(new PriorityQueue(), { unshift: undefined })],
 ]) {
-  behaviour(`all tasks of a queue run, whatever is aborted out of it: ${what}`, async (t) => {
+  test(`all tasks of a queue run, whatever is aborted out of it: ${what}`, watched, async (t) => {
     const taskQueue = make();
     const pool = piscinaFor(t, { ...oneThread, taskQueue });
     const busy = blocker(pool);
@@ -129,7 +131,7 @@ for (const [what, make] of [
   });
 }
 
-behaviour('the two queues of the package are queues', () => {
+test('the two queues of the package are queues', watched, () => {
   for (const queue of [new FixedQueue(), new ArrayTaskQueue()]) {
     const items = numbers(5_000).map((id) => ({ id, [queueOptionsSymbol]: null }));
     for (const item of items) queue.push(item);
@@ -147,7 +149,7 @@ behaviour('the two queues of the package are queues', () => {
   }
 });
 
-behaviour('a balancer of the caller keeps tasks on the worker it names', async (t) => {
+test('a balancer of the caller keeps tasks on the worker it names', watched, async (t) => {
   const homes = new Map();
   const seen = [];
   const pool = piscinaFor(t, {
@@ -198,26 +200,30 @@ behaviour('a balancer of the caller keeps tasks on the worker it names', async (
   }
 });
 
-behaviour('a balancer sees which tasks can be aborted, and which workers run one', async (t) => {
-  const seen = [];
-  const pool = piscinaFor(t, {
-    ...oneThread,
-    concurrentTasksPerWorker: 2,
-    loadBalancer: (task, [worker]) => {
-      seen.push([task.isAbortable, worker?.isRunningAbortableTask, worker?.currentUsage]);
-      return worker?.currentUsage === 0 ? worker : null;
-    },
-  });
-  const words = sharedWords();
-  const { signal } = new AbortController();
-  const running = pool.run({ words }, { name: 'hold', signal });
-  await until('the task runs', () => Atomics.load(words, 0) === 1);
-  const queued = pool.run(1);
-  assert.deepEqual([seen[0][0], seen.at(-1)], [true, [false, true, Infinity]]);
-  Atomics.store(words, 1, 1);
-  assert.equal(await outcome(queued), 1);
-  await outcome(running);
-});
+test(
+  'a balancer sees which tasks can be aborted, and which workers run one',
+  watched,
+  async (t) => {
+    const seen = [];
+    const pool = piscinaFor(t, {
+      ...oneThread,
+      concurrentTasksPerWorker: 2,
+      loadBalancer: (task, [worker]) => {
+        seen.push([task.isAbortable, worker?.isRunningAbortableTask, worker?.currentUsage]);
+        return worker?.currentUsage === 0 ? worker : null;
+      },
+    });
+    const words = sharedWords();
+    const { signal } = new AbortController();
+    const running = pool.run({ words }, { name: 'hold', signal });
+    await until('the task runs', () => Atomics.load(words, 0) === 1);
+    const queued = pool.run(1);
+    assert.deepEqual([seen[0][0], seen.at(-1)], [true, [false, true, Infinity]]);
+    Atomics.store(words, 1, 1);
+    assert.equal(await outcome(queued), 1);
+    await outcome(running);
+  },
+);
 
 for (const [what, answer] of [
   ['nothing', () => null],
@@ -225,8 +231,9 @@ for (const [what, answer] of [
   ['something that is no worker', () => ({ id: 1, currentUsage: 0 })],
   ['a copy of a worker', ([worker]) => ({ id: worker?.id, currentUsage: worker?.currentUsage })],
 ]) {
-  behaviour(
+  test(
     `a task for which a balancer names ${what} waits; it is asked again when a task ends`,
+    watched,
     async (t) => {
       let open = true;
       const pool = piscinaFor(t, {
@@ -247,8 +254,9 @@ for (const [what, answer] of [
   );
 }
 
-behaviour(
+test(
   'what a balancer throws where run() calls it reaches the caller, and the pool goes on',
+  watched,
   async (t) => {
     let broken = false;
     const pool = piscinaFor(t, {
@@ -270,8 +278,9 @@ behaviour(
 );
 
 // With Piscina a thread that is destroyed before it was ready has only the second event.
-behaviour(
+test(
   'workerCreate and workerDestroy come once for each thread, with one id each',
+  watched,
   async (t) => {
     const pool = piscinaFor(t, { minThreads: 1, maxThreads: 3 });
     const [created, destroyed] = [[], []];
@@ -306,7 +315,7 @@ const summaryKeys =
     ' ',
   );
 
-behaviour('histograms have their keys, fill, and are reset apart', async (t) => {
+test('histograms have their keys, fill, and are reset apart', watched, async (t) => {
   const pool = piscinaFor(t, oneThread);
   await outcome(Promise.all(numbers(5).map(() => pool.run({ ms: 2 }, { name: 'pause' }))));
   const { runTime, waitTime } = pool.histogram;
@@ -327,7 +336,7 @@ behaviour('histograms have their keys, fill, and are reset apart', async (t) => 
   assert.ok(pool.histogram.runTime.max >= 1);
 });
 
-behaviour('recordTiming: false records nothing', async (t) => {
+test('recordTiming: false records nothing', watched, async (t) => {
   const pool = piscinaFor(t, { ...oneThread, recordTiming: false });
   await outcome(pool.run(1));
   assert.deepEqual(
@@ -338,7 +347,7 @@ behaviour('recordTiming: false records nothing', async (t) => {
   pool.histogram.resetWaitTime();
 });
 
-behaviour('workerHistogram gives each worker one', async (t) => {
+test('workerHistogram gives each worker one', watched, async (t) => {
   const workers = [];
   const pool = piscinaFor(t, { ...oneThread, workerHistogram: true });
   pool.on('workerCreate', (worker) => workers.push(worker));
@@ -347,7 +356,7 @@ behaviour('workerHistogram gives each worker one', async (t) => {
   assert.ok(workers[0].histogram.max > 0);
 });
 
-behaviour('utilization, duration and completed are what happened', async (t) => {
+test('utilization, duration and completed are what happened', watched, async (t) => {
   const pool = piscinaFor(t, { minThreads: 2, maxThreads: 2 });
   assert.deepEqual([pool.utilization, pool.completed], [0, 0]);
   const begun = pool.duration;
@@ -358,29 +367,33 @@ behaviour('utilization, duration and completed are what happened', async (t) => 
   assert.ok(pool.utilization > 0 && pool.utilization <= 1, `${pool.utilization}`);
 });
 
-behaviour('a pool shrinks to minThreads with idleTimeout: 0, and not with Infinity', async (t) => {
-  for (const [idleTimeout, left] of [
-    [0, 1],
-    [Infinity, 3],
-  ]) {
-    const pool = piscinaFor(t, { minThreads: 1, maxThreads: 3, idleTimeout });
-    const busy = numbers(3).map(() => blocker(pool));
-    for (const { started } of busy) await started;
-    assert.equal(pool.threads.length, 3);
-    assert.equal(pool.idleThreads, 0);
-    for (const { release } of busy) release();
-    await outcome(Promise.all(busy.map(({ done }) => done)));
-    if (left < 3) await until('it shrank', () => pool.threads.length === left);
-    else {
-      await outcome(pool.run({ ms: 30 }, { name: 'pause' }));
-      assert.equal(pool.threads.length, left);
+test(
+  'a pool shrinks to minThreads with idleTimeout: 0, and not with Infinity',
+  watched,
+  async (t) => {
+    for (const [idleTimeout, left] of [
+      [0, 1],
+      [Infinity, 3],
+    ]) {
+      const pool = piscinaFor(t, { minThreads: 1, maxThreads: 3, idleTimeout });
+      const busy = numbers(3).map(() => blocker(pool));
+      for (const { started } of busy) await started;
+      assert.equal(pool.threads.length, 3);
+      assert.equal(pool.idleThreads, 0);
+      for (const { release } of busy) release();
+      await outcome(Promise.all(busy.map(({ done }) => done)));
+      if (left < 3) await until('it shrank', () => pool.threads.length === left);
+      else {
+        await outcome(pool.run({ ms: 30 }, { name: 'pause' }));
+        assert.equal(pool.threads.length, left);
+      }
+      await until('all idle', () => pool.idleThreads === left);
+      assert.equal(await outcome(pool.run('next')), 'next');
     }
-    await until('all idle', () => pool.idleThreads === left);
-    assert.equal(await outcome(pool.run('next')), 'next');
-  }
-});
+  },
+);
 
-behaviour('options say what is in force', (t) => {
+test('options say what is in force', watched, (t) => {
   const pool = piscinaFor(t, { minThreads: 1, maxThreads: 3, maxQueue: 'auto', idleTimeout: 5 });
   const { minThreads, maxThreads, maxQueue, idleTimeout, concurrentTasksPerWorker, atomics, name } =
     pool.options;
@@ -391,8 +404,9 @@ behaviour('options say what is in force', (t) => {
   assert.equal(piscinaFor(t, { minThreads: 0, maxThreads: 1.5 }).maxThreads, 1.5);
 });
 
-behaviour(
+test(
   'a close() that takes longer than closeTimeout is an error event, and rejects what runs',
+  watched,
   async (t) => {
     const pool = piscinaFor(t, { ...oneThread, closeTimeout: 100 });
     const words = sharedWords();
@@ -414,7 +428,7 @@ behaviour(
 );
 
 if (!reference) {
-  behaviour('broadcastTask runs a task once on each thread', async (t) => {
+  test('broadcastTask runs a task once on each thread', watched, async (t) => {
     const pool = piscinaFor(t, { minThreads: 3, maxThreads: 3 });
     await outcome(Promise.all(numbers(3).map(() => pool.run(1))));
     const ids = await outcome(pool.broadcastTask(undefined, { name: 'threadId' }));
@@ -423,7 +437,7 @@ if (!reference) {
     assert.equal(await outcome(pool.run('next')), 'next');
   });
 
-  behaviour('atomicsTimeout is checked, and changes nothing', async (t) => {
+  test('atomicsTimeout is checked, and changes nothing', watched, async (t) => {
     const message = 'options.atomicsTimeout must be a non-negative integer';
     for (const atomicsTimeout of ['5', 0, -1, null, {}]) {
       assert.throws(() => new Piscina({ atomicsTimeout }), { name: 'TypeError', message });

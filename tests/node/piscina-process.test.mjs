@@ -1,10 +1,12 @@
-// What a pool means for its process: an idle one does not keep it, one with tasks does, and what tasks print arrives.
+// What a pool means for its process: an idle one does not keep it, one with tasks does, and what
+// tasks print arrives.
 //
 // With Piscina 5.3.2 these tests pass too.
 
 import assert from 'node:assert/strict';
+import { test } from 'node:test';
 import { file, specifier } from './fixtures/piscina/implementation.mjs';
-import { behaviour, runProgram } from './support/behaviour.mjs';
+import { runProgram, watched } from './support/behaviour.mjs';
 
 // A pool that waits portably says so in a warning.
 const env = { NODE_NO_WARNINGS: '1', LOGS: file('logs.cjs'), PISCINA_TASKS: file('tasks.cjs') };
@@ -24,8 +26,9 @@ for (const options of [
   { minThreads: 0 },
   { minThreads: 1, idleTimeout: 60_000 },
 ]) {
-  behaviour(
+  test(
     `an idle pool that nobody destroys lets the process end: ${JSON.stringify(options)}`,
+    watched,
     async () => {
       const make = `const pool = new Piscina({ filename, name: 'hold', ...${JSON.stringify(options)} });`;
       assert.deepEqual(await program(make), ['the end']);
@@ -44,12 +47,16 @@ for (const options of [
 }
 
 for (const atomics of ['sync', 'async', 'disabled']) {
-  behaviour(
+  test(
     `a process goes on until its tasks have settled, awaited or not: atomics '${atomics}'`,
+    watched,
     async () => {
       assert.deepEqual(
         await program(`
-        const pool = new Piscina({ filename, name: 'hold', minThreads: 1, maxThreads: 1, stricterFIFO: true, atomics: '${atomics}' });
+        const pool = new Piscina({
+          filename, name: 'hold', minThreads: 1, maxThreads: 1, stricterFIFO: true,
+          atomics: '${atomics}',
+        });
         for (const n of [1, 2, 3]) pool.run().then((value) => console.log(n, value));
         console.log('started');`),
         ['started', '1 held', '2 held', '3 held', 'the end'],
@@ -59,7 +66,7 @@ for (const atomics of ['sync', 'async', 'disabled']) {
 }
 
 // With 'async' and 'disabled' Piscina makes no promise about output.
-behaviour('what the last task prints arrives before the process ends', async () => {
+test('what the last task prints arrives before the process ends', watched, async () => {
   const lines = Array.from({ length: 50 }, (_, i) => `line ${i} ${'-'.repeat(200)}`);
   assert.deepEqual(
     await program(`
@@ -70,19 +77,25 @@ behaviour('what the last task prints arrives before the process ends', async () 
   );
 });
 
-behaviour('the same for what it prints to stderr, and when nobody awaits the task', async () => {
-  const { code, stdout, stderr } = await runProgram(
-    `${start}
-     const pool = new Piscina({ filename, name: 'error', minThreads: 1, maxThreads: 1, stricterFIFO: true });
+test(
+  'the same for what it prints to stderr, and when nobody awaits the task',
+  watched,
+  async () => {
+    const { code, stdout, stderr } = await runProgram(
+      `${start}
+     const pool = new Piscina({
+       filename, name: 'error', minThreads: 1, maxThreads: 1, stricterFIFO: true,
+     });
      for (const line of ['a', 'b', 'c']) pool.run([line, line]);`,
-    { env },
-  );
-  assert.equal(code, 0);
-  assert.equal(stderr, 'a\na\nb\nb\nc\nc\n');
-  assert.equal(stdout, 'the end\n');
-});
+      { env },
+    );
+    assert.equal(code, 0);
+    assert.equal(stderr, 'a\na\nb\nb\nc\nc\n');
+    assert.equal(stdout, 'the end\n');
+  },
+);
 
-behaviour('close() and destroy() keep the process until they resolve', async () => {
+test('close() and destroy() keep the process until they resolve', watched, async () => {
   assert.deepEqual(
     await program(`
       const make = () => new Piscina({ filename, name: 'hold', minThreads: 1, maxThreads: 1 });
@@ -97,10 +110,12 @@ behaviour('close() and destroy() keep the process until they resolve', async () 
   );
 });
 
-behaviour('process.exit() in the middle of tasks ends the process with its code', async () => {
+test('process.exit() in the middle of tasks ends the process with its code', watched, async () => {
   const { code, stdout } = await runProgram(
     `${start}
-     const pool = new Piscina({ filename: process.env.PISCINA_TASKS, minThreads: 2, maxThreads: 2 });
+     const pool = new Piscina({
+       filename: process.env.PISCINA_TASKS, minThreads: 2, maxThreads: 2,
+     });
      const words = new Int32Array(new SharedArrayBuffer(8));
      for (let i = 0; i < 4; i++) pool.run({ words }, { name: 'spinForever' });
      while (words[0] < 2) await new Promise((resolve) => setTimeout(resolve, 1));
@@ -110,12 +125,15 @@ behaviour('process.exit() in the middle of tasks ends the process with its code'
   assert.deepEqual([code, stdout], [7, '']);
 });
 
-behaviour(
+test(
   'an uncaught exception of an idle worker that nobody listens for ends the process',
+  watched,
   async () => {
     const { code, stderr } = await runProgram(
       `${start}
-     const pool = new Piscina({ filename: process.env.PISCINA_TASKS, minThreads: 1, maxThreads: 1, atomics: 'disabled' });
+     const pool = new Piscina({
+       filename: process.env.PISCINA_TASKS, minThreads: 1, maxThreads: 1, atomics: 'disabled',
+     });
      await pool.run('from the idle worker', { name: 'throwAfterwards' });
      setInterval(() => {}, 1_000);`,
       { env },
@@ -125,12 +143,15 @@ behaviour(
   },
 );
 
-behaviour(
+test(
   'the error event of an idle worker names what it threw, and the pool goes on',
+  watched,
   async () => {
     assert.deepEqual(
       await program(`
-      const pool = new Piscina({ filename: process.env.PISCINA_TASKS, minThreads: 1, maxThreads: 1, atomics: 'disabled' });
+      const pool = new Piscina({
+        filename: process.env.PISCINA_TASKS, minThreads: 1, maxThreads: 1, atomics: 'disabled',
+      });
       const heard = new Promise((resolve) => pool.once('error', resolve));
       await pool.run('from the idle worker', { name: 'throwAfterwards' });
       const keep = setInterval(() => {}, 1_000);

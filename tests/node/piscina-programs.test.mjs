@@ -1,5 +1,5 @@
-// Programs that were written for Piscina and say `cenote/piscina` now: subclasses, what they hand to their workers,
-// their handlers' shapes, ports and moved memory, signals and stores.
+// Programs that were written for Piscina and say `cenote/piscina` now: subclasses, what they hand
+// to their workers, their handlers' shapes, ports and moved memory, signals and stores.
 //
 // With Piscina 5.3.2 these tests pass too.
 
@@ -9,6 +9,7 @@ import { EventEmitter } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { test } from 'node:test';
 import { MessageChannel, SHARE_ENV } from 'node:worker_threads';
 import {
   Piscina,
@@ -18,11 +19,11 @@ import {
   outcome,
   piscinaFor,
 } from './fixtures/piscina/implementation.mjs';
-import { behaviour, blocker, fixture, sharedWords, until } from './support/behaviour.mjs';
+import { blocker, fixture, sharedWords, until, watched } from './support/behaviour.mjs';
 
 const oneThread = { minThreads: 1, maxThreads: 1 };
 
-behaviour('a subclass has fields, events and a run() of its own', async (t) => {
+test('a subclass has fields, events and a run() of its own', watched, async (t) => {
   class Retrying extends Piscina {
     attempts = 0;
     #limit;
@@ -65,8 +66,9 @@ behaviour('a subclass has fields, events and a run() of its own', async (t) => {
   assert.equal(pool.asyncResource.type ?? 'Piscina', 'Piscina');
 });
 
-behaviour(
+test(
   'a subclass of the class that require() gives closes and disposes as its base',
+  watched,
   async () => {
     class Closing extends cjs {
       closed = 0;
@@ -83,7 +85,7 @@ behaviour(
   },
 );
 
-behaviour('import and require give one class, by every name', () => {
+test('import and require give one class, by every name', watched, () => {
   assert.equal(esm.default, cjs);
   assert.equal(esm.Piscina, cjs);
   assert.equal(cjs.Piscina, cjs);
@@ -97,8 +99,9 @@ behaviour('import and require give one class, by every name', () => {
   assert.equal(cjs.version, '5.3.2');
 });
 
-behaviour(
+test(
   'execArgv, env, argv, workerData and resourceLimits are those of the caller',
+  watched,
   async (t) => {
     const pool = piscinaFor(t, {
       ...oneThread,
@@ -118,7 +121,7 @@ behaviour(
   },
 );
 
-behaviour('env: SHARE_ENV shares the environment', async (t) => {
+test('env: SHARE_ENV shares the environment', watched, async (t) => {
   const pool = piscinaFor(t, { ...oneThread, env: SHARE_ENV });
   process.env.SET_BY_THE_TEST = 'yes';
   t.after(() => delete process.env.SET_BY_THE_TEST);
@@ -126,7 +129,7 @@ behaviour('env: SHARE_ENV shares the environment', async (t) => {
   assert.equal(env.SET_BY_THE_TEST, 'yes');
 });
 
-behaviour('an environment without any variable is one', async (t) => {
+test('an environment without any variable is one', watched, async (t) => {
   const pool = piscinaFor(t, { ...oneThread, env: {} });
   const { env } = await outcome(pool.run(undefined, { name: 'surroundings' }));
   assert.deepEqual(env, {});
@@ -139,26 +142,30 @@ for (const [what, workerData] of Object.entries({
   nothing: undefined,
   object: { a: 1 },
 })) {
-  behaviour(`workerData is what it is in worker_threads and in the package: ${what}`, async (t) => {
-    const pool = piscinaFor(t, { ...oneThread, workerData });
-    const raw = await outcome(pool.run(undefined, { name: 'rawWorkerData' }));
-    assert.deepEqual(raw.workerData, workerData);
-    assert.deepEqual(
-      await outcome(pool.run(undefined, { name: 'where', filename: file('inside.cjs') })),
-      {
-        inWorker: true,
+  test(
+    `workerData is what it is in worker_threads and in the package: ${what}`,
+    watched,
+    async (t) => {
+      const pool = piscinaFor(t, { ...oneThread, workerData });
+      const raw = await outcome(pool.run(undefined, { name: 'rawWorkerData' }));
+      assert.deepEqual(raw.workerData, workerData);
+      assert.deepEqual(
+        await outcome(pool.run(undefined, { name: 'where', filename: file('inside.cjs') })),
+        {
+          inWorker: true,
+          workerData,
+        },
+      );
+      assert.deepEqual(await outcome(pool.run(undefined, { filename: file('inside.mjs') })), {
+        same: true,
+        isWorkerThread: true,
         workerData,
-      },
-    );
-    assert.deepEqual(await outcome(pool.run(undefined, { filename: file('inside.mjs') })), {
-      same: true,
-      isWorkerThread: true,
-      workerData,
-    });
-  });
+      });
+    },
+  );
 }
 
-behaviour('workerData on shared memory is shared with every worker', async (t) => {
+test('workerData on shared memory is shared with every worker', watched, async (t) => {
   const workerData = sharedWords();
   const pool = piscinaFor(t, {
     minThreads: 2,
@@ -171,8 +178,9 @@ behaviour('workerData on shared memory is shared with every worker', async (t) =
   assert.equal(workerData[0], 3);
 });
 
-behaviour(
+test(
   'exports called setup and teardown are ordinary tasks, and nothing else calls them',
+  watched,
   async (t) => {
     const workerData = sharedWords();
     const pool = piscinaFor(t, {
@@ -190,8 +198,9 @@ behaviour(
   },
 );
 
-behaviour(
+test(
   'a handler is called with one argument; a second parameter keeps its default',
+  watched,
   async (t) => {
     const pool = piscinaFor(t, oneThread);
     assert.deepEqual(await outcome(pool.run('task', { name: 'defaulted' })), [
@@ -219,7 +228,7 @@ for (const [name, options, expected] of [
   ['../piscina/property.cjs', { name: 'other' }, ['other', 1]],
 ]) {
   const filename = fixture(join('handlers', name));
-  behaviour(`a handler may be: ${name} ${JSON.stringify(options)}`, async (t) => {
+  test(`a handler may be: ${name} ${JSON.stringify(options)}`, watched, async (t) => {
     const asOption = new Piscina({ filename, ...oneThread, ...options });
     t.after(() => asOption.destroy());
     assert.deepEqual(await outcome(asOption.run(1)), expected);
@@ -237,7 +246,7 @@ for (const [name, options, expected] of [
   });
 }
 
-behaviour('what is not there, or is no function, is named by its file', async (t) => {
+test('what is not there, or is no function, is named by its file', watched, async (t) => {
   const pool = piscinaFor(t, oneThread);
   const message = `No handler function exported from ${file('tasks.cjs')}`;
   await assert.rejects(outcome(pool.run(1, { name: 'missing' })), { name: 'Error', message });
@@ -245,7 +254,7 @@ behaviour('what is not there, or is no function, is named by its file', async (t
   assert.equal(await outcome(pool.run(2)), 2);
 });
 
-behaviour('a file in a folder with spaces and signs is found by path and by URL', async (t) => {
+test('a file in a folder with spaces and signs is found by path and by URL', watched, async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'cenote %20 #é '));
   t.after(() => rmSync(folder, { recursive: true }));
   const filename = join(folder, 'a task.cjs');
@@ -254,7 +263,7 @@ behaviour('a file in a folder with spaces and signs is found by path and by URL'
   assert.deepEqual(await outcome(pool.run(1)), [1]);
 });
 
-behaviour('a port in transferList goes on talking to the task', async (t) => {
+test('a port in transferList goes on talking to the task', watched, async (t) => {
   const pool = piscinaFor(t, oneThread);
   for (let round = 0; round < 2; round++) {
     const { port1, port2 } = new MessageChannel();
@@ -271,14 +280,14 @@ behaviour('a port in transferList goes on talking to the task', async (t) => {
   }
 });
 
-behaviour('buffers in transferList are gone here and whole there', async (t) => {
+test('buffers in transferList are gone here and whole there', watched, async (t) => {
   const pool = piscinaFor(t, { ...oneThread, filename: file('inside.cjs'), name: 'length' });
   const task = new Uint8Array(1_000);
   assert.equal(await outcome(pool.run(task, { transferList: [task.buffer] })), 1_000);
   assert.equal(task.byteLength, 0);
 });
 
-behaviour('move() moves the task, and the result', async (t) => {
+test('move() moves the task, and the result', watched, async (t) => {
   const pool = piscinaFor(t, { ...oneThread, filename: file('inside.cjs') });
   const run = (task, name) => outcome(pool.run(task, { name }));
   const view = new Uint8Array(100);
@@ -301,7 +310,7 @@ behaviour('move() moves the task, and the result', async (t) => {
   );
 });
 
-behaviour('what the task posts to its parent is a message event of the pool', async (t) => {
+test('what the task posts to its parent is a message event of the pool', watched, async (t) => {
   const pool = piscinaFor(t, oneThread);
   const posted = [];
   pool.on('message', (message) => posted.push(message));
@@ -312,12 +321,12 @@ behaviour('what the task posts to its parent is a message event of the pool', as
   assert.deepEqual(posted, all);
 });
 
-behaviour('a worker can have a pool of its own', async (t) => {
+test('a worker can have a pool of its own', watched, async (t) => {
   const pool = piscinaFor(t, { ...oneThread, filename: file('inside.cjs') });
   assert.equal(await outcome(pool.run(new Uint8Array(9), { name: 'nested' })), 9);
 });
 
-behaviour('an EventEmitter is a signal', async (t) => {
+test('an EventEmitter is a signal', watched, async (t) => {
   const pool = piscinaFor(t, oneThread);
   const emitter = new EventEmitter();
   const words = sharedWords();
@@ -334,23 +343,27 @@ behaviour('an EventEmitter is a signal', async (t) => {
   assert.equal(emitter.listenerCount('abort') + other.listenerCount('abort'), 0);
 });
 
-behaviour('AbortSignal.timeout and AbortSignal.any abort tasks, with their reasons', async (t) => {
-  const pool = piscinaFor(t, oneThread);
-  const words = sharedWords();
-  const signal = AbortSignal.any([AbortSignal.timeout(20), new AbortController().signal]);
-  await assert.rejects(outcome(pool.run({ words }, { name: 'spinForever', signal })), (error) => {
-    assert.deepEqual([error.name, error.message], ['AbortError', 'The task has been aborted']);
-    assert.equal(error.cause.name, 'TimeoutError');
-    return true;
-  });
-  const reason = new RangeError('mine');
-  await assert.rejects(outcome(pool.run(1, { signal: AbortSignal.abort(reason) })), {
-    cause: reason,
-  });
-  assert.equal(await outcome(pool.run('next')), 'next');
-});
+test(
+  'AbortSignal.timeout and AbortSignal.any abort tasks, with their reasons',
+  watched,
+  async (t) => {
+    const pool = piscinaFor(t, oneThread);
+    const words = sharedWords();
+    const signal = AbortSignal.any([AbortSignal.timeout(20), new AbortController().signal]);
+    await assert.rejects(outcome(pool.run({ words }, { name: 'spinForever', signal })), (error) => {
+      assert.deepEqual([error.name, error.message], ['AbortError', 'The task has been aborted']);
+      assert.equal(error.cause.name, 'TimeoutError');
+      return true;
+    });
+    const reason = new RangeError('mine');
+    await assert.rejects(outcome(pool.run(1, { signal: AbortSignal.abort(reason) })), {
+      cause: reason,
+    });
+    assert.equal(await outcome(pool.run('next')), 'next');
+  },
+);
 
-behaviour('an AsyncLocalStorage store is there after run(), whatever it came to', async (t) => {
+test('an AsyncLocalStorage store is there after run(), whatever it came to', watched, async (t) => {
   const pool = piscinaFor(t, oneThread);
   const storage = new AsyncLocalStorage();
   const busy = blocker(pool);
@@ -372,7 +385,7 @@ behaviour('an AsyncLocalStorage store is there after run(), whatever it came to'
   assert.deepEqual(await outcome(Promise.all(seen)), [0, 1, 2]);
 });
 
-behaviour('disposing closes', async () => {
+test('disposing closes', watched, async () => {
   const pool = new Piscina({ filename: file('tasks.cjs'), ...oneThread });
   const result = pool.run(1);
   await outcome(pool[Symbol.asyncDispose]());
@@ -398,7 +411,7 @@ const using = (() => {
   }
 })();
 
-behaviour('await using closes', async (t) => {
+test('await using closes', watched, async (t) => {
   if (using === undefined) return t.skip('a syntax error in this Node');
   const [pool, result] = await outcome(
     using(Piscina, { filename: file('tasks.cjs'), ...oneThread }),

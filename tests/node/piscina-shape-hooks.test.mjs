@@ -1,9 +1,11 @@
-// Code of the user's that `cenote/piscina` calls in the middle of things: queues, balancers and listeners that abort,
-// throw, hold back or lose. No task runs that was rejected, none is lost, and nothing stays behind.
+// Code of the user's that `cenote/piscina` calls in the middle of things: queues, balancers and
+// listeners that abort, throw, hold back or lose. No task runs that was rejected, none is lost, and
+// nothing stays behind.
 
 import assert from 'node:assert/strict';
 import { EventEmitter } from 'node:events';
-import { behaviour, fixture, sharedWords, until } from './support/behaviour.mjs';
+import { test } from 'node:test';
+import { fixture, sharedWords, until, watched } from './support/behaviour.mjs';
 import { file, Piscina, piscinaFor } from './fixtures/piscina/implementation.mjs';
 
 const { FixedQueue } = Piscina;
@@ -19,7 +21,7 @@ function witness() {
   return { task: { words, id: 1 }, ran: () => Atomics.load(words, 0) };
 }
 
-behaviour('a task that its queue aborts while it is pushed never runs', async (t) => {
+test('a task that its queue aborts while it is pushed never runs', watched, async (t) => {
   const controller = new AbortController();
   class Aborting extends FixedQueue {
     push(task) {
@@ -36,7 +38,7 @@ behaviour('a task that its queue aborts while it is pushed never runs', async (t
   assert.equal(pool.completed, 1);
 });
 
-behaviour('a task that its load balancer aborts never runs', async (t) => {
+test('a task that its load balancer aborts never runs', watched, async (t) => {
   const controller = new AbortController();
   const loadBalancer = (task, [worker]) => {
     if (task.isAbortable) controller.abort('why');
@@ -51,8 +53,9 @@ behaviour('a task that its load balancer aborts never runs', async (t) => {
   assert.equal(pool.needsDrain, false);
 });
 
-behaviour(
+test(
   'a refused task leaves no listener on its signal, and does not count as completed',
+  watched,
   async (t) => {
     const signal = new EventEmitter();
     const pool = piscinaFor(t, { maxThreads: 1, maxQueue: 0 });
@@ -69,7 +72,7 @@ behaviour(
   },
 );
 
-behaviour('a queue that throws, or says that it is empty, loses no task', async (t) => {
+test('a queue that throws, or says that it is empty, loses no task', watched, async (t) => {
   const broken = {
     get size() {
       throw new Error('size');
@@ -90,7 +93,7 @@ behaviour('a queue that throws, or says that it is empty, loses no task', async 
   }
 });
 
-behaviour('what a queue holds back waits, and is rejected with the pool', async (t) => {
+test('what a queue holds back waits, and is rejected with the pool', watched, async (t) => {
   const holding = { size: 1, push() {}, shift: () => null, remove() {} };
   const pool = piscinaFor(t, { maxThreads: 1, taskQueue: holding });
   const { task, ran } = witness();
@@ -104,25 +107,30 @@ behaviour('what a queue holds back waits, and is rejected with the pool', async 
   assert.equal(ran(), 0);
 });
 
-behaviour('broadcastTask gives one result for each thread, also while one is busy', async (t) => {
-  const pool = piscinaFor(t, { minThreads: 3, maxThreads: 3 });
-  const threads = async () => new Set(await pool.broadcastTask(null, { name: 'threadId' }));
-  assert.equal((await threads()).size, 3);
-  const words = sharedWords();
-  const busy = pool.run({ words }, { name: 'hold' });
-  const all = threads();
-  release(words);
-  assert.equal((await all).size, 3);
-  await busy;
-  await pool.close();
-  await assert.rejects(pool.broadcastTask(null), {
-    name: 'AbortError',
-    cause: 'queue is being terminated',
-  });
-});
+test(
+  'broadcastTask gives one result for each thread, also while one is busy',
+  watched,
+  async (t) => {
+    const pool = piscinaFor(t, { minThreads: 3, maxThreads: 3 });
+    const threads = async () => new Set(await pool.broadcastTask(null, { name: 'threadId' }));
+    assert.equal((await threads()).size, 3);
+    const words = sharedWords();
+    const busy = pool.run({ words }, { name: 'hold' });
+    const all = threads();
+    release(words);
+    assert.equal((await all).size, 3);
+    await busy;
+    await pool.close();
+    await assert.rejects(pool.broadcastTask(null), {
+      name: 'AbortError',
+      cause: 'queue is being terminated',
+    });
+  },
+);
 
-behaviour(
+test(
   'a close that times out rejects if nobody listens to error, and the threads are gone',
+  watched,
   async (t) => {
     const pool = new Piscina({ filename: file('tasks.cjs'), maxThreads: 1, closeTimeout: 1 });
     t.after(() => pool.destroy());
@@ -138,7 +146,7 @@ behaviour(
   },
 );
 
-behaviour('a filename may leave out what require() finds', async (t) => {
+test('a filename may leave out what require() finds', watched, async (t) => {
   const pool = piscinaFor(t, { filename: fixture('shape'), maxThreads: 1 });
   assert.equal(await pool.run(7), 7);
   assert.equal(await pool.run(8, { filename: fixture('shape/index') }), 8);

@@ -1,12 +1,14 @@
-// `cenote/piscina` as programs meet it before any task runs: its exports, statics, options, queues and types.
+// `cenote/piscina` as programs meet it before any task runs: its exports, statics, options, queues
+// and types.
 
 import assert from 'node:assert/strict';
 import { EventEmitter, EventEmitterAsyncResource } from 'node:events';
 import { availableParallelism } from 'node:os';
 import { createRequire } from 'node:module';
+import { test } from 'node:test';
 import { MessageChannel, MessagePort } from 'node:worker_threads';
 import * as esm from 'cenote/piscina';
-import { behaviour } from './support/behaviour.mjs';
+import { watched } from './support/behaviour.mjs';
 
 const require = createRequire(import.meta.url);
 const Piscina = require('cenote/piscina');
@@ -16,7 +18,7 @@ const { ArrayTaskQueue, FixedQueue, move, queueOptionsSymbol, transferableSymbol
 /** A pool without threads, which is never used. */
 const pool = (options) => new Piscina({ minThreads: 0, ...options });
 
-behaviour('require gives the class itself, with Piscina as a member of it', () => {
+test('require gives the class itself, with Piscina as a member of it', watched, () => {
   assert.equal(typeof Piscina, 'function');
   assert.equal(Piscina.name, 'Piscina');
   assert.equal(Piscina.Piscina, Piscina);
@@ -27,7 +29,7 @@ behaviour('require gives the class itself, with Piscina as a member of it', () =
   assert.equal(Piscina.workerData, undefined);
 });
 
-behaviour('import gives the same, as the default and by name', () => {
+test('import gives the same, as the default and by name', watched, () => {
   const statics = Object.getOwnPropertyNames(Piscina).filter(
     (name) => !['length', 'name', 'prototype'].includes(name),
   );
@@ -48,13 +50,13 @@ behaviour('import gives the same, as the default and by name', () => {
   ]);
 });
 
-behaviour('its symbols are those of Piscina', () => {
+test('its symbols are those of Piscina', watched, () => {
   assert.equal(transferableSymbol, Symbol.for('Piscina.transferable'));
   assert.equal(valueSymbol, Symbol.for('Piscina.valueOf'));
   assert.equal(queueOptionsSymbol, Symbol.for('Piscina.queueOptions'));
 });
 
-behaviour('a pool is an event emitter, and an async resource of the type Piscina', () => {
+test('a pool is an event emitter, and an async resource of the type Piscina', watched, () => {
   const made = pool();
   assert.ok(made instanceof EventEmitter);
   assert.ok(made instanceof EventEmitterAsyncResource);
@@ -63,7 +65,7 @@ behaviour('a pool is an event emitter, and an async resource of the type Piscina
   for (const name of members) assert.equal(typeof made[name], 'function', String(name));
 });
 
-behaviour('options that are left out are filled in as Piscina fills them', () => {
+test('options that are left out are filled in as Piscina fills them', watched, () => {
   const made = pool();
   const { options } = made;
   assert.equal(Object.getPrototypeOf(options), null);
@@ -93,8 +95,9 @@ behaviour('options that are left out are filled in as Piscina fills them', () =>
   assert.equal(made.minThreads, 0);
 });
 
-behaviour(
+test(
   'the limits of threads move each other, and maxQueue: auto is the square of maxThreads',
+  watched,
   () => {
     const limits = ({ options }) => [options.minThreads, options.maxThreads];
     const few = new Piscina({ maxThreads: 1 });
@@ -107,7 +110,7 @@ behaviour(
   },
 );
 
-behaviour('options keep what was passed, as a path where it was a file: string', () => {
+test('options keep what was passed, as a path where it was a file: string', watched, () => {
   const filename = new URL('fixtures/piscina/tasks.cjs', import.meta.url);
   const queue = new ArrayTaskQueue();
   const { options } = pool({
@@ -122,7 +125,7 @@ behaviour('options keep what was passed, as a path where it was a file: string',
   assert.equal(options.atomicsTimeout, 5_000);
 });
 
-behaviour('what an option inherits is no option', () => {
+test('what an option inherits is no option', watched, () => {
   assert.equal(pool(Object.create({ name: 'inherited' })).options.name, 'default');
 });
 
@@ -152,16 +155,18 @@ for (const [options, message] of [
   [{ workerHistogram: 1 }, 'options.workerHistogram must be a boolean'],
   [{ stricterFIFO: 1 }, 'options.stricterFIFO must be a boolean'],
 ]) {
-  behaviour(
+  test(
     `new Piscina(${Object.keys(options)[0]}: ${String(Object.values(options)[0])}) is a TypeError`,
+    watched,
     () => {
       assert.throws(() => new Piscina(options), { name: 'TypeError', message });
     },
   );
 }
 
-behaviour(
+test(
   'limits of threads that conflict are a RangeError, before later options are looked at',
+  watched,
   () => {
     assert.throws(() => new Piscina({ minThreads: 3, maxThreads: 2, idleTimeout: -1 }), {
       name: 'RangeError',
@@ -170,7 +175,7 @@ behaviour(
   },
 );
 
-behaviour('a call with wrong options rejects, and throws nothing', async () => {
+test('a call with wrong options rejects, and throws nothing', watched, async () => {
   const made = pool();
   for (const [options, message] of [
     [null, 'options must be an object'],
@@ -198,47 +203,51 @@ behaviour('a call with wrong options rejects, and throws nothing', async () => {
   assert.equal(made.threads.length, 0);
 });
 
-behaviour('histograms have the keys of Piscina, or are undefined where nothing is recorded', () => {
-  const { histogram } = pool();
-  const percentiles = [
-    '0_001',
-    '0_01',
-    '0_1',
-    '1',
-    '2_5',
-    '10',
-    '25',
-    '50',
-    '75',
-    '90',
-    '97_5',
-    '99',
-    '99_9',
-    '99_99',
-  ];
-  const keys = [
-    'average',
-    'mean',
-    'stddev',
-    'min',
-    'max',
-    ...[...percentiles, '99_999'].map((at) => `p${at}`),
-  ];
-  assert.deepEqual(Object.keys(histogram.runTime), keys);
-  assert.deepEqual(Object.keys(histogram.waitTime), keys);
-  assert.deepEqual(Object.keys(histogram), [
-    'runTime',
-    'waitTime',
-    'resetRunTime',
-    'resetWaitTime',
-  ]);
-  const none = pool({ recordTiming: false });
-  assert.equal(none.histogram.runTime, undefined);
-  assert.equal(none.histogram.waitTime, undefined);
-  assert.equal(none.utilization, 0);
-});
+test(
+  'histograms have the keys of Piscina, or are undefined where nothing is recorded',
+  watched,
+  () => {
+    const { histogram } = pool();
+    const percentiles = [
+      '0_001',
+      '0_01',
+      '0_1',
+      '1',
+      '2_5',
+      '10',
+      '25',
+      '50',
+      '75',
+      '90',
+      '97_5',
+      '99',
+      '99_9',
+      '99_99',
+    ];
+    const keys = [
+      'average',
+      'mean',
+      'stddev',
+      'min',
+      'max',
+      ...[...percentiles, '99_999'].map((at) => `p${at}`),
+    ];
+    assert.deepEqual(Object.keys(histogram.runTime), keys);
+    assert.deepEqual(Object.keys(histogram.waitTime), keys);
+    assert.deepEqual(Object.keys(histogram), [
+      'runTime',
+      'waitTime',
+      'resetRunTime',
+      'resetWaitTime',
+    ]);
+    const none = pool({ recordTiming: false });
+    assert.equal(none.histogram.runTime, undefined);
+    assert.equal(none.histogram.waitTime, undefined);
+    assert.equal(none.utilization, 0);
+  },
+);
 
-behaviour('move marks objects, and returns everything else as it is', () => {
+test('move marks objects, and returns everything else as it is', watched, () => {
   for (const value of [null, undefined, 1, 'text', false, Piscina])
     assert.equal(move(value), value);
   const buffer = new ArrayBuffer(8);
@@ -270,12 +279,13 @@ function randomFrom(seed) {
 }
 
 for (const Queue of [FixedQueue, ArrayTaskQueue]) {
-  behaviour(
+  test(
     `${Queue.name}: 10,000 tasks, pushed, unshifted and removed at random, come out in order`,
+    watched,
     () => {
       const random = randomFrom(7);
       const queue = new Queue();
-      let expected = [];
+      const expected = [];
       assert.equal(queue.shift(), null);
       for (let i = 0; i < 10_000; i++) {
         const task = { i };
@@ -299,15 +309,19 @@ for (const Queue of [FixedQueue, ArrayTaskQueue]) {
   );
 }
 
-behaviour('FixedQueue: removing what is not in it does nothing; ArrayTaskQueue: it throws', () => {
-  const fixed = new FixedQueue();
-  assert.equal(fixed.isEmpty(), true);
-  fixed.push({});
-  fixed.remove({});
-  assert.equal(fixed.size, 1);
-  assert.equal(fixed.isEmpty(), false);
-  const array = new ArrayTaskQueue();
-  assert.throws(() => array.remove({}), { name: 'AssertionError' });
-  array.push('a');
-  assert.deepEqual(array.tasks, ['a']);
-});
+test(
+  'FixedQueue: removing what is not in it does nothing; ArrayTaskQueue: it throws',
+  watched,
+  () => {
+    const fixed = new FixedQueue();
+    assert.equal(fixed.isEmpty(), true);
+    fixed.push({});
+    fixed.remove({});
+    assert.equal(fixed.size, 1);
+    assert.equal(fixed.isEmpty(), false);
+    const array = new ArrayTaskQueue();
+    assert.throws(() => array.remove({}), { name: 'AssertionError' });
+    array.push('a');
+    assert.deepEqual(array.tasks, ['a']);
+  },
+);

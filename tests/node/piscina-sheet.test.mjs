@@ -1,5 +1,5 @@
-// `cenote/piscina`, looked at row by row against Piscina's tables of options, statics and limits: what other tests of
-// the interface do not say.
+// `cenote/piscina`, looked at row by row against Piscina's tables of options, statics and limits:
+// what other tests of the interface do not say.
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
@@ -23,7 +23,10 @@ writeFileSync(
   filename,
   `const { parentPort } = require('node:worker_threads');
    module.exports = (x) => x;
-   module.exports.never = () => { parentPort.postMessage('started'); return new Promise(() => setInterval(() => {}, 1e6)); };
+   module.exports.never = () => {
+    parentPort.postMessage('started');
+    return new Promise(() => setInterval(() => {}, 1e6));
+  };
    module.exports.later = () => { setTimeout(() => { throw new Error('left behind'); }, 5); return 'done'; };`,
 );
 

@@ -1,14 +1,15 @@
-// What other pools get wrong and `Pool` must not: what of it no other test of `Pool` is about. The same list for
-// `cenote/piscina` is in piscina-defects-*.test.mjs.
+// What other pools get wrong and `Pool` must not: what of it no other test of `Pool` is about. The
+// same list for `cenote/piscina` is in piscina-defects-*.test.mjs.
 
 import assert from 'node:assert/strict';
+import { test } from 'node:test';
 import { Pool } from 'cenote';
-import { behaviour, blocker, fixture, poolFor, sharedWords, until } from './support/behaviour.mjs';
+import { blocker, fixture, poolFor, sharedWords, until, watched } from './support/behaviour.mjs';
 
 const signal = () => new AbortController().signal;
 const numbers = (count) => Array.from({ length: count }, (_, i) => i);
 
-behaviour('maxQueue binds tasks with a signal as it binds the others', async (t) => {
+test('maxQueue binds tasks with a signal as it binds the others', watched, async (t) => {
   const pool = poolFor(t, { minThreads: 1, maxThreads: 1, maxQueue: 3 });
   const busy = blocker(pool);
   await busy.started;
@@ -27,7 +28,7 @@ behaviour('maxQueue binds tasks with a signal as it binds the others', async (t)
   assert.equal(words[0], 3);
 });
 
-behaviour('maxQueue: 0 refuses tasks with a signal too, and they never run', async (t) => {
+test('maxQueue: 0 refuses tasks with a signal too, and they never run', watched, async (t) => {
   const pool = poolFor(t, { minThreads: 0, maxThreads: 1, maxQueue: 0 });
   const busy = blocker(pool, { signal: signal() });
   await busy.started;
@@ -44,8 +45,9 @@ behaviour('maxQueue: 0 refuses tasks with a signal too, and they never run', asy
 });
 
 for (const minThreads of [0, 1]) {
-  behaviour(
+  test(
     `tasks with and without a signal are first in, first out: minThreads ${minThreads}`,
+    watched,
     async (t) => {
       const pool = poolFor(t, {
         minThreads,
@@ -61,22 +63,27 @@ for (const minThreads of [0, 1]) {
     },
   );
 
-  behaviour(`an abort loses no task that waits behind it: minThreads ${minThreads}`, async (t) => {
-    const pool = poolFor(t, { minThreads, maxThreads: 1 });
-    const words = sharedWords();
-    const controller = new AbortController();
-    const aborted = pool.run({ words }, { name: 'spinForever', signal: controller.signal });
-    const behind = numbers(6).map((i) =>
-      pool.run(i, { signal: i % 2 === 0 ? signal() : undefined }),
-    );
-    await until('the task runs', () => Atomics.load(words, 0) === 1);
-    controller.abort();
-    await assert.rejects(aborted, { name: 'AbortError' });
-    assert.deepEqual(await Promise.all(behind), numbers(6));
-  });
+  test(
+    `an abort loses no task that waits behind it: minThreads ${minThreads}`,
+    watched,
+    async (t) => {
+      const pool = poolFor(t, { minThreads, maxThreads: 1 });
+      const words = sharedWords();
+      const controller = new AbortController();
+      const aborted = pool.run({ words }, { name: 'spinForever', signal: controller.signal });
+      const behind = numbers(6).map((i) =>
+        pool.run(i, { signal: i % 2 === 0 ? signal() : undefined }),
+      );
+      await until('the task runs', () => Atomics.load(words, 0) === 1);
+      controller.abort();
+      await assert.rejects(aborted, { name: 'AbortError' });
+      assert.deepEqual(await Promise.all(behind), numbers(6));
+    },
+  );
 
-  behaviour(
+  test(
     `a pool that cannot start rejects tasks with a signal too: minThreads ${minThreads}`,
+    watched,
     async (t) => {
       const pool = new Pool({ filename: fixture('piscina/exits.cjs'), minThreads, maxThreads: 1 });
       t.after(() => pool.destroy());
@@ -93,8 +100,9 @@ for (const minThreads of [0, 1]) {
   );
 }
 
-behaviour(
+test(
   'close() waits for each of several busy workers, in whatever order they end',
+  watched,
   async (t) => {
     const pool = poolFor(t, { minThreads: 3, maxThreads: 3, concurrentTasksPerWorker: 2 });
     const tasks = numbers(6).map(() => {
@@ -114,8 +122,9 @@ behaviour(
 );
 
 for (const message of ['x', undefined, null, { filename: 'x', port: 1 }, [], 7]) {
-  behaviour(
+  test(
     `pool.threads[0].postMessage(${JSON.stringify(message)}) does not end the worker`,
+    watched,
     async (t) => {
       const pool = poolFor(t, { minThreads: 1, maxThreads: 1 });
       const losses = [];
@@ -131,7 +140,7 @@ for (const message of ['x', undefined, null, { filename: 'x', port: 1 }, [], 7])
   );
 }
 
-behaviour("pool.threads[0].postMessage() reaches the worker's own parentPort", async (t) => {
+test("pool.threads[0].postMessage() reaches the worker's own parentPort", watched, async (t) => {
   const pool = poolFor(t, { minThreads: 1, maxThreads: 1, filename: fixture('piscina/tasks.cjs') });
   const words = sharedWords();
   await pool.run({ words }, { name: 'listen' });

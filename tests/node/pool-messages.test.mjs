@@ -1,7 +1,9 @@
-// The worker's own channel belongs to the user: `message` events of the pool, and `threads[i].postMessage`.
+// The worker's own channel belongs to the user: `message` events of the pool, and
+// `threads[i].postMessage`.
 
 import assert from 'node:assert/strict';
-import { behaviour, fixture, poolFor, readyWorkers, until } from './support/behaviour.mjs';
+import { test } from 'node:test';
+import { fixture, poolFor, readyWorkers, until, watched } from './support/behaviour.mjs';
 
 const onePool = (t, options) =>
   poolFor(t, { filename: fixture('features/tasks.cjs'), minThreads: 1, maxThreads: 1, ...options });
@@ -20,15 +22,19 @@ async function hear(heard, count) {
   return heard;
 }
 
-behaviour('what a worker posts to its parent is a message event, with the thread', async (t) => {
-  const pool = onePool(t);
-  const heard = listen(pool);
-  const message = { some: ['thing'], map: new Map([[1, 2]]) };
-  await pool.run(message, { name: 'say' });
-  assert.deepEqual(await hear(heard, 1), [[message, pool.threads[0].threadId]]);
-});
+test(
+  'what a worker posts to its parent is a message event, with the thread',
+  watched,
+  async (t) => {
+    const pool = onePool(t);
+    const heard = listen(pool);
+    const message = { some: ['thing'], map: new Map([[1, 2]]) };
+    await pool.run(message, { name: 'say' });
+    assert.deepEqual(await hear(heard, 1), [[message, pool.threads[0].threadId]]);
+  },
+);
 
-behaviour('messages of several workers come with the thread of each, in order', async (t) => {
+test('messages of several workers come with the thread of each, in order', watched, async (t) => {
   const pool = onePool(t, { minThreads: 2, maxThreads: 2 });
   await readyWorkers(pool, 2);
   const heard = listen(pool);
@@ -45,8 +51,9 @@ behaviour('messages of several workers come with the thread of each, in order', 
   }
 });
 
-behaviour(
+test(
   "threads[i].postMessage reaches the worker's own parentPort, and nothing else",
+  watched,
   async (t) => {
     const pool = onePool(t);
     await pool.run(0, { name: 'answer' });
@@ -75,8 +82,9 @@ behaviour(
   },
 );
 
-behaviour(
+test(
   'postMessage to a thread whose code does not listen does nothing, at any time',
+  watched,
   async (t) => {
     const pool = onePool(t, { minThreads: 2, maxThreads: 2 });
     const [...threads] = pool.threads;
@@ -97,8 +105,9 @@ behaviour(
   },
 );
 
-behaviour(
+test(
   'a message that nobody listens to, and a listener that is gone, cost nothing',
+  watched,
   async (t) => {
     const pool = onePool(t);
     await pool.run('unheard', { name: 'say' });
@@ -116,7 +125,7 @@ behaviour(
   },
 );
 
-behaviour('messages are no results: what looks like one settles no task', async (t) => {
+test('messages are no results: what looks like one settles no task', watched, async (t) => {
   const pool = onePool(t);
   const heard = listen(pool);
   assert.equal(await pool.run([0, 0, 'forged'], { name: 'say' }), undefined);
@@ -130,8 +139,9 @@ behaviour('messages are no results: what looks like one settles no task', async 
   assert.equal(pool.completed, 3);
 });
 
-behaviour(
+test(
   'code that listens to its own channel does not keep its worker from being closed',
+  watched,
   async (t) => {
     const pool = onePool(t);
     listen(pool);

@@ -1,14 +1,17 @@
 // The portable waiter: it is announced once, and only where it is in use.
 
 import assert from 'node:assert/strict';
-import { behaviour, poolFor, portable, runProgram } from './support/behaviour.mjs';
+import { test } from 'node:test';
+import { poolFor, portable, runProgram, watched } from './support/behaviour.mjs';
 
 /** Makes two pools, one with `options`, and prints their results and the warnings that came. */
 const program = (options = {}) => `
   import { Pool } from 'cenote';
   const warnings = [];
   process.on('warning', ({ code, message }) => warnings.push({ code, message }));
-  const pools = [{}, ${JSON.stringify(options)}].map((more) => new Pool({ filename: process.env.TASKS, maxThreads: 1, ...more }));
+  const pools = [{}, ${JSON.stringify(options)}].map((more) => new Pool({
+    filename: process.env.TASKS, maxThreads: 1, ...more,
+  }));
   const results = await Promise.all(pools.map((pool) => pool.run('ran')));
   await Promise.all(pools.map((pool) => pool.close()));
   console.log(JSON.stringify({ results, warnings }));
@@ -20,8 +23,9 @@ async function outcome(options, env) {
   return JSON.parse(stdout);
 }
 
-behaviour(
+test(
   'CENOTE_FORCE_PORTABLE=1 warns once, whatever the number of pools, and works',
+  watched,
   async () => {
     const { results, warnings } = await outcome({}, { CENOTE_FORCE_PORTABLE: '1' });
     assert.deepEqual(results, ['ran', 'ran']);
@@ -31,32 +35,36 @@ behaviour(
   },
 );
 
-behaviour('the native wait warns of nothing', async () => {
+test('the native wait warns of nothing', watched, async () => {
   const { results, warnings } = await outcome({}, { CENOTE_FORCE_PORTABLE: undefined });
   assert.deepEqual(results, ['ran', 'ran']);
   assert.deepEqual(warnings, []);
 });
 
-behaviour('loading the package without making a pool warns of nothing', async () => {
+test('loading the package without making a pool warns of nothing', watched, async () => {
   const { code, stdout, stderr } = await runProgram(`await import('cenote')`, {
     env: { CENOTE_FORCE_PORTABLE: '1' },
   });
   assert.deepEqual([code, stdout, stderr], [0, '', '']);
 });
 
-behaviour('a process that allows no addons uses the portable waiter, and says why', async () => {
-  const { code, stdout, stderr } = await runProgram(program(), {
-    env: { CENOTE_FORCE_PORTABLE: undefined },
-    args: ['--no-addons'],
-  });
-  assert.equal(code, 0, stderr);
-  const { results, warnings } = JSON.parse(stdout);
-  assert.deepEqual(results, ['ran', 'ran']);
-  assert.deepEqual(
-    warnings.map(({ code }) => code),
-    ['CENOTE_PORTABLE_WAIT'],
-  );
-});
+test(
+  'a process that allows no addons uses the portable waiter, and says why',
+  watched,
+  async () => {
+    const { code, stdout, stderr } = await runProgram(program(), {
+      env: { CENOTE_FORCE_PORTABLE: undefined },
+      args: ['--no-addons'],
+    });
+    assert.equal(code, 0, stderr);
+    const { results, warnings } = JSON.parse(stdout);
+    assert.deepEqual(results, ['ran', 'ran']);
+    assert.deepEqual(
+      warnings.map(({ code }) => code),
+      ['CENOTE_PORTABLE_WAIT'],
+    );
+  },
+);
 
 const workersWithoutAddon = {
   'execArgv: --no-addons': { execArgv: ['--no-addons'] },
@@ -64,8 +72,9 @@ const workersWithoutAddon = {
 };
 
 for (const [label, options] of Object.entries(workersWithoutAddon)) {
-  behaviour(
+  test(
     `workers that may not load the addon make their pool portable, and it says so: ${label}`,
+    watched,
     async () => {
       const { results, warnings } = await outcome(options, { CENOTE_FORCE_PORTABLE: undefined });
       assert.deepEqual(results, ['ran', 'ran']);
@@ -78,7 +87,7 @@ for (const [label, options] of Object.entries(workersWithoutAddon)) {
   );
 }
 
-behaviour('workers whose own NODE_OPTIONS forbid the addon fail clearly', async (t) => {
+test('workers whose own NODE_OPTIONS forbid the addon fail clearly', watched, async (t) => {
   const pool = poolFor(t, { maxThreads: 1, env: { NODE_OPTIONS: '--no-addons' } });
   if (portable) {
     assert.equal(await pool.run('ran'), 'ran');

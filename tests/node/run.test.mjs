@@ -1,16 +1,18 @@
-// `pool.run()`: what crosses, in which order tasks start, how many run at once, and what a handler may return.
+// `pool.run()`: what crosses, in which order tasks start, how many run at once, and what a handler
+// may return.
 
 import assert from 'node:assert/strict';
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { test } from 'node:test';
 import { Pool } from 'cenote';
 import {
-  behaviour,
   blocker,
   fixture,
   poolFor,
   readyWorkers,
   sharedWords,
   until,
+  watched,
 } from './support/behaviour.mjs';
 
 const cloneable = {
@@ -41,14 +43,14 @@ const cloneable = {
 };
 
 for (const [kind, value] of Object.entries(cloneable)) {
-  behaviour(`a value crosses and comes back: ${kind}`, async (t) => {
+  test(`a value crosses and comes back: ${kind}`, watched, async (t) => {
     const pool = poolFor(t, { maxThreads: 1 });
     assert.deepStrictEqual(await pool.run(value), value);
     assert.deepStrictEqual(await pool.run([value]), [value]);
   });
 }
 
-behaviour('a value that refers to itself keeps its shape', async (t) => {
+test('a value that refers to itself keeps its shape', watched, async (t) => {
   const pool = poolFor(t, { maxThreads: 1 });
   const value = { name: 'loop' };
   value.self = value;
@@ -57,13 +59,13 @@ behaviour('a value that refers to itself keeps its shape', async (t) => {
   assert.notEqual(result, value);
 });
 
-behaviour('run() without a task passes undefined', async (t) => {
+test('run() without a task passes undefined', watched, async (t) => {
   const pool = poolFor(t, { maxThreads: 1 });
   assert.equal((await pool.run(undefined, { name: 'inspect' })).type, 'undefined');
   assert.equal(await pool.run(), undefined);
 });
 
-behaviour('the task is cloned when run() is called or soon after, not shared', async (t) => {
+test('the task is cloned when run() is called or soon after, not shared', watched, async (t) => {
   const pool = poolFor(t, { maxThreads: 1 });
   const task = { n: 1 };
   const result = await pool.run(task);
@@ -71,7 +73,7 @@ behaviour('the task is cloned when run() is called or soon after, not shared', a
   assert.equal(task.n, 1);
 });
 
-behaviour('one worker starts tasks in the order of run()', async (t) => {
+test('one worker starts tasks in the order of run()', watched, async (t) => {
   const pool = poolFor(t, { minThreads: 1, maxThreads: 1 });
   const words = sharedWords();
   for (let round = 0; round < 3; round++) {
@@ -86,8 +88,9 @@ behaviour('one worker starts tasks in the order of run()', async (t) => {
   }
 });
 
-behaviour(
+test(
   'one worker starts tasks in order, whatever their handlers and however they come',
+  watched,
   async (t) => {
     const pool = poolFor(t, { minThreads: 1, maxThreads: 1 });
     const words = sharedWords();
@@ -111,8 +114,9 @@ behaviour(
 );
 
 for (const concurrentTasksPerWorker of [1, 3]) {
-  behaviour(
+  test(
     `at most ${concurrentTasksPerWorker} of a worker's tasks have started and not settled`,
+    watched,
     async (t) => {
       const pool = poolFor(t, { minThreads: 1, maxThreads: 1, concurrentTasksPerWorker });
       const words = sharedWords();
@@ -125,7 +129,7 @@ for (const concurrentTasksPerWorker of [1, 3]) {
   );
 }
 
-behaviour('tasks that are posted ahead do not start beyond that limit', async (t) => {
+test('tasks that are posted ahead do not start beyond that limit', watched, async (t) => {
   const pool = poolFor(t, {
     minThreads: 1,
     maxThreads: 1,
@@ -139,8 +143,9 @@ behaviour('tasks that are posted ahead do not start beyond that limit', async (t
   assert.deepEqual([...words.subarray(0, 3)], [0, 2, 43]);
 });
 
-behaviour(
+test(
   'asynchronous tasks of several workers run side by side, each within its limit',
+  watched,
   async (t) => {
     const pool = poolFor(t, { minThreads: 2, maxThreads: 2, concurrentTasksPerWorker: 4 });
     await readyWorkers(pool, 2);
@@ -154,16 +159,20 @@ behaviour(
   },
 );
 
-behaviour('concurrent tasks of one worker wait for each other without a deadlock', async (t) => {
-  const pool = poolFor(t, { minThreads: 1, maxThreads: 1, concurrentTasksPerWorker: 2 });
-  const words = sharedWords();
-  const waits = pool.run({ words }, { name: 'hold' });
-  await until('the first runs', () => words[0] === 1);
-  await pool.run({ words, at: 1, value: 1 }, { name: 'write' });
-  await waits;
-});
+test(
+  'concurrent tasks of one worker wait for each other without a deadlock',
+  watched,
+  async (t) => {
+    const pool = poolFor(t, { minThreads: 1, maxThreads: 1, concurrentTasksPerWorker: 2 });
+    const words = sharedWords();
+    const waits = pool.run({ words }, { name: 'hold' });
+    await until('the first runs', () => words[0] === 1);
+    await pool.run({ words, at: 1, value: 1 }, { name: 'write' });
+    await waits;
+  },
+);
 
-behaviour('a handler may return a promise, or any thenable', async (t) => {
+test('a handler may return a promise, or any thenable', watched, async (t) => {
   const pool = poolFor(t, { maxThreads: 1 });
   assert.equal(await pool.run({ ms: 1, value: 'later' }, { name: 'pause' }), 'later');
   assert.equal(await pool.run('now', { name: 'returnThenable' }), 'now');
@@ -174,7 +183,7 @@ behaviour('a handler may return a promise, or any thenable', async (t) => {
   });
 });
 
-behaviour('what a handler throws or rejects with rejects the task', async (t) => {
+test('what a handler throws or rejects with rejects the task', watched, async (t) => {
   const pool = poolFor(t, { maxThreads: 1 });
   for (const name of ['throwError', 'rejectError']) {
     await assert.rejects(pool.run('the message', { name }), (error) => {
@@ -193,7 +202,7 @@ behaviour('what a handler throws or rejects with rejects the task', async (t) =>
   }
 });
 
-behaviour('a DOMException that a handler throws arrives as one', async (t) => {
+test('a DOMException that a handler throws arrives as one', watched, async (t) => {
   const pool = poolFor(t, { maxThreads: 1 });
   const thrown = pool.run(
     { message: 'took too long', name: 'TimeoutError' },
@@ -207,7 +216,7 @@ behaviour('a DOMException that a handler throws arrives as one', async (t) => {
   });
 });
 
-behaviour('ten thousand tasks at once all settle, each with its own result', async (t) => {
+test('ten thousand tasks at once all settle, each with its own result', watched, async (t) => {
   const pool = poolFor(t, { minThreads: 2, maxThreads: 2 });
   const results = await Promise.all(Array.from({ length: 10_000 }, (_, n) => pool.run(n)));
   assert.ok(results.every((value, n) => value === n));
@@ -215,7 +224,7 @@ behaviour('ten thousand tasks at once all settle, each with its own result', asy
   assert.equal(pool.queueSize, 0);
 });
 
-behaviour('tasks that are submitted as others settle all run', async (t) => {
+test('tasks that are submitted as others settle all run', watched, async (t) => {
   const pool = poolFor(t, { minThreads: 2, maxThreads: 2 });
   const chain = async () => {
     for (let n = 0; n < 300; n++) assert.equal(await pool.run(n), n);
@@ -224,7 +233,7 @@ behaviour('tasks that are submitted as others settle all run', async (t) => {
   assert.equal(pool.completed, 2_400);
 });
 
-behaviour('many pools work side by side in one process', async (t) => {
+test('many pools work side by side in one process', watched, async (t) => {
   const pools = Array.from({ length: 8 }, () => poolFor(t, { minThreads: 1, maxThreads: 1 }));
   const words = sharedWords(pools.length);
   await Promise.all(
@@ -244,7 +253,7 @@ behaviour('many pools work side by side in one process', async (t) => {
   );
 });
 
-behaviour('a long synchronous wait of the caller loses nothing', async (t) => {
+test('a long synchronous wait of the caller loses nothing', watched, async (t) => {
   const pool = poolFor(t, { minThreads: 2, maxThreads: 2 });
   await pool.run(0);
   const words = sharedWords();
@@ -257,7 +266,7 @@ behaviour('a long synchronous wait of the caller loses nothing', async (t) => {
   );
 });
 
-behaviour('an AsyncLocalStorage store is there again after await pool.run()', async (t) => {
+test('an AsyncLocalStorage store is there again after await pool.run()', watched, async (t) => {
   const pool = poolFor(t, { minThreads: 1, maxThreads: 1 });
   const storage = new AsyncLocalStorage();
   const request = (id) =>
@@ -273,21 +282,25 @@ behaviour('an AsyncLocalStorage store is there again after await pool.run()', as
   assert.equal(storage.getStore(), undefined);
 });
 
-behaviour('queueSize counts what no worker was given yet, and threads the threads', async (t) => {
-  const pool = poolFor(t, { minThreads: 1, maxThreads: 1 });
-  await readyWorkers(pool, 1);
-  const busy = blocker(pool);
-  await busy.started;
-  const runs = Array.from({ length: 5 }, () => pool.run(0, { name: 'threadId' }));
-  assert.equal(pool.queueSize, 5);
-  assert.equal(pool.threads.length, 1);
-  busy.release();
-  const ids = await Promise.all(runs);
-  assert.equal(pool.queueSize, 0);
-  assert.deepEqual(new Set(ids), new Set([pool.threads[0].threadId]));
-});
+test(
+  'queueSize counts what no worker was given yet, and threads the threads',
+  watched,
+  async (t) => {
+    const pool = poolFor(t, { minThreads: 1, maxThreads: 1 });
+    await readyWorkers(pool, 1);
+    const busy = blocker(pool);
+    await busy.started;
+    const runs = Array.from({ length: 5 }, () => pool.run(0, { name: 'threadId' }));
+    assert.equal(pool.queueSize, 5);
+    assert.equal(pool.threads.length, 1);
+    busy.release();
+    const ids = await Promise.all(runs);
+    assert.equal(pool.queueSize, 0);
+    assert.deepEqual(new Set(ids), new Set([pool.threads[0].threadId]));
+  },
+);
 
-behaviour('a pool inside a worker of a pool works', async (t) => {
+test('a pool inside a worker of a pool works', watched, async (t) => {
   const pool = new Pool({ filename: fixture('nested.cjs'), maxThreads: 1 });
   t.after(() => pool.destroy());
   assert.deepEqual(await pool.run([1, 2, 3]), [1, 2, 3]);

@@ -1,8 +1,9 @@
 // `setup` and `teardown` of a worker file: when each runs, how often, and what its failure means.
 
 import assert from 'node:assert/strict';
+import { test } from 'node:test';
 import { Pool } from 'cenote';
-import { behaviour, fixture, poolFor, sharedWords, until } from './support/behaviour.mjs';
+import { fixture, poolFor, sharedWords, until, watched } from './support/behaviour.mjs';
 
 const filename = fixture('features/with-setup.cjs');
 const module = fixture('features/with-setup.mjs');
@@ -29,7 +30,7 @@ function setUp(t, { workerData = {}, ...options } = {}) {
   return { pool, words, other };
 }
 
-behaviour('setup is awaited once in each worker, before its first task', async (t) => {
+test('setup is awaited once in each worker, before its first task', watched, async (t) => {
   const { pool, words } = setUp(t, { minThreads: 2, maxThreads: 2 });
   const results = await Promise.all(Array.from({ length: 100 }, (_, n) => pool.run(n)));
   assert.deepEqual(
@@ -44,7 +45,7 @@ behaviour('setup is awaited once in each worker, before its first task', async (
   assert.equal(words[kTeardownBegun], 0);
 });
 
-behaviour('setup is run once for a file, whatever its handlers', async (t) => {
+test('setup is run once for a file, whatever its handlers', watched, async (t) => {
   const { pool, words } = setUp(t, { concurrentTasksPerWorker: 4 });
   await Promise.all([
     pool.run(1),
@@ -56,7 +57,7 @@ behaviour('setup is run once for a file, whatever its handlers', async (t) => {
   assert.deepEqual([words[kSetupBegun], words[kTooEarly]], [1, 0]);
 });
 
-behaviour('each file of a worker has its own setup and teardown', async (t) => {
+test('each file of a worker has its own setup and teardown', watched, async (t) => {
   const { pool, words, other } = setUp(t);
   await pool.run(1);
   assert.equal(other[0], 0);
@@ -68,8 +69,9 @@ behaviour('each file of a worker has its own setup and teardown', async (t) => {
   assert.deepEqual([words[kTeardownEnded], other[1]], [1, 1]);
 });
 
-behaviour(
+test(
   'a worker that never loaded a file runs neither its setup nor its teardown',
+  watched,
   async (t) => {
     const words = sharedWords();
     const other = sharedWords();
@@ -82,7 +84,7 @@ behaviour(
   },
 );
 
-behaviour('an ES module: setup and teardown', async (t) => {
+test('an ES module: setup and teardown', watched, async (t) => {
   const { pool, other } = setUp(t, { filename: module, minThreads: 2, maxThreads: 2 });
   await Promise.all(Array.from({ length: 40 }, (_, n) => pool.run(n)));
   await pool.ready();
@@ -90,8 +92,9 @@ behaviour('an ES module: setup and teardown', async (t) => {
   assert.deepEqual([...other.subarray(0, 3)], [2, 2, 0]);
 });
 
-behaviour(
-  'a setup that fails rejects the tasks with that error, whole; it is not tried again',
+test(
+  'a setup that fails in every thread rejects the tasks with that error, whole',
+  watched,
   async (t) => {
     const { pool, words } = setUp(t, { workerData: { fail: 'setup' } });
     for (let round = 0; round < 2; round++) {
@@ -104,19 +107,25 @@ behaviour(
         assert.deepEqual([reason.message, reason.code], ['no database', 'E_NO_DATABASE']);
       }
     }
-    assert.deepEqual([words[kSetupBegun], words[kTasks]], [1, 0]);
+    // Three threads, and one more if the pause after them was over.
+    assert.ok(words[kSetupBegun] === 3 || words[kSetupBegun] === 4, `${words[kSetupBegun]} setups`);
+    assert.equal(words[kTasks], 0);
     assert.equal(pool.stats().tasks.failed, 6);
-    assert.equal(pool.threads.length, 1, 'the worker lives');
+    await until('no thread stays', () => pool.threads.length === 0);
   },
 );
 
-behaviour('a setup that fails costs the other files of the worker nothing', async (t) => {
-  const { pool } = setUp(t, { workerData: { fail: 'setup' } });
-  await assert.rejects(pool.run(1), { message: 'no database' });
-  assert.equal(await pool.run('two', { filename: module }), 'two');
-});
+test(
+  'where the setup of the pool fails, tasks of other files do not run either',
+  watched,
+  async (t) => {
+    const { pool } = setUp(t, { workerData: { fail: 'setup' } });
+    await assert.rejects(pool.run(1), { message: 'no database' });
+    await assert.rejects(pool.run('two', { filename: module }), { message: 'no database' });
+  },
+);
 
-behaviour('a setup that failed has nothing to tear down; close() resolves', async (t) => {
+test('a setup that failed has nothing to tear down; close() resolves', watched, async (t) => {
   const { pool, words } = setUp(t, { workerData: { fail: 'setup' } });
   await assert.rejects(pool.run(1), { message: 'no database' });
   await pool.close();
@@ -124,7 +133,7 @@ behaviour('a setup that failed has nothing to tear down; close() resolves', asyn
   assert.equal(words[kTeardownBegun], 0);
 });
 
-behaviour('teardown is awaited once in each worker when the pool closes', async (t) => {
+test('teardown is awaited once in each worker when the pool closes', watched, async (t) => {
   const { pool, words } = setUp(t, { minThreads: 2, maxThreads: 2 });
   await pool.ready();
   const runs = Array.from({ length: 50 }, (_, n) => pool.run(n));
@@ -133,7 +142,7 @@ behaviour('teardown is awaited once in each worker when the pool closes', async 
   assert.deepEqual([words[kTasks], words[kTeardownBegun], words[kTeardownEnded]], [50, 2, 2]);
 });
 
-behaviour('teardown runs after the background work that was registered', async (t) => {
+test('teardown runs after the background work that was registered', watched, async (t) => {
   const { pool, words } = setUp(t);
   const gate = sharedWords(1);
   await pool.run({ gate }, { name: 'leaveWork' });
@@ -145,8 +154,9 @@ behaviour('teardown runs after the background work that was registered', async (
   assert.deepEqual([words[kWork], words[kTeardownEnded], words[kTooSoon]], [1, 1, 0]);
 });
 
-behaviour(
+test(
   'teardown is awaited when an idle thread retires, after its background work',
+  watched,
   async (t) => {
     const { pool, words } = setUp(t, { minThreads: 0, idleTimeout: 20 });
     const gate = sharedWords(1);
@@ -161,7 +171,7 @@ behaviour(
   },
 );
 
-behaviour('close() while an idle thread retires: one teardown', async (t) => {
+test('close() while an idle thread retires: one teardown', watched, async (t) => {
   const { pool, words } = setUp(t, { minThreads: 0, idleTimeout: 20 });
   const gate = sharedWords(1);
   await pool.run({ gate }, { name: 'leaveWork' });
@@ -172,7 +182,7 @@ behaviour('close() while an idle thread retires: one teardown', async (t) => {
   assert.deepEqual([words[kTeardownBegun], words[kTeardownEnded]], [1, 1]);
 });
 
-behaviour('a teardown that fails does not keep close() from resolving', async (t) => {
+test('a teardown that fails does not keep close() from resolving', watched, async (t) => {
   const { pool, words } = setUp(t, {
     workerData: { fail: 'teardown' },
     minThreads: 2,
@@ -185,7 +195,7 @@ behaviour('a teardown that fails does not keep close() from resolving', async (t
   assert.deepEqual(pool.threads, []);
 });
 
-behaviour('teardown is not run by destroy(), by a crash, or by a termination', async (t) => {
+test('teardown is not run by destroy(), by a crash, or by a termination', watched, async (t) => {
   const destroyed = setUp(t);
   await destroyed.pool.run(1);
   await destroyed.pool.destroy();
@@ -204,8 +214,9 @@ behaviour('teardown is not run by destroy(), by a crash, or by a termination', a
   assert.deepEqual([late.words[kSetupEnded], late.words[kTeardownBegun]], [2, 0]);
 });
 
-behaviour(
+test(
   'setup and teardown are no handlers: the constructor and run() refuse the names',
+  watched,
   async (t) => {
     const { pool, words } = setUp(t);
     for (const name of ['setup', 'teardown']) {
@@ -220,7 +231,7 @@ behaviour(
   },
 );
 
-behaviour('destroy() while setup waits resolves, and its tasks reject', async (t) => {
+test('destroy() while setup waits resolves, and its tasks reject', watched, async (t) => {
   const { pool, words } = setUp(t, { workerData: { hang: 'setup' } });
   const run = assert.rejects(pool.run(1), { code: 'ERR_CENOTE_POOL_DESTROYED' });
   await until('setup runs', () => Atomics.load(words, kSetupBegun) === 1);

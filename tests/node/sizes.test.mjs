@@ -1,17 +1,19 @@
-// How many threads a pool has: the minimum at once, the maximum under load, the minimum again when idle.
+// How many threads a pool has: the minimum at once, the maximum under load, the minimum again when
+// idle.
 
 import assert from 'node:assert/strict';
 import { availableParallelism } from 'node:os';
+import { test } from 'node:test';
 import {
-  behaviour,
   blocker,
   poolFor,
   readyWorkers,
   sharedWords,
   until,
+  watched,
 } from './support/behaviour.mjs';
 
-behaviour('minThreads are started at once, and no more for nothing', async (t) => {
+test('minThreads are started at once, and no more for nothing', watched, async (t) => {
   const pool = poolFor(t, { minThreads: 2, maxThreads: 4 });
   assert.equal(pool.threads.length, 2);
   await readyWorkers(pool, 2);
@@ -19,8 +21,9 @@ behaviour('minThreads are started at once, and no more for nothing', async (t) =
   assert.equal(pool.threads.length, 2);
 });
 
-behaviour(
+test(
   'by default maxThreads is what the machine runs in parallel, and half of it starts',
+  watched,
   (t) => {
     const { CENOTE_MAX_THREADS: set } = process.env;
     delete process.env.CENOTE_MAX_THREADS;
@@ -34,7 +37,7 @@ behaviour(
   },
 );
 
-behaviour('a pool grows to maxThreads under load, and no further', async (t) => {
+test('a pool grows to maxThreads under load, and no further', watched, async (t) => {
   const pool = poolFor(t, { minThreads: 1, maxThreads: 3 });
   const busy = Array.from({ length: 6 }, () => blocker(pool));
   await Promise.all(busy.slice(0, 3).map(({ started }) => started));
@@ -45,14 +48,14 @@ behaviour('a pool grows to maxThreads under load, and no further', async (t) => 
   assert.ok(new Set(ids).size <= 3);
 });
 
-behaviour('a pool with minThreads: 0 starts a thread for its first task', async (t) => {
+test('a pool with minThreads: 0 starts a thread for its first task', watched, async (t) => {
   const pool = poolFor(t, { minThreads: 0, maxThreads: 2 });
   assert.equal(pool.threads.length, 0);
   assert.equal(await pool.run('first'), 'first');
   assert.equal(pool.threads.length, 1);
 });
 
-behaviour('concurrentTasksPerWorker is used before more threads are started', async (t) => {
+test('concurrentTasksPerWorker is used before more threads are started', watched, async (t) => {
   const pool = poolFor(t, { minThreads: 1, maxThreads: 4, concurrentTasksPerWorker: 4 });
   await readyWorkers(pool, 1);
   const words = sharedWords();
@@ -64,8 +67,9 @@ behaviour('concurrentTasksPerWorker is used before more threads are started', as
 });
 
 for (const minThreads of [0, 1]) {
-  behaviour(
+  test(
     `idle threads end, down to minThreads: ${minThreads}; then the pool works and grows again`,
+    watched,
     async (t) => {
       const pool = poolFor(t, { minThreads, maxThreads: 3, idleTimeout: 50 });
       let lost = 0;
@@ -95,7 +99,7 @@ for (const minThreads of [0, 1]) {
   );
 }
 
-behaviour('a thread that works does not end for idleness', async (t) => {
+test('a thread that works does not end for idleness', watched, async (t) => {
   const pool = poolFor(t, { minThreads: 0, maxThreads: 1, idleTimeout: 10 });
   const words = sharedWords();
   const held = pool.run({ words }, { name: 'hold' });
@@ -107,17 +111,7 @@ behaviour('a thread that works does not end for idleness', async (t) => {
   assert.equal(await held, thread.threadId);
 });
 
-behaviour('tasks that come while threads end for idleness all settle', async (t) => {
-  const pool = poolFor(t, { minThreads: 0, maxThreads: 2, idleTimeout: 1 });
-  for (let n = 0; n < 60; n++) {
-    assert.equal(await pool.run(n), n);
-    // From none to several milliseconds, so that tasks meet threads in every state of ending.
-    await new Promise((resolve) => setTimeout(resolve, n % 7));
-  }
-  assert.equal(pool.completed, 60);
-});
-
-behaviour('idleTimeout: Infinity keeps every thread', async (t) => {
+test('idleTimeout: Infinity keeps every thread', watched, async (t) => {
   const pool = poolFor(t, { minThreads: 0, maxThreads: 2, idleTimeout: Infinity });
   const busy = [blocker(pool), blocker(pool)];
   await Promise.all(busy.map(({ started }) => started));

@@ -1,14 +1,16 @@
-// `stats()`: the counts add up, the histograms hold every task, and what ended workers did stays in the totals.
+// `stats()`: the counts add up, the histograms hold every task, and what ended workers did stays in
+// the totals.
 
 import assert from 'node:assert/strict';
+import { test } from 'node:test';
 import {
-  behaviour,
   blocker,
   poolFor,
   portable,
   readyWorkers,
   sharedWords,
   until,
+  watched,
 } from './support/behaviour.mjs';
 
 const kStages = ['spins', 'spinHits', 'spinMisses', 'spinSkips', 'parks', 'wakes'];
@@ -24,7 +26,7 @@ function assertSane(summary, label) {
   if (count > 0) assert.ok(max > 0, label);
 }
 
-behaviour('a new pool has counted nothing', (t) => {
+test('a new pool has counted nothing', watched, (t) => {
   const pool = poolFor(t, { minThreads: 0, maxThreads: 1 });
   const { threads, tasks, queueWait, background, workers, stages } = pool.stats();
   assert.equal(threads, 0);
@@ -35,7 +37,7 @@ behaviour('a new pool has counted nothing', (t) => {
   assert.deepEqual(Object.keys(stages).sort(), [...kStages].sort());
 });
 
-behaviour('the outcomes add up to what was accepted', async (t) => {
+test('the outcomes add up to what was accepted', watched, async (t) => {
   const pool = poolFor(t, { minThreads: 2, maxThreads: 2, maxQueue: 20 });
   await readyWorkers(pool, 2);
   const controller = new AbortController();
@@ -61,7 +63,8 @@ behaviour('the outcomes add up to what was accepted', async (t) => {
     completed: 4 + 22,
     failed: 7,
     aborted: 1,
-    expired: 0,
+    queueTimedOut: 0,
+    timedOut: 0,
     lost: 0,
     cancelled: 0,
     queued: 0,
@@ -70,7 +73,7 @@ behaviour('the outcomes add up to what was accepted', async (t) => {
   assert.equal(pool.completed, tasks.completed);
 });
 
-behaviour('tasks that wait and tasks that run are counted apart', async (t) => {
+test('tasks that wait and tasks that run are counted apart', watched, async (t) => {
   const pool = poolFor(t, { minThreads: 1, maxThreads: 1 });
   const busy = blocker(pool);
   await busy.started;
@@ -82,7 +85,7 @@ behaviour('tasks that wait and tasks that run are counted apart', async (t) => {
   await Promise.all(runs);
 });
 
-behaviour('each task that ran is in the histograms, and they are in order', async (t) => {
+test('each task that ran is in the histograms, and they are in order', watched, async (t) => {
   const pool = poolFor(t, { minThreads: 2, maxThreads: 2 });
   await Promise.all(Array.from({ length: 500 }, (_, n) => pool.run(n)));
   await Promise.allSettled(Array.from({ length: 20 }, () => pool.run('x', { name: 'throwError' })));
@@ -112,7 +115,7 @@ behaviour('each task that ran is in the histograms, and they are in order', asyn
   );
 });
 
-behaviour('the wake latency of a task for an idle worker is measured', async (t) => {
+test('the wake latency of a task for an idle worker is measured', watched, async (t) => {
   const pool = poolFor(t, { minThreads: 1, maxThreads: 1 });
   await readyWorkers(pool, 1);
   for (let n = 0; n < 10; n++) await pool.run(n);
@@ -121,7 +124,7 @@ behaviour('the wake latency of a task for an idle worker is measured', async (t)
   assertSane(wakeLatency, 'wakeLatency');
 });
 
-behaviour("the queue wait of a task behind another is that one's run time", async (t) => {
+test("the queue wait of a task behind another is that one's run time", watched, async (t) => {
   const pool = poolFor(t, { minThreads: 1, maxThreads: 1 });
   await pool.run(0);
   await Promise.all([pool.run(50, { name: 'busy' }), pool.run(0, { name: 'busy' })]);
@@ -130,13 +133,13 @@ behaviour("the queue wait of a task behind another is that one's run time", asyn
   assert.ok(runTime.max >= 45, `ran ${runTime.max} ms`);
 });
 
-behaviour("an asynchronous task's run time lasts until its promise settles", async (t) => {
+test("an asynchronous task's run time lasts until its promise settles", watched, async (t) => {
   const pool = poolFor(t, { minThreads: 1, maxThreads: 1 });
   await pool.run({ ms: 30 }, { name: 'pause' });
   assert.ok(pool.stats().runTime.max >= 25);
 });
 
-behaviour('the totals keep what ended workers did', async (t) => {
+test('the totals keep what ended workers did', watched, async (t) => {
   const pool = poolFor(t, { minThreads: 0, maxThreads: 2, idleTimeout: 30 });
   await Promise.all(Array.from({ length: 50 }, (_, n) => pool.run(n)));
   await until('all threads have ended', () => pool.threads.length === 0);
@@ -157,8 +160,9 @@ behaviour('the totals keep what ended workers did', async (t) => {
   if (!portable) assert.ok(stats.stages.parks > 0);
 });
 
-behaviour(
+test(
   portable ? 'the portable waiter counts no stages' : 'parks and wakes of the workers are counted',
+  watched,
   async (t) => {
     const pool = poolFor(t, { minThreads: 1, maxThreads: 1 });
     await readyWorkers(pool, 1);

@@ -1,8 +1,10 @@
-// Tasks that are taken back from a worker, and those that cannot be: none runs after its caller was told that it never
-// will, none is lost to what happened to another, and what is left of them in the worker holds up nobody.
+// Tasks that are taken back from a worker, and those that cannot be: none runs after its caller was
+// told that it never will, none is lost to what happened to another, and what is left of them in
+// the worker holds up nobody.
 
 import assert from 'node:assert/strict';
-import { behaviour, blocker, fixture, poolFor, sharedWords, until } from './support/behaviour.mjs';
+import { test } from 'node:test';
+import { blocker, fixture, poolFor, sharedWords, until, watched } from './support/behaviour.mjs';
 
 const neverLoads = fixture('features/never-loads.mjs');
 const turn = () => new Promise((resolve) => setImmediate(resolve));
@@ -27,8 +29,9 @@ const moving = () => {
   return [{ buffer }, { name: 'echo', transferList: [buffer] }];
 };
 
-behaviour(
+test(
   'a task whose payload was moved is not harmed by the queueTimeout of one beside it',
+  watched,
   async (t) => {
     const { pool, release } = await blockedPool(t);
     const [task, options] = moving();
@@ -42,7 +45,7 @@ behaviour(
   },
 );
 
-behaviour('a task that expired behind one that cannot be taken back never runs', async (t) => {
+test('a task that expired behind one that cannot be taken back never runs', watched, async (t) => {
   const { pool, release } = await blockedPool(t);
   const words = sharedWords();
   const expired = pool.run({ words, at: 0, value: 1 }, { name: 'write', queueTimeout: 50 });
@@ -58,14 +61,14 @@ behaviour('a task that expired behind one that cannot be taken back never runs',
   assert.equal((await fine).buffer.byteLength, 8);
   await pool.run({ words, at: 1, value: 1 }, { name: 'write' });
   assert.deepEqual([words[0], words[1]], [0, 1]);
-  assert.equal(pool.stats().tasks.expired, 2);
+  assert.equal(pool.stats().tasks.queueTimedOut, 2);
 });
 
 for (const [what, options, code] of [
   ['expired', () => ({ queueTimeout: 400 }), 'ERR_CENOTE_QUEUE_TIMEOUT'],
   ['was aborted', () => ({ signal: AbortSignal.timeout(400) }), 'ABORT_ERR'],
 ]) {
-  behaviour(`a task that ${what} while its file was loading holds up no other`, async (t) => {
+  test(`a task that ${what} while its file was loading holds up no other`, watched, async (t) => {
     const words = sharedWords();
     words[1] = 1;
     const pool = poolFor(t, { minThreads: 1, maxThreads: 1, workerData: { words } });
@@ -76,8 +79,9 @@ for (const [what, options, code] of [
   });
 }
 
-behaviour(
+test(
   'a payload whose getter aborts tasks: they do not run, and the others all do',
+  watched,
   async (t) => {
     const { pool, release, done } = await blockedPool(t);
     const words = sharedWords();
@@ -113,7 +117,7 @@ behaviour(
   },
 );
 
-behaviour('a payload whose getter aborts its own task: it does not run', async (t) => {
+test('a payload whose getter aborts its own task: it does not run', watched, async (t) => {
   const { pool, release, done } = await blockedPool(t);
   const words = sharedWords();
   const runs = [0, 1, 2, 3].map((at) => {
@@ -122,7 +126,7 @@ behaviour('a payload whose getter aborts its own task: it does not run', async (
     if (at % 2 === 0)
       Object.defineProperty(task, 'abort', {
         enumerable: true,
-        get: () => void controller.abort(),
+        get: () => controller.abort(),
       });
     // A task with a signal gets a worker of its own: the getter has it aborted while it is posted.
     return pool.run(task, { name: 'write', signal: controller.signal }).then(
@@ -139,7 +143,7 @@ behaviour('a payload whose getter aborts its own task: it does not run', async (
   assert.equal(pool.stats().workers[0].tasks.inFlight, 0);
 });
 
-behaviour('a payload whose getter ends a worker keeps no task from the others', async (t) => {
+test('a payload whose getter ends a worker keeps no task from the others', watched, async (t) => {
   const pool = poolFor(t, { minThreads: 3, maxThreads: 3 });
   await pool.ready();
   const controller = new AbortController();
@@ -158,7 +162,7 @@ behaviour('a payload whose getter ends a worker keeps no task from the others', 
   await assert.rejects(blocking.done, { code: 'ABORT_ERR' });
 });
 
-behaviour('a payload whose getter destroys the pool: every task settles', async (t) => {
+test('a payload whose getter destroys the pool: every task settles', watched, async (t) => {
   const pool = poolFor(t, { minThreads: 1, maxThreads: 1, concurrentTasksPerWorker: 8 });
   await pool.ready();
   let destroyed;
@@ -176,8 +180,9 @@ behaviour('a payload whose getter destroys the pool: every task settles', async 
   assert.deepEqual(codes, Array(5).fill('ERR_CENOTE_POOL_DESTROYED'));
 });
 
-behaviour(
+test(
   'many tasks are aborted while those behind them are taken back and dealt again',
+  watched,
   async (t) => {
     const { pool, release } = await blockedPool(t);
     const words = sharedWords(64);
@@ -196,7 +201,7 @@ behaviour(
     }
     await until(
       'their time is over',
-      () => pool.stats().tasks.aborted === 14 && pool.stats().tasks.expired === 13,
+      () => pool.stats().tasks.aborted === 14 && pool.stats().tasks.queueTimedOut === 13,
     );
     release();
     assert.deepEqual(await Promise.all(ended), [...words].slice(0, 40));

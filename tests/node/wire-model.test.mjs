@@ -38,6 +38,17 @@ const programs = {
     owner: [['post', 0], ['post', 1, 'port'], ['post', 2], ['revokeAll'], ['post', 3], ['collect']],
     worker: ['begin', 'begin', 'endLast', 'begin', 'end'],
   },
+  'all but the first that is unclaimed is taken back': {
+    slots: 3,
+    owner: [
+      ['post', 0, 'port'],
+      ['post', 1],
+      ['post', 2, 'port'],
+      ['revokeAll', 1],
+      ['post', 3],
+    ],
+    worker: ['begin', 'begin', 'end', 'begin'],
+  },
   'tasks end in another order than they begin': {
     slots: 2,
     owner: [
@@ -157,8 +168,8 @@ const broken = {
     changes: [
       {
         file: kSlots,
-        from: 'for (let i = this.#posted.length - 1; i >= this.#firstUnclaimed; i--) {\n            const task = this.#posted[i];\n            if (task === null || task.fixed)',
-        to: 'for (let i = this.#firstUnclaimed; i < this.#posted.length; i++) {\n            const task = this.#posted[i];\n            if (task === null || task.fixed)',
+        from: 'for (let i = this.#posted.length - 1; i >= first; i--) {\n            const task = this.#posted[i];\n            if (task === null || task.fixed)',
+        to: 'for (let i = first; i < this.#posted.length; i++) {\n            const task = this.#posted[i];\n            if (task === null || task.fixed)',
       },
       {
         file: kSlots,
@@ -189,8 +200,8 @@ const broken = {
       },
       {
         file: kSlots,
-        from: '        this.#ring.push(slot);\n        return byPort;',
-        to: 'return byPort;',
+        from: '        this.#ring.push(slot);\n    }\n    #forget(',
+        to: '    }\n    #forget(',
       },
     ],
   },

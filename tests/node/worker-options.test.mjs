@@ -1,13 +1,14 @@
 // What the threads are started with: workerData, env, argv, execArgv, resourceLimits.
 
 import assert from 'node:assert/strict';
+import { test } from 'node:test';
 import { SHARE_ENV } from 'node:worker_threads';
 import { Pool } from 'cenote';
-import { behaviour, fixture, poolFor, runProgram, sharedWords } from './support/behaviour.mjs';
+import { fixture, poolFor, runProgram, sharedWords, watched } from './support/behaviour.mjs';
 
 const surroundings = (pool) => pool.run(0, { name: 'surroundings' });
 
-behaviour('workerData arrives in each worker, cloned', async (t) => {
+test('workerData arrives in each worker, cloned', watched, async (t) => {
   const workerData = { text: 'a', list: [1, new Map([[1, 2]])] };
   const pool = poolFor(t, { workerData, maxThreads: 1 });
   assert.deepEqual((await surroundings(pool)).workerData, workerData);
@@ -18,7 +19,7 @@ behaviour('workerData arrives in each worker, cloned', async (t) => {
   }
 });
 
-behaviour('workerData shares what is shared memory', async (t) => {
+test('workerData shares what is shared memory', watched, async (t) => {
   const words = sharedWords();
   const pool = poolFor(t, { workerData: words, maxThreads: 1 });
   const seen = (await surroundings(pool)).workerData;
@@ -26,7 +27,7 @@ behaviour('workerData shares what is shared memory', async (t) => {
   assert.equal(seen[0], 5);
 });
 
-behaviour('env, argv and execArgv arrive in the workers', async (t) => {
+test('env, argv and execArgv arrive in the workers', watched, async (t) => {
   const pool = poolFor(t, {
     env: { ONLY: 'this' },
     argv: ['one', 2],
@@ -39,7 +40,7 @@ behaviour('env, argv and execArgv arrive in the workers', async (t) => {
   assert.deepEqual(execArgv, ['--no-warnings']);
 });
 
-behaviour('SHARE_ENV shares the environment of the process', async (t) => {
+test('SHARE_ENV shares the environment of the process', watched, async (t) => {
   const pool = poolFor(t, { env: SHARE_ENV, maxThreads: 1 });
   await pool.run(0);
   process.env.CENOTE_TEST_SHARED = 'shared';
@@ -47,7 +48,7 @@ behaviour('SHARE_ENV shares the environment of the process', async (t) => {
   assert.equal((await surroundings(pool)).env.CENOTE_TEST_SHARED, 'shared');
 });
 
-behaviour('resourceLimits are in force in the workers', async (t) => {
+test('resourceLimits are in force in the workers', watched, async (t) => {
   const resourceLimits = { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 16 };
   const pool = poolFor(t, { resourceLimits, maxThreads: 1 });
   const seen = (await surroundings(pool)).resourceLimits;
@@ -55,7 +56,7 @@ behaviour('resourceLimits are in force in the workers', async (t) => {
   assert.equal(seen.maxYoungGenerationSizeMb, 16);
 });
 
-behaviour('workerData that cannot be cloned throws where the pool is made', () => {
+test('workerData that cannot be cloned throws where the pool is made', watched, () => {
   const make = () =>
     new Pool({
       filename: fixture('tasks.cjs'),
@@ -66,15 +67,16 @@ behaviour('workerData that cannot be cloned throws where the pool is made', () =
   assert.throws(make, (error) => error instanceof DOMException && error.name === 'DataCloneError');
 });
 
-behaviour('what new Worker refuses throws where the pool is made', () => {
+test('what new Worker refuses throws where the pool is made', watched, () => {
   const make = (options) => () =>
     new Pool({ filename: fixture('tasks.cjs'), minThreads: 1, ...options });
   assert.throws(make({ execArgv: ['--no-such-option'] }), { code: 'ERR_WORKER_INVALID_EXEC_ARGV' });
   assert.throws(make({ env: Symbol('not SHARE_ENV') }), { code: 'ERR_INVALID_ARG_TYPE' });
 });
 
-behaviour(
+test(
   'a pool that could not be made leaves nothing behind: the process ends by itself',
+  watched,
   async () => {
     const { code, stdout, stderr } = await runProgram(`
     import { Pool } from 'cenote';
@@ -94,7 +96,7 @@ behaviour(
   },
 );
 
-behaviour('with minThreads: 0 what new Worker refuses rejects the tasks', async (t) => {
+test('with minThreads: 0 what new Worker refuses rejects the tasks', watched, async (t) => {
   const pool = poolFor(t, { minThreads: 0, maxThreads: 1, workerData: { callback() {} } });
   for (let n = 0; n < 2; n++) {
     await assert.rejects(pool.run(0), (error) => {

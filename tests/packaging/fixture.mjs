@@ -1,7 +1,8 @@
 // An install of the packed tarballs, as a user without Rust and without a network makes it.
 //
-// `install()` packs the checkout, then runs `npm install` on the tarballs in an empty folder. The PATH of everything
-// that runs there holds Node, npm and a shell, nothing else; npm has an empty cache and no registry it could reach.
+// `install()` packs the checkout, then runs `npm install` on the tarballs in an empty folder. The
+// PATH of everything that runs there holds Node, npm and a shell, nothing else; npm has an empty
+// cache and no registry it could reach.
 
 import { execFile } from 'node:child_process';
 import {
@@ -43,9 +44,9 @@ export async function packCheckout() {
 }
 
 /**
- * Installs `tarballs` in an empty folder. Returns the folder, the environment it was made with, and:
- * `node(...args)` runs Node there and resolves to its stdout and stderr; `write(name, text)` puts a file there;
- * `remove()` deletes it.
+ * Installs `tarballs` in an empty folder. Returns the folder, the environment it was made with,
+ * and: `node(...args)` runs Node there and resolves to its stdout and stderr; `write(name, text)`
+ * puts a file there; `remove()` deletes it.
  */
 export async function install(tarballs) {
   const home = mkdtempSync(join(tmpdir(), 'cenote-install-'));

@@ -1,5 +1,6 @@
-// What a user gets: the packed tarballs, installed in an empty folder without Rust and without a network, work from
-// CommonJS, from ESM and from TypeScript; and they hold nothing that has no business there.
+// What a user gets: the packed tarballs, installed in an empty folder without Rust and without a
+// network, work from CommonJS, from ESM and from TypeScript; and they hold nothing that has no
+// business there.
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
@@ -90,7 +91,8 @@ describe('an install of the packed tarballs', () => {
       `import { createRequire } from 'node:module';
        import * as esm from 'cenote';
        const cjs = createRequire(import.meta.url)('cenote');
-       console.log(JSON.stringify([Object.keys(cjs).sort(), Object.keys(esm).filter((name) => name !== 'default').sort()]));`,
+       const names = Object.keys(esm).filter((name) => name !== 'default');
+       console.log(JSON.stringify([Object.keys(cjs).sort(), names.sort()]));`,
     );
     const { stdout } = await app.node('names.mjs');
     const [cjs, esm] = JSON.parse(stdout);
@@ -188,7 +190,8 @@ describe('an install of the packed tarballs', () => {
 
 describe('an install on a platform that has no binary', () => {
   it('works on the portable waiter, and says so once', async () => {
-    // Without its tarball the platform package cannot be had, as on a platform that none was packed for.
+    // Without its tarball the platform package cannot be had, as on a platform that none was packed
+    // for.
     const bare = await install(
       tarballs.filter((file) => !platformPackages().some((name) => file.includes(`${name}-`))),
     );

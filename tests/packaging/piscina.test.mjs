@@ -1,4 +1,5 @@
-// `cenote/piscina` as a user gets it: from the packed tarballs, in an empty folder, by require, import and TypeScript.
+// `cenote/piscina` as a user gets it: from the packed tarballs, in an empty folder, by require,
+// import and TypeScript.
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
@@ -21,9 +22,12 @@ const names = [
 ];
 
 const useIt = `
-  const pool = new Piscina({ filename: FILENAME, minThreads: 1, maxThreads: 1, workerData: 'data' });
+  const pool = new Piscina({
+    filename: FILENAME, minThreads: 1, maxThreads: 1, workerData: 'data',
+  });
   const moved = new Uint8Array(8);
-  const results = [await pool.run({ n: 20 }), await pool.run(Piscina.move(moved), { name: 'size' }), moved.length];
+  const results = [await pool.run({ n: 20 })];
+  results.push(await pool.run(Piscina.move(moved), { name: 'size' }), moved.length);
   const failed = await pool.run(undefined, { name: 'fail' }).catch((error) => error);
   results.push(failed.name, failed.code, failed instanceof RangeError);
   await pool.close();
@@ -36,7 +40,9 @@ describe('cenote/piscina from the packed tarballs', () => {
     app.write(
       'task.cjs',
       `const Piscina = require('cenote/piscina');
-       module.exports = ({ n }) => ({ n: n + 1, inWorker: Piscina.isWorkerThread, data: Piscina.workerData });
+       module.exports = ({
+         n,
+       }) => ({ n: n + 1, inWorker: Piscina.isWorkerThread, data: Piscina.workerData });
        module.exports.size = (bytes) => bytes.length;
        module.exports.fail = () => { throw Object.assign(new RangeError('failed'), { code: 'E_FAIL' }); };`,
     );
@@ -81,7 +87,8 @@ describe('cenote/piscina from the packed tarballs', () => {
        console.log(JSON.stringify({
          same: [esm.default === cjs, esm.Piscina === cjs, cjs.Piscina === cjs, cjs === Pool],
          esm: Object.keys(esm).filter((name) => name !== 'module.exports').sort(),
-         statics: Object.getOwnPropertyNames(cjs).filter((name) => !['length', 'name', 'prototype'].includes(name)).sort(),
+         statics: Object.getOwnPropertyNames(cjs)
+           .filter((name) => !['length', 'name', 'prototype'].includes(name)).sort(),
          version: cjs.version,
        }));`,
     );

@@ -1,4 +1,5 @@
-// The house rules that a machine can check, over every file of the checkout and over what is built for publishing.
+// The house rules that a machine can check, over every file of the checkout and over what is built
+// for publishing.
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
@@ -27,6 +28,21 @@ function* files(dir = '') {
 }
 
 const tracked = [...files()];
+
+const kWidth = 100;
+
+// No formatter breaks these, and nobody reads them word by word: a table, the definition of a link,
+// and a line that is one word after its mark, as an address is.
+const whole = /^\s*(?:\/\/[/!]? )?(?:\||\[[^\]]+\]: \S+$|(?:[-*>] |\/\/[/!]? |# )*\S+$)/;
+const comment = /^\s*(?:\/\/|\/?\*|#)/;
+const literal = /(['"`])(?:\\.|(?!\1).)*\1?|\/(?![/*])(?:\\.|[^/\\])+\//g;
+
+/** Whether a line is wider than it may be. In code, a string or a regular expression may be. */
+function isWide(path, line) {
+  if ([...line].length <= kWidth || whole.test(line)) return false;
+  const prose = path.endsWith('.md') || comment.test(line);
+  return prose || [...line.replace(literal, '')].length > kWidth;
+}
 
 describe('house rules', () => {
   it('finds the files it is about', () => {
@@ -78,7 +94,8 @@ describe('house rules', () => {
     );
     const packages = new Map(metadata.packages.map((one) => [one.id, one]));
     const nodes = new Map(metadata.resolve.nodes.map((one) => [one.id, one]));
-    // From what is published, through everything that its users build: not what only our tests need.
+    // From what is published, through everything that its users build: not what only our tests
+    // need.
     const published = ['cenote', 'cenote-park', 'cenote-node'];
     const reached = new Set(
       metadata.packages.filter(({ name, source }) => source === null && published.includes(name)),
@@ -113,12 +130,13 @@ describe('house rules', () => {
       assert.match(range, /^\d+\.\d+\.\d+$/, name);
   });
 
-  it('no published declaration says any, but where Piscina’s say it', () => {
+  it('no published declaration says any, but where Piscina’s or the runtime’s say it', () => {
     const declarations = readdirSync(join(root, 'dist'), { recursive: true }).filter(
       (name) =>
         /\.d\.m?ts$/.test(name) &&
         !name.startsWith(join('native', '/')) &&
-        !name.startsWith('piscina'),
+        !name.startsWith('piscina') &&
+        name !== join('base', 'intrinsics.d.ts'),
     );
     assert.ok(declarations.includes('index.d.ts') && declarations.includes('index.d.mts'));
     for (const name of declarations) {
@@ -150,5 +168,37 @@ describe('house rules', () => {
   it('both licences that package.json names are there', () => {
     assert.equal(JSON.parse(read('package.json')).license, 'MIT OR Apache-2.0');
     assert.ok(existsSync(join(root, 'LICENSE-MIT')) && existsSync(join(root, 'LICENSE-APACHE')));
+  });
+
+  it(`one width of ${kWidth}: code, comments and prose`, () => {
+    const wide = [];
+    for (const path of tracked.filter((name) => /\.([cm]?[jt]s|rs|md|toml|ya?ml)$/.test(name))) {
+      read(path)
+        .split('\n')
+        .forEach((line, i) => {
+          if (isWide(path, line)) wide.push(`${path}:${i + 1}: ${line.trim().slice(0, 60)}…`);
+        });
+    }
+    // The difference of two lists would be cut short.
+    assert.ok(wide.length === 0, `${wide.length} lines are too wide:\n${wide.join('\n')}`);
+  });
+
+  it('knows what is too wide', () => {
+    const long = 'word '.repeat(20);
+    for (const [path, line, expected] of [
+      ['a.md', `${long}word`, true],
+      ['a.md', `| ${long} | cell |`, false],
+      ['a.md', `[label]: https://example.org/${'x'.repeat(100)}`, false],
+      ['a.md', `https://example.org/${'x'.repeat(100)}`, false],
+      ['a.rs', `// ${long}word`, true],
+      ['a.rs', `//! | ${long} | cell |`, false],
+      ['a.mjs', `const a = '${long}word';`, false],
+      ['a.mjs', `const a = '${long}' + ${'b + '.repeat(25)}c;`, true],
+      ['a.mjs', `call(${'word, '.repeat(20)})`, true],
+      ['a.toml', `# ${long}word`, true],
+      ['a.toml', `description = "${long}word"`, false],
+    ]) {
+      assert.equal(isWide(path, line), expected, `${path}: ${line}`);
+    }
   });
 });

@@ -1,6 +1,8 @@
-//! Planted errors, one a test, each of which a tool has to find; and `sound`, in which none may find anything.
+//! Planted errors, one a test, each of which a tool has to find; and `sound`, in which none may
+//! find anything.
 //!
-//! `canary.test.mjs` compiles this with `rustc --test`. Every error passes as a test: only the tool can object.
+//! `canary.test.mjs` compiles this with `rustc --test`. Every error passes as a test: only the tool
+//! can object.
 
 use std::cell::UnsafeCell;
 use std::hint::black_box;
@@ -37,7 +39,8 @@ impl Shared {
     }
 }
 
-/// A race between the test's own thread and one that it starts, both under what every stack begins with.
+/// A race between the test's own thread and one that it starts, both under what every stack begins
+/// with.
 #[test]
 fn race() {
     let shared = Arc::new(Shared(UnsafeCell::new(0)));
@@ -63,8 +66,8 @@ fn relaxed() {
     thread.join().expect("it does not panic");
 }
 
-/// What `std` synchronizes in ways that ThreadSanitizer cannot see, except for a `Mutex` that is contended: nothing in a report
-/// on that would name it.
+/// What `std` synchronizes in ways that ThreadSanitizer cannot see, except for a `Mutex` that is
+/// contended: nothing in a report on that would name it.
 #[test]
 fn sound() {
     static ONCE: OnceLock<String> = OnceLock::new();

@@ -1,5 +1,6 @@
-// Each tool of `scripts/lib/sanitizers.mjs`, with the settings and suppressions of its suite, finds what it is there to
-// find in `canary.rs`, and nothing where there is nothing. A tool that this machine lacks is left out: `npm test` says so.
+// Each tool of `scripts/lib/sanitizers.mjs`, with the settings and suppressions of its suite, finds
+// what it is there to find in `canary.rs`, and nothing where there is nothing. A tool that this
+// machine lacks is left out: `npm test` says so.
 
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';

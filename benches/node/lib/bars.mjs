@@ -1,8 +1,10 @@
-// The bars that cenote is held to, and how far a run met them. Data first, one function to judge it.
+// The bars that cenote is held to, and how far a run met them. Data first, one function to judge
+// it.
 //
-// A bar holds one figure of `pool` (cenote unless said otherwise) to `atLeast` or `atMost`: times the same figure of
-// the pool named in `times`, or of the best peer, or an absolute value where `times` is left out. Figures are medians
-// over the rounds. `worst` names a figure whose largest value is shown beside the median.
+// A bar holds one figure of `pool` (cenote unless said otherwise) to `atLeast` or `atMost`: times
+// the same figure of the pool named in `times`, or of the best peer, or an absolute value where
+// `times` is left out. Figures are medians over the rounds. `worst` names a figure whose largest
+// value is shown beside the median.
 
 import { formatNumber, withUnit } from './table.mjs';
 
@@ -33,7 +35,10 @@ export const bars = [
   { scenario: 'blocked-main', metric: 'ran', atLeast: 16 },
 ];
 
-/** The pool to compare with: the named one, or the peer whose median is the best. Undefined if none was measured. */
+/**
+ * The pool to compare with: the named one, or the peer whose median is the best. Undefined if none
+ * was measured.
+ */
 function opponent(bar, byPool, peers) {
   if (bar.times !== kBestPeer) return byPool[bar.times] && bar.times;
   const higher = bar.atLeast !== undefined;
@@ -48,8 +53,9 @@ function opponent(bar, byPool, peers) {
  * Judges one bar.
  * @param medians { scenario: { pool: { metric: { median, min, max } } } }
  * @param peers names of the pools that are not cenote
- * @returns {{ measured: boolean, against?: string, value?: number, other?: number, figure?: number, met?: boolean,
- * missedBy?: number, worst?: number }} `figure` is what is held against the limit; `missedBy` is a share of the limit.
+ * @returns {{ measured: boolean, against?: string, value?: number, other?: number, figure?: number,
+ * met?: boolean, missedBy?: number, worst?: number }} `figure` is what is held against the limit;
+ * `missedBy` is a share of the limit.
  */
 export function judge(bar, medians, peers) {
   const byPool = medians[bar.scenario] ?? {};
@@ -98,7 +104,10 @@ function verdictText({ measured, met, missedBy }) {
     : `missed by ${formatNumber(missedBy * 100)} %`;
 }
 
-/** The table of the bars of `ran`, scenarios' names; `metricsOf(scenario)` gives the metrics by the scenario's name. */
+/**
+ * The table of the bars of `ran`, scenarios' names; `metricsOf(scenario)` gives the metrics by the
+ * scenario's name.
+ */
 export function barsTable(medians, ran, { peers, metricsOf }) {
   const rows = bars
     .filter(({ scenario }) => ran.includes(scenario))

@@ -4,8 +4,8 @@ import { checkSame } from './check.mjs';
 
 /**
  * Keeps `inFlight` tasks running for `ms` milliseconds and returns how many were done per second.
- * `make(slot, id)` gives the task, `verify(result, slot, id)` throws where the result is wrong; a slot has
- * one task at a time, so what a slot sends may be used again.
+ * `make(slot, id)` gives the task, `verify(result, slot, id)` throws where the result is wrong; a
+ * slot has one task at a time, so what a slot sends may be used again.
  */
 export async function closedLoop({ run, inFlight, ms, make, verify }) {
   let sent = 0;

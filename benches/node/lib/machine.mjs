@@ -3,8 +3,8 @@
 import { availableParallelism, cpus, loadavg, release, type } from 'node:os';
 
 /**
- * CPU model, usable CPUs, Node and system, time, the load average of the last minute, and the variables that change how
- * the pools wait. To be called before the run, which is a load itself.
+ * CPU model, usable CPUs, Node and system, time, the load average of the last minute, and the
+ * variables that change how the pools wait. To be called before the run, which is a load itself.
  */
 export function describeMachine() {
   const tuning = Object.entries(process.env).filter(([name]) =>

@@ -1,4 +1,5 @@
-// Progress while the benchmark runs: one line rewritten on a terminal, a line per finished cell elsewhere.
+// Progress while the benchmark runs: one line rewritten on a terminal, a line per finished cell
+// elsewhere.
 
 import { withUnit } from './table.mjs';
 

@@ -1,5 +1,5 @@
-// The results file: every cell with its raw figures, the medians, the bars, versions and the machine.
-// JSON has no Infinity; a figure that never came is the string "never".
+// The results file: every cell with its raw figures, the medians, the bars, versions and the
+// machine. JSON has no Infinity; a figure that never came is the string "never".
 
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';

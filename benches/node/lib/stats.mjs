@@ -1,7 +1,8 @@
 // Percentiles, medians and a seeded random source. Pure functions.
 
 /**
- * The `p`-th percentile (0 to 100) of the samples, by nearest rank: always a value that was measured.
+ * The `p`-th percentile (0 to 100) of the samples, by nearest rank: always a value that was
+ * measured.
  * @throws {RangeError} without samples.
  */
 export function percentile(samples, p) {

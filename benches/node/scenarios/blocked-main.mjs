@@ -1,10 +1,12 @@
 // blocked-main: how many of 16 submitted tasks run while the main thread is blocked for 50 ms.
 //
-// Who cares: a server whose main loop is busy at times (a big JSON, a GC). Workers that hold no second task sit
-// idle for that long, with 14 tasks waiting in the main thread's queue.
-// Measured: 16 tasks of 10 µs are submitted, all microtasks run (so that a pool can post them), the main thread spins
-// for 50 ms; then a counter in shared memory that the tasks bump is read. The median of the repeats.
-// Excluded: starting the pool, warm-up with the same tasks (a pool that measures run times has measured them).
+// Who cares: a server whose main loop is busy at times (a big JSON, a GC). Workers that hold no
+// second task sit idle for that long, with 14 tasks waiting in the main thread's queue.
+// Measured: 16 tasks of 10 µs are submitted, all microtasks run (so that a pool can post them), the
+// main thread spins for 50 ms; then a counter in shared memory that the tasks bump is read. The
+// median of the repeats.
+// Excluded: starting the pool, warm-up with the same tasks (a pool that measures run times has
+// measured them).
 // Validated: all 16 end with their own ids, and the counter says 16 then.
 
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -17,7 +19,10 @@ const kTaskUs = 10;
 const kBlockMs = 50;
 const kRepeats = 15;
 
-/** Resolves when every microtask queued so far, and those that they queue, have run; the loop does not turn. */
+/**
+ * Resolves when every microtask queued so far, and those that they queue, have run; the loop does
+ * not turn.
+ */
 const microtasks = () => new Promise((resolve) => process.nextTick(resolve));
 
 function block(ms) {

@@ -1,15 +1,16 @@
 // detach: when a 20 ms timer and a 50 ms HTTP call fire that a task left behind on its worker.
 //
-// Who cares: whoever has a task that starts a write or a post and does not wait for it. A worker that blocks
-// while it looks for work stops them until another task arrives, or for ever.
-// Measured: on the worker, from the start of the timer and the call to their callbacks, reported through
-// shared memory; with the pool
+// Who cares: whoever has a task that starts a write or a post and does not wait for it. A worker
+// that blocks while it looks for work stops them until another task arrives, or for ever.
+// Measured: on the worker, from the start of the timer and the call to their callbacks, reported
+// through shared memory; with the pool
 //   idle    no task follows
 //   stream  synchronous tasks of 3 ms follow, one at a time
 //   load    64 tasks of 100 µs are in flight, before and after
-// The median of the repeats; "never" where one had not fired 1.5 s after its task. `…Worst` is the slowest.
-// Excluded: starting the pool, warm-up, which includes HTTP calls that the tasks wait for. The server is in another
-// process and answers after 50 ms, so about 52 ms is the floor of the call.
+// The median of the repeats; "never" where one had not fired 1.5 s after its task. `…Worst` is the
+// slowest.
+// Excluded: starting the pool, warm-up, which includes HTTP calls that the tasks wait for. The
+// server is in another process and answers after 50 ms, so about 52 ms is the floor of the call.
 // Validated: every result is the id of its task.
 
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -30,7 +31,10 @@ async function runChecked(run, task) {
 let nextId = 0;
 const spinTask = (us) => ({ kind: 'spin', id: nextId++, us });
 
-/** Tasks of 100 µs, 64 in flight, until the returned function is called; it resolves when all are done. */
+/**
+ * Tasks of 100 µs, 64 in flight, until the returned function is called; it resolves when all are
+ * done.
+ */
 function startLoad(run) {
   let on = true;
   const slots = Array.from({ length: kLoadInFlight }, async () => {
@@ -42,7 +46,10 @@ function startLoad(run) {
   };
 }
 
-/** Leaves a timer and a call behind and resolves with when they fired: [timer, http] in ms, Infinity for never. */
+/**
+ * Leaves a timer and a call behind and resolves with when they fired: [timer, http] in ms, Infinity
+ * for never.
+ */
 async function detachOnce(run, port, meanwhile) {
   const cells = new Float64Array(new SharedArrayBuffer(16));
   await runChecked(run, { kind: 'detach', id: nextId++, port, cells });

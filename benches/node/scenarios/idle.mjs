@@ -2,7 +2,8 @@
 //
 // Who cares: whoever pays for the machine by the CPU second, or runs many services on one.
 // Measured: CPU time of the whole process per second of wall time, over 2.5 s without a task.
-// Excluded: starting the pool, the load that warms it up, the half second after it (a spin may run out).
+// Excluded: starting the pool, the load that warms it up, the half second after it (a spin may run
+// out).
 // Validated: the pool answers before and after the idle time.
 
 import { setTimeout as sleep } from 'node:timers/promises';

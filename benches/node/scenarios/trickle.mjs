@@ -1,10 +1,11 @@
 // trickle: one task every 10 ms, a small object echoed.
 //
-// Who cares: a service with little to do, on a machine it shares: a pool must neither be slow because its
-// workers sleep nor burn a core so as to be fast.
-// Measured: p50 of run(), and CPU time of the whole process (main thread and workers) per second of wall time.
-// Excluded: starting the pool, warm-up, half a second of trickle before the measurement. The CPU figure includes the
-// timer that paces the tasks, the same for every pool.
+// Who cares: a service with little to do, on a machine it shares: a pool must neither be slow
+// because its workers sleep nor burn a core so as to be fast.
+// Measured: p50 of run(), and CPU time of the whole process (main thread and workers) per second of
+// wall time.
+// Excluded: starting the pool, warm-up, half a second of trickle before the measurement. The CPU
+// figure includes the timer that paces the tasks, the same for every pool.
 // Validated: every result equals what was sent.
 
 import { setTimeout as sleep } from 'node:timers/promises';

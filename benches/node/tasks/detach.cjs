@@ -3,8 +3,8 @@
 //   spin    a synchronous CPU task of `us` microseconds
 //   post    an HTTP call to the collector that the task waits for (loads and compiles the client)
 //   detach  starts a 20 ms timer and an HTTP call, waits for neither, and returns at once
-// A detached piece of work writes into shared memory how many milliseconds after its start it ended;
-// the cells stay 0 until then. No message is involved, so the pool cannot delay the report.
+// A detached piece of work writes into shared memory how many milliseconds after its start it
+// ended; the cells stay 0 until then. No message is involved, so the pool cannot delay the report.
 
 const http = require('node:http');
 const spinFor = require('./spin-for.cjs');
@@ -52,5 +52,6 @@ module.exports = (task) => {
   }
 };
 
-// For poolifier, which decides by the function's kind and not by its result whether to wait for a promise.
+// For poolifier, which decides by the function's kind and not by its result whether to wait for a
+// promise.
 module.exports.returnsPromise = true;

@@ -1,4 +1,5 @@
-// The load generators count from the due time, do not wait for completions, and refuse wrong results.
+// The load generators count from the due time, do not wait for completions, and refuse wrong
+// results.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

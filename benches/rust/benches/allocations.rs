@@ -1,4 +1,5 @@
-//! Allocations a task. A program of its own, because the allocator that counts costs every pool time.
+//! Allocations a task. A program of its own, because the allocator that counts costs every pool
+//! time.
 
 use cenote_bench::counting::CountingAllocator;
 

@@ -1,12 +1,15 @@
-//! Criterion: the cost of single steps, with its statistics over time (`cargo bench --bench spawn`).
+//! Criterion: the cost of single steps, with its statistics over time
+//! (`cargo bench --bench spawn`).
 //!
 //! - `spawn+join`: `try_spawn` and `join` of an empty closure, one after the other.
 //! - `spawn, per 1,000`: a thousand detached closures, until the last has run.
 //!
-//! Who cares: whoever changes the pool and wants to know what it did to a step. For comparisons with peers and for
-//! percentiles, see the latency harness: criterion's figures are means, and its pools share one process.
+//! Who cares: whoever changes the pool and wants to know what it did to a step. For comparisons
+//! with peers and for percentiles, see the latency harness: criterion's figures are means, and its
+//! pools share one process.
 //!
-//! Validated: every result is used; the thousandth task ends the wait, and counts that a thousand ran.
+//! Validated: every result is used; the thousandth task ends the wait, and counts that a thousand
+//! ran.
 
 use std::hint::black_box;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -1,4 +1,5 @@
-//! The bars that cenote is held to, and how far a run met them. Data first, one function to judge it.
+//! The bars that cenote is held to, and how far a run met them. Data first, one function to judge
+//! it.
 
 use crate::contender::Contender;
 use crate::report::Results;

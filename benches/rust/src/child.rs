@@ -1,7 +1,8 @@
 //! One measurement, one process: both sides of it.
 //!
-//! The program starts itself with `--child SCENARIO CONTENDER`; that process measures, prints the figures as one JSON
-//! array on stdout, and ends. One that takes too long is ended and counts as failed.
+//! The program starts itself with `--child SCENARIO CONTENDER`; that process measures, prints the
+//! figures as one JSON array on stdout, and ends. One that takes too long is ended and counts as
+//! failed.
 
 use std::io::Read;
 use std::path::Path;

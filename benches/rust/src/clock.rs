@@ -1,7 +1,8 @@
 //! Time: CPU time of the process and of a thread, work of a known size, and waiting for a moment.
 //!
-//! A task's work is measured in CPU time of its thread, not on the wall: a thread that is pushed off its CPU in the
-//! middle then still has all of its work to do, so a pool cannot get work done by being pushed aside.
+//! A task's work is measured in CPU time of its thread, not on the wall: a thread that is pushed
+//! off its CPU in the middle then still has all of its work to do, so a pool cannot get work done
+//! by being pushed aside.
 
 use std::hint::{black_box, spin_loop};
 use std::thread;

@@ -21,7 +21,8 @@ pub enum Contender {
     AsyncExecutor,
     /// `blocking::unblock`.
     Blocking,
-    /// Threads that receive closures from one `crossbeam_channel`: the pool that one writes oneself.
+    /// Threads that receive closures from one `crossbeam_channel`: the pool that one writes
+    /// oneself.
     Crossbeam,
     /// Two threads that write two cache lines in turn: what the processor takes.
     BareCacheLines,
@@ -101,8 +102,9 @@ impl Contender {
         }
     }
 
-    /// Whether its workers, or the caller that waits for the result, spin or yield before they sleep. rayon yields
-    /// 32 times; a receiver of a crossbeam channel, which rusty_pool is built on, backs off step by step.
+    /// Whether its workers, or the caller that waits for the result, spin or yield before they
+    /// sleep. rayon yields 32 times; a receiver of a crossbeam channel, which rusty_pool is built
+    /// on, backs off step by step.
     pub fn spins(self) -> bool {
         match self {
             Contender::Cenote

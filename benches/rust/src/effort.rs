@@ -1,4 +1,5 @@
-//! How much of everything a run does: the sizes of all scenarios in one place, once for each occasion.
+//! How much of everything a run does: the sizes of all scenarios in one place, once for each
+//! occasion.
 
 use std::time::Duration;
 

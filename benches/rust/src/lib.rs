@@ -1,10 +1,13 @@
-//! Measures cenote and its peers side by side. `README.md` says what each figure claims and how to compare.
+//! Measures cenote and its peers side by side. `README.md` says what each figure claims and how to
+//! compare.
 //!
-//! One run is rounds of scenarios. Each figure comes from a fresh process: the program starts itself once for every
-//! scenario, pool and round ([`child`]), so that no pool sees another's threads, and what is counted per process (CPU
-//! time, memory, allocations) belongs to one pool alone. Within a round all pools run a scenario one after the other.
+//! One run is rounds of scenarios. Each figure comes from a fresh process: the program starts
+//! itself once for every scenario, pool and round ([`child`]), so that no pool sees another's
+//! threads, and what is counted per process (CPU time, memory, allocations) belongs to one pool
+//! alone. Within a round all pools run a scenario one after the other.
 //!
-//! Dependencies point one way: `run` → `scenarios` → `pools`; `report` and `bars` know only figures.
+//! Dependencies point one way: `run` → `scenarios` → `pools`; `report` and `bars` know only
+//! figures.
 
 pub mod bars;
 pub mod child;

@@ -1,11 +1,12 @@
-//! What a run was made on and with: processors, kernel, compiler, versions of the peers. And this process's memory.
+//! What a run was made on and with: processors, kernel, compiler, versions of the peers. And this
+//! process's memory.
 
 use std::fs;
 use std::process::Command;
 use std::thread;
 
-/// Memory of this process that is in RAM, in KiB. `None` where the system does not say (it is Linux's
-/// `/proc/self/smaps_rollup`, which is exact; `statm` may lag behind by megabytes).
+/// Memory of this process that is in RAM, in KiB. `None` where the system does not say (it is
+/// Linux's `/proc/self/smaps_rollup`, which is exact; `statm` may lag behind by megabytes).
 pub fn resident_kib() -> Option<f64> {
     let text = fs::read_to_string("/proc/self/smaps_rollup").ok()?;
     resident_in(&text)
@@ -47,8 +48,8 @@ impl Surroundings {
         }
     }
 
-    /// In words: how busy the machine was before, and what the hypervisor took from it since. `None` where the system
-    /// says neither.
+    /// In words: how busy the machine was before, and what the hypervisor took from it since.
+    /// `None` where the system says neither.
     pub fn describe(&self) -> Option<String> {
         let load = self.load.as_ref()?;
         let stolen = stolen_seconds()? - self.stolen?;
@@ -58,7 +59,8 @@ impl Surroundings {
     }
 }
 
-/// CPU time that the hypervisor gave to others while this machine wanted it, since the start, over all CPUs.
+/// CPU time that the hypervisor gave to others while this machine wanted it, since the start, over
+/// all CPUs.
 fn stolen_seconds() -> Option<f64> {
     stolen_in(&fs::read_to_string("/proc/stat").ok()?)
 }

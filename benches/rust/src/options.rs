@@ -37,7 +37,8 @@ pub struct Options {
     pub list: bool,
     /// `--help`.
     pub help: bool,
-    /// Whether `cargo bench` started this program. `cargo test` starts benchmarks too, without saying so.
+    /// Whether `cargo bench` started this program. `cargo test` starts benchmarks too, without
+    /// saying so.
     pub bench: bool,
 }
 

@@ -66,7 +66,8 @@ impl Results {
         }
     }
 
-    /// Median, smallest and largest of a figure; `None` if it was not measured, or if any round failed.
+    /// Median, smallest and largest of a figure; `None` if it was not measured, or if any round
+    /// failed.
     pub fn spread(&self, scenario: &str, contender: Contender, figure: &str) -> Option<Spread> {
         let entry = self
             .entries

@@ -18,8 +18,8 @@ const MISUSED: u8 = 2;
 
 /// Runs those of `scenarios` that the arguments choose, and prints the report on stdout.
 ///
-/// Ends with 0 whether or not bars are met, 1 if cenote gave a wrong result or none, 2 if the command line cannot be
-/// followed.
+/// Ends with 0 whether or not bars are met, 1 if cenote gave a wrong result or none, 2 if the
+/// command line cannot be followed.
 pub fn run(scenarios: &[Scenario], args: impl IntoIterator<Item = String>) -> ExitCode {
     let args: Vec<_> = args.into_iter().collect();
     if let [flag, rest @ ..] = args.as_slice()
@@ -30,7 +30,8 @@ pub fn run(scenarios: &[Scenario], args: impl IntoIterator<Item = String>) -> Ex
     follow(scenarios, Options::parse(args))
 }
 
-/// The same for a benchmark that cargo starts. `cargo test --benches` starts it too, and then means a short try.
+/// The same for a benchmark that cargo starts. `cargo test --benches` starts it too, and then means
+/// a short try.
 pub fn run_as_bench(scenarios: &[Scenario]) -> ExitCode {
     let args: Vec<_> = std::env::args().skip(1).collect();
     if args.first().is_some_and(|flag| flag == child::FLAG) {
@@ -97,8 +98,8 @@ fn report(scenarios: &[&Scenario], options: &Options) -> Result<bool, String> {
     Ok(own.is_none())
 }
 
-/// All rounds: within each, all contenders run a scenario before the next scenario starts, and each round starts with
-/// another contender, so that what drifts hits all alike.
+/// All rounds: within each, all contenders run a scenario before the next scenario starts, and each
+/// round starts with another contender, so that what drifts hits all alike.
 fn measure(program: &Path, scenarios: &[&Scenario], options: &Options) -> Results {
     let mut results = Results::default();
     let rounds = options.rounds();

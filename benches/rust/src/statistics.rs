@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
-/// Durations of which percentiles are wanted. Recording is a push: the histogram is built afterwards, so that the
-/// measured loop does as little as it can besides what it measures.
+/// Durations of which percentiles are wanted. Recording is a push: the histogram is built
+/// afterwards, so that the measured loop does as little as it can besides what it measures.
 #[derive(Debug, Default)]
 pub struct Samples {
     nanos: Vec<u64>,
@@ -105,8 +105,8 @@ impl Spread {
     }
 }
 
-/// When tasks arrive, counted from the start: a Poisson process of `per_second` for `length`, the same for the same
-/// `seed`.
+/// When tasks arrive, counted from the start: a Poisson process of `per_second` for `length`, the
+/// same for the same `seed`.
 pub fn arrivals(per_second: f64, length: Duration, seed: u64) -> Vec<Duration> {
     let mut random = fastrand::Rng::with_seed(seed);
     let mut due = Vec::new();

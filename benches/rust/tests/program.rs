@@ -1,4 +1,5 @@
-//! The program itself: a whole quick run, and what it answers to a command line that cannot be followed.
+//! The program itself: a whole quick run, and what it answers to a command line that cannot be
+//! followed.
 
 use std::fs;
 use std::process::{Command, Output};

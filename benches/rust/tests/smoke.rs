@@ -1,4 +1,5 @@
-//! Every scenario measures every contender that it names: in small, in this process, with all its checks.
+//! Every scenario measures every contender that it names: in small, in this process, with all its
+//! checks.
 
 use cenote_bench::effort::Effort;
 use cenote_bench::scenarios::LATENCY;

@@ -8,8 +8,8 @@
 //! The ticks are the CPU's counter (through `quanta`) wherever it is known to be one clock for all
 //! cores: on ARMv8 by its architecture, on x86-64 where Linux itself has checked that and keeps
 //! time by it. Elsewhere they are nanoseconds of `Instant`. The counter's rate is measured once, at
-//! the first stamp or at [`calibrate`], and may be off by some parts in a hundred thousand: good for
-//! latencies, which is why nothing here turns an old stamp into a deadline.
+//! the first stamp or at [`calibrate`], and may be off by some parts in a hundred thousand: good
+//! for latencies, which is why nothing here turns an old stamp into a deadline.
 //!
 //! Under the model checker the clock stands still, so that an execution can be repeated.
 
@@ -73,7 +73,8 @@ fn counter_is_one_clock() -> bool {
         .is_ok_and(|source| source.trim() == "tsc")
 }
 
-/// Measures the counter's rate, unless that is done: less than a millisecond as a rule, 200 at most.
+/// Measures the counter's rate, unless that is done: less than a millisecond as a rule, 200 at
+/// most.
 ///
 /// For the start of a pool, so that the first task does not pay for it.
 pub(crate) fn calibrate() {
@@ -148,8 +149,8 @@ impl Stamp {
         Stamp::now().since(self)
     }
 
-    /// The same moment on the system's clock, by its distance from now; `None` for `NONE`, and where
-    /// an `Instant` cannot be that old.
+    /// The same moment on the system's clock, by its distance from now; `None` for `NONE`, and
+    /// where an `Instant` cannot be that old.
     pub(crate) fn to_instant(self) -> Option<Instant> {
         if self.is_none() {
             return None;
@@ -234,7 +235,8 @@ mod tests {
         let stamp = Stamp::now();
         let after = Instant::now();
         wait(Duration::from_millis(20));
-        // A pause between the two clocks' readings makes it later, never earlier: the earliest counts.
+        // A pause between the two clocks' readings makes it later, never earlier: the earliest
+        // counts.
         let attempts = (0..100).filter_map(|_| stamp.to_instant());
         let instant = attempts.min().expect("it is 20 ms old");
         let slack = Duration::from_millis(1);

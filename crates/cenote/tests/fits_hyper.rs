@@ -1,4 +1,5 @@
-//! A pool as hyper's executor: HTTP/2 between a client and a server whose connections and streams run on workers.
+//! A pool as hyper's executor: HTTP/2 between a client and a server whose connections and streams
+//! run on workers.
 #![cfg(feature = "hyper")]
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
 

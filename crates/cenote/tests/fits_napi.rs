@@ -1,4 +1,5 @@
-//! The napi backend without Node: its life, and what it declines. `tests/napi-runtime` has it run an addon's functions in Node.
+//! The napi backend without Node: its life, and what it declines. `tests/napi-runtime` has it run
+//! an addon's functions in Node.
 //!
 //! One test: the backend that runs is one for the whole process.
 #![cfg(feature = "napi")]
@@ -79,7 +80,8 @@ fn the_life_of_a_backend() {
         if round == 1 {
             runtime.shutdown().unwrap();
         } else {
-            // In two phases: the first waits for nothing and drops what is queued, the second for what runs.
+            // In two phases: the first waits for nothing and drops what is queued, the second for
+            // what runs.
             runtime.begin_shutdown().unwrap();
             assert!(dropped.load(Ordering::SeqCst));
             assert!(runtime.start().is_err());

@@ -309,7 +309,8 @@ fn reserve(pool: &Pool) -> Result<cenote::Permit, cenote::SpawnError<()>> {
     permit.expect("nobody told the wait for a permit")
 }
 
-/// Every handle settles, no limit is passed, and nothing is left, with permits, tasks, waits and the end all at once.
+/// Every handle settles, no limit is passed, and nothing is left, with permits, tasks, waits and
+/// the end all at once.
 #[test]
 fn permits_and_tasks_and_the_end_all_at_once() {
     const LIMIT: usize = 2;

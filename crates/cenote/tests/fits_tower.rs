@@ -212,7 +212,8 @@ async fn load_shed_sheds_what_the_queue_has_no_room_for() {
     assert_eq!(service.ready().await.unwrap().call(3).await.unwrap(), 3);
 }
 
-/// A shedding service that was not ready stays in the list of those who wait. It must not keep a waker from the others.
+/// A shedding service that was not ready stays in the list of those who wait. It must not keep a
+/// waker from the others.
 #[tokio::test]
 async fn who_sheds_takes_no_room_from_who_waits() {
     let (pool, lane) = lane(1);

@@ -1,4 +1,5 @@
-//! What a pool tells a `tracing` subscriber: the spans of spawners in their tasks, and events of its life.
+//! What a pool tells a `tracing` subscriber: the spans of spawners in their tasks, and events of
+//! its life.
 #![cfg(feature = "tracing")]
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
 

@@ -1,5 +1,5 @@
-//! Pools that are built and dropped by the thousands leave nothing behind: no thread, no file, no memory. A binary of
-//! its own: it counts what the whole process has.
+//! Pools that are built and dropped by the thousands leave nothing behind: no thread, no file, no
+//! memory. A binary of its own: it counts what the whole process has.
 #![cfg(all(target_os = "linux", not(loom)))]
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
 
@@ -28,7 +28,8 @@ unsafe impl GlobalAlloc for Counting {
 
     unsafe fn dealloc(&self, place: *mut u8, layout: Layout) {
         ALLOCATED.fetch_sub(layout.size(), Ordering::Relaxed);
-        // SAFETY: the caller's word that it came from `alloc`, which is the system's, with this layout.
+        // SAFETY: the caller's word that it came from `alloc`, which is the system's, with this
+        // layout.
         unsafe { System.dealloc(place, layout) }
     }
 }

@@ -1,5 +1,5 @@
-//! The same load with the whole process on one CPU, where everybody is preempted anywhere and nobody may spin. A binary of
-//! its own: the pool asks for the CPUs once.
+//! The same load with the whole process on one CPU, where everybody is preempted anywhere and
+//! nobody may spin. A binary of its own: the pool asks for the CPUs once.
 //!
 //! It takes about 4 seconds, or `CENOTE_STRESS_SECONDS`.
 #![cfg(all(target_os = "linux", not(loom)))]

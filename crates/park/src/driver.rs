@@ -8,8 +8,8 @@ use crate::word::{Claim, WaitWord};
 /// Wakes the event loop a waiter sleeps in.
 ///
 /// `ring` is called from any thread, at most once for each sleep, and may come late: after the loop
-/// has woken for another reason, while it closes, or after it closed. It must make a wait that is under
-/// way, or the next one, return; and must tolerate all of those.
+/// has woken for another reason, while it closes, or after it closed. It must make a wait that is
+/// under way, or the next one, return; and must tolerate all of those.
 pub trait Driver {
     /// Makes the event loop's wait return.
     fn ring(&self);

@@ -1,12 +1,12 @@
 //! Who may spin: the rule that holds for the whole process.
 //!
-//! A participant is a thread that waits by this crate's protocol. The count is of those that are **not
-//! parked**, whether they run or spin. While it is at most the number of CPUs, every one of them has
-//! a CPU, and spinning takes nothing from anybody. Once it is larger, spinners must stop until it is
-//! not: [`Participants::yield_slot`] lets exactly as many stop as there are too many.
+//! A participant is a thread that waits by this crate's protocol. The count is of those that are
+//! **not parked**, whether they run or spin. While it is at most the number of CPUs, every one of
+//! them has a CPU, and spinning takes nothing from anybody. Once it is larger, spinners must stop
+//! until it is not: [`Participants::yield_slot`] lets exactly as many stop as there are too many.
 //!
-//! All accesses are relaxed: the count guides, it guards no memory. What has to be exact is its sum,
-//! and that read-modify-write operations give in any order.
+//! All accesses are relaxed: the count guides, it guards no memory. What has to be exact is its
+//! sum, and that read-modify-write operations give in any order.
 
 use crossbeam_utils::CachePadded;
 

@@ -43,8 +43,8 @@ impl Poller {
         Poller { polls: 16 }
     }
 
-    /// Polls `has_work` for `left`, or as `request`, the host or the participants end it. Returns how it
-    /// ended and how long it took; of a hit, up to the last look at the clock.
+    /// Polls `has_work` for `left`, or as `request`, the host or the participants end it. Returns
+    /// how it ended and how long it took; of a hit, up to the last look at the clock.
     #[cfg(not(loom))]
     pub(crate) fn poll(
         &mut self,

@@ -3,13 +3,13 @@
 //! A hit widens the budget, a miss narrows it, between 0 and `max_spin`, where it starts. What is
 //! learned from each wait:
 //!
-//! - A *near miss*, a wait that a spin of `max_spin` would have covered, widens the budget to cover it.
-//!   Without it, two sides that answer each other never find back to spinning: each wake of a parked
-//!   thread costs more than a narrow budget, so each side misses because the other one parks. A wait
-//!   is learned from whether or not it began with a spin.
-//! - The *share* of near waits, hits among them: a moving average over some 16. Below a third there is
-//!   no spin, whatever the budget: one wait in ten is not worth burning a CPU that other threads,
-//!   and this one's own share of it, need.
+//! - A *near miss*, a wait that a spin of `max_spin` would have covered, widens the budget to cover
+//!   it. Without it, two sides that answer each other never find back to spinning: each wake of a
+//!   parked thread costs more than a narrow budget, so each side misses because the other one
+//!   parks. A wait is learned from whether or not it began with a spin.
+//! - The *share* of near waits, hits among them: a moving average over some 16. Below a third there
+//!   is no spin, whatever the budget: one wait in ten is not worth burning a CPU that other
+//!   threads, and this one's own share of it, need.
 //! - Spins that miss by little, one after the other, are *refuted*: each held up the very answer it
 //!   waited for. That is how it looks when both threads share a CPU, because other processes keep
 //!   the rest busy, or because the scheduler has not moved them apart yet, which it does only while
@@ -58,8 +58,8 @@ const LIMIT: Duration = Duration::from_secs(1);
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct SpinRequest {
-    /// How long the wait is expected to last, where the host knows: longer than the budget skips the
-    /// spin. Default: not known.
+    /// How long the wait is expected to last, where the host knows: longer than the budget skips
+    /// the spin. Default: not known.
     pub expected: Option<Duration>,
     /// When the spin has to be over whatever the budget says, for instance because a timer is due.
     /// Default: no such time.
@@ -97,7 +97,8 @@ pub enum Spin {
 pub(crate) enum MissedWait {
     /// Until work was published: a spin of that length would have hit.
     UntilWork(Duration),
-    /// Until work was found after the sleep. When it came is not known; the wake's own time is in it.
+    /// Until work was found after the sleep. When it came is not known; the wake's own time is in
+    /// it.
     UntilAwake(Duration),
     /// Something else ended the wait.
     NoWork,

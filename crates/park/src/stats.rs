@@ -41,7 +41,8 @@ stage_stats! {
     spin_yields,
     /// Sessions that ended early because `SpinRequest::until` came.
     spin_dues,
-    /// Waits that did not spin: `max_spin` is 0, one CPU, no slot free, or work not expected in time.
+    /// Waits that did not spin: `max_spin` is 0, one CPU, no slot free, or work not expected in
+    /// time.
     spin_skips,
     /// Nanoseconds spent spinning, to about a microsecond per session.
     spin_nanos,

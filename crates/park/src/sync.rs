@@ -1,7 +1,8 @@
 //! The one place that chooses between `std` and `loom`.
 //!
-//! Everything whose interleavings decide the protocol comes from here, so that `--cfg loom` swaps it
-//! for the model checker's; so does the clock. The statistics are not modelled: nothing is decided from them.
+//! Everything whose interleavings decide the protocol comes from here, so that `--cfg loom` swaps
+//! it for the model checker's; so does the clock. The statistics are not modelled: nothing is
+//! decided from them.
 
 #[cfg(not(loom))]
 pub(crate) use std::{

@@ -23,9 +23,10 @@ use crate::word::{NOTIFIED, PARKED_DRIVER, PARKED_FUTEX, RUNNING, SPINNING, Wait
 
 /// The owner of a [`WaitWord`], which waits on it.
 ///
-/// `W` is how the word is held: `Arc<WaitWord>`, `&'static WaitWord`, or anything else that derefs to
-/// the same word every time. A word has one waiter at a time; a second one would break its promises
-/// (though no memory). The waiter may move between threads, but only one uses it at a time.
+/// `W` is how the word is held: `Arc<WaitWord>`, `&'static WaitWord`, or anything else that derefs
+/// to the same word every time. A word has one waiter at a time; a second one would break its
+/// promises (though no memory). The waiter may move between threads, but only one uses it at a
+/// time.
 ///
 /// # Examples
 ///
@@ -88,9 +89,9 @@ pub struct Unpark {
 impl<W: Deref<Target = WaitWord>> Waiter<W> {
     /// Takes possession of `word`, and joins the process's participants as a running one.
     ///
-    /// `max_spin` bounds each spin; zero never spins; more than 1 s counts as 1 s. It is the longest
-    /// time that the wait itself keeps anything else on this thread from running, and what an idle
-    /// waiter burns at most before it sleeps.
+    /// `max_spin` bounds each spin; zero never spins; more than 1 s counts as 1 s. It is the
+    /// longest time that the wait itself keeps anything else on this thread from running, and what
+    /// an idle waiter burns at most before it sleeps.
     ///
     /// A word that was published to before it had a waiter has work: `take` returns true at first.
     pub fn new(word: W, max_spin: Duration) -> Self {
@@ -164,7 +165,8 @@ impl<W: Deref<Target = WaitWord>> Waiter<W> {
     }
 
     /// The thread turns to something that is not this protocol's: it no longer counts among the
-    /// participants, until the next `spin` or the end of the next park. What was missed is forgotten.
+    /// participants, until the next `spin` or the end of the next park. What was missed is
+    /// forgotten.
     ///
     /// For threads that wait now and then, a caller that blocks for a result, and must not take the
     /// place of a spinner while they sleep elsewhere. Un-parks first if need be.
@@ -199,10 +201,11 @@ impl<W: Deref<Target = WaitWord>> Waiter<W> {
 
     /// Like [`spin`](Self::spin), and `ready` counts as work too.
     ///
-    /// For work that is handed over in a place of its own, so that a spinning waiter sees it without a
-    /// publication: one cache line travels instead of two. `ready` is polled all the time, so it has to
-    /// be a load or little more; what it makes visible is its own affair. The `recheck` of a park has to
-    /// look at the same place, and whoever fills it has to [`claim`](WaitWord::claim) afterwards.
+    /// For work that is handed over in a place of its own, so that a spinning waiter sees it
+    /// without a publication: one cache line travels instead of two. `ready` is polled all the
+    /// time, so it has to be a load or little more; what it makes visible is its own affair. The
+    /// `recheck` of a park has to look at the same place, and whoever fills it has to
+    /// [`claim`](WaitWord::claim) afterwards.
     ///
     /// # Examples
     ///
@@ -212,7 +215,8 @@ impl<W: Deref<Target = WaitWord>> Waiter<W> {
     ///
     /// let mailbox = AtomicU32::new(7);
     /// let mut waiter = Waiter::new(Arc::new(WaitWord::new()), Duration::from_micros(20));
-    /// let spin = waiter.spin_on(&SpinRequest::default(), || mailbox.load(Ordering::Acquire) != 0, || false);
+    /// let mail = || mailbox.load(Ordering::Acquire) != 0;
+    /// let spin = waiter.spin_on(&SpinRequest::default(), mail, || false);
     /// assert_eq!(spin, Spin::Hit);
     /// ```
     pub fn spin_on(
@@ -311,10 +315,11 @@ impl<W: Deref<Target = WaitWord>> Waiter<W> {
         }
     }
 
-    /// Stage 3, first half: publishes that this waiter sleeps in its event loop, and looks once more.
+    /// Stage 3, first half: publishes that this waiter sleeps in its event loop, and looks once
+    /// more.
     ///
-    /// True: the host has to let its event loop wait now, and call [`unpark`](Self::unpark) when that
-    /// returns. False: there is work; nothing is published any more.
+    /// True: the host has to let its event loop wait now, and call [`unpark`](Self::unpark) when
+    /// that returns. False: there is work; nothing is published any more.
     ///
     /// `recheck` has to look at *every* source other than the epoch that a waker may fill before it
     /// calls [`WaitWord::claim`] or `publish`: the host's own inbox, due timers, a stop flag.
@@ -333,9 +338,9 @@ impl<W: Deref<Target = WaitWord>> Waiter<W> {
         self.unpark_rung(None)
     }
 
-    /// Like [`unpark`](Self::unpark), for a host whose ring notes when it was made. From `rung_at` the
-    /// policy learns how long the spin would have had to last, which the end of the sleep hides: a
-    /// wake takes its own time.
+    /// Like [`unpark`](Self::unpark), for a host whose ring notes when it was made. From `rung_at`
+    /// the policy learns how long the spin would have had to last, which the end of the sleep
+    /// hides: a wake takes its own time.
     pub fn unpark_rung(&mut self, rung_at: Option<Instant>) -> Unpark {
         if !self.parked {
             return Unpark {
@@ -377,15 +382,16 @@ impl<W: Deref<Target = WaitWord>> Waiter<W> {
         }
     }
 
-    /// Publishes a parked state and re-checks every source. `None`: parked. Otherwise there was work,
-    /// the state is RUNNING again, and a claim that came meanwhile is consumed.
+    /// Publishes a parked state and re-checks every source. `None`: parked. Otherwise there was
+    /// work, the state is RUNNING again, and a claim that came meanwhile is consumed.
     fn publish_parked(&mut self, state: u32, recheck: impl FnOnce() -> bool) -> Option<Unpark> {
         if self.parked {
             self.unpark();
         }
         self.word.raw_state().store(state, Ordering::Relaxed);
         // Pairs with the fence in `WaitWord::claim` (in JavaScript: with the SeqCst operations of
-        // `Atomics`). Either the waker's read sees the state above, or the looks below see its work.
+        // `Atomics`). Either the waker's read sees the state above, or the looks below see its
+        // work.
         fence(Ordering::SeqCst);
         let epoch_moved = self.has_work();
         if epoch_moved || recheck() {

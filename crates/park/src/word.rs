@@ -38,7 +38,8 @@ pub const STATE_INDEX: usize = 1;
 
 /// The word one waiter owns and its wakers share. 8 bytes, aligned to 4.
 ///
-/// It is owned by one [`Waiter`](crate::Waiter) at a time. Any thread may [`publish`](Self::publish).
+/// It is owned by one [`Waiter`](crate::Waiter) at a time. Any thread may
+/// [`publish`](Self::publish).
 ///
 /// # Examples
 ///
@@ -123,40 +124,43 @@ impl WaitWord {
         }
     }
 
-    /// The word that lies at `ptr`, for instance in a `SharedArrayBuffer`. Zeroed memory is a fresh word.
+    /// The word that lies at `ptr`, for instance in a `SharedArrayBuffer`. Zeroed memory is a fresh
+    /// word.
     ///
     /// # Safety
     ///
-    /// - `ptr` is aligned to 4, and 8 bytes from there are valid for reads and writes for all of `'a`.
+    /// - `ptr` is aligned to 4, and 8 bytes from there are valid for reads and writes for all of
+    ///   `'a`.
     /// - For all of `'a` they are accessed only by atomic operations of 32 bits (`Atomics` in
     ///   JavaScript; a plain `array[0] = 1` there would be a data race).
     #[cfg(not(loom))]
     pub unsafe fn from_ptr<'a>(ptr: *const u32) -> &'a Self {
         debug_assert!(ptr.is_aligned());
-        // SAFETY: `WaitWord` is `repr(C)` of two `AtomicU32`, each of the size and, given the caller's
-        // word, alignment of the memory; every bit pattern is valid for them. The caller vouches for
-        // validity and for atomic access only, during `'a`; interior mutability allows the writes.
+        // SAFETY: `WaitWord` is `repr(C)` of two `AtomicU32`, each of the size and, given the
+        // caller's word, alignment of the memory; every bit pattern is valid for them. The caller
+        // vouches for validity and for atomic access only, during `'a`; interior mutability allows
+        // the writes.
         unsafe { &*ptr.cast::<WaitWord>() }
     }
 
     /// Says that there is something new, and claims the waiter if it sleeps.
     ///
-    /// Call it *after* the work can be seen by the waiter. What was written before is visible to the
-    /// waiter once its [`take`](crate::Waiter::take) returned true.
+    /// Call it *after* the work can be seen by the waiter. What was written before is visible to
+    /// the waiter once its [`take`](crate::Waiter::take) returned true.
     pub fn publish(&self) -> Claim {
         // Release: pairs with the Acquire load in `Waiter::take`, which makes the work visible.
         self.epoch.fetch_add(1, Ordering::Release);
         self.claim()
     }
 
-    /// Claims the waiter if it sleeps, without moving the epoch: for work in a place of the waiter's
-    /// own, which its `recheck` looks at. Exactly one call wins each sleep.
+    /// Claims the waiter if it sleeps, without moving the epoch: for work in a place of the
+    /// waiter's own, which its `recheck` looks at. Exactly one call wins each sleep.
     ///
     /// Call it *after* that work can be seen.
     pub fn claim(&self) -> Claim {
-        // Pairs with the fence in `Waiter::publish_parked`. Between "published, then read the state" and
-        // "parked, then re-checked" at least one side sees the other; without either fence both
-        // could miss (store buffering), and the waiter would sleep on work.
+        // Pairs with the fence in `Waiter::publish_parked`. Between "published, then read the
+        // state" and "parked, then re-checked" at least one side sees the other; without either
+        // fence both could miss (store buffering), and the waiter would sleep on work.
         fence(Ordering::SeqCst);
         let mut state = self.state.load(Ordering::Relaxed);
         loop {
@@ -166,8 +170,8 @@ impl WaitWord {
                 _ => return Claim::Awake,
             };
             // Relaxed: the fence above has released what was written before it. It pairs with the
-            // Acquire swap in `Waiter::retake_state`, so that a waiter that finds itself claimed also
-            // sees what it was claimed for. A failure reads the value anew.
+            // Acquire swap in `Waiter::retake_state`, so that a waiter that finds itself claimed
+            // also sees what it was claimed for. A failure reads the value anew.
             match self.state.compare_exchange_weak(
                 state,
                 NOTIFIED,

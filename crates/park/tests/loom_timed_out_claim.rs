@@ -1,4 +1,5 @@
-//! Model: a claim meets a sleeper whose deadline passes. It is consumed, and the next sleep is clean.
+//! Model: a claim meets a sleeper whose deadline passes. It is consumed, and the next sleep is
+//! clean.
 #![cfg(loom)]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 

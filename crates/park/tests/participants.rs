@@ -58,7 +58,11 @@ proptest! {
         for (slot, step) in steps {
             match (step, &mut slots[slot]) {
                 (Step::New, empty @ None) => *empty = Some(Modelled {
-                    waiter: Waiter::with_participants(Arc::default(), Duration::from_micros(20), all),
+                    waiter: Waiter::with_participants(
+                        Arc::default(),
+                        Duration::from_micros(20),
+                        all,
+                    ),
                     parked: false,
                     yielded: false,
                 }),
@@ -77,7 +81,8 @@ proptest! {
                 (Step::Spin { crowd }, Some(it)) => {
                     // Others wake while it spins.
                     let mut entered = 0;
-                    let request = SpinRequest { check_every: Duration::ZERO, ..SpinRequest::default() };
+                    let request =
+                        SpinRequest { check_every: Duration::ZERO, ..SpinRequest::default() };
                     let yields = it.waiter.stats().snapshot().spin_yields;
                     let end = it.waiter.spin(&request, || {
                         while entered < crowd {

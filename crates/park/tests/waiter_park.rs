@@ -1,4 +1,5 @@
-//! One waiter's word and sleeps, step by step: what each call returns, leaves in the word and counts.
+//! One waiter's word and sleeps, step by step: what each call returns, leaves in the word and
+//! counts.
 #![cfg(not(loom))]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -151,7 +152,8 @@ fn spurious_wakes_run_the_recheck_and_go_back_to_sleep() {
                 false
             })
         });
-        // The first re-check is the one before sleep; each further one follows a wake for no reason.
+        // The first re-check is the one before sleep; each further one follows a wake for no
+        // reason.
         while rechecks.load(Ordering::SeqCst) < 10 {
             assert!(!sleeper.is_finished(), "it sleeps on, and re-checks");
             word.wake_futex();

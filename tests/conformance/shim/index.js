@@ -1,4 +1,5 @@
-// The class as a compiled ES module has it, as default and named exports: tests and fixtures import `dist` directly.
+// The class as a compiled ES module has it, as default and named exports: tests and fixtures import
+// `dist` directly.
 'use strict';
 
 const Piscina = require('cenote/piscina');

@@ -1,12 +1,15 @@
-// The pages under `docs/`, as the tests of them read them: their code blocks, their tables, their headings.
+// The pages under `docs/`, as the tests of them read them: their code blocks, their tables, their
+// headings.
 //
-// A page's JavaScript is marked in the info string of its code block, after `js`, where GitHub does not show it:
+// A page's JavaScript is marked in the info string of its code block, after `js`, where GitHub does
+// not show it:
 //
 //   ```js file=worker.mjs     a file that the programs of the section use
 //   ```js run=before.mjs      a program of the section; the next ```text block is what it prints
 //
-// A section reaches from one heading to the next. Its files lie in one folder, together with nothing of other sections.
-// Two programs before one ```text block print the same: that is how "before" and "after" are held to each other.
+// A section reaches from one heading to the next. Its files lie in one folder, together with
+// nothing of other sections. Two programs before one ```text block print the same: that is how
+// "before" and "after" are held to each other.
 
 import { readFileSync, readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -21,7 +24,10 @@ export function read(page) {
   return readFileSync(fileURLToPath(new URL(page, folder)), 'utf8').replaceAll('\r\n', '\n');
 }
 
-/** The sections of a page: `heading`, `text` (all of it), and `blocks` ({ language, mark, name, code }) in their order. */
+/**
+ * The sections of a page: `heading`, `text` (all of it), and `blocks` ({ language, mark, name, code
+ * }) in their order.
+ */
 export function sections(page) {
   const found = [{ heading: page, lines: [], blocks: [] }];
   let block;
@@ -51,8 +57,8 @@ export function sections(page) {
 }
 
 /**
- * The programs of a section: `name`, and the text that it is said to print. Throws for a JavaScript block without a mark,
- * a program without such a text, and a text without a program.
+ * The programs of a section: `name`, and the text that it is said to print. Throws for a
+ * JavaScript block without a mark, a program without such a text, and a text without a program.
  */
 export function programs({ heading, blocks }) {
   const found = [];

@@ -1,4 +1,5 @@
-//! A small addon whose async functions run on cenote: each export is one thing that `runtime.test.mjs` looks at.
+//! A small addon whose async functions run on cenote: each export is one thing that
+//! `runtime.test.mjs` looks at.
 #![allow(missing_docs, reason = "an addon for tests, with no users in Rust")]
 
 use std::sync::atomic::{AtomicU32, Ordering};

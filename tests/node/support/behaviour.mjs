@@ -1,9 +1,8 @@
-// What the behaviour tests share: tests that a hang fails, pools that do not outlive their test, conditions to wait
-// for, and programs that run in a process of their own.
+// What the behaviour tests share: tests that a hang fails, pools that do not outlive their test,
+// conditions to wait for, and programs that run in a process of their own.
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { Pool } from 'cenote';
 
@@ -20,10 +19,11 @@ export const nodeVersion = (() => {
   return major + minor / 1000;
 })();
 
-/** A test that fails if it hangs. */
-export function behaviour(name, body) {
-  test(name, { timeout: kTestMs }, body);
-}
+/**
+ * The options of a test that is to fail if it hangs: `test(name, watched, body)`. Call `test` in
+ * the test file itself: the runner names the file and line of that call when the test fails.
+ */
+export const watched = { timeout: kTestMs };
 
 /** The path of a fixture. */
 export function fixture(name) {
@@ -48,6 +48,15 @@ export async function until(what, condition) {
   while (!condition()) {
     if (performance.now() > deadline) assert.fail(`did not come about: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 2));
+  }
+}
+
+/** Resolves when the promise that `condition` returns fulfils with true; asked every few milliseconds, and not for ever. */
+export async function untilSo(what, condition) {
+  const deadline = performance.now() + kConditionMs;
+  while (!(await condition())) {
+    if (performance.now() > deadline) assert.fail(`did not come about: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
   }
 }
 

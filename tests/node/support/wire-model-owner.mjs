@@ -89,9 +89,9 @@ export class Owner {
     else task.begun = true;
   }
 
-  revokeAll() {
+  revokeAll(kept = 0) {
     const posted = this.#tasks.filter((task) => task !== undefined && task.slot >= 0);
-    const back = this.#slots.revokeAll();
+    const back = this.#slots.revokeAll(kept);
     let last = -1;
     for (const task of back) {
       if (task.id < last) throw new Error('what was taken back is not in order');
@@ -103,6 +103,7 @@ export class Owner {
     if (left.some((task) => back.length > 0 && task.id > back[0].id)) {
       throw new Error('what was taken back is not the end of what was posted');
     }
+    if (kept > 0) return;
     for (const task of left) task.begun = true;
   }
 

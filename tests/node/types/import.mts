@@ -70,6 +70,8 @@ export async function use(signal: AbortSignal, port: MessagePort): Promise<void>
 
   const other = await pool.run<string[], number>(['a'], { filename: 'b.js', name: 'c', signal });
   holds<Same<typeof other, number>>();
+  // @ts-expect-error: the call says that its payload is an array of strings
+  await pool.run<string[], number>([1], { name: 'c' });
   await pool.run({ n: 2 }, { transferList: [new ArrayBuffer(8)] });
   await pool.run({ n: 2 }, { timeout: 1, queueTimeout: Infinity });
   // @ts-expect-error: no such option of a call
@@ -127,8 +129,11 @@ export async function use(signal: AbortSignal, port: MessagePort): Promise<void>
   const summaries: LatencySummaries = stats;
   holds<Same<typeof wait.p999, number>>();
   holds<Same<typeof tasks.completed, number>>();
-  holds<Same<typeof tasks.expired, number>>();
+  holds<Same<typeof tasks.queueTimedOut, number>>();
+  holds<Same<typeof tasks.timedOut, number>>();
   void [background, stages, workers, summaries, port];
+
+  holds<Same<typeof tasks.failed, number>>();
 
   const runOptions: RunOptions = { signal };
   const events: (keyof PoolEvents)[] = ['backgroundError', 'workerLost', 'message'];
@@ -137,6 +142,68 @@ export async function use(signal: AbortSignal, port: MessagePort): Promise<void>
   const closed: Promise<void> = pool.close();
   const destroyed: Promise<void> = pool.destroy();
   await Promise.all([closed, destroyed]);
+}
+
+/** The payload may be left out where it may be undefined, and nowhere else. */
+export async function withoutPayload(): Promise<void> {
+  holds<Same<Awaited<ReturnType<typeof nothing>>, string>>();
+  const nothing = () => new Pool<void, string>().run();
+  const maybe = await new Pool<number | undefined, boolean>().run();
+  holds<Same<typeof maybe, boolean>>();
+  const untyped = await new Pool().run();
+  holds<Same<typeof untyped, unknown>>();
+  const said = await new Pool().run<Date>();
+  holds<Same<typeof said, Date>>();
+  const named = await new Pool<void, string>().run(undefined, { name: 'other' });
+  holds<Same<typeof named, unknown>>();
+  await new Pool<void, string>().run(undefined, { timeout: 1 });
+  // @ts-expect-error: there must be a job
+  await new Pool<Job, string>().run();
+  // @ts-expect-error: null is not undefined
+  await new Pool<null, string>().run();
+}
+
+/** What a call that names another handler gives is not what the pool's own handler gives. */
+export async function anotherHandler(pool: Pool<Job, string>, given: RunOptions): Promise<void> {
+  const own = await pool.run({ n: 1 }, { timeout: 1 });
+  holds<Same<typeof own, string>>();
+  const silent = await pool.run({ n: 1 }, { name: 'other' });
+  holds<Same<typeof silent, unknown>>();
+  const file = await pool.run(['anything'], { filename: new URL('file:///b.js') });
+  holds<Same<typeof file, unknown>>();
+  const said = await pool.run<number>(['anything'], { name: 'other' });
+  holds<Same<typeof said, number>>();
+  const both = await pool.run<string[], number>(['a'], { name: 'other' });
+  holds<Same<typeof both, number>>();
+  // Options that may name another handler.
+  const wide = await pool.run({ n: 1 }, given);
+  holds<Same<typeof wide, unknown>>();
+  // @ts-expect-error: what the pool's handler returns is no number, whatever the caller hopes for
+  const hoped: number = await pool.run({ n: 1 });
+  // @ts-expect-error: what another handler returns must be said
+  const guessed: number = await pool.run({ n: 1 }, { name: 'other' });
+  // @ts-expect-error: the pool's tasks are jobs
+  await pool.run({ m: 1 }, { timeout: 1 });
+  void [hoped, guessed];
+}
+
+/** A pool of some types is a pool, and helpers may be generic. */
+export function helpers(pool: Pool<Job, string>): Pool[] {
+  async function each<P, R>(workers: Pool<P, R>, tasks: readonly P[]): Promise<R[]> {
+    return Promise.all(tasks.map((task) => workers.run(task)));
+  }
+  holds<Same<typeof results, Promise<string[]>>>();
+  const results = each(pool, [{ n: 1 }]);
+  return [pool];
+}
+
+export function readOnly(pool: Pool): void {
+  // @ts-expect-error: it is read-only
+  pool.threads = [];
+  // @ts-expect-error: it is read-only
+  pool.options = {};
+  // @ts-expect-error: it is read-only
+  pool.queueSize = 0;
 }
 
 export function explain(error: unknown): string {
@@ -165,6 +232,8 @@ export default handler;
 
 export const makesBytes: Handler<number, ArrayBuffer> = (n) => move(new ArrayBuffer(n));
 const code: CenoteErrorCode[] = [
+  'ERR_CENOTE_FILE_NOT_FOUND',
+  'ERR_CENOTE_RECURSIVE_POOL',
   'ERR_CENOTE_QUEUE_TIMEOUT',
   'ERR_CENOTE_TIMEOUT',
   'ERR_CENOTE_BOOT_TIMEOUT',

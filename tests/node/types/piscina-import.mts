@@ -1,4 +1,5 @@
-// What a TypeScript ES module that was written for Piscina may write, with `cenote/piscina` instead. Compiled, never run.
+// What a TypeScript ES module that was written for Piscina may write, with `cenote/piscina`
+// instead. Compiled, never run.
 
 import PiscinaDefault, {
   ArrayTaskQueue,

@@ -1,4 +1,5 @@
-//! `async_executor::Executor`, run by plain threads. Its timers are `async_io`'s, which a thread of that crate drives.
+//! `async_executor::Executor`, run by plain threads. Its timers are `async_io`'s, which a thread of
+//! that crate drives.
 
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
@@ -51,7 +52,8 @@ impl Pool for AsyncExecutor {
 }
 
 impl Background for AsyncExecutor {
-    /// As many loops as there are workers; which worker runs one, the executor decides at every tick.
+    /// As many loops as there are workers; which worker runs one, the executor decides at every
+    /// tick.
     fn leave_ticking(&self, workers: usize, period: Duration, ticker: &'static Ticker) {
         for _ in 0..workers {
             self.executor

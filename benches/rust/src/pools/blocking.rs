@@ -1,4 +1,5 @@
-//! `blocking::unblock`: one pool for the whole process, whose size is set by an environment variable.
+//! `blocking::unblock`: one pool for the whole process, whose size is set by an environment
+//! variable.
 
 use std::future::Future;
 
@@ -6,8 +7,8 @@ use futures_lite::future::block_on;
 
 use super::{Awaited, Pool, Reply, Setup};
 
-/// Where `blocking` reads, once, how many threads it may have. Whoever starts a process that measures must set it to
-/// the number of workers: [`crate::child`] does.
+/// Where `blocking` reads, once, how many threads it may have. Whoever starts a process that
+/// measures must set it to the number of workers: [`crate::child`] does.
 pub const THREAD_LIMIT_VARIABLE: &str = "BLOCKING_MAX_THREADS";
 
 /// See the module.

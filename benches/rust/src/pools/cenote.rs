@@ -53,7 +53,8 @@ impl<const SPIN: bool> Awaited for Cenote<SPIN> {
 
 impl<const SPIN: bool> Background for Cenote<SPIN> {
     fn leave_ticking(&self, workers: usize, period: Duration, ticker: &'static Ticker) {
-        // Tasks that wait for each other run on as many workers, and each leaves its loop on its own.
+        // Tasks that wait for each other run on as many workers, and each leaves its loop on its
+        // own.
         let together = Arc::new(Barrier::new(workers));
         let started: Vec<_> = (0..workers)
             .map(|_| {

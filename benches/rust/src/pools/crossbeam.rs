@@ -1,5 +1,5 @@
-//! Threads that receive boxed closures from one unbounded `crossbeam_channel`: the pool that one writes oneself in
-//! twenty lines. A panic ends a thread; nothing is bounded, named or counted.
+//! Threads that receive boxed closures from one unbounded `crossbeam_channel`: the pool that one
+//! writes oneself in twenty lines. A panic ends a thread; nothing is bounded, named or counted.
 
 use std::future::Future;
 use std::thread;

@@ -1,4 +1,5 @@
-//! `tokio_util::task::LocalPoolHandle`: each worker is a tokio runtime, and a task is a future made there.
+//! `tokio_util::task::LocalPoolHandle`: each worker is a tokio runtime, and a task is a future made
+//! there.
 
 use std::time::{Duration, Instant};
 

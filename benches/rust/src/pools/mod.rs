@@ -1,8 +1,8 @@
 //! One adapter a pool: how to start it, hand it a closure, and get a result back.
 //!
-//! Each pool is used the way that is the fastest of those its documentation suggests; where it has no results of its
-//! own, the task sends them through a channel that the caller keeps ([`Reply`]). All pools run the same closures, and
-//! nothing is boxed on their behalf.
+//! Each pool is used the way that is the fastest of those its documentation suggests; where it has
+//! no results of its own, the task sends them through a channel that the caller keeps ([`Reply`]).
+//! All pools run the same closures, and nothing is boxed on their behalf.
 
 mod async_executor;
 mod blocking;
@@ -73,12 +73,12 @@ pub trait Awaited: Pool {
 
 /// A pool whose tasks can leave a timer behind.
 pub trait Background: Pool {
-    /// Leaves behind, on each of the pool's `workers`, a loop that waits for `period` and counts, until it is stopped.
-    /// Returns when they are there.
+    /// Leaves behind, on each of the pool's `workers`, a loop that waits for `period` and counts,
+    /// until it is stopped. Returns when they are there.
     fn leave_ticking(&self, workers: usize, period: Duration, ticker: &'static Ticker);
 
-    /// Hands over a task that, when it runs, takes the time, leaves a timer of `delay` behind, and returns; `fired` is
-    /// told how long it took from there until the timer had fired.
+    /// Hands over a task that, when it runs, takes the time, leaves a timer of `delay` behind, and
+    /// returns; `fired` is told how long it took from there until the timer had fired.
     fn leave_timer<F>(&self, delay: Duration, fired: F)
     where
         F: FnOnce(Duration) + Send + 'static;
@@ -109,8 +109,8 @@ impl Ticker {
     }
 }
 
-/// Calls a function that is generic over the pool, for the pool that a [`Contender`](crate::contender::Contender)
-/// names; `$other` answers for those that are no pools.
+/// Calls a function that is generic over the pool, for the pool that a
+/// [`Contender`](crate::contender::Contender) names; `$other` answers for those that are no pools.
 #[macro_export]
 macro_rules! for_pool {
     ($contender:expr, |$pool:ident| $body:expr, $other:expr) => {{

@@ -1,5 +1,5 @@
-//! `rayon_core::ThreadPool::spawn`, with a channel for the result. (`install`, which blocks for a result by itself, takes
-//! several times as long from outside the pool: the caller sleeps at once.)
+//! `rayon_core::ThreadPool::spawn`, with a channel for the result. (`install`, which blocks for a
+//! result by itself, takes several times as long from outside the pool: the caller sleeps at once.)
 
 use super::reply::{Reply, WAITED_FOR};
 use super::{Pool, Setup};

@@ -1,5 +1,5 @@
-//! How a result comes back from a pool that has no results of its own: a channel of one place, made once and used for
-//! every round trip of one caller.
+//! How a result comes back from a pool that has no results of its own: a channel of one place, made
+//! once and used for every round trip of one caller.
 
 use std::sync::mpsc;
 

@@ -1,5 +1,5 @@
-//! `rusty_pool::ThreadPool::execute`, with a channel for the result. (`evaluate` returns a handle, but waiting on it
-//! takes several times as long: the caller sleeps at once.)
+//! `rusty_pool::ThreadPool::execute`, with a channel for the result. (`evaluate` returns a handle,
+//! but waiting on it takes several times as long: the caller sleeps at once.)
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
-//! `threadpool::ThreadPool::execute`, with a channel of std's for the result: waiting on one that spins takes longer.
+//! `threadpool::ThreadPool::execute`, with a channel of std's for the result: waiting on one that
+//! spins takes longer.
 
 use super::reply::{Reply, WAITED_FOR};
 use super::{Pool, Setup};

@@ -1,10 +1,10 @@
 //! Allocations: how often a task asks the allocator for memory.
 //!
-//! Who cares: whoever has a slow or contended allocator, or counts cycles; every allocation is two calls and often a
-//! cache miss on another CPU.
+//! Who cares: whoever has a slow or contended allocator, or counts cycles; every allocation is two
+//! calls and often a cache miss on another CPU.
 //!
-//! The figures: allocations per task, over all threads of the process, for a round trip with a result, and for a task
-//! whose result nobody wants; the median over batches of a hundred tasks.
+//! The figures: allocations per task, over all threads of the process, for a round trip with a
+//! result, and for a task whose result nobody wants; the median over batches of a hundred tasks.
 //!
 //! Excluded: the start of the pool, the first tasks, and whatever else is made once and used again.
 //!
@@ -62,8 +62,8 @@ fn pool<P: Pool>(effort: &Effort) -> Outcome {
     Ok(vec![with_result, detached])
 }
 
-/// Allocations per task: the median over batches, so that what is made once does not count, and what is made every few
-/// dozen tasks (a queue's next block) does.
+/// Allocations per task: the median over batches, so that what is made once does not count, and
+/// what is made every few dozen tasks (a queue's next block) does.
 fn counted(tasks: usize, run: impl Fn() -> Result<(), String>) -> Result<f64, String> {
     let batches = tasks / BATCH;
     for _ in 0..batches / 10 {

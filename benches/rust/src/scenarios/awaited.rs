@@ -1,9 +1,11 @@
-//! Round trip from an async task: submit a closure from a task on a tokio runtime, and await its result.
+//! Round trip from an async task: submit a closure from a task on a tokio runtime, and await its
+//! result.
 //!
-//! Who cares: a service on tokio that hands off part of each request. The runtime's own threads must be woken as well.
+//! Who cares: a service on tokio that hands off part of each request. The runtime's own threads
+//! must be woken as well.
 //!
-//! Excluded: a task's own work, other load on the runtime. With two runtime threads and two workers on two CPUs, there
-//! are more threads than CPUs, as there are in such a service.
+//! Excluded: a task's own work, other load on the runtime. With two runtime threads and two workers
+//! on two CPUs, there are more threads than CPUs, as there are in such a service.
 //!
 //! Validated: every answer.
 

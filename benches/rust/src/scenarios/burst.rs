@@ -1,10 +1,13 @@
 //! Burst: many tasks at once that do nothing but count.
 //!
-//! Who cares: a batch job; a service that catches up. It is the price of a task when nobody waits for a single one.
+//! Who cares: a batch job; a service that catches up. It is the price of a task when nobody waits
+//! for a single one.
 //!
-//! Excluded: results (handles are detached), a task's own work beyond one addition that all tasks share.
+//! Excluded: results (handles are detached), a task's own work beyond one addition that all tasks
+//! share.
 //!
-//! Validated: the tasks add up both how many ran and their numbers, in one atomic word; both must be right at the end.
+//! Validated: the tasks add up both how many ran and their numbers, in one atomic word; both must
+//! be right at the end.
 
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -71,7 +74,8 @@ struct Tally {
 const ONE: u64 = 1 << 40;
 
 impl Tally {
-    /// Leaked, so that a task carries a plain reference: counting references would cost more than the task.
+    /// Leaked, so that a task carries a plain reference: counting references would cost more than
+    /// the task.
     fn leak(tasks: usize) -> &'static Tally {
         let tasks = tasks as u64;
         Box::leak(Box::new(Tally {
@@ -110,7 +114,8 @@ impl Tally {
     }
 }
 
-/// Submits `tasks` tasks from this thread, or from several, and returns the time until all have run.
+/// Submits `tasks` tasks from this thread, or from several, and returns the time until all have
+/// run.
 fn burst<P: Pool>(pool: &P, producers: usize, tasks: usize) -> Result<Duration, String> {
     let tasks = tasks / producers * producers;
     let tally = Tally::leak(tasks);
@@ -125,7 +130,8 @@ fn burst<P: Pool>(pool: &P, producers: usize, tasks: usize) -> Result<Duration, 
         tally.wait()?;
         return Ok(start.elapsed());
     }
-    // The producers start together, and the clock with the first of them: this thread may be the last to be woken.
+    // The producers start together, and the clock with the first of them: this thread may be the
+    // last to be woken.
     let ready = Barrier::new(producers);
     let share = tasks / producers;
     thread::scope(|scope| {

@@ -1,7 +1,8 @@
-//! One round trip after the other, each timed by itself: what the scenarios about round trips share.
+//! One round trip after the other, each timed by itself: what the scenarios about round trips
+//! share.
 //!
-//! A trip carries a number there and another one back, which is checked every time. What is timed includes one look
-//! at the clock, some 20 ns, alike for all.
+//! A trip carries a number there and another one back, which is checked every time. What is timed
+//! includes one look at the clock, some 20 ns, alike for all.
 
 use std::future::Future;
 use std::hint::black_box;
@@ -10,7 +11,8 @@ use std::time::Instant;
 use crate::effort::Effort;
 use crate::statistics::{Samples, Summary, micros};
 
-/// What a worker does with the number: a multiplication, so that the answer is none that lies around.
+/// What a worker does with the number: a multiplication, so that the answer is none that lies
+/// around.
 pub(super) fn answer(number: u64) -> u64 {
     black_box(number).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }

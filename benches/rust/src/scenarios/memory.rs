@@ -2,9 +2,9 @@
 //!
 //! Who cares: whoever sizes a pool for blocking work, with dozens of threads.
 //!
-//! The figure: growth of the process's resident memory over a pool of 64 workers, each of which has run one task, per
-//! worker: thread stack and thread-local memory as touched, allocator arena, the pool's own structures. What a pool
-//! needs once is spread over the 64.
+//! The figure: growth of the process's resident memory over a pool of 64 workers, each of which has
+//! run one task, per worker: thread stack and thread-local memory as touched, allocator arena, the
+//! pool's own structures. What a pool needs once is spread over the 64.
 //!
 //! Excluded: memory that is reserved and untouched (a thread's stack is 2 MiB of addresses).
 //!

@@ -1,4 +1,5 @@
-//! The scenarios: each is a claim about one thing, measured by one function that is given a contender.
+//! The scenarios: each is a claim about one thing, measured by one function that is given a
+//! contender.
 
 mod allocations;
 mod awaited;
@@ -15,8 +16,8 @@ mod trickle;
 use crate::contender::Contender;
 use crate::effort::Effort;
 
-/// What one process measured: a value for each of the scenario's figures, in their order; or what was wrong with the
-/// results, in which case nothing was measured.
+/// What one process measured: a value for each of the scenario's figures, in their order; or what
+/// was wrong with the results, in which case nothing was measured.
 pub type Outcome = Result<Vec<f64>, String>;
 
 /// One column of a scenario's table.
@@ -37,10 +38,11 @@ impl Figure {
 /// How the contenders of a scenario share one round. Each process gives one value of every figure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Processes {
-    /// So many processes each, one after the other. More than one where a measurement is short and depends on where
-    /// the kernel happens to put the threads.
+    /// So many processes each, one after the other. More than one where a measurement is short and
+    /// depends on where the kernel happens to put the threads.
     Several(usize),
-    /// One each, all at the same time: for figures that belong to a process alone while the machine does nothing.
+    /// One each, all at the same time: for figures that belong to a process alone while the machine
+    /// does nothing.
     AtOnce,
 }
 

@@ -1,15 +1,18 @@
-//! Open loop: tasks of 100 µs arrive at random, 4,000 a second, whether or not earlier ones are done.
+//! Open loop: tasks of 100 µs arrive at random, 4,000 a second, whether or not earlier ones are
+//! done.
 //!
-//! Who cares: whoever answers for a p99. A caller that waits for each result (a closed loop) cannot see a queue.
+//! Who cares: whoever answers for a p99. A caller that waits for each result (a closed loop) cannot
+//! see a queue.
 //!
-//! The figures: from the moment a task was *due* to the end of the task, so it is never below 100 µs. If the
-//! dispatching thread is late, because a pool made it wait or took its CPU, that counts. How late it was is the last
-//! figure: from the due time until the task was handed over.
+//! The figures: from the moment a task was *due* to the end of the task, so it is never below 100
+//! µs. If the dispatching thread is late, because a pool made it wait or took its CPU, that counts.
+//! How late it was is the last figure: from the due time until the task was handed over.
 //!
 //! Excluded: the way back of the result; overload (two fifths of one CPU are tasks).
 //!
-//! Arrivals are a Poisson process with a fixed seed: the same for everybody, every time. One thread dispatches: it
-//! sleeps until 20 µs before a task is due, then looks at the clock; identically for all.
+//! Arrivals are a Poisson process with a fixed seed: the same for everybody, every time. One thread
+//! dispatches: it sleeps until 20 µs before a task is due, then looks at the clock; identically for
+//! all.
 //!
 //! Validated: every task leaves its own latency behind; none may be missing.
 
@@ -74,7 +77,8 @@ fn pool<P: Pool>(effort: &Effort) -> Outcome {
         pool.spawn(move || {
             burn(WORK);
             let nanos = u64::try_from(due.elapsed().as_nanos()).unwrap_or(u64::MAX);
-            // Release pairs with the Acquire load below; it carries nothing else, but orders the value itself.
+            // Release pairs with the Acquire load below; it carries nothing else, but orders the
+            // value itself.
             latency.store(nanos.max(1), Ordering::Release);
         });
         handed_over.record(due.elapsed());

@@ -1,14 +1,16 @@
 //! Round trip: submit a closure, block for its result, and again.
 //!
-//! Who cares: whoever moves a short piece of work off a thread that then has to wait for it. It is the price of the
-//! hop: below it, offloading cannot pay.
+//! Who cares: whoever moves a short piece of work off a thread that then has to wait for it. It is
+//! the price of the hop: below it, offloading cannot pay.
 //!
-//! Excluded: the start of the pool, a cold worker (the next task follows at once), a task's own work, other load.
+//! Excluded: the start of the pool, a cold worker (the next task follows at once), a task's own
+//! work, other load.
 //!
 //! Validated: every answer is compared with the number that was sent.
 //!
-//! Two lines are no pools but the floor under them: two threads that write two cache lines in turn (no queue, no
-//! task, no sleep), and two threads that unpark each other in turn (what two sleeping threads cannot beat).
+//! Two lines are no pools but the floor under them: two threads that write two cache lines in turn
+//! (no queue, no task, no sleep), and two threads that unpark each other in turn (what two sleeping
+//! threads cannot beat).
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::{self, Thread};
@@ -43,7 +45,8 @@ fn pool<P: Pool>(effort: &Effort) -> Outcome {
     Ok(figures(summary))
 }
 
-/// What the two threads share. Each line is written by one of them, and each message differs from the one before.
+/// What the two threads share. Each line is written by one of them, and each message differs from
+/// the one before.
 #[derive(Default)]
 struct Lines {
     there: CachePadded<AtomicU64>,
@@ -55,8 +58,8 @@ const END: u64 = u64::MAX;
 
 fn bare(contender: Contender, effort: &Effort) -> Outcome {
     let sleeps = contender == Contender::BareUnpark;
-    // Acquire pairs with the Release store of the thread opposite: a task and its result need that order as well. No
-    // pause instruction: it would be part of the floor.
+    // Acquire pairs with the Release store of the thread opposite: a task and its result need that
+    // order as well. No pause instruction: it would be part of the floor.
     let next = |line: &AtomicU64, last: u64| {
         loop {
             match line.load(Ordering::Acquire) {

@@ -1,11 +1,13 @@
 //! The round trip while every worker has a timer loop of 5 ms in the background.
 //!
-//! Who cares: whoever leaves background work on workers (a heartbeat, a batch that is flushed, a connection that is
-//! kept alive) and does not want to pay for it with every task.
+//! Who cares: whoever leaves background work on workers (a heartbeat, a batch that is flushed, a
+//! connection that is kept alive) and does not want to pay for it with every task.
 //!
-//! Excluded: what the background work does: a tick adds one. Pools that cannot leave a timer on a worker.
+//! Excluded: what the background work does: a tick adds one. Pools that cannot leave a timer on a
+//! worker.
 //!
-//! Validated: every answer, and that the loops went on: at least half the ticks that fit into the time.
+//! Validated: every answer, and that the loops went on: at least half the ticks that fit into the
+//! time.
 
 use std::time::{Duration, Instant};
 

@@ -1,15 +1,17 @@
-//! A timer under saturation: when does a timer of 10 ms fire that a task left behind, while its worker has no free moment?
+//! A timer under saturation: when does a timer of 10 ms fire that a task left behind, while its
+//! worker has no free moment?
 //!
-//! Who cares: whoever leaves background work behind (a flush, a heartbeat, a time limit) on workers that may be busy
-//! for long: under a stream of tasks it must not starve.
+//! Who cares: whoever leaves background work behind (a flush, a heartbeat, a time limit) on workers
+//! that may be busy for long: under a stream of tasks it must not starve.
 //!
-//! The figures: from the moment the timer was made until it fired, over many timers one after the other: median and
-//! worst.
+//! The figures: from the moment the timer was made until it fired, over many timers one after the
+//! other: median and worst.
 //!
-//! Excluded: pools whose tasks cannot leave a timer behind; tasks longer than 100 µs, behind which no pool can fire it.
+//! Excluded: pools whose tasks cannot leave a timer behind; tasks longer than 100 µs, behind which
+//! no pool can fire it.
 //!
-//! Validated: every task ran, every timer fired, and the tasks that saturate the workers did so until it was due:
-//! 400 of them use 40 ms of CPU time, 20 ms on each of two workers.
+//! Validated: every task ran, every timer fired, and the tasks that saturate the workers did so
+//! until it was due: 400 of them use 40 ms of CPU time, 20 ms on each of two workers.
 
 use std::sync::mpsc;
 use std::time::Duration;

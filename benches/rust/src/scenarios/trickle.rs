@@ -1,10 +1,10 @@
 //! Trickle: one task of 1 ms every 10 ms, and nothing else.
 //!
-//! Who cares: a service with little to do on a machine that it shares, or that is billed by the CPU second. A pool that
-//! spins between tasks shows here.
+//! Who cares: a service with little to do on a machine that it shares, or that is billed by the CPU
+//! second. A pool that spins between tasks shows here.
 //!
-//! The figures: CPU time of the whole process, less what the tasks themselves used, per second; and the median of a
-//! round trip less the task's own time, from a pool that has been idle for 9 ms.
+//! The figures: CPU time of the whole process, less what the tasks themselves used, per second; and
+//! the median of a round trip less the task's own time, from a pool that has been idle for 9 ms.
 //!
 //! Excluded: nothing of the process. The caller's own sleeping and waiting is in all figures alike.
 //!

@@ -5,30 +5,36 @@ import { inspect } from 'node:util';
 
 /** The codes of {@link CenoteError}. */
 export type CenoteErrorCode =
-  /** The pool holds as many tasks as it may; the task was not accepted and never runs. */
+  /** The pool is full. It did not accept the task, which never runs. */
   | 'ERR_CENOTE_QUEUE_FULL'
-  /** The pool is closing or closed; the task was not accepted and never runs. */
+  /** The pool is closing or closed. It did not accept the task, which never runs. */
   | 'ERR_CENOTE_POOL_CLOSED'
-  /** The pool was destroyed while the task was queued or running. */
+  /** `destroy()` was called while the task waited or ran. */
   | 'ERR_CENOTE_POOL_DESTROYED'
   /** The worker ended while the task ran on it. `cause` says why, where that is known. */
   | 'ERR_CENOTE_WORKER_LOST'
-  /** No worker could be started for the task. `cause` is the last failure. */
+  /** No worker could start. `cause` is the last failure. */
   | 'ERR_CENOTE_WORKER_BOOT'
-  /** A worker was not ready within `bootTimeout`. Seen as the `cause` of `ERR_CENOTE_WORKER_BOOT`. */
+  /** A worker was not ready within `bootTimeout`. It is the `cause` of `ERR_CENOTE_WORKER_BOOT`. */
   | 'ERR_CENOTE_BOOT_TIMEOUT'
-  /** The task had not begun within `queueTimeout`; it never runs. */
+  /** The task did not start within its `queueTimeout`, and never runs. */
   | 'ERR_CENOTE_QUEUE_TIMEOUT'
-  /** The task had not ended within `timeout` of its start. */
+  /** The task did not finish within `timeout` of its start. */
   | 'ERR_CENOTE_TIMEOUT'
   /** Neither the pool nor the call names a file. */
   | 'ERR_CENOTE_NO_FILENAME'
-  /** The file has no handler function under the name. */
+  /** The file does not exist. */
+  | 'ERR_CENOTE_FILE_NOT_FOUND'
+  /** The file exports no function under the name. */
   | 'ERR_CENOTE_HANDLER_NOT_FOUND'
-  /** The handler threw, or registered background work rejected with, a value that cannot be cloned. */
-  | 'ERR_CENOTE_UNCLONEABLE_ERROR';
+  /** A worker that was still loading its file made a pool of the same file. */
+  | 'ERR_CENOTE_RECURSIVE_POOL'
+  /** A handler threw a value that cannot be cloned, or its background work rejected with one. */
+  | 'ERR_CENOTE_UNCLONEABLE_ERROR'
+  /** A task or a result crossed to the other thread, and cannot be read there. */
+  | 'ERR_CENOTE_UNREADABLE';
 
-/** What a pool rejects with when a task did not fail by itself. */
+/** What a task is rejected with when the pool could not run it to its end. */
 export class CenoteError extends Error {
   override readonly name = 'CenoteError';
   readonly code: CenoteErrorCode;
@@ -39,7 +45,7 @@ export class CenoteError extends Error {
   }
 }
 
-/** What a task rejects with when its signal was aborted. `cause` is the signal's reason. */
+/** What a task is rejected with when its signal was aborted. `cause` is the signal's reason. */
 export class AbortError extends Error {
   override readonly name = 'AbortError';
   readonly code = 'ABORT_ERR';
@@ -57,16 +63,35 @@ class ArgumentRangeError extends RangeError {
   readonly code = 'ERR_OUT_OF_RANGE';
 }
 
-/** A value of the wrong type, named as the caller wrote it. */
-export function invalidType(name: string, expected: string, actual: unknown): TypeError {
-  return new ArgumentTypeError(`The "${name}" must be ${expected}. Received ${describe(actual)}`);
+/**
+ * A value of the wrong type. The name is an argument's, or an option's as `options.name`. The hint,
+ * a sentence or more, says what the caller probably wants to write.
+ */
+export function invalidType(name: string, expected: string, actual: unknown, hint = ''): TypeError {
+  const received = `${subject(name)} must be ${expected}. Received ${describe(actual)}`;
+  return new ArgumentTypeError(hint === '' ? received : `${received}. ${hint}`);
 }
 
 /** A value of the right type that is out of range. */
 export function outOfRange(name: string, expected: string, actual: unknown): RangeError {
   return new ArgumentRangeError(
-    `The "${name}" is out of range. It must be ${expected}. Received ${describe(actual)}`,
+    `${subject(name)} must be ${expected}. Received ${describe(actual)}`,
   );
+}
+
+/** An option that does not exist. The hint is a sentence that says what was meant, or empty. */
+export function unknownOption(name: string, hint: string, known: readonly string[]): TypeError {
+  let list = '';
+  for (let i = 0; i < known.length; i++) list += `${i === 0 ? '' : ', '}${known[i]!}`;
+  return new ArgumentTypeError(
+    `Unknown option "${name}". ${hint === '' ? '' : `${hint} `}Known options: ${list}`,
+  );
+}
+
+/** What a message is about, as its first words. */
+function subject(name: string): string {
+  if (name.startsWith('options.')) return `The "${name.slice('options.'.length)}" option`;
+  return name.startsWith('environment variable ') ? `The ${name}` : `The "${name}" argument`;
 }
 
 /** A value as an error message shows it: on one line, of bounded length. */
@@ -91,21 +116,21 @@ export interface WorkerEnd {
 
 /** What a pool's tasks are rejected with, where it is not what their handlers threw. */
 export interface PoolErrors {
-  /** Submitted to a pool that takes no more. */
+  /** For a task that was submitted after `close()` or `destroy()`. */
   closed(): unknown;
-  /** Submitted to a pool that holds as many as it may. */
+  /** For a task that a full pool did not accept. */
   queueFull(places: number, maxQueue: number): unknown;
   destroyed(): unknown;
   aborted(reason: unknown): unknown;
-  /** Not begun within the limit, in ms. */
+  /** The task did not start within the limit, in ms. */
   waitedTooLong(limitMs: number): unknown;
-  /** Not ended within the limit, in ms. */
+  /** The task did not finish within the limit, in ms. */
   ranTooLong(limitMs: number): unknown;
-  /** Its worker ended while it ran (`begun`), or before, and it cannot be given to another. */
+  /** Its worker ended while it ran (`begun`), or before, and the task cannot move to another. */
   lost(end: WorkerEnd, begun: boolean): unknown;
-  /** No thread could be started; `end` is how the last that was tried ended. */
+  /** No thread could start; `end` is how the last one that was tried ended. */
   noThread(cause: unknown, end: WorkerEnd | null): unknown;
-  /** Refused by the worker; the handler says what was to be run. */
+  /** The worker refused the task; the handler says what it should have run. */
   refused(
     code: CenoteErrorCode,
     message: string,
@@ -116,48 +141,87 @@ export interface PoolErrors {
 /** The errors of `Pool`. */
 export const poolErrors: PoolErrors = {
   closed: () =>
-    new CenoteError('ERR_CENOTE_POOL_CLOSED', 'The pool is closed and takes no more tasks'),
+    new CenoteError('ERR_CENOTE_POOL_CLOSED', 'The pool is closed and accepts no more tasks'),
   queueFull: (places, maxQueue) =>
     new CenoteError(
       'ERR_CENOTE_QUEUE_FULL',
-      `The pool already has ${places} tasks to run and ${maxQueue} waiting (maxQueue): ` +
-        'run fewer at a time, or raise maxQueue',
+      `The pool is full: ${places} running, ${maxQueue} waiting (maxQueue). ` +
+        'Submit less at a time or raise maxQueue.',
     ),
   destroyed: () =>
-    new CenoteError('ERR_CENOTE_POOL_DESTROYED', 'The pool was destroyed before the task was done'),
+    new CenoteError('ERR_CENOTE_POOL_DESTROYED', 'The pool was destroyed before the task finished'),
   aborted: (reason) => new AbortError(reason),
   waitedTooLong: (limitMs) =>
     new CenoteError(
       'ERR_CENOTE_QUEUE_TIMEOUT',
-      `The task had not begun after ${limitMs} ms (queueTimeout), and never will: ` +
-        'the pool has more to do than its threads can, or they are blocked',
+      `The task did not start within ${limitMs} ms (queueTimeout) and was dropped: ` +
+        'the pool is overloaded, or its threads are blocked.',
     ),
   ranTooLong: (limitMs) =>
     new CenoteError(
       'ERR_CENOTE_TIMEOUT',
-      `The task had not ended ${limitMs} ms after its start (timeout)`,
+      `The task did not finish within ${limitMs} ms of its start (timeout)`,
     ),
   lost: ({ threadId, exitCode, error }, begun) => {
-    const what = begun
-      ? 'while the task ran'
-      : 'before the task began, and it cannot be given to another';
+    const when = begun
+      ? 'while the task ran on it'
+      : 'before the task began, and the task cannot move to another worker';
     const reason = error === undefined ? `it exited with code ${exitCode}` : messageOf(error);
     return new CenoteError(
       'ERR_CENOTE_WORKER_LOST',
-      `Worker thread ${threadId} ended ${what}: ${reason}`,
-      {
-        cause: error,
-      },
+      `Worker thread ${threadId} ended ${when}: ${reason}`,
+      { cause: error },
     );
   },
   noThread: (cause) =>
-    new CenoteError(
-      'ERR_CENOTE_WORKER_BOOT',
-      `No worker thread could be started: ${messageOf(cause)}`,
-      { cause },
-    ),
+    new CenoteError('ERR_CENOTE_WORKER_BOOT', `No worker thread could start: ${messageOf(cause)}`, {
+      cause,
+    }),
   refused: (code, message) => new CenoteError(code, message),
 };
+
+/** Neither the pool nor the call says which file holds the handler. */
+export function noFilename(): CenoteError {
+  return new CenoteError(
+    'ERR_CENOTE_NO_FILENAME',
+    'No file to run. Pass "filename" to new Pool() or to run().',
+  );
+}
+
+/** A worker that is still loading a file made a pool of that file: each would start the next. */
+export function recursivePool(url: string): CenoteError {
+  return new CenoteError(
+    'ERR_CENOTE_RECURSIVE_POOL',
+    `A worker that loads ${url} made a pool of that same file, whose workers would do so again ` +
+      'without end. Move the handlers to a file of their own, or make the pool only where ' +
+      'isMainThread (of node:worker_threads) is true.',
+  );
+}
+
+/**
+ * What a worker says of a file that does not exist: where the pool looked, and from where.
+ *
+ * @param nearby a file that exists and differs only in its extension, if one does.
+ */
+export function fileNotFoundText(path: string, cwd: string, nearby: string | null): string {
+  const hint = nearby === null ? '' : ` Did you mean ${nearby}?`;
+  return (
+    `Cannot find the file ${path}.${hint} A relative filename starts at the working directory, ` +
+    `which is ${cwd}; for a file beside your module pass ` +
+    "new URL('./worker.mjs', import.meta.url), or in CommonJS require.resolve('./worker.js')."
+  );
+}
+
+/** Why a value that crossed cannot be read where it arrived. */
+export function unreadable(what: 'task' | 'result', cause: unknown): CenoteError {
+  const where = what === 'task' ? 'in the worker' : "on the pool's thread";
+  return new CenoteError(
+    'ERR_CENOTE_UNREADABLE',
+    `The ${what} arrived ${where} and cannot be read there (${messageOf(cause)}). ` +
+      'Transfer a buffer only once, and nest less deeply.',
+    { cause },
+  );
+}
 
 /** What an error, or any other thrown value, says. */
 export function messageOf(error: unknown): string {

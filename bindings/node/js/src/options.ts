@@ -6,82 +6,91 @@
 
 import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { fileURLToPath, pathToFileURL, URL } from 'node:url';
 import type { ResourceLimits, WorkerOptions } from 'node:worker_threads';
+import { isNoOptions, refuseUnknown, wrongFilename, wrongOptions } from './arguments.js';
+import { ArrayIsArray, ObjectAssign, ObjectFreeze, ObjectKeys } from './base/intrinsics.js';
 import { describe, invalidType, outOfRange } from './errors.js';
 
-/** The exports of a handler's file that the worker itself calls. */
-export const kHooks: readonly string[] = ['setup', 'teardown'];
-
-/** What a {@link Pool} is made with. Every option may be left out. */
+/** The options of a {@link Pool}. All are optional. */
 export interface PoolOptions {
   /**
    * The file with the handlers: a path (a relative one starts at the working directory), a `file:`
-   * string or a URL. CommonJS, an ES module, or TypeScript where Node can run it. Loaded once in
-   * each worker. May be left out if every `run()` names one.
+   * string or a URL. It may be CommonJS, an ES module, or TypeScript where Node can run it. Each
+   * worker loads it once. Leave it out if every `run()` names a file.
    */
   readonly filename?: string | URL;
   /** The export that handles tasks. @default 'default' */
   readonly name?: string;
-  /** Threads that are started at once and kept. @default half of maxThreads, at least 1 */
+  /** Threads that the pool starts at once and keeps. @default half of maxThreads, at least 1 */
   readonly minThreads?: number;
-  /** The most threads. Environment: CENOTE_MAX_THREADS. @default os.availableParallelism() */
+  /**
+   * The largest number of threads. Environment: CENOTE_MAX_THREADS.
+   * @default os.availableParallelism()
+   */
   readonly maxThreads?: number;
   /**
-   * Milliseconds after which an idle thread above `minThreads` ends, once what its tasks left
-   * running is done (after 30 s more it is terminated). `Infinity`: never. @default 10000
+   * Milliseconds after which an idle thread above `minThreads` ends. It first finishes what its
+   * tasks left running; after another 30 s it is terminated. `Infinity`: never. @default 10000
    */
   readonly idleTimeout?: number;
-  /** Tasks that may wait while `maxThreads * concurrentTasksPerWorker` are running. @default 65536 */
+  /**
+   * How many tasks may wait while `maxThreads * concurrentTasksPerWorker` are running.
+   * @default 65536
+   */
   readonly maxQueue?: number;
-  /** Tasks that one worker may have started and not settled. Up to 16384. @default 1 */
+  /** How many tasks one worker may run at the same time. Up to 16384. @default 1 */
   readonly concurrentTasksPerWorker?: number;
   /**
-   * Milliseconds that a task may wait for its start, or it is rejected (`ERR_CENOTE_QUEUE_TIMEOUT`)
-   * and never runs. @default Infinity
+   * How long a task may wait for its start, in milliseconds. A task that waits longer is rejected
+   * (`ERR_CENOTE_QUEUE_TIMEOUT`) and never runs. @default Infinity
    */
   readonly queueTimeout?: number;
   /**
-   * Milliseconds that a task may take from its start, or it is rejected (`ERR_CENOTE_TIMEOUT`) and
-   * ended as {@link abortGrace} says, a loop that never yields as well. Tasks with such a limit are
-   * put behind no other on a worker, so each costs a hop of its own. @default Infinity
+   * How long a task may run, in milliseconds. A task that is still running after this long is
+   * rejected (`ERR_CENOTE_TIMEOUT`) and stopped as {@link abortGrace} says, even inside a loop that
+   * never yields. A task with a limit is never queued behind another task on a worker, so it costs
+   * its own round trip. @default Infinity
    */
   readonly timeout?: number;
   /**
-   * Milliseconds that a running task has, after it was aborted or its `timeout` was over, to end by
-   * itself: it is asked through its `context.signal`. Then its worker is terminated. 0: at once;
-   * `Infinity`: never. The caller is answered at once in any case. @default 0
+   * How long a running task may take to stop on its own after an abort or its `timeout`, in
+   * milliseconds. The pool asks it through `context.signal`, and terminates its worker when this
+   * time is over. 0: at once; `Infinity`: never. The caller gets its answer at once in any case.
+   * @default 0
    */
   readonly abortGrace?: number;
   /**
-   * Milliseconds that a thread may take to load the file and run its `setup`; then it is terminated,
-   * and another is tried. `Infinity`: no limit. @default 60000
+   * How long a thread may take to load the file and run its `setup`, in milliseconds. A slower one
+   * is terminated, and the pool tries another. `Infinity`: no limit. @default 60000
    */
   readonly bootTimeout?: number;
-  /** What `require('node:worker_threads').workerData` is in each worker; cloned. */
+  /** The `workerData` of `node:worker_threads` in each worker, which gets a copy. */
   readonly workerData?: unknown;
   /** The workers' `process.env`, as for `new Worker`. */
   readonly env?: WorkerOptions['env'];
   /** Appended to the workers' `process.argv`, as for `new Worker`. */
   readonly argv?: readonly unknown[];
-  /** Node options of the workers, as for `new Worker`. */
+  /** Node's options for the workers, as for `new Worker`. */
   readonly execArgv?: readonly string[];
   /** Memory limits of each worker, as for `new Worker`. */
   readonly resourceLimits?: ResourceLimits;
   /**
-   * The longest that a waiting thread may spin before it sleeps, in µs; the adaptive policy stays
-   * below it. 0: no spinning, and every promise holds. Environment: CENOTE_MAX_SPIN_US. @default 50
+   * The longest that a waiting thread spins before it sleeps, in µs. The pool spins less where
+   * spinning does not pay. 0: no spinning; all guarantees hold. Environment: CENOTE_MAX_SPIN_US.
+   * @default 50
    */
   readonly maxSpinUs?: number;
   /**
-   * After so many µs of tasks in a row, a worker gives its event loop a turn. It is looked at
-   * between tasks: one task is never interrupted. Environment: CENOTE_TURN_BUDGET_US. @default 1000
+   * How long a worker may run one task after another before its event loop gets a turn, in µs. The
+   * worker checks between tasks; it never interrupts one. Environment: CENOTE_TURN_BUDGET_US.
+   * @default 1000
    */
   readonly turnBudgetUs?: number;
   /**
-   * µs of expected work that a worker may hold beyond the task it runs, if its tasks are measured
-   * to be that short; behind a deep queue, five times as much. What a worker has not begun can be
-   * taken back. 0 holds back every task until a worker is free. @default 200
+   * How much expected work a worker may hold beyond the task it runs, in µs, if its tasks are known
+   * to be that short; five times as much behind a deep queue. The pool can take back what a worker
+   * has not begun. 0: each task waits in the pool until a worker is free. @default 200
    */
   readonly prefetchWindowUs?: number;
 }
@@ -141,6 +150,7 @@ const kRules = {
 
 type NumberOption = keyof typeof kRules;
 
+/** The options of `new Pool()`. */
 const kNames: readonly (keyof PoolOptions)[] = [
   'filename',
   'name',
@@ -149,25 +159,31 @@ const kNames: readonly (keyof PoolOptions)[] = [
   'argv',
   'execArgv',
   'resourceLimits',
-  ...(Object.keys(kRules) as NumberOption[]),
+  ...(ObjectKeys(kRules) as NumberOption[]),
+];
+
+/** The options of `run()`. */
+const kRunNames: readonly string[] = [
+  'filename',
+  'name',
+  'transferList',
+  'signal',
+  'queueTimeout',
+  'timeout',
 ];
 
 /** Checks the options, and completes them. */
 export function resolveOptions(input: unknown): ResolvedOptions {
-  // A null prototype: what somebody put on Object.prototype is no option.
-  const given: Record<string, unknown> = Object.create(null) as Record<string, unknown>;
-  if (input !== undefined) {
-    if (!isPlainObject(input)) throw invalidType('options', 'an object', input);
-    Object.assign(given, input);
+  const given = input === undefined ? emptyOptions() : readOptions(input, 'new Pool()');
+  const sources = emptyOptions() as Record<keyof PoolOptions, OptionSource>;
+  for (let i = 0; i < kNames.length; i++) {
+    const name = kNames[i]!;
+    sources[name] = given[name] === undefined ? 'default' : 'option';
   }
-  refuseUnknown(given, kNames);
-  const sources = Object.fromEntries(
-    kNames.map((name) => [name, given[name] === undefined ? 'default' : 'option']),
-  ) as Record<keyof PoolOptions, OptionSource>;
   const pick = (name: NumberOption, fallback: number): number => {
-    const [value, source] = pickNumber(name, given[name], kRules[name], fallback);
-    sources[name] = source;
-    return value;
+    const picked = pickNumber(name, given[name], kRules[name], fallback);
+    sources[name] = picked.source;
+    return picked.value;
   };
 
   const maxDefault = Math.max(availableParallelism(), wholeOr(given['minThreads'], 1));
@@ -176,16 +192,13 @@ export function resolveOptions(input: unknown): ResolvedOptions {
   if (minThreads > maxThreads) {
     const origin =
       sources.maxThreads === 'environment' ? ' (from the variable CENOTE_MAX_THREADS)' : '';
-    throw outOfRange(
-      'options.minThreads',
-      `<= maxThreads, which is ${maxThreads}${origin}`,
-      minThreads,
-    );
+    const expected = `at most maxThreads, which is ${maxThreads}${origin}`;
+    throw outOfRange('options.minThreads', expected, minThreads);
   }
-  return Object.freeze({
-    filename:
-      given['filename'] === undefined ? null : toFileUrl(given['filename'], 'options.filename'),
-    name: given['name'] === undefined ? 'default' : checkName(given['name'], 'options.name'),
+  const { filename, name } = given;
+  return ObjectFreeze({
+    filename: filename === undefined ? null : toFileUrl(filename, 'options.filename'),
+    name: name === undefined ? 'default' : checkName(name, 'options.name'),
     minThreads,
     maxThreads,
     idleTimeout: pick('idleTimeout', 10_000),
@@ -200,23 +213,25 @@ export function resolveOptions(input: unknown): ResolvedOptions {
     prefetchWindowUs: pick('prefetchWindowUs', 200),
     workerData: given['workerData'],
     env: optional(given, 'env', 'an object or worker_threads.SHARE_ENV', isEnv),
-    argv: optional(given, 'argv', 'an array', Array.isArray),
+    argv: optional(given, 'argv', 'an array', ArrayIsArray),
     execArgv: optional(given, 'execArgv', 'an array of strings', isStrings),
     resourceLimits: optional(given, 'resourceLimits', 'an object', isPlainObject),
-    sources: Object.freeze(sources),
+    sources: ObjectFreeze({ ...sources }),
   });
 }
 
-/** Throws for an option that does not exist: it is a slip of the pen, and would be ignored for ever. */
-export function refuseUnknown(given: object, names: readonly string[]): void {
-  for (const [name, value] of Object.entries(given)) {
-    if (names.includes(name)) continue;
-    throw invalidType(
-      `options.${name}`,
-      `left out: there is no such option (there are ${names.join(', ')})`,
-      value,
-    );
-  }
+/** The options of a call, all of which exist. */
+export function readOptions(input: unknown, call: 'new Pool()' | 'run()'): Record<string, unknown> {
+  if (isNoOptions(input)) throw wrongOptions(input, call);
+  const given = ObjectAssign(emptyOptions(), input);
+  if (call === 'run()') refuseUnknown(given, kRunNames, { names: kNames, call: 'new Pool()' });
+  else refuseUnknown(given, kNames, { names: kRunNames, call: 'run()' });
+  return given;
+}
+
+/** A null prototype: what somebody put on Object.prototype is no option. */
+function emptyOptions(): Record<string, unknown> {
+  return { __proto__: null } as never;
 }
 
 /** Checks a time limit of `run()`, in ms. */
@@ -233,13 +248,16 @@ function pickNumber(
   given: unknown,
   rule: NumberRule,
   fallback: number,
-): [number, OptionSource] {
-  if (given !== undefined) return [checkNumber(`options.${name}`, given, rule), 'option'];
+): { readonly value: number; readonly source: OptionSource } {
+  if (given !== undefined)
+    return { value: checkNumber(`options.${name}`, given, rule), source: 'option' };
   const { variable } = rule;
   const text = variable === undefined ? undefined : process.env[variable];
-  if (variable === undefined || text === undefined || text === '') return [fallback, 'default'];
-  if (!/^\d+$/.test(text)) throw outOfRange(`environment variable ${variable}`, range(rule), text);
-  return [checkNumber(`environment variable ${variable}`, Number(text), rule), 'environment'];
+  if (variable === undefined || text === undefined || text === '')
+    return { value: fallback, source: 'default' };
+  const label = `environment variable ${variable}`;
+  if (!/^\d+$/.test(text)) throw outOfRange(label, range(rule), text);
+  return { value: checkNumber(label, Number(text), rule), source: 'environment' };
 }
 
 function checkNumber(label: string, value: unknown, rule: NumberRule): number {
@@ -251,7 +269,8 @@ function checkNumber(label: string, value: unknown, rule: NumberRule): number {
 }
 
 function range(rule: NumberRule): string {
-  return `a whole number from ${rule.least} to ${rule.most}${rule.orInfinity === true ? ', or Infinity' : ''}`;
+  const infinity = rule.orInfinity === true ? ', or Infinity' : '';
+  return `a whole number from ${rule.least} to ${rule.most}${infinity}`;
 }
 
 function optional<T>(
@@ -267,7 +286,7 @@ function optional<T>(
 }
 
 function isPlainObject(value: unknown): value is Record<string, never> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+  return typeof value === 'object' && value !== null && !ArrayIsArray(value);
 }
 
 function isEnv(value: unknown): value is NonNullable<PoolOptions['env']> {
@@ -275,19 +294,18 @@ function isEnv(value: unknown): value is NonNullable<PoolOptions['env']> {
 }
 
 function isStrings(value: unknown): value is readonly string[] {
-  return Array.isArray(value) && value.every((item) => typeof item === 'string');
+  if (!ArrayIsArray(value)) return false;
+  for (let i = 0; i < value.length; i++) if (typeof value[i] !== 'string') return false;
+  return true;
 }
 
 /** Checks the name of an export. */
 export function checkName(value: unknown, label: string): string {
   if (typeof value !== 'string') throw invalidType(label, 'a string', value);
   if (value === '') throw outOfRange(label, 'the name of an export', value);
-  if (kHooks.includes(value)) {
-    throw outOfRange(
-      label,
-      `the name of an export that handles tasks: ${kHooks.join(' and ')} are called by the worker`,
-      value,
-    );
+  if (value === 'setup' || value === 'teardown') {
+    const expected = 'an export that handles tasks (the worker calls setup and teardown itself)';
+    throw outOfRange(label, expected, value);
   }
   return value;
 }
@@ -297,13 +315,13 @@ export function toFileUrl(value: unknown, label: string): string {
   if (value instanceof URL || (typeof value === 'string' && /^file:/i.test(value))) {
     const url = new URL(value);
     if (url.protocol !== 'file:') throw outOfRange(label, 'a file: URL', url.href);
-    // Throws Node's own error for a URL that is no path here.
+    // Throws Node's own error for a URL that is no path on this system.
     fileURLToPath(url);
     return url.href;
   }
-  if (typeof value !== 'string') throw invalidType(label, 'a path, a file: string or a URL', value);
+  if (typeof value !== 'string') throw wrongFilename(label, value);
   if (value === '' || (/^[a-z][a-z\d+.-]+:/i.test(value) && !/^[a-z]:[\\/]/i.test(value))) {
-    throw outOfRange(label, `a path, a file: string or a URL`, value);
+    throw outOfRange(label, 'a path, a file: string or a URL', value);
   }
   if (value.includes('\0')) throw outOfRange(label, 'a path without null bytes', describe(value));
   return pathToFileURL(resolve(value)).href;

@@ -5,58 +5,58 @@
 
 import { EventEmitter } from 'node:events';
 import type { Transferable, Worker, WorkerOptions } from 'node:worker_threads';
-import { Dispatcher, type DispatcherListener } from './owner/dispatcher.js';
-import { onAbort } from './owner/abort-watch.js';
+import { functionAsTask, isAbortSignal, refuseAssignments } from './arguments.js';
+import { ArrayIsArray, SafePromise } from './base/intrinsics.js';
 import { AbortError, invalidType, poolErrors } from './errors.js';
+import { onAbort } from './owner/abort-watch.js';
+import { Dispatcher, type DispatcherListener } from './owner/dispatcher.js';
 import { HandlerTable } from './owner/handlers.js';
-import { warnPortable, whyPoolIsPortable } from './wait/native.js';
-import { isMovable, takeTransfer } from './wire/move.js';
+import { Task, TaskQueue, type TaskLimits } from './owner/task.js';
 import {
   checkLimit,
   checkName,
-  refuseUnknown,
+  readOptions,
   resolveOptions,
   toFileUrl,
   type PoolOptions,
   type ResolvedOptions,
 } from './options.js';
 import { takeStats, type PoolStats } from './stats.js';
-import { Task, TaskQueue, type TaskLimits } from './owner/task.js';
+import { warnPortable, whyPoolIsPortable } from './wait/native.js';
+import { isMovable, takeTransfer } from './wire/move.js';
+import { refuseRecursion } from './worker/worker-state.js';
 
-/** What one call of {@link Pool.run} may say. */
+/** The options of one call of {@link Pool.run}. */
 export interface RunOptions {
   /** The file with the handler, instead of the pool's. */
   readonly filename?: string | URL;
   /** The export that handles the task, instead of the pool's. */
   readonly name?: string;
-  /** What is moved instead of copied, as for `postMessage`. */
+  /** What the task moves instead of copying, as for `postMessage`. */
   readonly transferList?: readonly Transferable[];
   /**
-   * Aborts the task: one that waits never runs; one that runs is asked to end, and after the pool's
-   * `abortGrace` its worker is terminated. A task with a signal is put behind no other on a worker,
-   * so each costs a hop of its own.
+   * Aborts the task. If it waits, it never runs. If it runs, the pool asks it to stop, and
+   * terminates its worker after the pool's `abortGrace`. A task with a signal is never queued
+   * behind another task on a worker, so it costs its own round trip.
    */
   readonly signal?: AbortSignal;
-  /** Milliseconds that it may wait for its start, instead of the pool's. */
+  /** How long the task may wait for its start, in milliseconds, instead of the pool's limit. */
   readonly queueTimeout?: number;
-  /** Milliseconds that it may take from its start, instead of the pool's. */
+  /** How long the task may run, in milliseconds, instead of the pool's limit. */
   readonly timeout?: number;
 }
 
-const kRunOptions: readonly string[] = [
-  'filename',
-  'name',
-  'transferList',
-  'signal',
-  'queueTimeout',
-  'timeout',
-] satisfies (keyof RunOptions)[];
+/** Options that leave the pool's handler in place, so that its types hold. */
+type SameHandler = RunOptions & { readonly filename?: undefined; readonly name?: undefined };
+
+/** Options that name another handler, so that the pool's types say nothing. */
+type OtherHandler = RunOptions & ({ readonly name: string } | { readonly filename: string | URL });
 
 /** The events of a {@link Pool}, and what their listeners receive. */
 export interface PoolEvents {
-  /** Background work that was registered with `waitUntil` rejected. The worker goes on. */
+  /** Background work that a handler registered with `waitUntil` rejected. The worker goes on. */
   backgroundError: [error: unknown, threadId: number];
-  /** A worker ended without being told to. Its started tasks were rejected, and it is replaced. */
+  /** A worker ended unexpectedly. The pool rejects the tasks that ran on it, and replaces it. */
   workerLost: [error: unknown, exitCode: number, threadId: number];
   /** A worker's code posted a message on its `parentPort`. */
   message: [message: unknown, threadId: number];
@@ -77,13 +77,12 @@ const collected = new FinalizationRegistry<Dispatcher>((dispatcher) => void disp
 export class Pool<Payload = unknown, Result = unknown> extends EventEmitter<PoolEvents> {
   readonly #dispatcher: Dispatcher;
   readonly #handlers: HandlerTable;
+  readonly #options: ResolvedOptions;
   /** The limits of a task whose call names none. */
   readonly #limits: TaskLimits | null;
-  /** The options in force, and in `options.sources` where each came from. */
-  readonly options: ResolvedOptions;
 
   /**
-   * Starts `minThreads` threads. They do not keep the process alive while no task is outstanding.
+   * Starts `minThreads` threads. They do not keep the process alive while no task is pending.
    *
    * @throws TypeError (`ERR_INVALID_ARG_TYPE`) and RangeError (`ERR_OUT_OF_RANGE`), naming the
    * option; and what `new Worker` throws for `workerData`, `env`, `execArgv` or `resourceLimits`.
@@ -91,7 +90,8 @@ export class Pool<Payload = unknown, Result = unknown> extends EventEmitter<Pool
   constructor(options: PoolOptions = {}) {
     super();
     const resolved = resolveOptions(options);
-    this.options = resolved;
+    this.#options = resolved;
+    if (resolved.filename !== null) refuseRecursion(resolved.filename);
     this.#handlers = new HandlerTable(resolved.filename, resolved.name);
     this.#limits = limitsOf(resolved.queueTimeout, resolved.timeout);
     const portable = whyPoolIsPortable(resolved.execArgv, resolved.env);
@@ -119,6 +119,7 @@ export class Pool<Payload = unknown, Result = unknown> extends EventEmitter<Pool
           preload: this.#handlers.preload,
           bare: false,
           niceIncrement: 0,
+          recordsLatencies: true,
           onTiming: null,
         },
       },
@@ -128,63 +129,70 @@ export class Pool<Payload = unknown, Result = unknown> extends EventEmitter<Pool
   }
 
   /**
-   * Runs a task: `task` is cloned to a worker, whose handler is called with it and a context.
-   * A call for another handler than the pool's may say its types: `run<Payload, Result>(…)`.
+   * Runs a task: a worker calls the handler with a copy of `task`, and a context.
    *
-   * @returns what the handler returned, cloned. Rejects with what the handler threw; with a
-   * `CenoteError` if the pool could not run it; with an `AbortError` if its signal was aborted; with
-   * a `DataCloneError` if task or result cannot be cloned; with a TypeError if the call is wrong.
+   * The pool copies `task` when it gives it to a worker, not at the call. Until the promise
+   * settles, leave it as it is, or pass a copy of your own.
+   *
+   * A call that names another handler (`name`, `filename`) says its own types: `run<Result>(…)`, or
+   * `run<Payload, Result>(…)`. If it does not, its result is `unknown`.
+   *
+   * @returns a copy of what the handler returned. Rejects with what the handler threw; with a
+   * `CenoteError` if the pool could not run the task; with an `AbortError` if its signal was
+   * aborted; with a `DataCloneError` if task or result cannot be cloned; with a TypeError or
+   * RangeError if the call is wrong.
    */
-  run<P = Payload, R = Result>(task: NoInfer<P>, options?: RunOptions): Promise<R> {
-    return new Promise<unknown>((resolve, reject) => {
-      if (options === undefined && this.#limits === null && !isMovable(task)) {
-        this.#dispatcher.submit(
-          new Task(
-            this.#handlers.resolve(undefined, undefined),
-            task,
-            null,
-            false,
-            resolve,
-            reject,
-          ),
-        );
+  run(task: Payload, options?: SameHandler): Promise<Result>;
+  /** The task may be left out where it may be `undefined`. */
+  run<R = Result>(this: Pool<undefined>): Promise<NoInfer<R>>;
+  /** Another handler: the pool's types say nothing about its task and its result. */
+  run<R = unknown>(task: unknown, options: OtherHandler): Promise<NoInfer<R>>;
+  /** Options that may name another handler. */
+  run<R = unknown>(task: Payload, options?: RunOptions): Promise<NoInfer<R>>;
+  /** The call says both of its types. */
+  run<P = Payload, R = unknown>(task: NoInfer<P>, options?: RunOptions): Promise<NoInfer<R>>;
+  run(task?: unknown, options?: RunOptions): Promise<unknown> {
+    return new SafePromise<unknown>((resolve, reject) => {
+      if (
+        options === undefined &&
+        this.#limits === null &&
+        typeof task !== 'function' &&
+        !isMovable(task)
+      ) {
+        const handler = this.#handlers.resolve(undefined, undefined);
+        this.#dispatcher.submit(new Task(handler, task, null, false, resolve, reject));
       } else {
         this.#runWith(task, options === undefined ? {} : options, resolve, reject);
       }
-    }) as Promise<R>;
+    });
   }
 
   #runWith(
     task: unknown,
-    options: RunOptions,
+    options: unknown,
     resolve: (value: unknown) => void,
     reject: (error: unknown) => void,
   ): void {
-    if (typeof options !== 'object' || options === null)
-      throw invalidType('options', 'an object', options);
-    // A null prototype: what somebody put on Object.prototype is no option.
-    const given = Object.assign(Object.create(null) as RunOptions, options);
-    refuseUnknown(given, kRunOptions);
+    const given = readOptions(options, 'run()');
+    if (typeof task === 'function') throw functionAsTask(task);
     const { filename, name, transferList, signal, queueTimeout, timeout } = given;
     const handler = this.#handlers.resolve(
-      filename === undefined ? undefined : toFileUrl(filename, 'options.filename'),
+      filename === undefined ? undefined : fileOfCall(filename),
       name === undefined ? undefined : checkName(name, 'options.name'),
     );
-    if (transferList !== undefined && !Array.isArray(transferList)) {
+    if (transferList !== undefined && !ArrayIsArray(transferList))
       throw invalidType('options.transferList', 'an array', transferList);
-    }
     if (signal !== undefined && !isAbortSignal(signal))
       throw invalidType('options.signal', 'an AbortSignal', signal);
     const limits = limitsOf(
       queueTimeout === undefined
-        ? this.options.queueTimeout
+        ? this.#options.queueTimeout
         : checkLimit(queueTimeout, 'queueTimeout'),
-      timeout === undefined ? this.options.timeout : checkLimit(timeout, 'timeout'),
+      timeout === undefined ? this.#options.timeout : checkLimit(timeout, 'timeout'),
     );
     if (signal?.aborted === true) throw new AbortError(signal.reason);
     const payload = takeTransfer(task);
-    const moved = [...(transferList ?? []), ...payload.transferList];
-    const list = moved.length > 0 ? moved : null;
+    const list = joined(transferList as Transferable[] | undefined, payload.transferList);
     const submitted = new Task(handler, payload.value, list, signal !== undefined, resolve, reject);
     submitted.limits = limits;
     if (this.#dispatcher.submit(submitted) && signal !== undefined) {
@@ -194,26 +202,27 @@ export class Pool<Payload = unknown, Result = unknown> extends EventEmitter<Pool
   }
 
   /**
-   * Resolves when `minThreads` threads, at least one, have loaded the pool's file and run its `setup`.
-   * Rejects with what either of them threw; with a `CenoteError` if the file has no such handler, if
-   * no thread could be started, or if the pool is closed. It need not be called: tasks wait for what they need.
+   * Resolves when `minThreads` threads, at least one, have loaded the pool's file and run its
+   * `setup`. Rejects with what the file or its `setup` threw; with a `CenoteError` if the file has
+   * no such handler, if no thread could start, or if the pool is closed. You need not call it: each
+   * task waits for what it needs.
    */
   async ready(): Promise<void> {
-    // A pool that is waited for is in use: `this` lives on in here, so that it is not collected.
+    // A caller that waits still uses the pool: `this` lives on in here, so it is not collected.
     await this.#dispatcher.ready();
   }
 
   /**
-   * Takes no more tasks, and resolves when every accepted task has settled, the background work
-   * that was registered with `waitUntil` is done, and the threads have ended.
+   * Accepts no more tasks. Resolves when every accepted task has settled, the background work that
+   * handlers registered with `waitUntil` is done, and the threads have ended.
    */
   close(): Promise<void> {
     return this.#dispatcher.close();
   }
 
   /**
-   * Rejects every accepted task (`ERR_CENOTE_POOL_DESTROYED`), terminates the threads at once, and
-   * resolves when they have ended.
+   * Rejects every accepted task (`ERR_CENOTE_POOL_DESTROYED`) and terminates the threads at once.
+   * Resolves when they have ended.
    */
   destroy(): Promise<void> {
     return this.#dispatcher.destroy();
@@ -224,17 +233,25 @@ export class Pool<Payload = unknown, Result = unknown> extends EventEmitter<Pool
     return this.close();
   }
 
-  /** The threads that have not ended. */
-  get threads(): Worker[] {
-    return Array.from(this.#dispatcher.crew.all, ({ worker }) => worker);
+  /** The options in force; `options.sources` says where each came from. Read-only. */
+  get options(): ResolvedOptions {
+    return this.#options;
   }
 
-  /** Accepted tasks that no worker has been given yet. */
+  /** The threads that have not ended. */
+  get threads(): Worker[] {
+    const threads: Worker[] = [];
+    const { all } = this.#dispatcher.crew;
+    for (let i = 0; i < all.length; i++) threads[i] = all[i]!.worker;
+    return threads;
+  }
+
+  /** How many accepted tasks wait in the pool: no worker has been given them yet. */
   get queueSize(): number {
     return this.#dispatcher.queueSize;
   }
 
-  /** Tasks that settled with a value. */
+  /** How many tasks settled with a value. */
   get completed(): number {
     return this.#dispatcher.outcomes.completed;
   }
@@ -244,6 +261,8 @@ export class Pool<Payload = unknown, Result = unknown> extends EventEmitter<Pool
     return takeStats(this.#dispatcher);
   }
 }
+
+refuseAssignments(Pool.prototype);
 
 /** Holds the pool weakly: its threads must not keep it alive. */
 function listenFor(pool: WeakRef<EventEmitter<PoolEvents>>): DispatcherListener {
@@ -256,26 +275,42 @@ function listenFor(pool: WeakRef<EventEmitter<PoolEvents>>): DispatcherListener 
   };
 }
 
+function fileOfCall(filename: unknown): string {
+  const url = toFileUrl(filename, 'options.filename');
+  refuseRecursion(url);
+  return url;
+}
+
 function limitsOf(queueMs: number, runMs: number): TaskLimits | null {
   return queueMs === Infinity && runMs === Infinity ? null : { queueMs, runMs };
 }
 
+function copied<T>(list: readonly T[]): T[] {
+  const copy: T[] = [];
+  for (let i = 0; i < list.length; i++) copy[i] = list[i]!;
+  return copy;
+}
+
+/** Both lists as one; null if there is nothing in them. */
+function joined(
+  first: readonly Transferable[] | undefined,
+  second: readonly Transferable[],
+): readonly Transferable[] | null {
+  const list = first === undefined ? [] : copied(first);
+  for (let i = 0; i < second.length; i++) list[list.length] = second[i]!;
+  return list.length > 0 ? list : null;
+}
+
 function workerOptions(options: ResolvedOptions): WorkerOptions {
   const { workerData, env, argv, execArgv, resourceLimits } = options;
-  const passed: WorkerOptions = {
+  // A null prototype: `new Worker` would read what somebody put on Object.prototype.
+  return {
+    __proto__: null,
     name: 'cenote',
     workerData,
     ...(env === undefined ? {} : { env }),
-    ...(argv === undefined ? {} : { argv: [...argv] }),
-    ...(execArgv === undefined ? {} : { execArgv: [...execArgv] }),
+    ...(argv === undefined ? {} : { argv: copied(argv) }),
+    ...(execArgv === undefined ? {} : { execArgv: copied(execArgv) }),
     ...(resourceLimits === undefined ? {} : { resourceLimits }),
-  };
-  // A null prototype: `new Worker` would read what somebody put on Object.prototype.
-  return Object.assign(Object.create(null) as WorkerOptions, passed);
-}
-
-function isAbortSignal(value: unknown): value is AbortSignal {
-  return (
-    typeof value === 'object' && value !== null && 'aborted' in value && 'addEventListener' in value
-  );
+  } as WorkerOptions;
 }

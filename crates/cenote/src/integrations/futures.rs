@@ -1,17 +1,21 @@
-//! A pool or a lane as an executor of the `futures` crates: [`Spawn`] for `Send` futures, on any worker, and [`LocalSpawn`]
-//! for `!Send` ones, from code that runs on one of the pool's workers, on that worker.
+//! A pool or a lane as an executor of the `futures` crates: [`Spawn`] for `Send` futures, on any
+//! worker, and [`LocalSpawn`] for `!Send` ones, from code that runs on one of the pool's workers,
+//! on that worker.
 //!
-//! - A future that is spawned by `Spawn` is a task, with all that goes with it: the queue and its limit, statistics, a place among the
-//!   worker's `concurrency`. Nobody has its handle, so it runs to its end or to that of the pool.
-//! - One that is spawned by `LocalSpawn` is left in the background, as by [`detach`](crate::detach).
+//! - A future that is spawned by `Spawn` is a task, with all that goes with it: the queue and its
+//!   limit, statistics, a place among the worker's `concurrency`. Nobody has its handle, so it runs
+//!   to its end or to that of the pool.
+//! - One that is spawned by `LocalSpawn` is left in the background, as by
+//!   [`detach`](crate::detach).
 //!
-//! The pool's own `spawn` and `spawn_local` hide those of the extension traits: call these as `SpawnExt::spawn(&pool, future)`.
+//! The pool's own `spawn` and `spawn_local` hide those of the extension traits: call these as
+//! `SpawnExt::spawn(&pool, future)`.
 //!
 //! # Errors
 //!
-//! The traits know one error: that the executor is shut down. It also stands for a full queue, where the future is dropped; ask
-//! [`Pool::is_closed`] to tell the two apart. For `LocalSpawn` it says that the pool has ended or that this is no thread of
-//! the pool's.
+//! The traits know one error: that the executor is shut down. It also stands for a full queue,
+//! where the future is dropped; ask [`Pool::is_closed`] to tell the two apart. For `LocalSpawn` it
+//! says that the pool has ended or that this is no thread of the pool's.
 //!
 //! # Examples
 //!
@@ -69,7 +73,10 @@ macro_rules! spawners {
 
         #[cfg_attr(docsrs, doc(cfg(feature = "futures")))]
         impl<S: 'static> LocalSpawn for $type<S> {
-            fn spawn_local_obj(&self, future: LocalFutureObj<'static, ()>) -> Result<(), SpawnError> {
+            fn spawn_local_obj(
+                &self,
+                future: LocalFutureObj<'static, ()>,
+            ) -> Result<(), SpawnError> {
                 self.status_local()?;
                 worker::detach(future);
                 Ok(())

@@ -1,11 +1,13 @@
-//! A pool or a lane as hyper's [`Executor`], which it needs for HTTP/2 and for upgrades: each future becomes a task on one of
-//! the workers. And [`LocalExecutor`], for code that is on a worker and stays there, such as a server with one listener
-//! for each worker.
+//! A pool or a lane as hyper's [`Executor`], which it needs for HTTP/2 and for upgrades: each
+//! future becomes a task on one of the workers. And [`LocalExecutor`], for code that is on a worker
+//! and stays there, such as a server with one listener for each worker.
 //!
-//! A worker's runtime is tokio's, so `TokioIo` and `TokioTimer` of `hyper-util` work in these futures.
+//! A worker's runtime is tokio's, so `TokioIo` and `TokioTimer` of `hyper-util` work in these
+//! futures.
 //!
-//! The trait has no error: a future that is not accepted, since the queue is full or the pool closed, is dropped, and counted as
-//! rejected in the lane's statistics. For connections that means that they end.
+//! The trait has no error: a future that is not accepted, since the queue is full or the pool
+//! closed, is dropped, and counted as rejected in the lane's statistics. For connections that means
+//! that they end.
 //!
 //! # Examples
 //!
@@ -14,7 +16,8 @@
 //! ```no_run
 //! # async fn serve() -> Result<(), Box<dyn std::error::Error>> {
 //! use std::convert::Infallible;
-//! use hyper::{Request, Response, body::Incoming, rt::Executor, server::conn::http2, service::service_fn};
+//! use hyper::{Request, Response, body::Incoming, rt::Executor};
+//! use hyper::{server::conn::http2, service::service_fn};
 //! use hyper_util::rt::TokioIo;
 //!
 //! async fn hello(_: Request<Incoming>) -> Result<Response<String>, Infallible> {
@@ -25,12 +28,14 @@
 //! let listener = tokio::net::TcpListener::bind("127.0.0.1:8080").await?;
 //! loop {
 //!     let (stream, _) = listener.accept().await?;
-//!     // Its readiness is that of the runtime it was accepted in: the worker takes the bare socket.
+//!     // Its readiness is that of the runtime it was accepted in: the worker takes the bare
+//!     // socket.
 //!     let stream = stream.into_std()?;
 //!     let executor = pool.clone();
 //!     pool.execute(async move {
 //!         let Ok(stream) = tokio::net::TcpStream::from_std(stream) else { return };
-//!         let connection = http2::Builder::new(executor).serve_connection(TokioIo::new(stream), service_fn(hello));
+//!         let connection = http2::Builder::new(executor)
+//!             .serve_connection(TokioIo::new(stream), service_fn(hello));
 //!         if let Err(error) = connection.await {
 //!             eprintln!("connection: {error}");
 //!         }
@@ -67,8 +72,8 @@ macro_rules! executors {
 
 executors!(Pool, Lane);
 
-/// Leaves futures, which may be `!Send`, in the background of the worker it was made on, as [`detach`](crate::detach) does. It
-/// cannot leave its thread.
+/// Leaves futures, which may be `!Send`, in the background of the worker it was made on, as
+/// [`detach`](crate::detach) does. It cannot leave its thread.
 ///
 /// # Examples
 ///

@@ -1,8 +1,9 @@
-//! Hands a pool's figures to the `metrics` facade, and so to whatever exporter the program installed.
+//! Hands a pool's figures to the `metrics` facade, and so to whatever exporter the program
+//! installed.
 //!
 //! The pool itself knows nothing of the facade: [`publish`] copies one snapshot, as often as the
-//! program likes. Names begin with `cenote_`; times are in seconds. Totals are absolute counters, so
-//! that publishing twice counts nothing twice.
+//! program likes. Names begin with `cenote_`; times are in seconds. Totals are absolute counters,
+//! so that publishing twice counts nothing twice.
 //!
 //! | metric | labels | kind |
 //! |---|---|---|
@@ -18,7 +19,8 @@
 //! | `cenote_worker_parks_total` | `pool`, `worker`, `kind` | counter |
 //! | `cenote_worker_wakes_total` | `pool`, `worker` | counter |
 //!
-//! `quantile` is 0.5, 0.9, 0.99, 0.999 or 1 (the greatest), over everything since the pool was built.
+//! `quantile` is 0.5, 0.9, 0.99, 0.999 or 1 (the greatest), over everything since the pool was
+//! built.
 
 use ::metrics::{Label, SharedString, Unit, counter, describe_counter, describe_gauge, gauge};
 
@@ -33,7 +35,8 @@ const QUANTILES: [(f64, &str); 5] = [
     (1.0, "1"),
 ];
 
-/// Tells the installed recorder the metrics' units and meanings. Once, before the first [`publish`].
+/// Tells the installed recorder the metrics' units and meanings. Once, before the first
+/// [`publish`].
 ///
 /// ```
 /// cenote::metrics::describe();

@@ -1,8 +1,8 @@
-//! The `AsyncRuntime` backend of napi-rs: an addon's `async fn`s, and its blocking work, run on cenote pools instead of a
-//! multi-threaded tokio.
+//! The `AsyncRuntime` backend of napi-rs: an addon's `async fn`s, and its blocking work, run on
+//! cenote pools instead of a multi-threaded tokio.
 //!
-//! The addon takes `napi` with its feature `async-runtime` (and without `tokio_rt`), and registers a [`Runtime`] once, in
-//! `#[module_init]`:
+//! The addon takes `napi` with its feature `async-runtime` (and without `tokio_rt`), and registers
+//! a [`Runtime`] once, in `#[module_init]`:
 //!
 //! ```
 //! use cenote::napi::Runtime;
@@ -13,22 +13,24 @@
 //! }
 //! ```
 //!
-//! There are two pools. One has the futures: each stays on the worker it was given to, in that worker's tokio runtime, so tokio's
-//! timers and sockets work in it, and nothing in it should block for long. The other is for work that blocks; it has
-//! one thread, and more while all of them are blocked. So no timer waits for a blocking call.
-//! [`spawn_blocking`] puts work there, [`pool`] is the pool of the futures.
+//! There are two pools. One has the futures: each stays on the worker it was given to, in that
+//! worker's tokio runtime, so tokio's timers and sockets work in it, and nothing in it should block
+//! for long. The other is for work that blocks; it has one thread, and more while all of them are
+//! blocked. So no timer waits for a blocking call. [`spawn_blocking`] puts work there, [`pool`] is
+//! the pool of the futures.
 //!
 //! # The addon's life
 //!
-//! napi starts the backend with the first Node environment that loads the addon, and shuts it down with the end of the last, be it
-//! the main thread's or a worker thread's; then it may start it anew. Registering costs nothing, starting makes the pools, and
-//! shutting down ends them: promises whose futures have not finished are rejected, closures that run are asked to stop through
-//! their [`token`](crate::token) and waited for, without a limit, and every thread ends. The pools do not keep the
-//! process alive; pending promises do.
+//! napi starts the backend with the first Node environment that loads the addon, and shuts it down
+//! with the end of the last, be it the main thread's or a worker thread's; then it may start it
+//! anew. Registering costs nothing, starting makes the pools, and shutting down ends them: promises
+//! whose futures have not finished are rejected, closures that run are asked to stop through their
+//! [`token`](crate::token) and waited for, without a limit, and every thread ends. The pools do not
+//! keep the process alive; pending promises do.
 //!
-//! The addon's image is never unloaded once the backend was started: a waker that somebody has kept is code in it. Where that
-//! cannot be had (a system that is neither Windows, Linux, Android, Apple's, a BSD other than OpenBSD, nor Solaris), the backend
-//! refuses to start.
+//! The addon's image is never unloaded once the backend was started: a waker that somebody has kept
+//! is code in it. Where that cannot be had (a system that is neither Windows, Linux, Android,
+//! Apple's, a BSD other than OpenBSD, nor Solaris), the backend refuses to start.
 
 use std::fmt;
 use std::future::Future;
@@ -88,8 +90,9 @@ enum Stage {
 }
 
 impl Runtime {
-    /// With the defaults: for futures one thread for each CPU the process may use, named `cenote-napi-0` and so on, and no limit to
-    /// how many are alive on each; for blocking work from 1 to 64 threads, named `cenote-napi-blocking-0` and so on.
+    /// With the defaults: for futures one thread for each CPU the process may use, named
+    /// `cenote-napi-0` and so on, and no limit to how many are alive on each; for blocking work
+    /// from 1 to 64 threads, named `cenote-napi-blocking-0` and so on.
     pub fn new() -> Self {
         Runtime {
             futures: Box::new(|pool| pool),
@@ -100,7 +103,8 @@ impl Runtime {
 
     /// Changes what the pool of the futures is built with. Called for each start.
     ///
-    /// An error in the options shows when the backend is started: then all that needs it is rejected, and says so.
+    /// An error in the options shows when the backend is started: then all that needs it is
+    /// rejected, and says so.
     #[must_use]
     pub fn configure(mut self, f: impl Fn(Builder) -> Builder + Send + Sync + 'static) -> Self {
         self.futures = Box::new(f);
@@ -162,8 +166,9 @@ impl fmt::Debug for Runtime {
 ///
 /// # Errors
 ///
-/// It returns none, since there is nobody to tell yet. If a backend was registered before, or an environment has begun to load the
-/// addon, napi rejects every promise of the addon with that reason; `napi`'s `try_register_async_runtime` says so at once.
+/// It returns none, since there is nobody to tell yet. If a backend was registered before, or an
+/// environment has begun to load the addon, napi rejects every promise of the addon with that
+/// reason; `napi`'s `try_register_async_runtime` says so at once.
 ///
 /// # Examples
 ///
@@ -183,7 +188,8 @@ pub fn pool() -> Option<Pool> {
     RUNNING.lock().as_ref().map(|pools| pools.futures.clone())
 }
 
-/// Runs a closure that may block, on the pool that is there for it. The handle can be awaited in an `async fn` of the addon.
+/// Runs a closure that may block, on the pool that is there for it. The handle can be awaited in an
+/// `async fn` of the addon.
 ///
 /// # Errors
 ///
@@ -230,9 +236,10 @@ fn failure(message: impl fmt::Display) -> Error {
     Error::new(Status::GenericFailure, message.to_string())
 }
 
-// SAFETY: `start` pins the addon's image before there is a thread, or refuses to start where it cannot; so no thread, waker or
-// destructor of ours can run code that is gone. Beyond that, `finish_shutdown` returns `Ok` after every thread of the pools has
-// ended its work, with which each task and closure is run or dropped; it does not on a thread of theirs, which the pin covers.
+// SAFETY: `start` pins the addon's image before there is a thread, or refuses to start where it
+// cannot; so no thread, waker or destructor of ours can run code that is gone. Beyond that,
+// `finish_shutdown` returns `Ok` after every thread of the pools has ended its work, with which
+// each task and closure is run or dropped; it does not on a thread of theirs, which the pin covers.
 unsafe impl AsyncRuntime for Runtime {
     fn spawn(
         &self,
@@ -258,7 +265,8 @@ unsafe impl AsyncRuntime for Runtime {
             .enable_all()
             .build()
             .map_err(failure)?;
-        // Unwind safety: neither is used afterwards. Tokio panics if this thread is driving another runtime.
+        // Unwind safety: neither is used afterwards. Tokio panics if this thread is driving another
+        // runtime.
         catch_unwind(AssertUnwindSafe(|| runtime.block_on(future)))
             .map_err(|_| failure("the future panicked, or this thread is already driving futures"))
     }
@@ -371,7 +379,8 @@ unsafe impl AsyncRuntime for Runtime {
     target_os = "illumos"
 ))]
 fn pin_image() -> Result<()> {
-    // napi does the same when the backend is registered. The soundness of this module is not to hang on that.
+    // napi does the same when the backend is registered. The soundness of this module is not to
+    // hang on that.
     ::napi::bindgen_prelude::retain_current_module_for_unload_safety();
     Ok(())
 }

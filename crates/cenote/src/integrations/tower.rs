@@ -1,14 +1,16 @@
-//! A pool or a lane as a [`tower::Service`](::tower_service::Service), for the middleware that exists: load shedding, timeouts,
-//! retries with a budget, rate limits, circuit breakers.
+//! A pool or a lane as a [`tower::Service`](::tower_service::Service), for the middleware that
+//! exists: load shedding, timeouts, retries with a budget, rate limits, circuit breakers.
 //!
-//! `poll_ready` reserves one place in the lane's queue, and is pending while there is none; `call` puts the request in it. So a
-//! full queue is felt before a request is taken: `load_shed` sheds, `buffer` waits, a balancer goes elsewhere.
+//! `poll_ready` reserves one place in the lane's queue, and is pending while there is none; `call`
+//! puts the request in it. So a full queue is felt before a request is taken: `load_shed` sheds,
+//! `buffer` waits, a balancer goes elsewhere.
 //!
-//! A clone has no place of its own until it is polled; a service that is dropped gives its place back. A response future that is
-//! dropped, as by a timeout, [aborts](crate::JoinHandle::abort) its task.
+//! A clone has no place of its own until it is polled; a service that is dropped gives its place
+//! back. A response future that is dropped, as by a timeout, [aborts](crate::JoinHandle::abort) its
+//! task.
 //!
-//! What the function returns is the response, also where it is a `Result`. To have its errors be the service's, put
-//! [`map_result`] around it, as below.
+//! What the function returns is the response, also where it is a `Result`. To have its errors be
+//! the service's, put [`map_result`] around it, as below.
 //!
 //! [`map_result`]: https://docs.rs/tower/latest/tower/trait.ServiceExt.html#method.map_result
 //!
@@ -69,13 +71,13 @@ use crate::pool::permit::{Permit, Place, Reservation};
 use crate::pool::task::{Options, Priority};
 use crate::task::handle::JoinHandle;
 
-/// Runs requests on a lane of a pool. Made by `service`, `service_with` and `service_local` of a [`Pool`] or a [`Lane`]; see the
-/// [module](self).
+/// Runs requests on a lane of a pool. Made by `service`, `service_with` and `service_local` of a
+/// [`Pool`] or a [`Lane`]; see the [module](self).
 ///
 /// # Errors
 ///
-/// `poll_ready` fails if the pool is closed or has no workers, or if this process is a fork. The response is an error if the
-/// function panicked, or did not run to its end.
+/// `poll_ready` fails if the pool is closed or has no workers, or if this process is a fork. The
+/// response is an error if the function panicked, or did not run to its end.
 ///
 /// # Panics
 ///
@@ -122,8 +124,8 @@ impl<H, S: 'static> LaneService<H, S> {
         self
     }
 
-    /// How long a request may wait for a worker, from `call`. Then it is dropped, and the response says so at once. Default: no
-    /// limit.
+    /// How long a request may wait for a worker, from `call`. Then it is dropped, and the response
+    /// says so at once. Default: no limit.
     #[must_use]
     pub fn queue_timeout(mut self, limit: Duration) -> Self {
         self.options.queue_timeout = Some(limit);
@@ -174,7 +176,8 @@ where
     type Future = ResponseFuture<H::Output>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), RunError>> {
-        // A place in the queue of a pool that was closed since is of no use: the next look says why.
+        // A place in the queue of a pool that was closed since is of no use: the next look says
+        // why.
         if self.place.as_ref().is_some_and(Place::is_closed) {
             self.place = None;
         }
@@ -197,9 +200,9 @@ where
     }
 }
 
-/// The response to come. Dropped before that, it [aborts](crate::JoinHandle::abort) its task: one that has not started never
-/// will; a future is dropped; a closure that runs is asked to stop through its [`token`](crate::token), and what it returns is
-/// dropped.
+/// The response to come. Dropped before that, it [aborts](crate::JoinHandle::abort) its task: one
+/// that has not started never will; a future is dropped; a closure that runs is asked to stop
+/// through its [`token`](crate::token), and what it returns is dropped.
 #[must_use = "a response future that is dropped aborts its task"]
 pub struct ResponseFuture<T> {
     handle: JoinHandle<T>,
@@ -236,8 +239,8 @@ mod sealed {
     pub trait Sealed {}
 }
 
-/// How a service's function is called: plain, with the worker's state, or for a future. Implemented by what `service`,
-/// `service_with` and `service_local` make, and by nothing else.
+/// How a service's function is called: plain, with the worker's state, or for a future. Implemented
+/// by what `service`, `service_with` and `service_local` make, and by nothing else.
 pub trait Handler<Request, S>: sealed::Sealed + Send + Sync + 'static {
     /// The response.
     type Output: Send + 'static;
@@ -330,7 +333,8 @@ macro_rules! service_methods {
                 LaneService::new($lane(self), Options::DEFAULT, Arc::new(Plain(f)))
             }
 
-            /// A [`tower` service](crate::tower) that runs `f` with the worker's state for each request.
+            /// A [`tower` service](crate::tower) that runs `f` with the worker's state for each
+            /// request.
             ///
             /// # Examples
             ///
@@ -360,8 +364,8 @@ macro_rules! service_methods {
                 LaneService::new($lane(self), Options::DEFAULT, Arc::new(WithState(f)))
             }
 
-            /// A [`tower` service](crate::tower) that runs the future `f` makes, which may be `!Send`, on a worker for each
-            /// request.
+            /// A [`tower` service](crate::tower) that runs the future `f` makes, which may be
+            /// `!Send`, on a worker for each request.
             ///
             /// # Examples
             ///

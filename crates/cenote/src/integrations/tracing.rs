@@ -1,9 +1,11 @@
-//! What a pool tells the `tracing` subscriber: spans that go with the tasks, and events of its own life.
+//! What a pool tells the `tracing` subscriber: spans that go with the tasks, and events of its own
+//! life.
 //!
-//! **Spans.** A task runs in the span that was current where it was spawned, so that its events belong to the request that asked
-//! for it: a closure from start to end, a future each time it is polled, and what it leaves behind with
-//! [`detach`](crate::detach) too. The span stays open as long. Without a current span, or without a subscriber, a task costs
-//! a look and nothing more; no span is made for each task.
+//! **Spans.** A task runs in the span that was current where it was spawned, so that its events
+//! belong to the request that asked for it: a closure from start to end, a future each time it is
+//! polled, and what it leaves behind with [`detach`](crate::detach) too. The span stays open as
+//! long. Without a current span, or without a subscriber, a task costs a look and nothing more; no
+//! span is made for each task.
 //!
 //! **Events**, all with the target `cenote`, none for single tasks:
 //!
@@ -22,7 +24,8 @@
 //! ```
 //! let pool = cenote::Pool::new()?;
 //! let request = tracing::info_span!("request", id = 7);
-//! let handle = request.in_scope(|| pool.try_spawn(|| tracing::info!("this is part of request 7")))?;
+//! let task = || tracing::info!("this is part of request 7");
+//! let handle = request.in_scope(|| pool.try_spawn(task))?;
 //! handle.join()?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```

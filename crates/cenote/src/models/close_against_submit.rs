@@ -1,4 +1,5 @@
-//! A pool is closed while tasks are submitted and workers fall asleep. Each task is refused, or run; and the workers leave.
+//! A pool is closed while tasks are submitted and workers fall asleep. Each task is refused, or
+//! run; and the workers leave.
 
 use std::sync::Arc;
 

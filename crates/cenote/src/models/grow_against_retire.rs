@@ -1,5 +1,5 @@
-//! The only idle thread retires while a task is submitted. Either it stays and runs the task, or the submitter finds that the pool may
-//! grow.
+//! The only idle thread retires while a task is submitted. Either it stays and runs the task, or
+//! the submitter finds that the pool may grow.
 
 use std::sync::Arc;
 

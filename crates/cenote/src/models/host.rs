@@ -1,5 +1,6 @@
-//! A small pool: the real queues, roster, cells and wait words, between submitters and workers that take the same steps as those of
-//! `pool::submit`, `pool::shared`, `pool::close` and `worker::run`, without clocks, statistics and futures.
+//! A small pool: the real queues, roster, cells and wait words, between submitters and workers that
+//! take the same steps as those of `pool::submit`, `pool::shared`, `pool::close` and `worker::run`,
+//! without clocks, statistics and futures.
 
 use std::mem;
 use std::ops::Deref;
@@ -35,7 +36,8 @@ pub(super) struct LaneLimits {
 /// When workers leave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum End {
-    /// When so many tasks were run or refused. Whoever does the last of it sends the others home; so a task that is lost is a deadlock.
+    /// When so many tasks were run or refused. Whoever does the last of it sends the others home;
+    /// so a task that is lost is a deadlock.
     After(usize),
     /// When the pool is closed and nothing is queued.
     Close,
@@ -200,7 +202,8 @@ impl Host {
         thread::spawn(move || host.work(index, locals))
     }
 
-    /// A thread that is a worker with an open mailbox already, so that the model begins where that matters.
+    /// A thread that is a worker with an open mailbox already, so that the model begins where that
+    /// matters.
     pub(super) fn waiting_worker(self: &Arc<Self>, index: usize) -> JoinHandle<()> {
         assert!(self.dispatch.settle_down(index, false));
         let host = Arc::clone(self);
@@ -211,7 +214,8 @@ impl Host {
         self.run(index, locals, false);
     }
 
-    /// One task, if there is one. Then the thread is gone, as if it were in a closure that does not end.
+    /// One task, if there is one. Then the thread is gone, as if it were in a closure that does not
+    /// end.
     pub(super) fn work_once(&self, index: usize) {
         if let Some(task) = self.next(index, true, &mut Last::default()) {
             self.execute(task, index, true);
@@ -263,7 +267,8 @@ impl Host {
                         self.life.ended(index, true);
                         return;
                     }
-                    // What is there cannot be taken yet, or the time of a sleep is over: somebody else has to take a step.
+                    // What is there cannot be taken yet, or the time of a sleep is over: somebody
+                    // else has to take a step.
                     thread::yield_now();
                 }
             }

@@ -1,4 +1,5 @@
-//! A worker closes its mailbox, or goes on, while tasks and kicks are put in. What was put in comes out, once.
+//! A worker closes its mailbox, or goes on, while tasks and kicks are put in. What was put in comes
+//! out, once.
 
 use std::sync::Arc;
 

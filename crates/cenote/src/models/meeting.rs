@@ -2,7 +2,8 @@
 
 use loom::sync::{Condvar, Mutex};
 
-/// Tasks that wait in here for each other have to run at the same time, so no worker may sleep while one of them is queued.
+/// Tasks that wait in here for each other have to run at the same time, so no worker may sleep
+/// while one of them is queued.
 pub(super) struct Meeting {
     missing: Mutex<usize>,
     complete: Condvar,

@@ -1,8 +1,9 @@
 //! The memory of tasks: freed exactly once, and not used afterwards.
 //!
-//! An allocator that knows a task's cell by its alignment, which [`Job`](super::payload::Job) sets. A freed cell is kept until the end of the
-//! execution, filled with a value that is no valid object of the checker's, so that any use of it panics. All threads of a
-//! model are one thread of the system, so what is kept is per thread, and models run side by side.
+//! An allocator that knows a task's cell by its alignment, which [`Job`](super::payload::Job) sets.
+//! A freed cell is kept until the end of the execution, filled with a value that is no valid object
+//! of the checker's, so that any use of it panics. All threads of a model are one thread of the
+//! system, so what is kept is per thread, and models run side by side.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;

@@ -8,7 +8,8 @@ use loom::cell::UnsafeCell;
 
 use crate::task::cell::{self, Joiner, Kind, Meta, Ran, Running, TaskRef, Work};
 
-/// What happened in one execution. Plain atomics: the checker does not see them, so they order nothing and cost no interleavings.
+/// What happened in one execution. Plain atomics: the checker does not see them, so they order
+/// nothing and cost no interleavings.
 #[derive(Default)]
 pub(super) struct Ledger {
     made: AtomicUsize,
@@ -30,7 +31,8 @@ thread_local! {
     // All threads of a model are one thread of the system.
     /// What is tracked and not dropped yet.
     static LIVE: Cell<usize> = const { Cell::new(0) };
-    /// A use is under way. It stays so if the checker's complaint about it was caught, as that of a destructor is.
+    /// A use is under way. It stays so if the checker's complaint about it was caught, as that of a
+    /// destructor is.
     static IN_USE: Cell<bool> = const { Cell::new(false) };
 }
 
@@ -51,12 +53,14 @@ pub(super) fn live() -> usize {
     LIVE.get()
 }
 
-/// A value that is made on one thread and used on others. Each use has to be ordered after the one before, or the checker says so.
+/// A value that is made on one thread and used on others. Each use has to be ordered after the one
+/// before, or the checker says so.
 pub(super) struct Tracked {
     cell: UnsafeCell<()>,
 }
 
-// SAFETY: there is nothing in it but the checker's own record, and the checker runs one thread at a time.
+// SAFETY: there is nothing in it but the checker's own record, and the checker runs one thread at a
+// time.
 unsafe impl Sync for Tracked {}
 
 impl Tracked {

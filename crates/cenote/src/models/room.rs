@@ -1,4 +1,5 @@
-//! A full queue: submitters wait for room. Each is told when there is some, or that there will be none.
+//! A full queue: submitters wait for room. Each is told when there is some, or that there will be
+//! none.
 
 use std::collections::VecDeque;
 use std::sync::Arc;

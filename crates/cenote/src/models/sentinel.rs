@@ -1,5 +1,5 @@
-//! Short tasks are left to deputies, without waking a sleeper. If the deputy's own task turns out to be long, the sentinel
-//! takes them.
+//! Short tasks are left to deputies, without waking a sleeper. If the deputy's own task turns out
+//! to be long, the sentinel takes them.
 
 use std::sync::Arc;
 

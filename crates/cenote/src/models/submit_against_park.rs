@@ -1,4 +1,5 @@
-//! Submitters meet workers that are about to sleep. Every task is run, once, and no worker that could run one sleeps on.
+//! Submitters meet workers that are about to sleep. Every task is run, once, and no worker that
+//! could run one sleeps on.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,5 +1,5 @@
-//! One task, and those that may settle it, wait for it, or forget it: it runs at most once, settles once, its result is dropped once and
-//! its memory freed once, whoever comes last.
+//! One task, and those that may settle it, wait for it, or forget it: it runs at most once, settles
+//! once, its result is dropped once and its memory freed once, whoever comes last.
 
 use std::sync::{Arc, Mutex};
 use std::task::{Wake, Waker};

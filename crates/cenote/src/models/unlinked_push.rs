@@ -1,4 +1,5 @@
-//! A push that is not linked yet hides the tasks that others push behind it. They are found all the same.
+//! A push that is not linked yet hides the tasks that others push behind it. They are found all the
+//! same.
 
 use std::sync::Arc;
 

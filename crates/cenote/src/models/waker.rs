@@ -1,4 +1,5 @@
-//! Wakers that notice a missing order between threads, and that are counted like all that is tracked.
+//! Wakers that notice a missing order between threads, and that are counted like all that is
+//! tracked.
 
 use std::sync::Arc;
 use std::task::{RawWaker, RawWakerVTable, Waker};
@@ -19,7 +20,8 @@ pub(super) fn waker(notify: &Arc<Notify>) -> Waker {
         notify: Arc::clone(notify),
         tracked: Tracked::new(),
     });
-    // SAFETY: the functions of the table keep the contract of `RawWaker`: each pointer is one box of its own.
+    // SAFETY: the functions of the table keep the contract of `RawWaker`: each pointer is one box
+    // of its own.
     unsafe { Waker::from_raw(RawWaker::new(Box::into_raw(flagged).cast(), &TABLE)) }
 }
 

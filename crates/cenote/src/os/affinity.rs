@@ -32,7 +32,8 @@ impl Cores {
     ///
     /// # Errors
     ///
-    /// If the system refuses: the CPU was taken from the process since, or threads cannot be pinned.
+    /// If the system refuses: the CPU was taken from the process since, or threads cannot be
+    /// pinned.
     pub(crate) fn pin(&self, worker: usize) -> io::Result<()> {
         if core_affinity::set_for_current(self.core(worker)) {
             Ok(())

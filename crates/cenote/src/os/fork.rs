@@ -1,9 +1,9 @@
 //! Tells whether the process is a forked copy of the one that built something.
 //!
-//! A fork copies the memory and only the calling thread: a pool in the child has no workers, and locks
-//! that others held stay locked. [`generation`] differs between parent and child, so whoever keeps the
-//! one it was built in can refuse instead of hanging. A handler that the C library runs in the child
-//! counts it; a child made by the bare system call (`clone`, `vfork`) is not seen.
+//! A fork copies the memory and only the calling thread: a pool in the child has no workers, and
+//! locks that others held stay locked. [`generation`] differs between parent and child, so whoever
+//! keeps the one it was built in can refuse instead of hanging. A handler that the C library runs
+//! in the child counts it; a child made by the bare system call (`clone`, `vfork`) is not seen.
 
 #[cfg(unix)]
 use std::sync::{
@@ -33,8 +33,8 @@ pub(crate) fn install() {
     {
         static INSTALLED: Once = Once::new();
         INSTALLED.call_once(|| {
-            // SAFETY: the handler lives as long as this code (where a library can be unloaded, the C
-            // library forgets its handlers then), and does only what a child of a process with
+            // SAFETY: the handler lives as long as this code (where a library can be unloaded, the
+            // C library forgets its handlers then), and does only what a child of a process with
             // threads may do: one atomic addition.
             unsafe { libc::pthread_atfork(None, None, Some(count_fork)) };
         });
@@ -54,8 +54,8 @@ pub(crate) mod testing {
     /// `child` must get by with what a forked copy of a process with many threads has: locks that
     /// other threads held are never released. An alarm ends a child that hangs.
     pub(crate) fn in_child(child: impl FnOnce() -> u8) -> Option<i32> {
-        // SAFETY: the child runs only `child`, which its author promises to be fit for that, and then
-        // ends without unwinding or exit handlers.
+        // SAFETY: the child runs only `child`, which its author promises to be fit for that, and
+        // then ends without unwinding or exit handlers.
         let pid = unsafe { libc::fork() };
         if pid == 0 {
             // SAFETY: no pointers; the default action of the signal ends the process.

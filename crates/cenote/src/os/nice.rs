@@ -1,11 +1,12 @@
 //! Sets the niceness of one thread, so that a pool's work yields to the rest of the process.
 //!
-//! Linux keeps a niceness per thread. The other Unixes keep one per process, and lowering all of the
-//! process for one pool's sake is not what was asked: there it is an error.
+//! Linux keeps a niceness per thread. The other Unixes keep one per process, and lowering all of
+//! the process for one pool's sake is not what was asked: there it is an error.
 
 use std::io;
 
-/// Sets the calling thread's niceness, from -20 (most favoured) to 19; values beyond count as the nearest.
+/// Sets the calling thread's niceness, from -20 (most favoured) to 19; values beyond count as the
+/// nearest.
 ///
 /// Threads that it starts inherit it.
 ///

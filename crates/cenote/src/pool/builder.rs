@@ -24,7 +24,8 @@ const MOST_THREADS: usize = 4096;
 /// The most lanes of one pool.
 const MOST_LANES: usize = 1024;
 
-/// How many threads: the least and the most. Made from a number or from a range that includes its end.
+/// How many threads: the least and the most. Made from a number or from a range that includes its
+/// end.
 ///
 /// # Examples
 ///
@@ -91,9 +92,9 @@ impl From<RangeTo<usize>> for Threads {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RuntimeMode {
-    /// With the first future: a task of `spawn_local`, or [`detach`](crate::detach). Pools that run closures only never make
-    /// one. Until then `tokio::task::spawn_local` and `tokio::time::sleep` panic in closures, as on any thread without
-    /// a runtime.
+    /// With the first future: a task of `spawn_local`, or [`detach`](crate::detach). Pools that run
+    /// closures only never make one. Until then `tokio::task::spawn_local` and `tokio::time::sleep`
+    /// panic in closures, as on any thread without a runtime.
     #[default]
     OnDemand,
     /// When the worker starts. Closures run in its context from the first one on.
@@ -126,7 +127,8 @@ impl LaneConfig {
         LaneConfig::default()
     }
 
-    /// How many of the lane's tasks may run at once, futures included. At least 1. Default: no limit.
+    /// How many of the lane's tasks may run at once, futures included. At least 1. Default: no
+    /// limit.
     ///
     /// # Examples
     ///
@@ -167,8 +169,9 @@ impl LaneConfig {
 
 /// What a pool can be told. Made by [`Pool::builder`](crate::Pool::builder).
 ///
-/// A value out of its range is an error of [`build`](Builder::build), with the code `CENOTE_BAD_OPTION`. A time too long to be
-/// told as a moment, such as `Duration::MAX`, is no limit, except for `max_spin`.
+/// A value out of its range is an error of [`build`](Builder::build), with the code
+/// `CENOTE_BAD_OPTION`. A time too long to be told as a moment, such as `Duration::MAX`, is no
+/// limit, except for `max_spin`.
 ///
 /// # Examples
 ///
@@ -239,9 +242,10 @@ impl Builder {
 }
 
 impl<S: 'static> Builder<S> {
-    /// How many threads: a number, or `min..=max`. At least 1, at most 4,096. A pool starts with `min`; it grows while tasks
-    /// wait and every worker has been in one closure for `grow_after`, and shrinks as threads are idle for
-    /// `idle_timeout`. Default: as many as there are CPUs (`std::thread::available_parallelism`), fixed.
+    /// How many threads: a number, or `min..=max`. At least 1, at most 4,096. A pool starts with
+    /// `min`; it grows while tasks wait and every worker has been in one closure for `grow_after`,
+    /// and shrinks as threads are idle for `idle_timeout`. Default: as many as there are CPUs
+    /// (`std::thread::available_parallelism`), fixed.
     ///
     /// # Examples
     ///
@@ -271,8 +275,9 @@ impl<S: 'static> Builder<S> {
         self.thread_name(move |index| format!("{name}-{index}"))
     }
 
-    /// Names each thread by its worker's number, which `name` is handed. It is called by the thread that starts the worker's, and
-    /// must not panic. A zero byte in the name makes the start of the thread panic.
+    /// Names each thread by its worker's number, which `name` is handed. It is called by the thread
+    /// that starts the worker's, and must not panic. A zero byte in the name makes the start of the
+    /// thread panic.
     ///
     /// # Examples
     ///
@@ -307,7 +312,8 @@ impl<S: 'static> Builder<S> {
         self
     }
 
-    /// Called on each worker's thread before anything else, also before its state is made. It must not panic.
+    /// Called on each worker's thread before anything else, also before its state is made. It must
+    /// not panic.
     ///
     /// # Examples
     ///
@@ -327,7 +333,8 @@ impl<S: 'static> Builder<S> {
         self
     }
 
-    /// Called on each worker's thread as the last thing, after its state was dropped. It must not panic.
+    /// Called on each worker's thread as the last thing, after its state was dropped. It must not
+    /// panic.
     ///
     /// # Examples
     ///
@@ -348,8 +355,8 @@ impl<S: 'static> Builder<S> {
         self
     }
 
-    /// Pins worker *i* to the *i*-th CPU the process may use, counted round. Where the system refuses, the thread stays
-    /// unpinned. Default: off.
+    /// Pins worker *i* to the *i*-th CPU the process may use, counted round. Where the system
+    /// refuses, the thread stays unpinned. Default: off.
     ///
     /// # Examples
     ///
@@ -364,8 +371,9 @@ impl<S: 'static> Builder<S> {
         self
     }
 
-    /// The niceness of the threads, −20 to 19; more is less urgent, less than the process's own needs a privilege. Linux and
-    /// Android only; elsewhere, and where the system refuses, the threads keep that of the process. Default: that.
+    /// The niceness of the threads, −20 to 19; more is less urgent, less than the process's own
+    /// needs a privilege. Linux and Android only; elsewhere, and where the system refuses, the
+    /// threads keep that of the process. Default: that.
     ///
     /// # Examples
     ///
@@ -380,8 +388,9 @@ impl<S: 'static> Builder<S> {
         self
     }
 
-    /// How long a thread that waits, a worker or a caller in `join`, may look for what it waits for before it sleeps. The
-    /// budget adapts below that. Zero never spins. More costs CPU and saves wake-ups. At most 1 s. Default: 20 µs.
+    /// How long a thread that waits, a worker or a caller in `join`, may look for what it waits for
+    /// before it sleeps. The budget adapts below that. Zero never spins. More costs CPU and saves
+    /// wake-ups. At most 1 s. Default: 20 µs.
     ///
     /// # Examples
     ///
@@ -397,8 +406,9 @@ impl<S: 'static> Builder<S> {
         self
     }
 
-    /// How long a stream of closures may hold up the futures on its worker: after that, between two closures, the worker turns
-    /// its runtime. A single closure that takes longer holds them up for as long as it takes. Not zero.
+    /// How long a stream of closures may hold up the futures on its worker: after that, between two
+    /// closures, the worker turns its runtime. A single closure that takes longer holds them up for
+    /// as long as it takes. Not zero.
     /// Default: 1 ms.
     ///
     /// # Examples
@@ -461,7 +471,8 @@ impl<S: 'static> Builder<S> {
     /// ```
     /// use std::time::Duration;
     ///
-    /// let pool = cenote::Pool::builder().threads(1..=8).idle_timeout(Duration::from_secs(60)).build()?;
+    /// let builder = cenote::Pool::builder().threads(1..=8);
+    /// let pool = builder.idle_timeout(Duration::from_secs(60)).build()?;
     /// # Ok::<(), cenote::BuildError>(())
     /// ```
     pub fn idle_timeout(mut self, time: Duration) -> Self {
@@ -469,7 +480,8 @@ impl<S: 'static> Builder<S> {
         self
     }
 
-    /// How long a worker has to be in one closure to count as blocked. When all are, and tasks wait, the pool grows by one.
+    /// How long a worker has to be in one closure to count as blocked. When all are, and tasks
+    /// wait, the pool grows by one.
     /// Default: 5 ms.
     ///
     /// # Examples
@@ -493,7 +505,8 @@ impl<S: 'static> Builder<S> {
         self
     }
 
-    /// How much longer a task of a lower priority has to wait to go before one of the next higher. Default: 50 ms.
+    /// How much longer a task of a lower priority has to wait to go before one of the next higher.
+    /// Default: 50 ms.
     ///
     /// # Examples
     ///
@@ -526,8 +539,9 @@ impl<S: 'static> Builder<S> {
         self
     }
 
-    /// Adds a lane. A name can be given once, and is not empty; `main` sets the limits of the pool's own. At most 1,024. A lane
-    /// costs each worker that runs its tasks some memory for its figures.
+    /// Adds a lane. A name can be given once, and is not empty; `main` sets the limits of the
+    /// pool's own. At most 1,024. A lane costs each worker that runs its tasks some memory for its
+    /// figures.
     ///
     /// # Examples
     ///
@@ -548,11 +562,12 @@ impl<S: 'static> Builder<S> {
     }
 
     /// Gives each worker a state: made on its thread when that starts, lent to the tasks of
-    /// [`spawn_with`](crate::Pool::spawn_with) and [`with_state`](crate::with_state), dropped on the thread when it ends. So it
-    /// need be neither `Send` nor `Sync`.
+    /// [`spawn_with`](crate::Pool::spawn_with) and [`with_state`](crate::with_state), dropped on
+    /// the thread when it ends. So it need be neither `Send` nor `Sync`.
     ///
-    /// If `init` fails or panics it is tried again, [`init_retries`](Self::init_retries) times; [`build`](Self::build) fails when all
-    /// the first workers do. A task that panics may leave the state half changed; the next one finds it so.
+    /// If `init` fails or panics it is tried again, [`init_retries`](Self::init_retries) times;
+    /// [`build`](Self::build) fails when all the first workers do. A task that panics may leave the
+    /// state half changed; the next one finds it so.
     ///
     /// # Examples
     ///
@@ -605,8 +620,9 @@ impl<S: 'static> Builder<S> {
         }
     }
 
-    /// How often a worker tries again to make its state, with pauses of 10 ms, 20 ms, … up to 1 s. A worker that fails in all
-    /// attempts ends; when none is left, the pool refuses tasks with `CENOTE_NO_WORKER`. Default: 3.
+    /// How often a worker tries again to make its state, with pauses of 10 ms, 20 ms, … up to 1 s.
+    /// A worker that fails in all attempts ends; when none is left, the pool refuses tasks with
+    /// `CENOTE_NO_WORKER`. Default: 3.
     ///
     /// # Examples
     ///
@@ -630,13 +646,14 @@ impl<S: 'static> Builder<S> {
         self
     }
 
-    /// Builds the pool and starts its first threads. With a `worker_state` it blocks until they have theirs.
+    /// Builds the pool and starts its first threads. With a `worker_state` it blocks until they
+    /// have theirs.
     ///
     /// # Errors
     ///
-    /// If an option is out of its range, if not one thread could be started, or if no worker could make its state. When only
-    /// some of the threads can be started, the pool runs with those, and tries the others again when tasks wait;
-    /// [`stats`](crate::Pool::stats) counts the failures.
+    /// If an option is out of its range, if not one thread could be started, or if no worker could
+    /// make its state. When only some of the threads can be started, the pool runs with those, and
+    /// tries the others again when tasks wait; [`stats`](crate::Pool::stats) counts the failures.
     ///
     /// # Examples
     ///
@@ -699,7 +716,8 @@ impl<S: 'static> Builder<S> {
         let dispatch = Dispatch::new(queues, threads.max);
         let shared = Arc::new(Shared::new(config, dispatch, names, fork::generation()));
         let pool = Pool::from_shared(Arc::clone(&shared));
-        // All places first: a worker that fails at once is not the last of the pool while others are still to be started.
+        // All places first: a worker that fails at once is not the last of the pool while others
+        // are still to be started.
         let places: Vec<usize> = (0..threads.min)
             .filter_map(|_| shared.life.reserve())
             .collect();

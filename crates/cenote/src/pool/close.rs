@@ -19,7 +19,8 @@ use crate::task::error::Cause;
 use crate::timer::{self, TimerKey};
 use crate::worker;
 
-/// What was left when [`close`](crate::Pool::close) returned. All zero: everything was done, and every thread has ended.
+/// What was left when [`close`](crate::Pool::close) returned. All zero: everything was done, and
+/// every thread has ended.
 ///
 /// # Examples
 ///
@@ -36,7 +37,8 @@ use crate::worker;
 pub struct CloseReport {
     /// Tasks that had not started at the limit. They were cancelled.
     pub queued: usize,
-    /// Tasks that were running at the limit. Closures were asked to stop, and go on until they return; futures were dropped.
+    /// Tasks that were running at the limit. Closures were asked to stop, and go on until they
+    /// return; futures were dropped.
     pub running: usize,
     /// Background futures that had not finished at the limit. They were dropped.
     pub background: usize,
@@ -80,12 +82,12 @@ impl fmt::Display for CloseReport {
 }
 
 impl<S: 'static> Pool<S> {
-    /// Ends the pool in order: refuses new tasks from now on, then waits until every accepted task and every background
-    /// future is done and the threads have ended, for at most `limit`. At the limit it does what
-    /// [`shutdown_now`](Self::shutdown_now) does, and reports what was left.
+    /// Ends the pool in order: refuses new tasks from now on, then waits until every accepted task
+    /// and every background future is done and the threads have ended, for at most `limit`. At the
+    /// limit it does what [`shutdown_now`](Self::shutdown_now) does, and reports what was left.
     ///
-    /// Called more than once, the shortest limit counts. On a worker of the pool itself, the task that calls is not waited
-    /// for. Dropping the future does not stop the end.
+    /// Called more than once, the shortest limit counts. On a worker of the pool itself, the task
+    /// that calls is not waited for. Dropping the future does not stop the end.
     ///
     /// # Examples
     ///
@@ -170,9 +172,10 @@ impl<S: 'static> Pool<S> {
         }
     }
 
-    /// Ends the pool at once: refuses new tasks, cancels what is queued, drops the futures, and asks the closures that run to stop
-    /// through their [`token`](crate::token). Returns how many queued tasks it cancelled; their handles say so. Does not
-    /// wait; [`close`](Self::close) does, afterwards too.
+    /// Ends the pool at once: refuses new tasks, cancels what is queued, drops the futures, and
+    /// asks the closures that run to stop through their [`token`](crate::token). Returns how many
+    /// queued tasks it cancelled; their handles say so. Does not wait; [`close`](Self::close) does,
+    /// afterwards too.
     ///
     /// # Examples
     ///
@@ -291,13 +294,15 @@ fn begin(shared: &Arc<Shared>, limit: Duration) -> Arc<Limit> {
                 of.reached(&shared);
             }
         };
-        // Without a timer a blocking close keeps to its limit by itself, and an async one waits for the work.
+        // Without a timer a blocking close keeps to its limit by itself, and an async one waits for
+        // the work.
         *limit.timer.lock() = timer::schedule(at, Box::new(reached)).ok();
     }
     limit
 }
 
-/// Nobody is left; for one who waits on a worker, but workers whose tasks wait for the end themselves.
+/// Nobody is left; for one who waits on a worker, but workers whose tasks wait for the end
+/// themselves.
 fn is_drained(shared: &Shared, inside: bool) -> bool {
     // In a forked child the threads are in the parent.
     if shared.fork != fork::generation() {

@@ -80,7 +80,8 @@ impl<F> SpawnError<F> {
         SpawnError { reason, work }
     }
 
-    /// A stable name of the reason: `CENOTE_QUEUE_FULL`, `CENOTE_POOL_CLOSED`, `CENOTE_NO_WORKER` or `CENOTE_FORKED`.
+    /// A stable name of the reason: `CENOTE_QUEUE_FULL`, `CENOTE_POOL_CLOSED`, `CENOTE_NO_WORKER`
+    /// or `CENOTE_FORKED`.
     ///
     /// # Examples
     ///
@@ -293,8 +294,9 @@ impl BuildError {
         })
     }
 
-    /// A stable name of the reason: `CENOTE_BAD_OPTION`, `CENOTE_THREAD_SPAWN` (not one thread could be started), or
-    /// `CENOTE_WORKER_INIT` (the `worker_state` function failed in every worker).
+    /// A stable name of the reason: `CENOTE_BAD_OPTION`, `CENOTE_THREAD_SPAWN` (not one thread
+    /// could be started), or `CENOTE_WORKER_INIT` (the `worker_state` function failed in every
+    /// worker).
     ///
     /// # Examples
     ///

@@ -1,6 +1,7 @@
 //! What users hold: [`Pool`], and [`Lane`], a named share of it.
 //!
-//! Both spawn. The pool's own tasks go to its main lane; so the two have the same methods, made by one macro.
+//! Both spawn. The pool's own tasks go to its main lane; so the two have the same methods, made by
+//! one macro.
 
 use std::fmt;
 use std::future::Future;
@@ -20,9 +21,10 @@ use crate::worker::slot::Slot;
 /// A pool of worker threads. See the [crate's documentation](crate) for a tour.
 ///
 /// `S` is the type of the state that each worker has; `()` without
-/// [`worker_state`](crate::Builder::worker_state). A clone is another handle to the same pool. When the last
-/// handle is dropped, lanes included, nothing more is accepted; tasks that were accepted are still run, in the background,
-/// then the threads end, and with them what was left in the background. To wait for all that, use [`close`](Self::close).
+/// [`worker_state`](crate::Builder::worker_state). A clone is another handle to the same pool. When
+/// the last handle is dropped, lanes included, nothing more is accepted; tasks that were accepted
+/// are still run, in the background, then the threads end, and with them what was left in the
+/// background. To wait for all that, use [`close`](Self::close).
 ///
 /// # Examples
 ///
@@ -44,8 +46,8 @@ pub struct Pool<S = ()> {
 /// A named share of a pool, with limits and figures of its own: a bulkhead. Made by
 /// [`Builder::lane`](crate::Builder::lane), found by [`Pool::lane`]. A clone is the same lane.
 ///
-/// A lane with a `max_running` below the number of threads cannot take all of them, whatever its tasks wait for; idle
-/// workers serve every lane.
+/// A lane with a `max_running` below the number of threads cannot take all of them, whatever its
+/// tasks wait for; idle workers serve every lane.
 ///
 /// # Examples
 ///
@@ -100,8 +102,8 @@ macro_rules! spawn_methods {
             ///
             /// # Errors
             ///
-            /// If the queue is full, the pool is closed or has no workers, or this process is a fork. The error has the
-            /// closure.
+            /// If the queue is full, the pool is closed or has no workers, or this process is a
+            /// fork. The error has the closure.
             ///
             /// # Examples
             ///
@@ -119,7 +121,8 @@ macro_rules! spawn_methods {
                 self.task().try_spawn(f)
             }
 
-            /// Spawns a closure, and waits for room in the queue if need be. Dropped while it waits, it drops the closure.
+            /// Spawns a closure, and waits for room in the queue if need be. Dropped while it
+            /// waits, it drops the closure.
             ///
             /// # Errors
             ///
@@ -144,8 +147,9 @@ macro_rules! spawn_methods {
                 self.task().spawn(f).await
             }
 
-            /// Spawns a closure, and blocks for room in the queue if need be. On a worker of the same pool it does not
-            /// block, which might be for ever, but behaves as [`try_spawn`](Self::try_spawn).
+            /// Spawns a closure, and blocks for room in the queue if need be. On a worker of the
+            /// same pool it does not block, which might be for ever, but behaves as
+            /// [`try_spawn`](Self::try_spawn).
             ///
             /// # Errors
             ///
@@ -211,7 +215,8 @@ macro_rules! spawn_methods {
                 self.task().spawn_with(f).await
             }
 
-            /// [`blocking_spawn`](Self::blocking_spawn) for a closure that is handed its worker's state.
+            /// [`blocking_spawn`](Self::blocking_spawn) for a closure that is handed its worker's
+            /// state.
             ///
             /// # Errors
             ///
@@ -232,9 +237,9 @@ macro_rules! spawn_methods {
                 self.task().blocking_spawn_with(f)
             }
 
-            /// Spawns a future that `f` makes on the worker, or returns `f` if the queue is full. The future may be `!Send`,
-            /// and use tokio's timers and sockets. It takes one of the worker's `concurrency` places until it is done, and
-            /// other tasks run while it waits.
+            /// Spawns a future that `f` makes on the worker, or returns `f` if the queue is full.
+            /// The future may be `!Send`, and use tokio's timers and sockets. It takes one of the
+            /// worker's `concurrency` places until it is done, and other tasks run while it waits.
             ///
             /// # Errors
             ///
@@ -266,7 +271,8 @@ macro_rules! spawn_methods {
                 self.task().try_spawn_local(f)
             }
 
-            /// [`try_spawn_local`](Self::try_spawn_local) that waits for room in the queue if need be.
+            /// [`try_spawn_local`](Self::try_spawn_local) that waits for room in the queue if need
+            /// be.
             ///
             /// # Errors
             ///
@@ -294,7 +300,8 @@ macro_rules! spawn_methods {
                 self.task().spawn_local(f).await
             }
 
-            /// [`try_spawn_local`](Self::try_spawn_local) that blocks for room in the queue if need be.
+            /// [`try_spawn_local`](Self::try_spawn_local) that blocks for room in the queue if need
+            /// be.
             ///
             /// # Errors
             ///

@@ -1,11 +1,12 @@
 //! Which threads a pool has: starting, growing, retiring, and how far the pool is from its end.
 //!
-//! One lock guards the count; it is taken when a thread starts or ends, never on the way of a task. The phase is
-//! read everywhere, without the lock.
+//! One lock guards the count; it is taken when a thread starts or ends, never on the way of a task.
+//! The phase is read everywhere, without the lock.
 //!
-//! **Grow against retire.** A submitter queues its task, then (after a fence) reads how many threads there are, and arms
-//! a look at growth if there may be more. A thread that retires first takes itself off the count, then (after a fence)
-//! looks at the queues, and stays after all if something waits. One of the two sees the other.
+//! **Grow against retire.** A submitter queues its task, then (after a fence) reads how many
+//! threads there are, and arms a look at growth if there may be more. A thread that retires first
+//! takes itself off the count, then (after a fence) looks at the queues, and stays after all if
+//! something waits. One of the two sees the other.
 
 #[cfg(not(loom))]
 use parking_lot::Condvar;
@@ -123,8 +124,8 @@ impl Life {
         result
     }
 
-    /// Takes a place for a thread that is about to be started. `None`: there are `max` threads, or one of the places is
-    /// not vacated yet.
+    /// Takes a place for a thread that is about to be started. `None`: there are `max` threads, or
+    /// one of the places is not vacated yet.
     pub(crate) fn reserve(&self) -> Option<usize> {
         self.change(|places| {
             if places.counts.starting + places.counts.live >= self.max {
@@ -145,7 +146,8 @@ impl Life {
         });
     }
 
-    /// The thread of a reserved place could not be started, or gave up before it ran. Returns what is left.
+    /// The thread of a reserved place could not be started, or gave up before it ran. Returns what
+    /// is left.
     pub(crate) fn failed(&self, index: usize) -> Counts {
         self.change(|places| {
             places.counts.starting -= 1;
@@ -154,8 +156,8 @@ impl Life {
         })
     }
 
-    /// A thread that is idle takes itself off the count, to end. False: it is needed. The caller looks at the queues
-    /// afterwards, and ends, or [stays](Self::unretire).
+    /// A thread that is idle takes itself off the count, to end. False: it is needed. The caller
+    /// looks at the queues afterwards, and ends, or [stays](Self::unretire).
     pub(crate) fn try_retire(&self) -> bool {
         self.change(|places| {
             let retires = places.counts.starting + places.counts.live > self.min;

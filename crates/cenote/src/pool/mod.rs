@@ -4,7 +4,8 @@
 //! - [`handle`]: `Pool` and `Lane`, and how a task is submitted.
 //! - [`task`]: options of one task; [`permit`]: a place in the queue before there is a task.
 //! - [`scope`]: tasks with borrowed data.
-//! - [`shared`]: what pool and workers share; [`life`]: which threads there are; [`close`]: its end.
+//! - [`shared`]: what pool and workers share; [`life`]: which threads there are; [`close`]: its
+//!   end.
 
 #[cfg(not(loom))]
 pub(crate) mod builder;

@@ -1,11 +1,12 @@
 //! A place in a lane's queue, reserved before there is a task for it.
 //!
-//! A permit is one admission by the lane's gate that no task has used yet. It takes one of the `queue_limit` places, so
-//! a task can be put in it at any later time; and it is no task: nobody waits for it, neither a pool that closes nor one that
-//! retires threads. The lane counts its permits apart for that.
+//! A permit is one admission by the lane's gate that no task has used yet. It takes one of the
+//! `queue_limit` places, so a task can be put in it at any later time; and it is no task: nobody
+//! waits for it, neither a pool that closes nor one that retires threads. The lane counts its
+//! permits apart for that.
 //!
-//! Guaranteed: a task that was put in a permit's place settles, also if the pool has ended meanwhile; a permit that is
-//! dropped gives its place back, and tells one who waits for it.
+//! Guaranteed: a task that was put in a permit's place settles, also if the pool has ended
+//! meanwhile; a permit that is dropped gives its place back, and tells one who waits for it.
 
 use std::fmt;
 use std::future::{Future, poll_fn};
@@ -27,13 +28,13 @@ use crate::task::cell::{Kind, Work};
 use crate::task::handle::JoinHandle;
 use crate::task::work::{Closure, Local, Stateful};
 
-/// A place in a lane's queue for one task, which a full queue can no longer refuse. Made by `reserve` and `try_reserve` of a
-/// [`Pool`], a [`Lane`] or a [`Task`].
+/// A place in a lane's queue for one task, which a full queue can no longer refuse. Made by
+/// `reserve` and `try_reserve` of a [`Pool`], a [`Lane`] or a [`Task`].
 ///
-/// It counts against the lane's `queue_limit` until it is used or dropped, so hold it for short; with a limit of 0 there is never
-/// one. It does not hold up the
-/// pool's [`close`](Pool::close): a task that is spawned from it afterwards runs if a worker is still there, else its handle
-/// says [`is_cancelled`](crate::JoinError::is_cancelled).
+/// It counts against the lane's `queue_limit` until it is used or dropped, so hold it for short;
+/// with a limit of 0 there is never one. It does not hold up the pool's [`close`](Pool::close): a
+/// task that is spawned from it afterwards runs if a worker is still there, else its handle says
+/// [`is_cancelled`](crate::JoinError::is_cancelled).
 ///
 /// # Examples
 ///
@@ -153,8 +154,8 @@ impl Place {
         let gate = shared.dispatch.lane(lane).gate();
         gate.admit()
             .map_err(|refused| Reason::new(refused, gate.limit(), shared.is_broken()))?;
-        // Between the two steps the place passes for a task, which makes a worker stay that might end: if the pool is being
-        // closed, the drop of the place sends it to look again.
+        // Between the two steps the place passes for a task, which makes a worker stay that might
+        // end: if the pool is being closed, the drop of the place sends it to look again.
         shared.lanes[lane].reserved.add();
         let place = Place {
             shared: Arc::clone(shared),
@@ -202,10 +203,12 @@ impl Drop for Place {
     }
 }
 
-/// How many places of a lane's queue are held by permits, in the lower half; and, in the upper half, how often that changed.
+/// How many places of a lane's queue are held by permits, in the lower half; and, in the upper
+/// half, how often that changed.
 ///
-/// The gate counts them as well. Each is added after the gate has admitted it, and removed before its place becomes a task's or
-/// is given back: so what the gate has besides them is no less than the tasks.
+/// The gate counts them as well. Each is added after the gate has admitted it, and removed before
+/// its place becomes a task's or is given back: so what the gate has besides them is no less than
+/// the tasks.
 #[derive(Default)]
 pub(crate) struct Reserved(AtomicU64);
 
@@ -225,7 +228,8 @@ impl Reserved {
         Self::count(before) - 1
     }
 
-    /// Of what the gate counts, those that are tasks. A permit may pass for a task for a moment, but never a task for a permit.
+    /// Of what the gate counts, those that are tasks. A permit may pass for a task for a moment,
+    /// but never a task for a permit.
     pub(crate) fn without(&self, admitted: impl Fn() -> usize) -> usize {
         loop {
             // Acquire: pairs with `add`.
@@ -284,8 +288,8 @@ impl Reservation {
 }
 
 impl<S: 'static> Task<'_, S> {
-    /// Reserves a place in the queue for this task, with its options, or says that there is none. The times of the options
-    /// begin when the task is spawned.
+    /// Reserves a place in the queue for this task, with its options, or says that there is none.
+    /// The times of the options begin when the task is spawned.
     ///
     /// # Errors
     ///
@@ -307,8 +311,8 @@ impl<S: 'static> Task<'_, S> {
         }
     }
 
-    /// Like [`try_reserve`](Self::try_reserve), and waits for room in the queue if need be. Dropped while it waits, it
-    /// reserves nothing.
+    /// Like [`try_reserve`](Self::try_reserve), and waits for room in the queue if need be. Dropped
+    /// while it waits, it reserves nothing.
     ///
     /// # Errors
     ///
@@ -344,7 +348,8 @@ macro_rules! reserve_methods {
             ///
             /// # Errors
             ///
-            /// If the queue is full, the pool is closed or has no workers, or this process is a fork.
+            /// If the queue is full, the pool is closed or has no workers, or this process is a
+            /// fork.
             ///
             /// # Examples
             ///
@@ -360,8 +365,8 @@ macro_rules! reserve_methods {
                 self.task().try_reserve()
             }
 
-            /// Reserves a place in the queue for a task to come, and waits for room if need be. Dropped while it waits, it
-            /// reserves nothing.
+            /// Reserves a place in the queue for a task to come, and waits for room if need be.
+            /// Dropped while it waits, it reserves nothing.
             ///
             /// # Errors
             ///

@@ -1,11 +1,12 @@
 //! Tasks with borrowed data: a scope ends when all of its tasks have.
 //!
-//! The lifetimes are those of `std::thread::scope`. A task of a scope is boxed, and its lifetime erased; that is sound because
-//! `scope` does not return, nor unwind, before each task has either run to its end or been dropped, captures
-//! and all. That moment is counted by a guard that is dropped after everything the task had captured.
+//! The lifetimes are those of `std::thread::scope`. A task of a scope is boxed, and its lifetime
+//! erased; that is sound because `scope` does not return, nor unwind, before each task has either
+//! run to its end or been dropped, captures and all. That moment is counted by a guard that is
+//! dropped after everything the task had captured.
 //!
-//! A thread of the pool that waits for its scope runs those of its tasks that have not started, so a scope inside of a task
-//! cannot use the pool up.
+//! A thread of the pool that waits for its scope runs those of its tasks that have not started, so
+//! a scope inside of a task cannot use the pool up.
 
 use std::any::Any;
 use std::fmt;
@@ -106,7 +107,8 @@ impl Awaited for End<'_> {
     }
 
     fn register(&mut self, waker: &Waker) -> bool {
-        // Under the lock that `done` takes afterwards: either it finds the waker, or this finds the end.
+        // Under the lock that `done` takes afterwards: either it finds the waker, or this finds the
+        // end.
         let mut place = self.0.waker.lock();
         *place = Some(waker.clone());
         !self.is_ready()
@@ -152,7 +154,8 @@ impl<F: FnOnce() -> T, T> ScopedTask<F, T> {
 
 impl Tally {
     fn drop_unwanted<T>(&self, result: std::thread::Result<T>) {
-        // Unwind safety: the value is gone either way; a panic of its destructor counts as the task's.
+        // Unwind safety: the value is gone either way; a panic of its destructor counts as the
+        // task's.
         let dropped = result.and_then(|value| catch_unwind(AssertUnwindSafe(|| drop(value))));
         if let Err(payload) = dropped {
             self.panic.lock().get_or_insert(payload);
@@ -160,7 +163,8 @@ impl Tally {
     }
 }
 
-/// The result of a scoped task. Dropping it leaves the task to the scope, which waits for it, and panics if it panicked.
+/// The result of a scoped task. Dropping it leaves the task to the scope, which waits for it, and
+/// panics if it panicked.
 ///
 /// # Examples
 ///
@@ -183,7 +187,8 @@ impl<T> ScopedJoinHandle<'_, T> {
     ///
     /// # Errors
     ///
-    /// The payload, if it panicked; or a `String` that says why, if it never ran, which a shutdown of the pool can cause.
+    /// The payload, if it panicked; or a `String` that says why, if it never ran, which a shutdown
+    /// of the pool can cause.
     ///
     /// # Examples
     ///
@@ -258,8 +263,8 @@ impl<T> fmt::Debug for ScopedJoinHandle<'_, T> {
 }
 
 impl<'scope> Scope<'scope, '_> {
-    /// Spawns a closure that may borrow. If the pool does not accept it, because its queue is full or it is closed, the closure
-    /// runs here and now.
+    /// Spawns a closure that may borrow. If the pool does not accept it, because its queue is full
+    /// or it is closed, the closure runs here and now.
     ///
     /// # Examples
     ///
@@ -283,7 +288,8 @@ impl<'scope> Scope<'scope, '_> {
             result: None,
             abandoned: false,
         }));
-        // Relaxed: the owner, who waits for 0, counts up itself, or a task of the scope does, which has not counted down yet.
+        // Relaxed: the owner, who waits for 0, counts up itself, or a task of the scope does, which
+        // has not counted down yet.
         self.tally.left.fetch_add(1, Ordering::Relaxed);
         let task = ScopedTask {
             f,
@@ -294,8 +300,9 @@ impl<'scope> Scope<'scope, '_> {
             },
         };
         let task: Box<dyn FnOnce() + Send + 'scope> = Box::new(move || task.run());
-        // SAFETY: only the lifetime changes. `Pool::scope` returns and unwinds only when `left` is 0 again, and the guard counts
-        // down after everything else the box holds is gone, whether it was called or dropped.
+        // SAFETY: only the lifetime changes. `Pool::scope` returns and unwinds only when `left` is
+        // 0 again, and the guard counts down after everything else the box holds is gone, whether
+        // it was called or dropped.
         let task = unsafe {
             mem::transmute::<Box<dyn FnOnce() + Send + 'scope>, Box<dyn FnOnce() + Send + 'static>>(
                 task,
@@ -341,13 +348,14 @@ impl fmt::Debug for Scope<'_, '_> {
 impl<S: 'static> Pool<S> {
     /// Runs `f`, which may spawn tasks that borrow, and returns when all of them are done. Blocks.
     ///
-    /// On a worker of this pool, the thread runs those tasks of the scope that nobody has started, so scopes may be nested in
-    /// tasks.
+    /// On a worker of this pool, the thread runs those tasks of the scope that nobody has started,
+    /// so scopes may be nested in tasks.
     ///
     /// # Panics
     ///
-    /// After all tasks are done: if `f` panicked, with its panic; else if a task panicked whose handle was not joined, with
-    /// the first such panic; else if a task never ran, which a shutdown of the pool can cause, and its handle was not joined.
+    /// After all tasks are done: if `f` panicked, with its panic; else if a task panicked whose
+    /// handle was not joined, with the first such panic; else if a task never ran, which a shutdown
+    /// of the pool can cause, and its handle was not joined.
     ///
     /// # Examples
     ///

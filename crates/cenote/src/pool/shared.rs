@@ -33,7 +33,8 @@ const RETRY_THREAD: Duration = Duration::from_millis(100);
 
 #[repr(C)]
 pub(crate) struct Shared {
-    /// Keeps the reference count, which lies before it, off the cache line of what every task reads.
+    /// Keeps the reference count, which lies before it, off the cache line of what every task
+    /// reads.
     _apart: CachePadded<()>,
     /// The pool's number in this process.
     pub(crate) id: u32,
@@ -48,7 +49,8 @@ pub(crate) struct Shared {
     pub(crate) last_failure: Mutex<Option<InitFailure>>,
     /// No worker could be started: the queues are closed for that.
     broken: AtomicBool,
-    /// Told when the last thread has ended, and when a worker has nothing left but who waits for the end.
+    /// Told when the last thread has ended, and when a worker has nothing left but who waits for
+    /// the end.
     pub(crate) drained: Event,
     /// Workers that have nothing left but tasks that wait for the end themselves.
     pub(crate) drained_workers: AtomicUsize,
@@ -211,8 +213,9 @@ impl Shared {
         if gate.release(1) {
             self.make_room(lane);
         }
-        // A worker that took the place for a task did not end, and who waits for the end went on waiting. One word: either this
-        // sees that the gate was closed, or whoever closes it looks after this.
+        // A worker that took the place for a task did not end, and who waits for the end went on
+        // waiting. One word: either this sees that the gate was closed, or whoever closes it looks
+        // after this.
         if gate.is_closed() {
             self.kick_all();
             self.drained.notify(usize::MAX);
@@ -221,8 +224,8 @@ impl Shared {
 
     /// After a task was queued behind a closed gate: there may be no worker left that comes to it.
     pub(crate) fn settle_if_ended(&self) {
-        // The lock of the counts puts this look after the last worker's end, or else before that worker's own look at
-        // the queues.
+        // The lock of the counts puts this look after the last worker's end, or else before that
+        // worker's own look at the queues.
         if !self.is_shut_down() && self.life.counts().all() > 0 {
             return;
         }
@@ -304,8 +307,8 @@ impl Shared {
         self.arm_growth(after);
     }
 
-    /// Whether every worker has been in one closure for `grow_after` or longer. A worker that is being started is none
-    /// of them, and must be waited for.
+    /// Whether every worker has been in one closure for `grow_after` or longer. A worker that is
+    /// being started is none of them, and must be waited for.
     fn workers_are_blocked(&self) -> bool {
         let now = Stamp::now();
         let counts = self.life.counts();
@@ -501,7 +504,8 @@ impl Shared {
         event!(DEBUG, worker = self.name_of(index), retired, "worker ended");
         let left = self.life.ended(index, retired);
         if self.is_ending() {
-            // Those that waited for the end of tasks they could not take, which this worker may have taken.
+            // Those that waited for the end of tasks they could not take, which this worker may
+            // have taken.
             self.kick_all();
             if left.all() == 0 {
                 // A task that was put in a queue while the last worker left.
@@ -510,7 +514,8 @@ impl Shared {
             }
             self.drained.notify(usize::MAX);
         } else if !retired && left.starting + left.live < self.config.min_threads {
-            // The thread ended by itself, which only a fault of the pool's can do: the tasks go on all the same.
+            // The thread ended by itself, which only a fault of the pool's can do: the tasks go on
+            // all the same.
             let _ = self.start_thread();
         }
     }

@@ -1,7 +1,7 @@
 //! From a closure to an accepted task: the three ways to meet a full queue.
 //!
-//! A task is made once, whatever the way; while a submitter waits for room it holds it. If it is refused in the
-//! end, the work is taken out again and given back.
+//! A task is made once, whatever the way; while a submitter waits for room it holds it. If it is
+//! refused in the end, the work is taken out again and given back.
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
@@ -22,7 +22,8 @@ use crate::worker;
 
 /// A task on its way in.
 struct Candidate<'a, W: Work> {
-    // Borrowed: all submitters counting up one reference count would cost more than the rest of a submission.
+    // Borrowed: all submitters counting up one reference count would cost more than the rest of a
+    // submission.
     shared: &'a Arc<Shared>,
     /// `None` once it was submitted.
     task: Option<TaskRef>,
@@ -86,14 +87,16 @@ impl<'a, W: Work> Candidate<'a, W> {
                 }
                 self.prompt = self.shared.dispatch.is_prompt(wake);
                 self.shared.wake(wake);
-                // Admitted before the close, and queued after the last worker had left: nobody else would settle it.
+                // Admitted before the close, and queued after the last worker had left: nobody else
+                // would settle it.
                 if self.shared.dispatch.lane(lane).gate().is_closed() {
                     self.shared.settle_if_ended();
                 }
                 Ok(())
             }
             Err((task, refused)) => {
-                // Settled while it waited for room, by its deadline or token: then it has its end already.
+                // Settled while it waited for room, by its deadline or token: then it has its end
+                // already.
                 let settled = refused == Refused::Full && task.snapshot().is_done();
                 if !settled {
                     self.task = Some(task);
@@ -211,7 +214,8 @@ impl<'a, W: Work> Submission<'a, W> {
         }
     }
 
-    /// Waits for room, blocking. On a worker of the same pool it does not wait, which might be for ever.
+    /// Waits for room, blocking. On a worker of the same pool it does not wait, which might be for
+    /// ever.
     pub(crate) fn block(self) -> Result<JoinHandle<W::Output>, SpawnError<W>> {
         if worker::worker_of(self.shared).is_some() {
             return self.attempt();

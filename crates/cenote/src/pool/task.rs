@@ -15,8 +15,8 @@ use crate::task::cell::Kind;
 use crate::task::handle::JoinHandle;
 use crate::task::work::{Closure, Local, Stateful};
 
-/// Which tasks go first: all of a higher band, but none that waits is passed for longer than the pool's `aging`
-/// for each band between the two.
+/// Which tasks go first: all of a higher band, but none that waits is passed for longer than the
+/// pool's `aging` for each band between the two.
 ///
 /// # Examples
 ///
@@ -118,7 +118,8 @@ impl<'a, S: 'static> Task<'a, S> {
     }
 
     /// How long it may wait for a worker. Then it is dropped, and its handle says so at once:
-    /// [`is_expired`](crate::JoinError::is_expired). Waiting for room in a full queue counts. Default: no limit.
+    /// [`is_expired`](crate::JoinError::is_expired). Waiting for room in a full queue counts.
+    /// Default: no limit.
     ///
     /// # Examples
     ///
@@ -138,9 +139,10 @@ impl<'a, S: 'static> Task<'a, S> {
         self
     }
 
-    /// How long it may run. Then its handle says so at once: [`is_timed_out`](crate::JoinError::is_timed_out). A future is
-    /// dropped; a closure is asked to stop through its [`token`](crate::token), and takes its worker until it
-    /// returns. Default: no limit.
+    /// How long it may run. Then its handle says so at once:
+    /// [`is_timed_out`](crate::JoinError::is_timed_out). A future is dropped; a closure is asked to
+    /// stop through its [`token`](crate::token), and takes its worker until it returns. Default: no
+    /// limit.
     ///
     /// # Examples
     ///
@@ -160,8 +162,9 @@ impl<'a, S: 'static> Task<'a, S> {
         self
     }
 
-    /// Cancels the task with this token: before it starts it is dropped; a future is dropped; a closure is asked through
-    /// its [`token`](crate::token), which is a child of this one. Default: none.
+    /// Cancels the task with this token: before it starts it is dropped; a future is dropped; a
+    /// closure is asked through its [`token`](crate::token), which is a child of this one. Default:
+    /// none.
     ///
     /// # Examples
     ///
@@ -203,7 +206,8 @@ impl<'a, S: 'static> Task<'a, S> {
     ///
     /// # Errors
     ///
-    /// If the queue is full, the pool is closed or has no workers, or this process is a fork. The error has the closure.
+    /// If the queue is full, the pool is closed or has no workers, or this process is a fork. The
+    /// error has the closure.
     ///
     /// # Examples
     ///
@@ -251,8 +255,8 @@ impl<'a, S: 'static> Task<'a, S> {
             .map_err(|error| error.map(Closure::into_inner))
     }
 
-    /// Spawns a closure, and blocks for room in the queue if need be. On a worker of the same pool it does not block,
-    /// which might be for ever, but behaves as `try_spawn`.
+    /// Spawns a closure, and blocks for room in the queue if need be. On a worker of the same pool
+    /// it does not block, which might be for ever, but behaves as `try_spawn`.
     ///
     /// # Errors
     ///
@@ -357,8 +361,8 @@ impl<'a, S: 'static> Task<'a, S> {
             .map_err(|error| error.map(Stateful::into_inner))
     }
 
-    /// Spawns a future that `f` makes on the worker, or returns `f` if the queue is full. The future may be `!Send`; it
-    /// takes one of the worker's `concurrency` places until it is done.
+    /// Spawns a future that `f` makes on the worker, or returns `f` if the queue is full. The
+    /// future may be `!Send`; it takes one of the worker's `concurrency` places until it is done.
     ///
     /// # Errors
     ///
@@ -410,7 +414,8 @@ impl<'a, S: 'static> Task<'a, S> {
             .map_err(|error| error.map(Local::into_inner))
     }
 
-    /// Like [`try_spawn_local`](Self::try_spawn_local), and blocks for room in the queue if need be.
+    /// Like [`try_spawn_local`](Self::try_spawn_local), and blocks for room in the queue if need
+    /// be.
     ///
     /// # Errors
     ///

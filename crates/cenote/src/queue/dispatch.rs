@@ -1,18 +1,20 @@
 //! Dispatch: from a submitted task to the worker that takes it. Lanes and roster together.
 //!
-//! A submitter first looks for an open worker to hand the task to. Where there is none, or tasks of the lane
-//! are queued already, it queues the task and sends a waiting worker to the queues, if there is one by then.
+//! A submitter first looks for an open worker to hand the task to. Where there is none, or tasks of
+//! the lane are queued already, it queues the task and sends a waiting worker to the queues, if
+//! there is one by then.
 //!
 //! A worker that has nothing to do calls [`Dispatch::settle_down`], and waits while
 //! [`Roster::has_mail`] says no; then [`Dispatch::get_up`].
 //!
-//! Guaranteed: no worker waits while a task that it could take is queued. The argument is in three parts.
-//! *Submit against wait*: the task is queued, then a fence, then the look for a worker; the worker is
-//! announced, then a fence, then the look at the queues. One of the two sees the other. *A push that is not
-//! linked* hides the tasks behind it from a worker's look: whoever links it kicks one worker, and a worker
-//! that takes a task and sees another kicks the next. *A lane at its `max_running`*: whoever gives a place back
-//! kicks a worker if tasks are queued. Where deputies and a sentinel cover short closures (see [`roster`](super::roster)) the
-//! promise is kept to within the sentinel's period.
+//! Guaranteed: no worker waits while a task that it could take is queued. The argument is in three
+//! parts. *Submit against wait*: the task is queued, then a fence, then the look for a worker; the
+//! worker is announced, then a fence, then the look at the queues. One of the two sees the other.
+//! *A push that is not linked* hides the tasks behind it from a worker's look: whoever links it
+//! kicks one worker, and a worker that takes a task and sees another kicks the next. *A lane at its
+//! `max_running`*: whoever gives a place back kicks a worker if tasks are queued. Where deputies
+//! and a sentinel cover short closures (see [`roster`](super::roster)) the promise is kept to
+//! within the sentinel's period.
 
 use std::ops::Range;
 
@@ -27,7 +29,8 @@ pub(crate) struct Dispatch {
     roster: Roster,
 }
 
-/// A worker to which something was sent. If it is asleep it has to be woken: call its word's `claim`, and do what that says.
+/// A worker to which something was sent. If it is asleep it has to be woken: call its word's
+/// `claim`, and do what that says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use = "a worker that was sent is woken by nobody else"]
 pub(crate) struct Wake(pub(crate) Option<Sent>);
@@ -64,8 +67,8 @@ impl Dispatch {
         0..self.lanes.len()
     }
 
-    /// Whether a task that was just submitted is likely to be done in no time: it was handed to a worker that is awake and
-    /// runs short tasks.
+    /// Whether a task that was just submitted is likely to be done in no time: it was handed to a
+    /// worker that is awake and runs short tasks.
     pub(crate) fn is_prompt(&self, wake: Wake) -> bool {
         wake.0
             .is_some_and(|sent| !sent.asleep && self.roster.is_deputy(sent.worker))
@@ -80,8 +83,8 @@ impl Dispatch {
         let lane = &self.lanes[usize::from(task.header().meta.lane)];
         let kind = task.header().meta.kind;
         let mut task = task;
-        // Not where places are counted: one that is reserved for a moment, and given back, would hide the lane's other tasks
-        // from a worker's last look.
+        // Not where places are counted: one that is reserved for a moment, and given back, would
+        // hide the lane's other tasks from a worker's last look.
         if lane.is_unlimited() && lane.gate().is_open_and_empty() {
             match self.roster.offer(task, kind == Kind::Closure) {
                 Ok(sent) => return Ok(Wake(Some(sent))),
@@ -95,8 +98,9 @@ impl Dispatch {
         ))
     }
 
-    /// Like [`submit`](Self::submit), in a place of the queue that was reserved by an `admit` before. `reserved` is how many
-    /// such places there are besides it. True: the place was not needed, and somebody waits for it.
+    /// Like [`submit`](Self::submit), in a place of the queue that was reserved by an `admit`
+    /// before. `reserved` is how many such places there are besides it. True: the place was not
+    /// needed, and somebody waits for it.
     pub(crate) fn submit_reserved(&self, task: TaskRef, reserved: usize) -> (Wake, bool) {
         let lane = &self.lanes[usize::from(task.header().meta.lane)];
         let kind = task.header().meta.kind;
@@ -149,8 +153,8 @@ impl Dispatch {
         self.lanes.iter().any(|lane| lane.has_task(locals))
     }
 
-    /// A worker found nothing. True: it may wait, until it has mail. False: it has to search again, after
-    /// [`get_up`](Self::get_up).
+    /// A worker found nothing. True: it may wait, until it has mail. False: it has to search again,
+    /// after [`get_up`](Self::get_up).
     pub(crate) fn settle_down(&self, worker: usize, locals: bool) -> bool {
         self.roster.announce(worker);
         if self.has_task(locals) {
@@ -164,8 +168,8 @@ impl Dispatch {
         self.roster.close(worker)
     }
 
-    /// A worker that was kicked searched, and found nothing it could take: a future may be there that it
-    /// has no place for, and another worker has.
+    /// A worker that was kicked searched, and found nothing it could take: a future may be there
+    /// that it has no place for, and another worker has.
     pub(crate) fn pass_on(&self) -> Wake {
         if self.has_task(true) {
             Wake(self.roster.kick(Kind::Local, false))

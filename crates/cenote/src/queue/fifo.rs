@@ -1,12 +1,13 @@
-//! A first-in, first-out queue of tasks, linked through the tasks: many producers, one consumer at a time.
+//! A first-in, first-out queue of tasks, linked through the tasks: many producers, one consumer at
+//! a time.
 //!
-//! This is Dmitry Vyukov's intrusive MPSC queue ("Intrusive MPSC node-based queue", 1024cores.net). A push is one swap
-//! and one store: it never waits, whatever the consumer does. The consumer is whoever has
-//! the [`Consumer`], which the lane keeps under its lock.
+//! This is Dmitry Vyukov's intrusive MPSC queue ("Intrusive MPSC node-based queue", 1024cores.net).
+//! A push is one swap and one store: it never waits, whatever the consumer does. The consumer is
+//! whoever has the [`Consumer`], which the lane keeps under its lock.
 //!
-//! Between the swap and the store of a push, the tasks from there on cannot be reached, and a pop finds
-//! nothing. Nothing is lost by that: the pusher looks for a waiting worker *after* the store, so a
-//! worker that saw nothing is woken by it.
+//! Between the swap and the store of a push, the tasks from there on cannot be reached, and a pop
+//! finds nothing. Nothing is lost by that: the pusher looks for a waiting worker *after* the store,
+//! so a worker that saw nothing is woken by it.
 
 use std::ptr::{self, NonNull};
 
@@ -17,9 +18,11 @@ use crate::task::cell::{Header, TaskRef, prefetch};
 
 /// The producers' end, shared by all.
 pub(crate) struct Fifo {
-    /// The task pushed last, or the placeholder. Producers write to it: apart from what the consumer uses.
+    /// The task pushed last, or the placeholder. Producers write to it: apart from what the
+    /// consumer uses.
     tail: CachePadded<AtomicPtr<Header>>,
-    /// Takes the place of the last task when that is popped, so that there is always something to link to.
+    /// Takes the place of the last task when that is popped, so that there is always something to
+    /// link to.
     placeholder: NonNull<Header>,
 }
 
@@ -29,8 +32,8 @@ pub(crate) struct Consumer {
     head: NonNull<Header>,
 }
 
-// SAFETY: the pointers are to tasks, which are `Send` and `Sync`, and to the placeholder, of which only the
-// atomic `next` is used.
+// SAFETY: the pointers are to tasks, which are `Send` and `Sync`, and to the placeholder, of which
+// only the atomic `next` is used.
 unsafe impl Send for Fifo {}
 // SAFETY: as above; all shared access is atomic.
 unsafe impl Sync for Fifo {}
@@ -52,15 +55,16 @@ impl Fifo {
     }
 
     fn link(&self, node: NonNull<Header>) {
-        // SAFETY: a task that is being pushed is alive by the reference given to the queue; the placeholder
-        // lives as long as `self`.
+        // SAFETY: a task that is being pushed is alive by the reference given to the queue; the
+        // placeholder lives as long as `self`.
         let header = unsafe { node.as_ref() };
         header.next.store(ptr::null_mut(), Ordering::Relaxed);
-        // AcqRel: releases the node's own fields to whoever links to it or pops it as the last; acquires the
-        // fields of the one before, whose `next` is written below.
+        // AcqRel: releases the node's own fields to whoever links to it or pops it as the last;
+        // acquires the fields of the one before, whose `next` is written below.
         let before = self.tail.swap(node.as_ptr(), Ordering::AcqRel);
-        // SAFETY: the tail is never null. The consumer does not free, nor give away, a node whose `next` is
-        // not written yet, unless a later node has taken its place as the tail; this swap did that.
+        // SAFETY: the tail is never null. The consumer does not free, nor give away, a node whose
+        // `next` is not written yet, unless a later node has taken its place as the tail; this swap
+        // did that.
         let before = unsafe { &*before };
         // Release: pairs with the Acquire in `pop`.
         before.next.store(node.as_ptr(), Ordering::Release);
@@ -79,7 +83,8 @@ impl Fifo {
         Some(unsafe { consumer.head.as_ref() })
     }
 
-    /// Whether another task is linked behind the ones that were popped: the head is known, nothing is read for it.
+    /// Whether another task is linked behind the ones that were popped: the head is known, nothing
+    /// is read for it.
     pub(crate) fn has_next(&self, consumer: &Consumer) -> bool {
         consumer.head != self.placeholder
     }
@@ -96,8 +101,8 @@ impl Fifo {
             Some(next) => next,
             None => {
                 if self.tail.load(Ordering::Acquire) != head.as_ptr() {
-                    // Somebody is between the swap and the store behind this very task: it cannot be
-                    // unlinked before that store.
+                    // Somebody is between the swap and the store behind this very task: it cannot
+                    // be unlinked before that store.
                     return None;
                 }
                 // It is the last one. With the placeholder behind it, it can go.
@@ -113,13 +118,14 @@ impl Fifo {
         Some(unsafe { TaskRef::from_raw(head) })
     }
 
-    /// Frees the placeholder, and drops the tasks that are left. The queue must not be used afterwards.
+    /// Frees the placeholder, and drops the tasks that are left. The queue must not be used
+    /// afterwards.
     pub(crate) fn dispose(&mut self, consumer: &mut Consumer) {
         while let Some(task) = self.pop(consumer) {
             drop(task);
         }
-        // SAFETY: `new` made it by `Box::new`. Nobody pushes any more (`&mut self`), and all tasks are popped,
-        // so nothing links to it.
+        // SAFETY: `new` made it by `Box::new`. Nobody pushes any more (`&mut self`), and all tasks
+        // are popped, so nothing links to it.
         drop(unsafe { Box::from_raw(self.placeholder.as_ptr()) });
     }
 }

@@ -7,8 +7,8 @@
 //! +--------+---------+--------------------------------------+
 //! ```
 //!
-//! All three in one word, so that an admission is decided by one step: after the step that closes, none
-//! succeeds; and whoever makes room learns in the same step that somebody waits for it.
+//! All three in one word, so that an admission is decided by one step: after the step that closes,
+//! none succeeds; and whoever makes room learns in the same step that somebody waits for it.
 
 use crate::sync::{AtomicUsize, Ordering};
 
@@ -90,8 +90,9 @@ impl Gate {
         before & WAITERS != 0
     }
 
-    /// From now on `release` says that somebody waits. Whoever sets this tries `admit` once more before it
-    /// waits; the steps on one word have one order, so it or the next `release` sees the other.
+    /// From now on `release` says that somebody waits. Whoever sets this tries `admit` once more
+    /// before it waits; the steps on one word have one order, so it or the next `release` sees the
+    /// other.
     pub(crate) fn set_waiters(&self) {
         // Release: pairs with the Acquire in `release`.
         self.word.fetch_or(WAITERS, Ordering::Release);

@@ -1,19 +1,19 @@
 //! A lane's queues: one for each band of priority and each kind of task, behind one gate.
 //!
-//! Producers push without a lock. Consumers, the workers, take one task at a time under a lock that is held for
-//! a few instructions.
+//! Producers push without a lock. Consumers, the workers, take one task at a time under a lock that
+//! is held for a few instructions.
 //!
-//! **Which task is next:** each waiting task counts as submitted `aging` later for each band below the highest,
-//! and the earliest is taken. So a task of a higher band goes first, unless the other has waited `aging`
-//! longer; and no stream of higher tasks can hold up a lower one for longer than that. Within a band
-//! and kind the order is first in, first out.
+//! **Which task is next:** each waiting task counts as submitted `aging` later for each band below
+//! the highest, and the earliest is taken. So a task of a higher band goes first, unless the other
+//! has waited `aging` longer; and no stream of higher tasks can hold up a lower one for longer than
+//! that. Within a band and kind the order is first in, first out.
 //!
-//! **The gate's count** is brought down for several short tasks at once while more are there to take, so that producers and
-//! consumers do not fight for its cache line. For some microseconds it then says up to an eighth of the limit, and at
-//! most 32, too many.
+//! **The gate's count** is brought down for several short tasks at once while more are there to
+//! take, so that producers and consumers do not fight for its cache line. For some microseconds it
+//! then says up to an eighth of the limit, and at most 32, too many.
 //!
-//! **`max_running`:** a worker reserves a place among the running before it takes a task, and gives it back when
-//! the task has settled. So at no moment are there more.
+//! **`max_running`:** a worker reserves a place among the running before it takes a task, and gives
+//! it back when the task has settled. So at no moment are there more.
 
 use crossbeam_utils::CachePadded;
 
@@ -125,12 +125,14 @@ impl LaneQueue {
         self.max_running == usize::MAX
     }
 
-    /// Reserves a place among the running, for a task that is sure to run. Give it back with [`end`](Self::end).
+    /// Reserves a place among the running, for a task that is sure to run. Give it back with
+    /// [`end`](Self::end).
     pub(crate) fn begin(&self) -> bool {
         if self.is_unlimited() {
             return true;
         }
-        // Acquire: pairs with the release in `end`: what the task before did in this place is visible to the next.
+        // Acquire: pairs with the release in `end`: what the task before did in this place is
+        // visible to the next.
         self.running
             .fetch_update(Ordering::Acquire, Ordering::Relaxed, |running| {
                 (running < self.max_running).then(|| running + 1)
@@ -138,8 +140,8 @@ impl LaneQueue {
             .is_ok()
     }
 
-    /// Gives a place back. True: there may be tasks that waited for one, and the caller has to look, or to wake
-    /// a worker that does.
+    /// Gives a place back. True: there may be tasks that waited for one, and the caller has to
+    /// look, or to wake a worker that does.
     pub(crate) fn end(&self) -> bool {
         if self.is_unlimited() {
             return false;
@@ -147,8 +149,9 @@ impl LaneQueue {
         // Release: pairs with `begin`.
         let before = self.running.fetch_sub(1, Ordering::AcqRel);
         debug_assert!(before > 0, "more tasks of a lane ended than began");
-        // Pairs with the fence in `Roster::announce`, and in `Roster::kick`: either the task that is queued meanwhile is
-        // seen here, or the place by the worker that was sent for it, or by the one that looks for the last time.
+        // Pairs with the fence in `Roster::announce`, and in `Roster::kick`: either the task that
+        // is queued meanwhile is seen here, or the place by the worker that was sent for it, or by
+        // the one that looks for the last time.
         fence(Ordering::SeqCst);
         self.gate.count() > 0
     }
@@ -169,8 +172,9 @@ impl LaneQueue {
         self.has_place() && self.first_kind(&mut consumers, locals).is_some()
     }
 
-    /// Takes the next task, with a place among the running. `sure`: there was another one at the last look, so the gate, whose
-    /// cache line producers write to all the time, is not asked first. `short`: the gate need not be told at once.
+    /// Takes the next task, with a place among the running. `sure`: there was another one at the
+    /// last look, so the gate, whose cache line producers write to all the time, is not asked
+    /// first. `short`: the gate need not be told at once.
     pub(crate) fn pop(&self, locals: bool, sure: bool, short: bool) -> Option<Taken> {
         if !sure && self.gate.count() == 0 || !self.has_place() {
             return None;
@@ -200,8 +204,9 @@ impl LaneQueue {
                 penalty = self.aging.saturating_add(penalty);
             }
         }
-        // The place is reserved under the lock, and only for a task that is there: a worker that looks for the last time, under
-        // the lock too, never sees a reservation that comes to nothing.
+        // The place is reserved under the lock, and only for a task that is there: a worker that
+        // looks for the last time, under the lock too, never sees a reservation that comes to
+        // nothing.
         let task = best
             .filter(|_| !begin || self.begin())
             .and_then(|(_, kind, band)| {
@@ -213,8 +218,8 @@ impl LaneQueue {
             });
         consumers.taken += usize::from(task.is_some());
         let more = self.more(&consumers);
-        // With nothing more to take the count has to be right: it says whether a task may pass the queue, and, at 0, that
-        // a worker need not look.
+        // With nothing more to take the count has to be right: it says whether a task may pass the
+        // queue, and, at 0, that a worker need not look.
         let mut wanted_room = false;
         if task.is_some() && (consumers.taken >= release_at || more.is_none()) {
             let taken = std::mem::take(&mut consumers.taken);

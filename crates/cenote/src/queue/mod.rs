@@ -3,7 +3,8 @@
 //! - [`fifo`]: one first-in, first-out queue, linked through the tasks themselves.
 //! - [`gate`]: the limit of a lane's queue, and its end.
 //! - [`lane`]: a lane's queues by band and kind, and which task is next.
-//! - [`roster`]: which workers have nothing to do, and the mailbox each of them is handed a task through.
+//! - [`roster`]: which workers have nothing to do, and the mailbox each of them is handed a task
+//!   through.
 //! - [`dispatch`]: the two together: submit on one side, take and wait on the other.
 
 pub(crate) mod dispatch;

@@ -11,29 +11,33 @@
 //! | 6 | `KICKED` | submitter | nothing: somebody else sends the worker to the queues |
 //! | above | a task | submitter | nothing: the worker has its task |
 //!
-//! Of `OPEN` and `ASLEEP` the first is for every task; the second is for closures only: the worker has no place for
-//! another future.
+//! Of `OPEN` and `ASLEEP` the first is for every task; the second is for closures only: the worker
+//! has no place for another future.
 //!
-//! So a task that finds an open worker goes to it in one step, on the cache line the worker polls, and past the
-//! queues. A worker opens only after it announced itself *and then* found the queues empty: a task put in its
-//! mailbox passes none that was queued before by the same submitter. A task stays in the mailbox, as a value that
-//! nobody but the worker follows, until the worker announces itself again: to take it, a load is enough.
+//! So a task that finds an open worker goes to it in one step, on the cache line the worker polls,
+//! and past the queues. A worker opens only after it announced itself *and then* found the queues
+//! empty: a task put in its mailbox passes none that was queued before by the same submitter. A
+//! task stays in the mailbox, as a value that nobody but the worker follows, until the worker
+//! announces itself again: to take it, a load is enough.
 //!
-//! **The bitmaps** only say where to look. Each worker alone writes its bits. `open` is set before the fence of an
-//! announcement, so no waiting worker stays unseen; it may be stale, which costs a submitter a look at a closed
-//! mailbox. `parked` says who sleeps: the others are asked first, then the sleepers, each from the lowest number up,
-//! so that the same few stay warm.
+//! **The bitmaps** only say where to look. Each worker alone writes its bits. `open` is set before
+//! the fence of an announcement, so no waiting worker stays unseen; it may be stale, which costs a
+//! submitter a look at a closed mailbox. `parked` says who sleeps: the others are asked first, then
+//! the sleepers, each from the lowest number up, so that the same few stay warm.
 //!
-//! **Deputies and the sentinel** save wake-ups that come too late to help. A worker that is awake, and whose tasks are short by
-//! the average of those it ran, is a deputy: if it is busy it will look at the queues very soon. A worker that falls asleep
-//! while there are deputies makes itself the sentinel, of which there is one: it sleeps for [`SENTINEL_PERIOD`] at most, and
-//! then looks. While there are both, a few short tasks are queued without waking a sleeper: a deputy takes them, or, if
-//! its present task turns out to be long, the sentinel does. So the promise that no worker waits while a task is queued is
-//! kept to within the period. A sentinel on which nobody relied in a whole period is none any more, so an idle pool is not woken.
+//! **Deputies and the sentinel** save wake-ups that come too late to help. A worker that is awake,
+//! and whose tasks are short by the average of those it ran, is a deputy: if it is busy it will
+//! look at the queues very soon. A worker that falls asleep while there are deputies makes itself
+//! the sentinel, of which there is one: it sleeps for [`SENTINEL_PERIOD`] at most, and then looks.
+//! While there are both, a few short tasks are queued without waking a sleeper: a deputy takes
+//! them, or, if its present task turns out to be long, the sentinel does. So the promise that no
+//! worker waits while a task is queued is kept to within the period. A sentinel on which nobody
+//! relied in a whole period is none any more, so an idle pool is not woken.
 //!
-//! Waiting workers that are awake are always asked first, so a deputy is relied on only if its mailbox was seen closed, after
-//! the submitter's fence: then its next announcement, and the look that follows, are still to come. The sentinel is relieved
-//! before it looks, with the same fence between.
+//! Waiting workers that are awake are always asked first, so a deputy is relied on only if its
+//! mailbox was seen closed, after the submitter's fence: then its next announcement, and the look
+//! that follows, are still to come. The sentinel is relieved before it looks, with the same fence
+//! between.
 
 use std::ptr::NonNull;
 use std::time::Duration;
@@ -56,8 +60,9 @@ const LEAST_TASK: usize = 8;
 const _: () = assert!(align_of::<Header>() >= LEAST_TASK);
 
 const BITS: usize = 64;
-/// In a pool of more workers than this each clears its bit of `open` with every closing of its mailbox, so that a search
-/// does not go through all that are busy. With fewer, a look at their mailboxes costs less than the bits.
+/// In a pool of more workers than this each clears its bit of `open` with every closing of its
+/// mailbox, so that a search does not go through all that are busy. With fewer, a look at their
+/// mailboxes costs less than the bits.
 const FEW: usize = 8;
 
 fn code(value: usize) -> *mut Header {
@@ -139,8 +144,8 @@ impl Roster {
 
     // The worker's side.
 
-    /// This worker has nothing to do. It has to look at the queues next, and then [`open`](Self::open) or
-    /// [`close`](Self::close) its mailbox.
+    /// This worker has nothing to do. It has to look at the queues next, and then
+    /// [`open`](Self::open) or [`close`](Self::close) its mailbox.
     pub(crate) fn announce(&self, worker: usize) {
         let (group, bit) = self.place(worker);
         // Relaxed: nobody else writes this bit.
@@ -151,12 +156,13 @@ impl Roster {
         self.seats[worker]
             .mailbox
             .store(code(ANNOUNCED), Ordering::Release);
-        // Pairs with the fence in `kick`: a submitter that pushed before its fence is seen by the look at the queues
-        // that follows; one that comes later sees the bit and `ANNOUNCED`.
+        // Pairs with the fence in `kick`: a submitter that pushed before its fence is seen by the
+        // look at the queues that follows; one that comes later sees the bit and `ANNOUNCED`.
         fence(Ordering::SeqCst);
     }
 
-    /// The queues were empty: tasks may be put in. False: the worker was kicked meanwhile; it closes.
+    /// The queues were empty: tasks may be put in. False: the worker was kicked meanwhile; it
+    /// closes.
     pub(crate) fn open(&self, worker: usize, locals: bool) -> bool {
         let open = if locals { OPEN_ALL } else { OPEN_CLOSURES };
         self.step(worker, ANNOUNCED, open)
@@ -175,14 +181,15 @@ impl Roster {
             .is_ok()
     }
 
-    /// Whether something came since the mailbox was opened. For the spin, and for the re-check of a park.
+    /// Whether something came since the mailbox was opened. For the spin, and for the re-check of a
+    /// park.
     pub(crate) fn has_mail(&self, worker: usize) -> bool {
         // Relaxed: `close` acquires.
         self.seats[worker].mailbox.load(Ordering::Relaxed).addr() >= KICKED
     }
 
-    /// The worker will do something again: nothing more goes into the mailbox. What is in it comes out; call it once for
-    /// each announcement.
+    /// The worker will do something again: nothing more goes into the mailbox. What is in it comes
+    /// out; call it once for each announcement.
     pub(crate) fn close(&self, worker: usize) -> Mail {
         let mailbox = &self.seats[worker].mailbox;
         // Acquire: pairs with the Release of the step that put it in.
@@ -196,8 +203,9 @@ impl Roster {
         match mail.addr() {
             KICKED => Mail::Kick,
             LEAST_TASK.. => match NonNull::new(mail) {
-                // SAFETY: `offer` put it in by `into_raw`. The mailbox was opened once since the last announcement, and only
-                // this worker takes mail, once for each; what stays in the mailbox is followed by nobody.
+                // SAFETY: `offer` put it in by `into_raw`. The mailbox was opened once since the
+                // last announcement, and only this worker takes mail, once for each; what stays in
+                // the mailbox is followed by nobody.
                 Some(task) => Mail::Task(unsafe { TaskRef::from_raw(task) }),
                 None => Mail::Nothing,
             },
@@ -216,7 +224,8 @@ impl Roster {
         }
     }
 
-    /// The worker finds task after task in the queues: submitters need not look at its mailbox, until it announces itself.
+    /// The worker finds task after task in the queues: submitters need not look at its mailbox,
+    /// until it announces itself.
     pub(crate) fn hide(&self, worker: usize) {
         let (group, bit) = self.place(worker);
         group.open.fetch_and(!bit, Ordering::Relaxed);
@@ -233,8 +242,8 @@ impl Roster {
         }
     }
 
-    /// The worker is about to sleep: if there are deputies and no sentinel, it is the sentinel now, and has to wake by itself
-    /// after [`SENTINEL_PERIOD`] and to call [`relieve`](Self::relieve).
+    /// The worker is about to sleep: if there are deputies and no sentinel, it is the sentinel now,
+    /// and has to wake by itself after [`SENTINEL_PERIOD`] and to call [`relieve`](Self::relieve).
     pub(crate) fn try_stand_sentinel(&self, worker: usize) -> bool {
         let stands = self.has_deputies()
             && self
@@ -247,8 +256,8 @@ impl Roster {
         stands
     }
 
-    /// The sentinel is awake, and none any more. It looks at the queues before it sleeps again, after an `announce`. Returns
-    /// whether anybody relied on it.
+    /// The sentinel is awake, and none any more. It looks at the queues before it sleeps again,
+    /// after an `announce`. Returns whether anybody relied on it.
     pub(crate) fn relieve(&self) -> bool {
         // Relaxed: the fence in `announce` comes between this and the last look.
         self.sentinel.store(NOBODY, Ordering::Relaxed);
@@ -267,7 +276,8 @@ impl Roster {
             .any(|group| group.deputies.load(Ordering::Relaxed) != 0)
     }
 
-    /// Whether a short closure that was just queued will be taken without a sleeper being woken for it. After a fence.
+    /// Whether a short closure that was just queued will be taken without a sleeper being woken for
+    /// it. After a fence.
     fn is_covered(&self) -> bool {
         if self.sentinel.load(Ordering::Relaxed) == NOBODY || !self.has_deputies() {
             return false;
@@ -285,7 +295,8 @@ impl Roster {
 
     // The submitter's side.
 
-    /// Puts the task into an open mailbox, and says whose. Otherwise gives the task back. `may_cover`: as for `kick`.
+    /// Puts the task into an open mailbox, and says whose. Otherwise gives the task back.
+    /// `may_cover`: as for `kick`.
     pub(crate) fn offer(&self, task: TaskRef, may_cover: bool) -> Result<Sent, TaskRef> {
         let kind = task.header().meta.kind;
         let raw = task.into_raw();
@@ -300,12 +311,13 @@ impl Roster {
         taken.ok_or_else(|| unsafe { TaskRef::from_raw(raw) })
     }
 
-    /// A task of `kind` was queued: sends a waiting worker to look, and says whom. `may_cover`: sleepers are left alone if
-    /// deputies and a sentinel will do.
+    /// A task of `kind` was queued: sends a waiting worker to look, and says whom. `may_cover`:
+    /// sleepers are left alone if deputies and a sentinel will do.
     pub(crate) fn kick(&self, kind: Kind, may_cover: bool) -> Option<Sent> {
         // Pairs with the fence in `announce`.
         fence(Ordering::SeqCst);
-        // It may turn out to have no place for a future; it then kicks another (`Dispatch::pass_on`).
+        // It may turn out to have no place for a future; it then kicks another
+        // (`Dispatch::pass_on`).
         let send = |seat: &Seat| Self::send(seat, code(KICKED), kind, ANNOUNCED);
         self.find(Asleep::Skip, send).or_else(|| {
             if may_cover && self.is_covered() {
@@ -315,8 +327,8 @@ impl Roster {
         })
     }
 
-    /// Puts `mail` into a mailbox that is at least as open as `least`. Says whether its worker sleeps; `None` if the
-    /// mailbox took nothing.
+    /// Puts `mail` into a mailbox that is at least as open as `least`. Says whether its worker
+    /// sleeps; `None` if the mailbox took nothing.
     fn send(seat: &Seat, mail: *mut Header, kind: Kind, least: usize) -> Option<bool> {
         // The usual case first, without a look before: that would fetch the cache line twice.
         let mut from = OPEN_ALL;
@@ -354,7 +366,8 @@ impl Roster {
     /// The first waiting worker that `send` succeeds with.
     fn find(&self, asleep: Asleep, send: impl Fn(&Seat) -> Option<bool>) -> Option<Sent> {
         for (index, group) in self.groups.iter().enumerate() {
-            // Relaxed: for `kick`, after a fence. For `offer` a miss costs no more than the way through the queue.
+            // Relaxed: for `kick`, after a fence. For `offer` a miss costs no more than the way
+            // through the queue.
             let open = group.open.load(Ordering::Relaxed);
             if open == 0 {
                 continue;

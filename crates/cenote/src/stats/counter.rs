@@ -1,7 +1,8 @@
 //! A number with one writer and any number of readers.
 //!
-//! Adding is a plain load and a plain store, not one indivisible step, which costs about a nanosecond
-//! where `fetch_add` costs five. With a second writer additions would be lost, nothing worse.
+//! Adding is a plain load and a plain store, not one indivisible step, which costs about a
+//! nanosecond where `fetch_add` costs five. With a second writer additions would be lost, nothing
+//! worse.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

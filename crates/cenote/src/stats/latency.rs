@@ -1,12 +1,12 @@
 //! Records latencies as they occur: a histogram with one writer and any number of readers.
 //!
 //! A value costs about 2 ns. The buckets are log-linear, as an HDR histogram's: 32 to each power of
-//! two, so that a bucket is at most 1/32 of its value wide, from 1 ns to 2^40 ns (18 minutes); what is
-//! longer counts in the last bucket. Sum, least and greatest value are exact. Latencies lie close
-//! together, so the buckets of a power of two, 256 bytes, are allocated with its first value.
+//! two, so that a bucket is at most 1/32 of its value wide, from 1 ns to 2^40 ns (18 minutes); what
+//! is longer counts in the last bucket. Sum, least and greatest value are exact. Latencies lie
+//! close together, so the buckets of a power of two, 256 bytes, are allocated with its first value.
 //!
-//! Reading happens in [`Histogram::of`](super::Histogram::of), beside the writer and without stopping
-//! it: a value that is being recorded may be missing from one of the parts.
+//! Reading happens in [`Histogram::of`](super::Histogram::of), beside the writer and without
+//! stopping it: a value that is being recorded may be missing from one of the parts.
 
 use std::sync::OnceLock;
 
@@ -16,7 +16,8 @@ use super::counter::Counter;
 const PRECISION: u32 = 5;
 /// Values from 2 to this power on share the last bucket.
 const RANGE: u32 = 40;
-/// The buckets of a power of two. The values below 32, too few for that many buckets, share a group.
+/// The buckets of a power of two. The values below 32, too few for that many buckets, share a
+/// group.
 const GROUP: usize = 1 << PRECISION;
 const GROUPS: usize = (RANGE - PRECISION + 1) as usize;
 /// All buckets.
@@ -147,7 +148,9 @@ mod tests {
         }
 
         #[test]
-        fn sum_least_and_greatest_are_exact(values in prop::collection::vec(0_u64..1 << 45, 1..50)) {
+        fn sum_least_and_greatest_are_exact(
+            values in prop::collection::vec(0_u64..1 << 45, 1..50),
+        ) {
             let recorder = LatencyRecorder::default();
             for &value in &values {
                 recorder.record(value);

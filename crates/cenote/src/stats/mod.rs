@@ -59,7 +59,8 @@ pub struct PoolStats {
     pub workers: Vec<WorkerStats>,
     /// From the call that wakes a sleeping worker to its running again.
     pub wake_latency: Histogram,
-    /// From submission to the start, of the tasks of all lanes; to the end, of those that never began.
+    /// From submission to the start, of the tasks of all lanes; to the end, of those that never
+    /// began.
     pub queue_wait: Histogram,
     /// From the start to the end, of the tasks of all lanes.
     pub run_time: Histogram,
@@ -113,8 +114,8 @@ pub struct LaneStats {
     pub queue_limit: usize,
     /// How its tasks ended.
     pub outcomes: Outcomes,
-    /// From submission to the start; to the end, of tasks that never began. Tasks that were settled by
-    /// no worker are not in it: those aborted in the queue, and those a shutdown cancelled.
+    /// From submission to the start; to the end, of tasks that never began. Tasks that were settled
+    /// by no worker are not in it: those aborted in the queue, and those a shutdown cancelled.
     pub queue_wait: Histogram,
     /// From the start to the end.
     pub run_time: Histogram,
@@ -143,13 +144,15 @@ impl LaneStats {
     }
 }
 
-/// A worker's figures at about one moment. Threads that took its place one after another count together.
+/// A worker's figures at about one moment. Threads that took its place one after another count
+/// together.
 ///
 /// ```
 /// let pool = cenote::Pool::builder().threads(1).build()?;
 /// pool.blocking_run(|| 6 * 7)?;
 /// for worker in &pool.stats().workers {
-///     println!("{}: busy for {:?}, parked {} times", worker.name, worker.busy, worker.stages.parks_futex);
+///     let parks = worker.stages.parks_futex;
+///     println!("{}: busy for {:?}, parked {parks} times", worker.name, worker.busy);
 /// }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -187,9 +190,9 @@ impl WorkerStats {
 }
 
 impl PoolStats {
-    /// Puts together everything that was recorded: the lanes, each with its name and with what others
-    /// than workers counted, and the distributions over all of them. The gauges are the caller's to fill in,
-    /// in the lanes too, and `workers`.
+    /// Puts together everything that was recorded: the lanes, each with its name and with what
+    /// others than workers counted, and the distributions over all of them. The gauges are the
+    /// caller's to fill in, in the lanes too, and `workers`.
     pub(crate) fn merge<'a>(
         lanes: impl IntoIterator<Item = (&'a str, &'a SharedOutcomes)>,
         workers: &[&WorkerRecorder],

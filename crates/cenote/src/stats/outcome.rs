@@ -1,8 +1,9 @@
 //! How tasks ended, and counting that.
 //!
-//! An accepted task ends in exactly one outcome; `Rejected` counts those that were not accepted.
-//! A worker counts what it settles in [`OutcomeCounters`], without sharing; whoever else settles a
-//! task (a submitter that is turned away, an abort of queued work, a shutdown) in [`SharedOutcomes`].
+//! An accepted task ends in exactly one outcome; `Rejected` counts those that were not accepted. A
+//! worker counts what it settles in [`OutcomeCounters`], without sharing; whoever else settles a
+//! task (a submitter that is turned away, an abort of queued work, a shutdown) in
+//! [`SharedOutcomes`].
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

@@ -1,9 +1,9 @@
 //! What a worker records, on the path of every task.
 //!
 //! A [`WorkerRecorder`] belongs to a worker's place in the pool and outlives the threads that take
-//! it one after another; at any time only the place's thread writes. A lane's part, some KiB, is made when
-//! the worker settles the lane's first task, and the wake-up latencies when it is first woken. Recording
-//! one task costs about 5 ns.
+//! it one after another; at any time only the place's thread writes. A lane's part, some KiB, is
+//! made when the worker settles the lane's first task, and the wake-up latencies when it is first
+//! woken. Recording one task costs about 5 ns.
 
 use std::sync::OnceLock;
 use std::time::Duration;

@@ -1,7 +1,8 @@
-//! How a thread that is no worker waits for something: spin, then park on a futex, by the one policy.
+//! How a thread that is no worker waits for something: spin, then park on a futex, by the one
+//! policy.
 //!
-//! Each thread that ever waits has one wait word, made on first use. While it waits it counts among the
-//! process's participants; at all other times it does not, since nobody knows what it does.
+//! Each thread that ever waits has one wait word, made on first use. While it waits it counts among
+//! the process's participants; at all other times it does not, since nobody knows what it does.
 
 use std::cell::RefCell;
 use std::future::Future;
@@ -74,8 +75,8 @@ pub(crate) trait Awaited {
     /// Whether it is there. Polled all the time during the spin.
     fn is_ready(&self) -> bool;
 
-    /// Leaves `waker` with whoever makes it ready, who wakes it *after* `is_ready` has become true. False: it is
-    /// ready already. Called once in a wait, and only if the spin was in vain.
+    /// Leaves `waker` with whoever makes it ready, who wakes it *after* `is_ready` has become true.
+    /// False: it is ready already. Called once in a wait, and only if the spin was in vain.
     fn register(&mut self, waker: &Waker) -> bool;
 }
 
@@ -85,7 +86,8 @@ pub(crate) fn wait(
     deadline: Option<Instant>,
     awaited: &mut impl Awaited,
 ) -> bool {
-    // Taken out while it waits: a waker or a destructor that waits itself finds none, and makes its own.
+    // Taken out while it waits: a waker or a destructor that waits itself finds none, and makes its
+    // own.
     let caller = CALLER
         .try_with(|place| {
             place
@@ -115,8 +117,8 @@ impl Caller {
     fn wait(&mut self, deadline: Option<Instant>, awaited: &mut impl Awaited) -> bool {
         // What came for an earlier wait is no news.
         self.waiter.take();
-        // Whoever makes it ready is about to write to the very cache line that is looked at here: a look now would only take
-        // it away from them.
+        // Whoever makes it ready is about to write to the very cache line that is looked at here: a
+        // look now would only take it away from them.
         for _ in 0..FIRST_PAUSES {
             std::hint::spin_loop();
         }

@@ -1,12 +1,12 @@
 //! The allocation of a task, and everything that is done to it with unsafe code.
 //!
-//! A [`Cell`] begins with a [`Header`] that is the same for every task, so that queues and handles hold
-//! plain header pointers; what depends on the type goes through the header's [`VTable`]. The cell
-//! first holds the work, then, in the same place, its result.
+//! A [`Cell`] begins with a [`Header`] that is the same for every task, so that queues and handles
+//! hold plain header pointers; what depends on the type goes through the header's [`VTable`]. The
+//! cell first holds the work, then, in the same place, its result.
 //!
-//! Ownership, phase by phase, is told in [`state`](super::state). In short: the stage belongs to whoever made
-//! the last step of the phase; after `DONE`, to the handle, or to the settler where there is no handle.
-//! Each typed function below names the step that gives it the right.
+//! Ownership, phase by phase, is told in [`state`](super::state). In short: the stage belongs to
+//! whoever made the last step of the phase; after `DONE`, to the handle, or to the settler where
+//! there is no handle. Each typed function below names the step that gives it the right.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -156,8 +156,8 @@ pub(crate) trait Work: Sized {
     /// What it results in.
     type Output;
 
-    /// Runs, and settles the task, now or later. The caller catches no panic: settling with it is the
-    /// work's own affair.
+    /// Runs, and settles the task, now or later. The caller catches no panic: settling with it is
+    /// the work's own affair.
     fn run(self, running: Running<Self>) -> Ran;
 }
 
@@ -187,10 +187,10 @@ impl<W: Work> Cell<W> {
     ///
     /// `header` begins a live `Cell<W>`.
     unsafe fn stage<'a>(header: NonNull<Header>) -> &'a UnsafeCell<Stage<W>> {
-        // SAFETY: the caller's word; `Cell` is `repr(C)` with the header first, and the pointer was made
-        // from the whole cell, so it may reach past the header. The reference is used by the
-        // functions below only while they hold a task reference. It is to an `UnsafeCell`, so it may
-        // coexist with others.
+        // SAFETY: the caller's word; `Cell` is `repr(C)` with the header first, and the pointer was
+        // made from the whole cell, so it may reach past the header. The reference is used by the
+        // functions below only while they hold a task reference. It is to an `UnsafeCell`, so it
+        // may coexist with others.
         unsafe { &(*header.as_ptr().cast::<Cell<W>>()).stage }
     }
 
@@ -201,15 +201,15 @@ impl<W: Work> Cell<W> {
         // SAFETY: the caller's word.
         let place = unsafe { Self::stage(header) };
         place.with_mut(|place| {
-            // SAFETY: the caller owns the stage, so nobody else reads or writes it meanwhile, and it is
-            // initialized at all times.
+            // SAFETY: the caller owns the stage, so nobody else reads or writes it meanwhile, and
+            // it is initialized at all times.
             mem::replace(unsafe { &mut *place }, stage)
         })
     }
 }
 
-/// Makes a task with two references: the first is the queue's, the second the handle's. `guarded`: it has an extra that has
-/// to be looked at before it starts.
+/// Makes a task with two references: the first is the queue's, the second the handle's. `guarded`:
+/// it has an extra that has to be looked at before it starts.
 #[inline]
 pub(crate) fn new<W: Work>(
     work: W,
@@ -263,7 +263,8 @@ unsafe fn fail<W: Work>(header: NonNull<Header>, error: JoinError) {
 
 /// # Safety
 ///
-/// As for [`fail`], except that the phase may also be `RUNNING` if nobody but the caller may settle.
+/// As for [`fail`], except that the phase may also be `RUNNING` if nobody but the caller may
+/// settle.
 unsafe fn settle<W: Work>(header: NonNull<Header>, result: Result<W::Output, JoinError>) {
     // SAFETY: the caller owns the stage.
     let before = unsafe { Cell::<W>::replace(header, Stage::Result(result)) };
@@ -303,7 +304,8 @@ unsafe fn drop_work<W: Work>(header: NonNull<Header>) {
     drop_quietly(work);
 }
 
-/// Writes `Some(result)` to `into`, an `Option<Result<W::Output, JoinError>>`; or `None` if it was taken.
+/// Writes `Some(result)` to `into`, an `Option<Result<W::Output, JoinError>>`; or `None` if it was
+/// taken.
 ///
 /// # Safety
 ///
@@ -334,20 +336,22 @@ unsafe fn drop_result<W: Work>(header: NonNull<Header>) {
 /// `header` begins a `Cell<W>` that nobody else has a reference to any more.
 unsafe fn free<W: Work>(header: NonNull<Header>) {
     let memory = header.cast::<Cell<W>>();
-    // SAFETY: `new` wrote it, and the last reference is gone; it is read once, and given back below.
+    // SAFETY: `new` wrote it, and the last reference is gone; it is read once, and given back
+    // below.
     let cell = unsafe { memory.read() };
     drop_quietly(cell);
     // SAFETY: `new` allocated it as a `Cell<W>`; what was in it is dropped.
     unsafe { give_back(memory) };
 }
 
-/// Drops a value of the user's. A panic in there has nobody to go to, and must not take a worker or an
-/// unrelated caller with it.
+/// Drops a value of the user's. A panic in there has nobody to go to, and must not take a worker or
+/// an unrelated caller with it.
 pub(crate) fn drop_quietly<T>(value: T) {
     if !mem::needs_drop::<T>() {
         return;
     }
-    // Unwind safety: the value is gone either way, and so is the payload of its panic, whose destructor is the user's too.
+    // Unwind safety: the value is gone either way, and so is the payload of its panic, whose
+    // destructor is the user's too.
     if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(value)))
         && let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(payload)))
     {
@@ -355,7 +359,8 @@ pub(crate) fn drop_quietly<T>(value: T) {
     }
 }
 
-/// Fetches the memory of a task that another thread has written. Does nothing where there is no instruction for it.
+/// Fetches the memory of a task that another thread has written. Does nothing where there is no
+/// instruction for it.
 #[inline]
 pub(crate) fn prefetch(header: NonNull<Header>) {
     #[cfg(all(target_arch = "x86_64", not(loom), not(miri)))]
@@ -390,8 +395,9 @@ unsafe fn give_back<T>(memory: NonNull<T>) {
 /// A reference to a task of any type.
 pub(crate) struct TaskRef(NonNull<Header>);
 
-// SAFETY: work and results are `Send` (the pool's spawn functions require it), and the state word says which
-// one thread owns them; the rest of the header is atomic, immutable, or owned like the stage.
+// SAFETY: work and results are `Send` (the pool's spawn functions require it), and the state word
+// says which one thread owns them; the rest of the header is atomic, immutable, or owned like the
+// stage.
 unsafe impl Send for TaskRef {}
 // SAFETY: as above; a shared reference gives only the steps of the state word.
 unsafe impl Sync for TaskRef {}
@@ -402,7 +408,8 @@ impl TaskRef {
         unsafe { self.0.as_ref() }
     }
 
-    /// Fetches the task's memory, to be written: it begins on the cache line of whoever submitted it, and may need two.
+    /// Fetches the task's memory, to be written: it begins on the cache line of whoever submitted
+    /// it, and may need two.
     #[inline]
     pub(crate) fn prefetch(&self) {
         prefetch(self.0);
@@ -412,7 +419,8 @@ impl TaskRef {
         self.header().state.load()
     }
 
-    /// The reference as a pointer, for a queue's links. Give it back with [`from_raw`](Self::from_raw).
+    /// The reference as a pointer, for a queue's links. Give it back with
+    /// [`from_raw`](Self::from_raw).
     pub(crate) fn into_raw(self) -> NonNull<Header> {
         let header = self.0;
         mem::forget(self);
@@ -449,8 +457,8 @@ impl TaskRef {
         true
     }
 
-    /// Settles a task that runs and may be settled early, after its work was taken out, which is when its deadline begins. False:
-    /// it is settled already.
+    /// Settles a task that runs and may be settled early, after its work was taken out, which is
+    /// when its deadline begins. False: it is settled already.
     #[cfg_attr(loom, allow(dead_code, reason = "deadlines are not modelled"))]
     pub(crate) fn settle_running(&self, cause: Cause) -> bool {
         debug_assert!(self.header().meta.may_settle_early);
@@ -464,8 +472,8 @@ impl TaskRef {
     /// The second half of the two above: the phase is `SETTLING` by this thread, the work is gone.
     fn fail(&self, cause: Cause) {
         let reference = self.clone().into_raw();
-        // SAFETY: this thread moved the phase to `SETTLING`; the work was dropped or was moved out when it
-        // started; the new reference goes over to the call.
+        // SAFETY: this thread moved the phase to `SETTLING`; the work was dropped or was moved out
+        // when it started; the new reference goes over to the call.
         unsafe { (self.header().vtable.fail)(reference, JoinError::new(cause)) };
     }
 }
@@ -525,8 +533,9 @@ impl<W: Work> Running<W> {
             return Ran::Overtaken;
         }
         let header = self.task.into_raw();
-        // SAFETY: the task is of type `W`: `Running<W>` is made by `run::<W>` only. It is in phase `RUNNING`
-        // and nobody else may settle it, or this call has just moved it to `SETTLING`. `run` took the work out.
+        // SAFETY: the task is of type `W`: `Running<W>` is made by `run::<W>` only. It is in phase
+        // `RUNNING` and nobody else may settle it, or this call has just moved it to `SETTLING`.
+        // `run` took the work out.
         unsafe { settle::<W>(header, result.map_err(JoinError::new)) };
         ran
     }
@@ -583,8 +592,8 @@ impl<T> Joiner<T> {
             return false;
         }
         header.waker.with_mut(|place| {
-            // SAFETY: `WAKER` is clear and the task was not done at the last step, which only this handle
-            // could set again: the waker is the handle's.
+            // SAFETY: `WAKER` is clear and the task was not done at the last step, which only this
+            // handle could set again: the waker is the handle's.
             let place = unsafe { &mut *place };
             match place {
                 Some(old) => old.clone_from(waker),
@@ -596,7 +605,8 @@ impl<T> Joiner<T> {
 }
 
 impl<T> Joiner<T> {
-    /// The work of a task that never was submitted. Gives the handle back if it is settled all the same.
+    /// The work of a task that never was submitted. Gives the handle back if it is settled all the
+    /// same.
     ///
     /// # Safety
     ///
@@ -622,8 +632,8 @@ impl<T> Joiner<T> {
 impl<T> Drop for Joiner<T> {
     fn drop(&mut self) {
         if !self.task.header().state.leave() {
-            // SAFETY: the task was done while this handle existed, so the result is the handle's. If it was
-            // taken, there is nothing to drop.
+            // SAFETY: the task was done while this handle existed, so the result is the handle's.
+            // If it was taken, there is nothing to drop.
             unsafe { (self.task.header().vtable.drop_result)(self.task.0) };
         }
     }

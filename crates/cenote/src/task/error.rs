@@ -37,8 +37,8 @@ pub(crate) enum Cause {
     WouldDeadlock,
 }
 
-/// What a task panicked with. Behind a lock only so that the error is `Sync`, as error types have to be to travel; on the
-/// heap, because it is rare.
+/// What a task panicked with. Behind a lock only so that the error is `Sync`, as error types have
+/// to be to travel; on the heap, because it is rare.
 pub(crate) struct Payload(Box<Mutex<Box<dyn Any + Send>>>);
 
 impl Payload {
@@ -152,8 +152,8 @@ impl JoinError {
         matches!(self.0, Cause::Expired)
     }
 
-    /// The task ran longer than its `timeout`. A closure may still be running: it is asked to stop through
-    /// its [`token`](crate::token), but a thread cannot be made to.
+    /// The task ran longer than its `timeout`. A closure may still be running: it is asked to stop
+    /// through its [`token`](crate::token), but a thread cannot be made to.
     ///
     /// # Examples
     ///

@@ -3,7 +3,8 @@
 //! It is made on first use, so that a plain task carries one null pointer for all of this. One lock
 //! per task guards it, and is held for a few instructions; nothing is called while it is held.
 //!
-//! Guaranteed: an abort that comes before the task's future, or its token, exists is found when that is made.
+//! Guaranteed: an abort that comes before the task's future, or its token, exists is found when
+//! that is made.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -159,7 +160,8 @@ impl Extra {
         self.0.lock().token.clone()
     }
 
-    /// The task's future lives on a worker now. It is dropped at once if the task was aborted before.
+    /// The task's future lives on a worker now. It is dropped at once if the task was aborted
+    /// before.
     pub(crate) fn set_future(&self, future: tokio::task::AbortHandle) {
         let aborted = {
             let mut inner = self.0.lock();

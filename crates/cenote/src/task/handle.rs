@@ -44,11 +44,13 @@ pub struct JoinHandle<T> {
     joiner: Joiner<T>,
     max_spin: Duration,
     fork: u32,
-    /// The task is likely to be done before the thread could have gone to sleep: the first poll waits a moment for it.
+    /// The task is likely to be done before the thread could have gone to sleep: the first poll
+    /// waits a moment for it.
     prompt: bool,
 }
 
-/// How long a poll looks for a result that is expected at once. Less than the wake-up it saves, on either side.
+/// How long a poll looks for a result that is expected at once. Less than the wake-up it saves, on
+/// either side.
 const POLL_SPIN: Duration = Duration::from_micros(3);
 
 impl<T> JoinHandle<T> {
@@ -91,12 +93,14 @@ impl<T> JoinHandle<T> {
 
     /// Blocks until the task has settled: spins for at most the pool's `max_spin`, then sleeps.
     ///
-    /// On a worker of the same pool, a closure that has not started is run here and now, so that waiting
-    /// for one's own pool does not use it up. Do not call it from async code: await the handle.
+    /// On a worker of the same pool, a closure that has not started is run here and now, so that
+    /// waiting for one's own pool does not use it up. Do not call it from async code: await the
+    /// handle.
     ///
     /// # Errors
     ///
-    /// If the task has no value; and with `CENOTE_WOULD_DEADLOCK` if it is a future that lives on this thread.
+    /// If the task has no value; and with `CENOTE_WOULD_DEADLOCK` if it is a future that lives on
+    /// this thread.
     ///
     /// # Examples
     ///
@@ -116,7 +120,8 @@ impl<T> JoinHandle<T> {
         }
     }
 
-    /// Like [`join`](Self::join), for at most `limit`. If the task has not settled by then, the handle is returned.
+    /// Like [`join`](Self::join), for at most `limit`. If the task has not settled by then, the
+    /// handle is returned.
     ///
     /// # Errors
     ///
@@ -162,8 +167,8 @@ impl<T> JoinHandle<T> {
 
     /// Asks the task to stop. True: it had not started, and never will.
     ///
-    /// A future is dropped on its worker, at its next suspension. A closure that runs is asked through
-    /// its [`token`](crate::token), and its value, if it returns one, is the task's.
+    /// A future is dropped on its worker, at its next suspension. A closure that runs is asked
+    /// through its [`token`](crate::token), and its value, if it returns one, is the task's.
     ///
     /// # Examples
     ///
@@ -336,7 +341,8 @@ fn abort(task: &TaskRef) -> bool {
         return true;
     }
     if !task.header().state().ask_abort().is_done() {
-        // Made if it is not there yet: the task finds the wish in it when it makes a token or a future.
+        // Made if it is not there yet: the task finds the wish in it when it makes a token or a
+        // future.
         task.header().extra_or_new().stop();
     }
     false

@@ -1,16 +1,20 @@
 //! Where the cells of tasks live: blocks that are used again.
 //!
-//! A task is allocated by the thread that submits it and, if its handle was detached, freed by the worker. General allocators
-//! are slow at that: a freed block goes back to its first thread one at a time, through memory that the other thread has
-//! written last. Here freed blocks go back in chains.
+//! A task is allocated by the thread that submits it and, if its handle was detached, freed by the
+//! worker. General allocators are slow at that: a freed block goes back to its first thread one at
+//! a time, through memory that the other thread has written last. Here freed blocks go back in
+//! chains.
 //!
-//! Each thread keeps up to [`KEEP`] free blocks of its own. A thread that frees more than it allocates hands them on,
-//! [`CHAIN`] at a time, to a stack that all threads share; one that needs blocks takes all that are there. Pushing a chain is a
-//! compare-and-swap, taking all is a swap, so a block cannot come back between two steps of anybody (no ABA). The shared stack
-//! holds [`SHARED`] blocks, beyond which they are given back to the allocator; so is everything that a thread keeps when it ends.
-//! Tasks that do not fit a block of [`BLOCK`] bytes are allocated as usual.
+//! Each thread keeps up to [`KEEP`] free blocks of its own. A thread that frees more than it
+//! allocates hands them on, [`CHAIN`] at a time, to a stack that all threads share; one that needs
+//! blocks takes all that are there. Pushing a chain is a compare-and-swap, taking all is a swap, so
+//! a block cannot come back between two steps of anybody (no ABA). The shared stack holds
+//! [`SHARED`] blocks, beyond which they are given back to the allocator; so is everything that a
+//! thread keeps when it ends. Tasks that do not fit a block of [`BLOCK`] bytes are allocated as
+//! usual.
 //!
-//! With `--cfg cenote_no_recycle` every task is allocated and freed as usual, so that tools that watch the allocator see it.
+//! With `--cfg cenote_no_recycle` every task is allocated and freed as usual, so that tools that
+//! watch the allocator see it.
 
 use std::alloc::{Layout, handle_alloc_error};
 use std::cell::Cell;
@@ -64,7 +68,8 @@ pub(super) unsafe fn free<T>(memory: NonNull<T>) {
             return;
         }
     }
-    // SAFETY: `allocate` used the same layout for the same `T`; that a block went through a cache changes nothing.
+    // SAFETY: `allocate` used the same layout for the same `T`; that a block went through a cache
+    // changes nothing.
     unsafe { std::alloc::dealloc(memory.as_ptr().cast(), layout::<T>()) };
 }
 
@@ -135,10 +140,12 @@ impl Chain {
 
     fn pop(&self) -> Option<NonNull<Block>> {
         let block = NonNull::new(self.first.get())?;
-        // SAFETY: it is in this chain, so it is a free block, and `push` or `Cache::refill` wrote it.
+        // SAFETY: it is in this chain, so it is a free block, and `push` or `Cache::refill` wrote
+        // it.
         let next = unsafe { block.read() }.next;
         if let Some(next) = NonNull::new(next) {
-            // The next task's memory, which another thread has written last, arrives while this one's is filled.
+            // The next task's memory, which another thread has written last, arrives while this
+            // one's is filled.
             super::cell::prefetch(next.cast());
         }
         self.first.set(next);
@@ -169,7 +176,8 @@ impl Cache {
         if STACK.load(Ordering::Relaxed).is_null() {
             return None;
         }
-        // Acquire: pairs with the Release in `give`, so that the links, and all uses of the blocks, came before.
+        // Acquire: pairs with the Release in `give`, so that the links, and all uses of the blocks,
+        // came before.
         let first = STACK.swap(ptr::null_mut(), Ordering::Acquire);
         let blocks = COUNT.swap(0, Ordering::Relaxed);
         self.own.first.set(first);

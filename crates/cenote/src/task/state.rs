@@ -7,20 +7,21 @@
 //! +-----------+---------+---------+-------+-------+------+-------+
 //! ```
 //!
-//! `unstart` is a note of the host's about a task that was settled before it started, for whoever finds it
-//! in the queue later.
+//! `unstart` is a note of the host's about a task that was settled before it started, for whoever
+//! finds it in the queue later.
 //!
-//! Phases only ever move forward: `QUEUED` → `RUNNING` → `SETTLING` → `DONE`, each of the middle two
-//! may be skipped. Each step is one compare-and-swap, so of several that want to take it (the worker
-//! that starts the task, an abort, a deadline) one succeeds:
+//! Phases only ever move forward: `QUEUED` → `RUNNING` → `SETTLING` → `DONE`, each of the middle
+//! two may be skipped. Each step is one compare-and-swap, so of several that want to take it (the
+//! worker that starts the task, an abort, a deadline) one succeeds:
 //!
 //! - to `RUNNING`: whoever succeeds owns the work, and runs it;
 //! - to `SETTLING`: whoever succeeds owns the place of the result, and writes to it;
 //! - to `DONE`: releases the result to whoever has the handle.
 //!
-//! Who owns what: the *work* belongs to whoever left `QUEUED`. The *result* belongs to the settler until
-//! `DONE`, then to the handle while `JOIN` is set, or else still to the settler, who drops it. The
-//! *waker* belongs to the handle while `WAKER` is clear and the task is not done, else to the settler.
+//! Who owns what: the *work* belongs to whoever left `QUEUED`. The *result* belongs to the settler
+//! until `DONE`, then to the handle while `JOIN` is set, or else still to the settler, who drops
+//! it. The *waker* belongs to the handle while `WAKER` is clear and the task is not done, else to
+//! the settler.
 
 use std::fmt;
 
@@ -44,8 +45,8 @@ const NOTE: usize = 0b111 << NOTE_SHIFT;
 const GUARDED: usize = 1 << 8;
 /// One reference.
 const REF: usize = 1 << 9;
-/// What most tasks are when they start, and when they end: compared with first, without a look before, which would
-/// fetch the cache line twice.
+/// What most tasks are when they start, and when they end: compared with first, without a look
+/// before, which would fetch the cache line twice.
 const FRESH: usize = QUEUED | JOIN | (2 * REF);
 const FRESH_RUNNING: usize = RUNNING | JOIN | (2 * REF);
 
@@ -125,8 +126,9 @@ pub(crate) enum Finish {
 pub(crate) struct State(AtomicUsize);
 
 impl State {
-    /// Queued, wanted by a handle, with two references: the handle's and the queue's.
-    /// `guarded`: [`try_start`](Self::try_start) fails, so that whoever takes it looks at what guards it first.
+    /// Queued, wanted by a handle, with two references: the handle's and the queue's. `guarded`:
+    /// [`try_start`](Self::try_start) fails, so that whoever takes it looks at what guards it
+    /// first.
     pub(crate) fn new(guarded: bool) -> Self {
         State(AtomicUsize::new(if guarded {
             FRESH | GUARDED
@@ -141,7 +143,8 @@ impl State {
         Snapshot(self.0.load(Ordering::Acquire))
     }
 
-    /// [`start`](Self::start) for a task that is just as it was made, and not guarded. False says nothing.
+    /// [`start`](Self::start) for a task that is just as it was made, and not guarded. False says
+    /// nothing.
     #[inline]
     pub(crate) fn try_start(&self) -> bool {
         // As in `step`.
@@ -155,8 +158,8 @@ impl State {
         self.step(|phase| (phase == QUEUED).then_some(RUNNING))
     }
 
-    /// `QUEUED` → `SETTLING`, with a note below 8. True: the caller owns the work and the result, of a task
-    /// that will never run.
+    /// `QUEUED` → `SETTLING`, with a note below 8. True: the caller owns the work and the result,
+    /// of a task that will never run.
     pub(crate) fn settle_queued(&self, note: u8) -> bool {
         debug_assert!(note < 8);
         let note = usize::from(note) << NOTE_SHIFT;
@@ -174,8 +177,8 @@ impl State {
             let Some(phase) = next(now & PHASE) else {
                 return false;
             };
-            // AcqRel: acquires what was written before the task was queued (the queue does so too, but
-            // an abort comes past it), and releases nothing more than the claim itself.
+            // AcqRel: acquires what was written before the task was queued (the queue does so too,
+            // but an abort comes past it), and releases nothing more than the claim itself.
             match self.0.compare_exchange_weak(
                 now,
                 now & !PHASE | phase,
@@ -188,8 +191,9 @@ impl State {
         }
     }
 
-    /// To `DONE` by the worker, which has written the result and owns it. In the usual case, a handle
-    /// that has not begun to wait, this is the one step that also gives up the worker's reference.
+    /// To `DONE` by the worker, which has written the result and owns it. In the usual case, a
+    /// handle that has not begun to wait, this is the one step that also gives up the worker's
+    /// reference.
     pub(crate) fn finish(&self) -> Finish {
         let mut now = FRESH_RUNNING;
         loop {
@@ -198,8 +202,8 @@ impl State {
             if release {
                 next -= REF;
             }
-            // Release: the result is written before; pairs with `load`. Acquire: the waker was written
-            // before its flag was set (`offer_waker`).
+            // Release: the result is written before; pairs with `load`. Acquire: the waker was
+            // written before its flag was set (`offer_waker`).
             match self
                 .0
                 .compare_exchange_weak(now, next, Ordering::AcqRel, Ordering::Relaxed)
@@ -212,8 +216,8 @@ impl State {
         }
     }
 
-    /// The handle has written its waker, and now gives it to the settler. False: done already; the waker
-    /// is still the handle's.
+    /// The handle has written its waker, and now gives it to the settler. False: done already; the
+    /// waker is still the handle's.
     pub(crate) fn offer_waker(&self) -> bool {
         // Release: pairs with the Acquire in `finish`, which makes the waker visible.
         self.flag(|now| now | WAKER, Ordering::AcqRel)
@@ -224,8 +228,8 @@ impl State {
         self.flag(|now| now & !WAKER, Ordering::AcqRel)
     }
 
-    /// The handle is dropped before the task is done: the settler drops the result. False: done already;
-    /// the result is the handle's.
+    /// The handle is dropped before the task is done: the settler drops the result. False: done
+    /// already; the result is the handle's.
     pub(crate) fn leave(&self) -> bool {
         self.flag(|now| now & !JOIN, Ordering::AcqRel)
     }

@@ -1,7 +1,9 @@
-//! The task cell by itself, without a pool, a clock or a runtime: small enough for Miri, the sanitizers and valgrind.
+//! The task cell by itself, without a pool, a clock or a runtime: small enough for Miri, the
+//! sanitizers and valgrind.
 //!
-//! Every work and every result holds [`Tracked`], on the heap: one that is dropped twice, used afterwards or forgotten is seen by
-//! those tools, and counted here. What interleavings there are is the models' business; here the threads are real.
+//! Every work and every result holds [`Tracked`], on the heap: one that is dropped twice, used
+//! afterwards or forgotten is seen by those tools, and counted here. What interleavings there are
+//! is the models' business; here the threads are real.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier};

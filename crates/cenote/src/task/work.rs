@@ -1,5 +1,5 @@
-//! The three kinds of work: a closure, a closure with the worker's state, and a future made on the worker. Each runs in the
-//! span of where it was made.
+//! The three kinds of work: a closure, a closure with the worker's state, and a future made on the
+//! worker. Each runs in the span of where it was made.
 
 use std::future::Future;
 use std::marker::PhantomData;
@@ -12,8 +12,8 @@ use crate::worker;
 
 /// Runs the user's code. A panic becomes the cause of the failure.
 ///
-/// Unwind safety: what the closure had captured is gone with it, and the worker's state is told to be
-/// possibly half changed in `Builder::worker_state`.
+/// Unwind safety: what the closure had captured is gone with it, and the worker's state is told to
+/// be possibly half changed in `Builder::worker_state`.
 pub(crate) fn catch<T>(f: impl FnOnce() -> T) -> Result<T, Cause> {
     catch_unwind(AssertUnwindSafe(f)).map_err(Cause::panicked)
 }

@@ -1,15 +1,16 @@
 //! Runs short jobs at given times: task timeouts, the growing of a pool.
 //!
 //! One thread, `cenote-timer`, serves the whole process. It starts with the first job and ends a
-//! second after the last. A job runs once, not before its time, on that thread, so it must be short and
-//! must not block: the next one waits for it. A panic in a job goes to the panic hook, as in any thread,
-//! and no further. Of [`cancel`] and a job's start exactly one wins.
+//! second after the last. A job runs once, not before its time, on that thread, so it must be short
+//! and must not block: the next one waits for it. A panic in a job goes to the panic hook, as in
+//! any thread, and no further. Of [`cancel`] and a job's start exactly one wins.
 //!
 //! Jobs are in a map ordered by time, so that cancelling removes them at once: timeouts are
 //! nearly always cancelled, and nothing of them stays. Cancelling does not wake the thread; it
 //! wakes at the time it was waiting for, finds nothing and sleeps on.
 //!
-//! After a fork the child has none of its parent's jobs, and starts its own thread when it needs one.
+//! After a fork the child has none of its parent's jobs, and starts its own thread when it needs
+//! one.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -146,8 +147,8 @@ impl Timer {
         let mut state = self.state.lock();
         match state.thread {
             Thread::None => {
-                // With the lock held, so that of two callers one starts it. It is held for as long as
-                // that takes, and the thread's first act is to wait for it.
+                // With the lock held, so that of two callers one starts it. It is held for as long
+                // as that takes, and the thread's first act is to wait for it.
                 if let Err(source) = (self.start_thread)(self.clone()) {
                     return Err(ScheduleError { source, job });
                 }
@@ -169,8 +170,8 @@ impl Timer {
         // The lock is released before the job, which may hold anything, is dropped.
         let mut state = self.state.lock();
         let job = state.jobs.remove(&key);
-        // A thread that sleeps for a job of next week, which is gone, has to begin its lingering. Seldom: from then on it sleeps
-        // for that long only.
+        // A thread that sleeps for a job of next week, which is gone, has to begin its lingering.
+        // Seldom: from then on it sleeps for that long only.
         if state.jobs.is_empty()
             && let Thread::Asleep(until) = state.thread
             && until.saturating_duration_since(Instant::now()) > self.linger

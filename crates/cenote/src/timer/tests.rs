@@ -1,4 +1,5 @@
-//! The timer's promises: times, order, cancelling, panics, the coming and going of its thread, fork.
+//! The timer's promises: times, order, cancelling, panics, the coming and going of its thread,
+//! fork.
 
 use std::sync::Barrier;
 use std::sync::mpsc;

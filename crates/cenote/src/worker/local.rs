@@ -1,16 +1,18 @@
 //! Futures on a worker: its tokio runtime, when it turns, and waiting in it.
 //!
-//! The runtime is made when the first future needs it. Closures never run inside of it, only in its context:
-//! so they may block on other runtimes as on any thread. The worker goes into it, by `block_on`, on two occasions:
+//! The runtime is made when the first future needs it. Closures never run inside of it, only in its
+//! context: so they may block on other runtimes as on any thread. The worker goes into it, by
+//! `block_on`, on two occasions:
 //!
-//! - **A turn**, between two closures, at least every `turn_budget` while something is alive in it: all that is ready
-//!   is polled, due timers fire, sockets are looked at, without waiting.
-//! - **To wait**, when the spin was in vain and something is alive in it. The runtime then sits in its driver, with
-//!   the worker's state published as `PARKED_DRIVER` by the hook that tokio calls before it parks. Whoever has a task for
-//!   the worker wakes the future that `block_on` runs, which returns. Timers and sockets need nobody's help.
+//! - **A turn**, between two closures, at least every `turn_budget` while something is alive in it:
+//!   all that is ready is polled, due timers fire, sockets are looked at, without waiting.
+//! - **To wait**, when the spin was in vain and something is alive in it. The runtime then sits in
+//!   its driver, with the worker's state published as `PARKED_DRIVER` by the hook that tokio calls
+//!   before it parks. Whoever has a task for the worker wakes the future that `block_on` runs,
+//!   which returns. Timers and sockets need nobody's help.
 //!
-//! Under a stream of tasks the spin is outside of the runtime, so a hand-off costs the same as without one, and holds the
-//! runtime up for `max_spin` at most.
+//! Under a stream of tasks the spin is outside of the runtime, so a hand-off costs the same as
+//! without one, and holds the runtime up for `max_spin` at most.
 
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -227,8 +229,8 @@ struct Ended {
     ran: u64,
 }
 
-/// The future of a task, which settles it: with its value or panic, or, when it is dropped before that, as aborted or
-/// cancelled.
+/// The future of a task, which settles it: with its value or panic, or, when it is dropped before
+/// that, as aborted or cancelled.
 struct LocalTask<W: Work, U> {
     future: Option<Pin<Box<U>>>,
     cancelled: Option<Pin<Box<WaitForCancellationFutureOwned>>>,

@@ -31,7 +31,8 @@ use slot::SeatWord;
 thread_local! {
     /// The worker this thread is.
     static WORKER: RefCell<Option<Rc<Worker>>> = const { RefCell::new(None) };
-    /// The task whose code runs now. Set and reset by whoever runs it, who holds a reference to it meanwhile.
+    /// The task whose code runs now. Set and reset by whoever runs it, who holds a reference to it
+    /// meanwhile.
     static CURRENT: Cell<Option<NonNull<Header>>> = const { Cell::new(None) };
 }
 
@@ -82,8 +83,8 @@ pub(crate) struct Worker {
 pub struct WorkerInfo {
     /// The name of the thread.
     pub name: String,
-    /// From 0 to the pool's largest number of threads. A worker that is started after another has ended may
-    /// get the other's number.
+    /// From 0 to the pool's largest number of threads. A worker that is started after another has
+    /// ended may get the other's number.
     pub index: usize,
 }
 
@@ -123,18 +124,19 @@ pub fn current() -> Option<WorkerInfo> {
     })
 }
 
-/// Leaves a future behind on this worker: it goes on after the task has returned, while the worker runs other tasks
-/// and while it waits. It may be `!Send`, and use tokio's timers and sockets.
+/// Leaves a future behind on this worker: it goes on after the task has returned, while the worker
+/// runs other tasks and while it waits. It may be `!Send`, and use tokio's timers and sockets.
 ///
 /// It takes none of the worker's places for futures, and nobody waits for it but
 /// [`close`](crate::Pool::close). A panic in it ends it alone.
 ///
-/// The worker's tokio runtime is made by the first future. From then on closures, too, run in its context, so that
-/// `tokio::task::spawn_local` works in them.
+/// The worker's tokio runtime is made by the first future. From then on closures, too, run in its
+/// context, so that `tokio::task::spawn_local` works in them.
 ///
 /// # Panics
 ///
-/// If this is no worker, or if the runtime cannot be made (the process has no file descriptors left).
+/// If this is no worker, or if the runtime cannot be made (the process has no file descriptors
+/// left).
 ///
 /// # Examples
 ///
@@ -161,9 +163,10 @@ where
     worker.spawn_background(future);
 }
 
-/// The cancellation token of the task that runs: it is cancelled when the task is aborted, when its `timeout` is
-/// over, when a token it was given is cancelled, and when the pool is shut down. A closure that may take long
-/// looks at it now and then; its return value is the task's all the same.
+/// The cancellation token of the task that runs: it is cancelled when the task is aborted, when its
+/// `timeout` is over, when a token it was given is cancelled, and when the pool is shut down. A
+/// closure that may take long looks at it now and then; its return value is the task's all the
+/// same.
 ///
 /// In a background future it is cancelled by the shutdown of the pool only.
 ///
@@ -192,13 +195,13 @@ pub fn token() -> CancellationToken {
     worker.token()
 }
 
-/// Runs `f` with the state that this worker's init function made, for code that cannot be handed it: a future,
-/// a function deep down.
+/// Runs `f` with the state that this worker's init function made, for code that cannot be handed
+/// it: a future, a function deep down.
 ///
 /// # Panics
 ///
-/// If this is no worker, if its state is of another type, or if it is lent already: inside of another `with_state`,
-/// or of a closure that was handed it.
+/// If this is no worker, if its state is of another type, or if it is lent already: inside of
+/// another `with_state`, or of a closure that was handed it.
 ///
 /// # Examples
 ///
@@ -222,7 +225,8 @@ pub fn with_state<S: 'static, R>(f: impl FnOnce(&mut S) -> R) -> R {
 /// The code of the task that ran is over: what runs from here on is no part of it.
 pub(crate) fn leave_task() {
     CURRENT.set(None);
-    // Before the task is settled, so that whoever finds it settled also finds that its record is to come.
+    // Before the task is settled, so that whoever finds it settled also finds that its record is to
+    // come.
     WORKER.with(|place| {
         if let Some(worker) = &*place.borrow() {
             worker.shared.slot(worker.index).record_is_due();
@@ -240,7 +244,8 @@ where
     worker.spawn_task(future, running);
 }
 
-/// Before this worker blocks for `task`: runs it here if it has not started and is a closure of this pool.
+/// Before this worker blocks for `task`: runs it here if it has not started and is a closure of
+/// this pool.
 pub(crate) fn help_with(task: &TaskRef) -> Result<(), JoinError> {
     let Some(worker) = worker() else {
         return Ok(());
@@ -310,8 +315,9 @@ impl Worker {
     fn token(&self) -> CancellationToken {
         match CURRENT.get() {
             Some(current) => {
-                // SAFETY: it is set only while the task's code runs, by a frame that holds a reference to the task:
-                // `leave_task` comes before the task is settled, which gives up that reference.
+                // SAFETY: it is set only while the task's code runs, by a frame that holds a
+                // reference to the task: `leave_task` comes before the task is settled, which gives
+                // up that reference.
                 let header = unsafe { current.as_ref() };
                 let token = header.extra_or_new().token();
                 self.shared.slot(self.index).watch(&token);

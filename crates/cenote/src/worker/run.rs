@@ -1,11 +1,11 @@
 //! The loop of a worker's thread, from its start to its end.
 //!
-//! Tasks first: what was put in the mailbox, then the queues. When there is nothing: announce, look once more, open the
-//! mailbox, spin; then park, on the futex if nothing lives in the runtime, else in the runtime's driver.
-//! Each pass decides anew which of the two.
+//! Tasks first: what was put in the mailbox, then the queues. When there is nothing: announce, look
+//! once more, open the mailbox, spin; then park, on the futex if nothing lives in the runtime, else
+//! in the runtime's driver. Each pass decides anew which of the two.
 //!
-//! Guaranteed: the worker survives every panic of a task; what was in its mailbox when it leaves is run; its state is
-//! dropped on this thread.
+//! Guaranteed: the worker survives every panic of a task; what was in its mailbox when it leaves is
+//! run; its state is dropped on this thread.
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::io;
@@ -86,7 +86,8 @@ fn main(shared: Arc<Shared>, info: WorkerInfo) {
         // If it cannot be made now, the first future tries again, and its task is told.
         drop(catch_unwind(AssertUnwindSafe(|| worker.runtime())));
     }
-    // The loop itself does not panic; if it ever does, the place must not stay taken, and nobody wait for ever.
+    // The loop itself does not panic; if it ever does, the place must not stay taken, and nobody
+    // wait for ever.
     let looped = catch_unwind(AssertUnwindSafe(|| worker.run()));
     worker.end();
     WORKER.with(|place| place.borrow_mut().take());
@@ -101,7 +102,8 @@ fn main(shared: Arc<Shared>, info: WorkerInfo) {
     }
 }
 
-/// Tasks up to this average are short: a deputy takes several of them in the time another worker takes to wake up.
+/// Tasks up to this average are short: a deputy takes several of them in the time another worker
+/// takes to wake up.
 const SHORT_NANOS: u64 = 5_000;
 
 /// Some 300 ns, a few times: what a hand-off through the mailbox takes, and a few more.
@@ -179,8 +181,8 @@ impl Worker {
             if self.may_exit() {
                 break;
             }
-            // The phase once more after the announcement: whoever raised it before has found the mailbox closed, and kicked
-            // nobody. Pairs with the fence in `kick_worker`.
+            // The phase once more after the announcement: whoever raised it before has found the
+            // mailbox closed, and kicked nobody. Pairs with the fence in `kick_worker`.
             let waits = self
                 .shared
                 .dispatch
@@ -273,9 +275,9 @@ impl Worker {
         }
     }
 
-    /// Where short tasks come through the queue, waits a moment for the next ones, with the mailbox closed: opened and closed for
-    /// each, it would cost worker and submitter more than the tasks. Looks seldom, so that several can gather. True: there is
-    /// something in a queue.
+    /// Where short tasks come through the queue, waits a moment for the next ones, with the mailbox
+    /// closed: opened and closed for each, it would cost worker and submitter more than the tasks.
+    /// Looks seldom, so that several can gather. True: there is something in a queue.
     fn linger(&self) -> bool {
         if !self.from_queue.replace(false)
             || !self.deputy.get()
@@ -331,7 +333,8 @@ impl Worker {
         header.state().start()
     }
 
-    /// Runs a task whose `start` this worker has won. `placed`: it has a place of its own among its lane's running.
+    /// Runs a task whose `start` this worker has won. `placed`: it has a place of its own among its
+    /// lane's running.
     fn run_started(&self, task: TaskRef, began: Stamp, placed: bool) {
         let header = task.header();
         let lane = usize::from(header.meta.lane);
@@ -345,7 +348,8 @@ impl Worker {
         slot.lane.store(0, Ordering::Relaxed);
         slot.busy_since.store(0, Ordering::Relaxed);
         if ran == Ran::Left {
-            // A turn is due: the future is polled for the first time before another closure may hold it up.
+            // A turn is due: the future is polled for the first time before another closure may
+            // hold it up.
             self.turned.set(0);
         } else if placed {
             self.shared.wake(self.shared.dispatch.ended(lane));
@@ -362,8 +366,9 @@ impl Worker {
         }));
     }
 
-    /// Records the task that ran last, and turns the runtime if that is due. Put off until the worker has looked for the
-    /// next task, or has opened its mailbox for it: whoever waited for this one may be about to submit that.
+    /// Records the task that ran last, and turns the runtime if that is due. Put off until the
+    /// worker has looked for the next task, or has opened its mailbox for it: whoever waited for
+    /// this one may be about to submit that.
     pub(crate) fn record_pending(&self) {
         let Some(pending) = self.pending.take() else {
             return;
@@ -408,7 +413,8 @@ impl Worker {
         }
     }
 
-    /// A task came out of the queue that will not run: settled meanwhile, or run by somebody who waited for it.
+    /// A task came out of the queue that will not run: settled meanwhile, or run by somebody who
+    /// waited for it.
     fn found_settled(&self, task: &TaskRef, lane: usize, waited: u64) {
         if task.snapshot().note() == 0 {
             return;
@@ -435,7 +441,8 @@ impl Worker {
         recorder.add_busy(nanos);
     }
 
-    /// Waits until there is mail, or until it makes sense to look around. True: nothing came for the whole idle timeout.
+    /// Waits until there is mail, or until it makes sense to look around. True: nothing came for
+    /// the whole idle timeout.
     fn wait(&self) -> bool {
         let roster = self.shared.dispatch.roster();
         let has_mail = || roster.has_mail(self.index);
@@ -465,7 +472,8 @@ impl Worker {
                 };
                 self.waiter.borrow_mut().park_futex(deadline, has_mail);
                 self.note_wake();
-                // Where nobody relied on it, it sleeps until it is woken, and is at hand again after that.
+                // Where nobody relied on it, it sleeps until it is woken, and is at hand again
+                // after that.
                 self.may_stand_sentinel.set(!sentinel || roster.relieve());
                 if !sentinel {
                     idle_for_long = deadline.is_some_and(|deadline| Instant::now() >= deadline);

@@ -1,7 +1,7 @@
 //! What the rest of the process sees of a worker's place in the pool, and how its worker is woken.
 //!
-//! A slot outlives the threads that take it one after another. At any time one thread, the worker, writes
-//! to its figures; everybody reads them.
+//! A slot outlives the threads that take it one after another. At any time one thread, the worker,
+//! writes to its figures; everybody reads them.
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -118,8 +118,8 @@ impl Slot {
         self.record_due.store(false, Ordering::Release);
     }
 
-    /// Waits until the task that was settled last is recorded, which takes the worker less than a microsecond; but not for
-    /// long, since it may have lost its CPU.
+    /// Waits until the task that was settled last is recorded, which takes the worker less than a
+    /// microsecond; but not for long, since it may have lost its CPU.
     pub(crate) fn wait_for_record(&self) {
         let patience = Instant::now() + Duration::from_millis(5);
         // Acquire: pairs with `record_is_done`.

@@ -407,8 +407,8 @@ fn the_timers_of_tasks_that_ended_in_time_keep_nothing() {
             .try_spawn(move || dropped);
         drop(handle.unwrap().join().unwrap());
         fate.try_recv().unwrap();
-        // The last reference to a task is what its captures' and result's memory hangs on; a pool that is
-        // closed with such timers under way ends all the same.
+        // The last reference to a task is what its captures' and result's memory hangs on; a pool
+        // that is closed with such timers under way ends all the same.
         assert!(pool.blocking_close(FOREVER).is_clean());
     });
 }

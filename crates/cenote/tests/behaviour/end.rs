@@ -1,4 +1,5 @@
-//! The end of a pool: closed in order ([`close`]), shut down at once, dropped; from outside and from its own workers.
+//! The end of a pool: closed in order ([`close`]), shut down at once, dropped; from outside and
+//! from its own workers.
 
 mod close;
 

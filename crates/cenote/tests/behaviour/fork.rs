@@ -6,10 +6,11 @@ use cenote::{Pool, RunError};
 
 use crate::support::{Gate, alone, block_on};
 
-/// Runs `child` in a forked copy of this process, and returns its exit status; `None` if a signal ended it.
+/// Runs `child` in a forked copy of this process, and returns its exit status; `None` if a signal
+/// ended it.
 fn in_child(child: impl FnOnce() -> u8) -> Option<i32> {
-    // SAFETY: the child runs only `child`, which uses nothing that another thread may have locked at the moment of
-    // the fork, and then ends without unwinding or exit handlers.
+    // SAFETY: the child runs only `child`, which uses nothing that another thread may have locked
+    // at the moment of the fork, and then ends without unwinding or exit handlers.
     let pid = unsafe { libc::fork() };
     if pid == 0 {
         // SAFETY: no pointers; the default action of the signal ends a child that hangs.

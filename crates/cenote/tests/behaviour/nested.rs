@@ -66,7 +66,8 @@ fn a_stateful_closure_that_joins_another_on_the_only_worker_is_refused() {
         let on = pool.clone();
         let code = pool
             .try_spawn_with(move |_: &mut i32| {
-                // The state is lent to this closure, so nobody can ever run the other one while this waits.
+                // The state is lent to this closure, so nobody can ever run the other one while
+                // this waits.
                 on.try_spawn_with(|_| ())
                     .unwrap()
                     .join()

@@ -1,4 +1,5 @@
-//! Panics: they are the task's own affair. The worker lives, and gives back what the task had taken.
+//! Panics: they are the task's own affair. The worker lives, and gives back what the task had
+//! taken.
 
 use std::future::pending;
 use std::panic::panic_any;
@@ -9,7 +10,8 @@ use cenote::{Lane, LaneConfig, Pool};
 
 use crate::support::{Bomb, Count, Gate, eventually, hold, watched};
 
-/// A pool whose one worker and one place in the lane are missed as soon as a panic takes either with it.
+/// A pool whose one worker and one place in the lane are missed as soon as a panic takes either
+/// with it.
 fn fragile() -> (Pool, Lane) {
     let pool = Pool::builder()
         .threads(1)

@@ -1,4 +1,5 @@
-//! The state of each worker: made, lent, and dropped on its thread; and what happens when it cannot be made.
+//! The state of each worker: made, lent, and dropped on its thread; and what happens when it cannot
+//! be made.
 
 use std::cell::Cell;
 use std::error::Error;
@@ -325,7 +326,8 @@ fn when_the_last_worker_fails_what_is_queued_is_lost_and_the_rest_refused() {
     watched(|| {
         let gate = Gate::default();
         let inner = gate.clone();
-        // Without a state `build` does not wait for the workers, so that tasks can be queued before they fail.
+        // Without a state `build` does not wait for the workers, so that tasks can be queued before
+        // they fail.
         let pool = Pool::builder()
             .threads(2)
             .on_thread_start(move |_| {

@@ -1,13 +1,15 @@
 //! Random load on a pool from several threads, and a watchdog for wakes that are lost.
 //!
-//! The threads go in rounds. In a quiet round each submits a few tasks and waits for them, and nobody submits more before
-//! all have: a task whose wake is lost is then found by nobody, all threads stand still, and the watchdog ends the
-//! process with the pool's figures. In other rounds one of them submits one task after the other, each as soon as the one
-//! before has settled, or a moment later, so that it meets its worker at each step on its way to sleep. In a loud round
-//! they submit as fast as they can.
+//! The threads go in rounds. In a quiet round each submits a few tasks and waits for them, and
+//! nobody submits more before all have: a task whose wake is lost is then found by nobody, all
+//! threads stand still, and the watchdog ends the process with the pool's figures. In other rounds
+//! one of them submits one task after the other, each as soon as the one before has settled, or a
+//! moment later, so that it meets its worker at each step on its way to sleep. In a loud round they
+//! submit as fast as they can.
 //!
-//! Every accepted task has a [`Tracked`] value among its captures. In the end as many of them were dropped as tasks were
-//! accepted, each handle that was kept has settled once, and the pool's counts say the same.
+//! Every accepted task has a [`Tracked`] value among its captures. In the end as many of them were
+//! dropped as tasks were accepted, each handle that was kept has settled once, and the pool's
+//! counts say the same.
 
 mod random;
 mod shape;

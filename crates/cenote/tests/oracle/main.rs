@@ -1,7 +1,8 @@
-//! Random programs on a pool, compared with a naive model of it: a list of what was spawned and what was done to it.
+//! Random programs on a pool, compared with a naive model of it: a list of what was spawned and
+//! what was done to it.
 //!
-//! - Every accepted task settles exactly once, in a way that what was done to it allows: seen by its handle, by its
-//!   captures, by its body, and by the pool's counts.
+//! - Every accepted task settles exactly once, in a way that what was done to it allows: seen by
+//!   its handle, by its captures, by its body, and by the pool's counts.
 //! - On one worker the order is that of the bands, and of submission within each.
 //! - What is accepted is what there is room for; no limit is ever exceeded.
 //!

@@ -1,4 +1,5 @@
-//! On one worker the order is that of the bands, and of submission within each; and what is accepted is what there is room for.
+//! On one worker the order is that of the bands, and of submission within each; and what is
+//! accepted is what there is room for.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -9,7 +10,8 @@ use proptest::prelude::*;
 use crate::support::{FOREVER, hold};
 use crate::{LANES, band, config};
 
-/// A task for the order: its lane, its band, whether it is a future, and whether it is aborted while it is queued.
+/// A task for the order: its lane, its band, whether it is a future, and whether it is aborted
+/// while it is queued.
 type Ordered = (usize, Priority, bool, bool);
 
 fn ordered() -> impl Strategy<Value = Vec<Ordered>> {
@@ -19,7 +21,8 @@ fn ordered() -> impl Strategy<Value = Vec<Ordered>> {
     )
 }
 
-/// Submits all of them while the one worker is held, and returns the order in which each lane's ran.
+/// Submits all of them while the one worker is held, and returns the order in which each lane's
+/// ran.
 fn run_in_order(tasks: &[Ordered], aging: Duration) -> [Vec<usize>; 2] {
     let pool = Pool::builder()
         .threads(1)

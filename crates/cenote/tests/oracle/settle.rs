@@ -1,4 +1,5 @@
-//! Every accepted task settles exactly once, in a way that what was done to it allows; and no limit is exceeded.
+//! Every accepted task settles exactly once, in a way that what was done to it allows; and no limit
+//! is exceeded.
 
 use std::cell::Cell;
 use std::panic::panic_any;

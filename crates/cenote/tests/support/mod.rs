@@ -1,4 +1,5 @@
-//! What the tests share: a limit on each test, gates that hold workers, counted values, and a look at the process.
+//! What the tests share: a limit on each test, gates that hold workers, counted values, and a look
+//! at the process.
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
 use std::future::Future;
@@ -214,8 +215,8 @@ impl Drop for Dropped {
     }
 }
 
-/// Panics when it is dropped. Its own panic's payload does not; nor has it a size, so that no leak is seen where that payload
-/// has to be forgotten.
+/// Panics when it is dropped. Its own panic's payload does not; nor has it a size, so that no leak
+/// is seen where that payload has to be forgotten.
 pub(crate) struct Bomb(pub(crate) Count);
 
 impl Drop for Bomb {

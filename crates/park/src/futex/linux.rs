@@ -1,6 +1,7 @@
 //! The kernel's futex, private to the process.
 //!
-//! The kernel compares and queues under the lock of the address's hash bucket, which is the contract.
+//! The kernel compares and queues under the lock of the address's hash bucket, which is the
+//! contract.
 
 use std::time::Instant;
 
@@ -18,8 +19,8 @@ impl Futex for Linux {
             None => None,
             Some(deadline) => match deadline.checked_duration_since(Instant::now()) {
                 None => return Wait::TimedOut,
-                // `FUTEX_WAIT` counts from now, on the clock `Instant` uses. A time that is too long
-                // for the kernel is longer than any uptime: no limit.
+                // `FUTEX_WAIT` counts from now, on the clock `Instant` uses. A time that is too
+                // long for the kernel is longer than any uptime: no limit.
                 Some(left) => Timespec::try_from(left).ok(),
             },
         };

@@ -1,9 +1,10 @@
 //! The futex of the model: a mutex, a condition variable and the check of the value.
 //!
 //! loom has no futex. One lock for all words stands for the kernel's hash bucket: every wake wakes
-//! everybody, so all but one of the woken see a wake for no reason, which the contract allows. A wait
-//! with a deadline times out at once: loom has no clock, and *when* the deadline passes relative to
-//! the wakers is explored anyway, since the waiter may be preempted before it gets here.
+//! everybody, so all but one of the woken see a wake for no reason, which the contract allows. A
+//! wait with a deadline times out at once: loom has no clock, and *when* the deadline passes
+//! relative to the wakers is explored anyway, since the waiter may be preempted before it gets
+//! here.
 
 use std::time::Instant;
 

@@ -59,7 +59,8 @@ pub(crate) enum Wait {
 
 /// What a system has to offer so that a thread can sleep on a word.
 pub(crate) trait Futex {
-    /// Sleeps while `word` holds `expected`, until a wake, the deadline, or for no reason less long.
+    /// Sleeps while `word` holds `expected`, until a wake, the deadline, or for no reason less
+    /// long.
     fn wait(word: &AtomicU32, expected: u32, deadline: Option<Instant>) -> Wait;
     /// Wakes one thread that sleeps on `word`, if there is one. Never blocks for long.
     fn wake(word: &AtomicU32);

@@ -41,8 +41,8 @@ impl Futex for Portable {
     }
 
     fn wake(word: &AtomicU32) {
-        // SAFETY: the key is the address of a word of this crate, as in `wait`; the callback neither
-        // panics nor calls back into `parking_lot_core`.
+        // SAFETY: the key is the address of a word of this crate, as in `wait`; the callback
+        // neither panics nor calls back into `parking_lot_core`.
         unsafe { unpark_one(key(word), |_| DEFAULT_UNPARK_TOKEN) };
     }
 }

@@ -16,7 +16,8 @@ pub(crate) fn check(model: impl Fn() + Send + Sync + 'static) {
     builder.check(model);
 }
 
-/// An event loop reduced to what matters here: a ring makes the wait under way, or the next, return.
+/// An event loop reduced to what matters here: a ring makes the wait under way, or the next,
+/// return.
 #[derive(Clone, Default)]
 pub(crate) struct EventLoop(Arc<(Mutex<bool>, Condvar)>);
 

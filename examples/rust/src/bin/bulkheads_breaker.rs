@@ -1,8 +1,8 @@
-//! One dependency hangs, and the rest of the service goes on: a lane for it (a bulkhead), and a circuit breaker
-//! from a crate of its own (`recloser`).
+//! One dependency hangs, and the rest of the service goes on: a lane for it (a bulkhead), and a
+//! circuit breaker from a crate of its own (`recloser`).
 //!
-//! The lane bounds how many threads the dependency can take, for as long as it hangs. The breaker keeps callers from
-//! waiting for it in vain, and finds out when it is back.
+//! The lane bounds how many threads the dependency can take, for as long as it hangs. The breaker
+//! keeps callers from waiting for it in vain, and finds out when it is back.
 //!
 //! ```sh
 //! cargo run -p cenote-examples --bin bulkheads_breaker
@@ -28,15 +28,18 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         .open_wait(Duration::from_secs(1))
         .build();
 
-    // The dependency: a call takes a lock, and hangs for as long as somebody else has it. It knows no cancellation.
+    // The dependency: a call takes a lock, and hangs for as long as somebody else has it. It knows
+    // no cancellation.
     let dependency = Arc::new(RwLock::new(()));
     let pay = || {
         breaker.call(|| {
             let dependency = Arc::clone(&dependency);
             payments
                 .task()
-                .queue_timeout(Duration::from_millis(300)) // a call that cannot even start is dropped
-                .timeout(Duration::from_millis(300)) // one that hangs is given up; its thread hangs on
+                // a call that cannot even start is dropped
+                .queue_timeout(Duration::from_millis(300))
+                // one that hangs is given up; its thread hangs on
+                .timeout(Duration::from_millis(300))
                 .blocking_run(move || drop(dependency.read()))
         })
     };

@@ -4,7 +4,7 @@
 //!
 //! ```sh
 //! cargo run -p cenote-examples --bin graceful_ctrl_c           # until Ctrl-C
-//! cargo run -p cenote-examples --bin graceful_ctrl_c -- self   # sends itself one in the second batch (Unix)
+//! cargo run -p cenote-examples --bin graceful_ctrl_c -- self   # sends itself one (Unix)
 //! ```
 
 use std::sync::Arc;

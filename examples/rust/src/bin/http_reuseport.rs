@@ -1,7 +1,9 @@
-//! An HTTP server without a hop: each worker has a listener of its own on the same port (`SO_REUSEPORT`), as a
-//! background future. Linux deals out the connections among them, and a handler runs on the worker that accepted.
+//! An HTTP server without a hop: each worker has a listener of its own on the same port
+//! (`SO_REUSEPORT`), as a background future. Linux deals out the connections among them, and a
+//! handler runs on the worker that accepted.
 //!
-//! The same workers still run the pool's tasks; a handler that has to compute for long gives that to another pool.
+//! The same workers still run the pool's tasks; a handler that has to compute for long gives that
+//! to another pool.
 //!
 //! ```sh
 //! cargo run -p cenote-examples --bin http_reuseport   # serves, sends itself 64 requests, and ends

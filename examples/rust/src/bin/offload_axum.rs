@@ -1,11 +1,13 @@
-//! CPU work of an HTTP server, done on a pool of its own, so that the threads that serve sockets never compute.
+//! CPU work of an HTTP server, done on a pool of its own, so that the threads that serve sockets
+//! never compute.
 //!
-//! Shown: a full queue answers 503 at once instead of growing; a client that goes away cancels its work; a limit on
-//! the time in the queue and on the run.
+//! Shown: a full queue answers 503 at once instead of growing; a client that goes away cancels its
+//! work; a limit on the time in the queue and on the run.
 //!
 //! ```sh
-//! cargo run -p cenote-examples --bin offload_axum           # serves, and sends itself three requests
-//! cargo run -p cenote-examples --bin offload_axum -- stay   # serves on port 3000 until Ctrl-C: curl localhost:3000/primes/100000
+//! cargo run -p cenote-examples --bin offload_axum           # serves, sends itself requests
+//! cargo run -p cenote-examples --bin offload_axum -- stay   # serves until Ctrl-C
+//! curl localhost:3000/primes/100000
 //! ```
 
 use std::time::Duration;

@@ -1,7 +1,9 @@
-//! A database connection for each worker: opened on its thread, lent to tasks, closed on its thread.
+//! A database connection for each worker: opened on its thread, lent to tasks, closed on its
+//! thread.
 //!
-//! A connection is never shared, so there is no lock around it and no pool of connections beside the pool of threads, and
-//! a prepared statement stays prepared. Callers may be async or blocking; SQLite's calls block only workers.
+//! A connection is never shared, so there is no lock around it and no pool of connections beside
+//! the pool of threads, and a prepared statement stays prepared. Callers may be async or blocking;
+//! SQLite's calls block only workers.
 //!
 //! ```sh
 //! cargo run -p cenote-examples --bin sqlite_per_worker
@@ -24,7 +26,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let pool = cenote::Pool::builder()
         .threads(4)
         .name("db")
-        // An error or a panic in here is tried again `init_retries` times; `build` fails if no worker succeeds.
+        // An error or a panic in here is tried again `init_retries` times; `build` fails if no
+        // worker succeeds.
         .worker_state(move |worker| {
             println!("{} opens its connection", worker.name);
             let connection = Connection::open(&path)?;
@@ -33,7 +36,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         })
         .build()?;
 
-    // `blocking_spawn_with` waits where the queue is full; from async code it is `spawn_with(…).await`.
+    // `blocking_spawn_with` waits where the queue is full; from async code it is
+    // `spawn_with(…).await`.
     let inserts: Vec<_> = (1..=100_i64)
         .map(|cents| {
             pool.blocking_spawn_with(move |db: &mut Connection| {

@@ -1,16 +1,17 @@
 // The handlers that a pool's tasks name, and how long each is measured to take.
 //
-// A handler is a file and an export; the pair travels once to each worker and is a number from
-// then on. The moving average of its run time decides how many of its tasks a worker is given
-// ahead (see dispatcher.ts).
+// A handler is a file and an export. The owner sends the pair to each worker once, and names it by
+// its number from then on. The moving average of its run time decides how many of its tasks a
+// worker gets ahead (see dealer.ts).
 
-import { CenoteError } from '../errors.js';
+import { SafeMap } from '../base/intrinsics.js';
+import { noFilename } from '../errors.js';
 
 /** Weight of the newest run in the moving average: an eighth, as TCP smooths its round trips. */
 const kWeight = 1 / 8;
 
 export class Handler {
-  /** Moving average of its run time in ms; only meaningful once `measured`. */
+  /** The moving average of its run time in ms. It means something once `measured` is true. */
   averageMs = 0;
   measured = false;
   /** Moving average of what its tasks take in a port, in bytes; 0 while they fit into shared memory. */
@@ -35,7 +36,7 @@ export class Handler {
 }
 
 export class HandlerTable {
-  readonly #byKey = new Map<string, Handler>();
+  readonly #byKey = new SafeMap<string, Handler>();
   readonly #defaultUrl: string | null;
   readonly #defaultName: string;
   readonly #default: Handler | null;
@@ -46,21 +47,16 @@ export class HandlerTable {
     this.#default = url === null ? null : this.#find(url, name);
   }
 
-  /** The handler that a worker loads at its start, so that the first task does not wait for it. */
+  /** The handler that each worker loads when it starts, so that the first task need not wait. */
   get preload(): Handler | null {
     return this.#default;
   }
 
-  /** The handler for a call; `undefined` stands for what the pool was made with. */
+  /** The handler of a call. `undefined` stands for what the pool was made with. */
   resolve(url: string | undefined, name: string | undefined): Handler {
     if (url === undefined && name === undefined && this.#default !== null) return this.#default;
     const file = url ?? this.#defaultUrl;
-    if (file === null) {
-      throw new CenoteError(
-        'ERR_CENOTE_NO_FILENAME',
-        'No file to run: pass "filename" to new Pool() or to run()',
-      );
-    }
+    if (file === null) throw noFilename();
     return this.#find(file, name ?? this.#defaultName);
   }
 

@@ -40,6 +40,9 @@ export interface Held {
 /** How much may lie unread for a worker, beyond one task, in bytes that are estimated. */
 const kUnreadBytesMax = 1024 * 1024;
 
+/** Posted tasks that were claimed are dropped from the list when they are so many. */
+const kPassedMax = 1024;
+
 export class Slots {
   readonly #channel: Channel;
   readonly #carrier: Carrier;
@@ -105,13 +108,14 @@ export class Slots {
   // Posting
 
   /**
-   * Posts a task; the worker is to be woken. `postedAt` is 0 unless the worker is idle. `true`: its
-   * value went by the port. Throws what the clone of its payload throws; it was not posted then.
+   * Posts a task; the worker is to be woken. `postedAt` is 0 unless the worker is idle. Throws what
+   * the clone of its payload throws; it was not posted then.
    */
-  post(task: Task, postedAt: number): boolean {
+  post(task: Task, postedAt: number): void {
     const channel = this.#channel;
     // The worker was given no more than it has slots.
-    const slot = this.#free.pop()!;
+    const slot = this.#free[this.#free.length - 1]!;
+    this.#free.length--;
     task.slot = slot;
     this.#tasks[slot] = task;
     this.#sending = task;
@@ -142,7 +146,6 @@ export class Slots {
       this.#posted[this.#posted.length] = task;
     }
     this.#ring.push(slot);
-    return byPort;
   }
 
   #forget(task: Task): void {
@@ -167,12 +170,19 @@ export class Slots {
     return true;
   }
 
-  /** Takes back all that the worker has not begun, in order, but for what no other can be given. */
-  revokeAll(): Task[] {
+  /**
+   * Takes back what the worker has not begun, in order: all but the first `kept`, and but for what
+   * no other can be given.
+   */
+  revokeAll(kept: number): Task[] {
     this.#lookAtClaims();
     const tasks: Task[] = [];
+    let first = this.#firstUnclaimed;
+    for (let left = kept; left > 0 && first < this.#posted.length; first++) {
+      if (this.#posted[first] !== null) left--;
+    }
     // From the last on: what the worker claims meanwhile comes before what is taken back.
-    for (let i = this.#posted.length - 1; i >= this.#firstUnclaimed; i--) {
+    for (let i = this.#posted.length - 1; i >= first; i--) {
       const task = this.#posted[i]!;
       if (task === null || task.fixed) continue;
       if (!this.#revokeSlot(task.slot)) break;
@@ -233,8 +243,10 @@ export class Slots {
     if (at === posted.length) {
       posted.length = 0;
       this.#firstUnclaimed = 0;
-    } else if (at > 1024) {
-      this.#posted = posted.slice(at);
+    } else if (at > kPassedMax) {
+      const rest: (Task | null)[] = [];
+      for (let i = at; i < posted.length; i++) rest[i - at] = posted[i]!;
+      this.#posted = rest;
       this.#firstUnclaimed = 0;
     }
   }

@@ -8,6 +8,7 @@
 import { join } from 'node:path';
 import { MessageChannel, Worker, type MessagePort, type WorkerOptions } from 'node:worker_threads';
 import { AtomicsLoad, now, SafeSet } from '../base/intrinsics.js';
+import { unreadable } from '../errors.js';
 import { readStages, thisLoop, wake, type LoopAddress, type StageCounts } from '../wait/loop.js';
 import { Carrier } from '../wire/carrier.js';
 import {
@@ -36,7 +37,7 @@ import {
 } from '../wire/messages.js';
 import { UnreadableValue, ValuePort } from '../wire/value-port.js';
 import type { Handler } from './handlers.js';
-import { Latencies } from './latencies.js';
+import { Recorder } from './recorder.js';
 import { Slots, type Held } from './slots.js';
 import type { Task } from './task.js';
 
@@ -54,6 +55,8 @@ export interface WorkerSpec {
   /** Handlers are called with the task alone; `setup` and `teardown` are exports like any other. */
   readonly bare: boolean;
   readonly niceIncrement: number;
+  /** Its handle keeps the times of its tasks, for statistics. */
+  readonly recordsLatencies: boolean;
   /** Called with the times of each task that ended in its worker, in ms. Must not throw. */
   readonly onTiming: ((worker: WorkerHandle, waitMs: number, runMs: number) => void) | null;
 }
@@ -91,7 +94,8 @@ export class WorkerHandle {
   /** Outlives the thread; Node's own turns -1. */
   readonly threadId: number;
   readonly slots: Slots;
-  readonly latencies = new Latencies();
+  /** The times of its tasks; null where nobody reads them. */
+  readonly latencies: Recorder | null;
   readonly #channel: Channel;
   readonly #control: ControlPort<ToWorker, ToOwner>;
   readonly #onTiming: WorkerSpec['onTiming'];
@@ -141,6 +145,7 @@ export class WorkerHandle {
   constructor(spec: WorkerSpec, events: WorkerEvents) {
     const memory = createChannelMemory(spec.concurrency + kPrefetchMax);
     this.#channel = new Channel(memory);
+    this.latencies = spec.recordsLatencies ? new Recorder() : null;
     this.#onTiming = spec.onTiming;
     this.#portable = spec.portable;
     this.#events = events;
@@ -158,7 +163,10 @@ export class WorkerHandle {
       this.#channel,
       kControlWords,
       spec.portable,
-      (message) => this.#onControl(message),
+      (message) => {
+        this.#onControl(message);
+        if (spec.portable) events.onPortDrained();
+      },
     );
     const init: Init = {
       type: 'cenote:init',
@@ -261,7 +269,7 @@ export class WorkerHandle {
       this.#pending[i] = null;
       this.#pendingCount--;
       this.#pendingBytes -= task.handler.averageBytes;
-      if (this.#post(task, postedAt) && this.#pendingCount > 0) this.#wake();
+      this.#post(task, postedAt);
       postedAt = 0;
     }
     this.#pending = [];
@@ -271,19 +279,17 @@ export class WorkerHandle {
     this.#wake();
   }
 
-  /** `true`: its value is large, and the worker need not wait for those behind it. */
-  #post(task: Task, postedAt: number): boolean {
+  #post(task: Task, postedAt: number): void {
     const { handler } = task;
     if (!this.#knownHandlers.has(handler.index)) this.#control.post(this.#define(handler));
     try {
-      return this.slots.post(task, postedAt);
+      this.slots.post(task, postedAt);
     } catch (error) {
       // Unless a getter of its payload had it taken back first.
       if (task.holder === this) {
         this.#release(task);
         this.#events.onUnpostable(task, error);
       }
-      return false;
     }
   }
 
@@ -334,11 +340,11 @@ export class WorkerHandle {
   }
 
   /**
-   * Takes back every posted task that the worker has not begun, in order, but for those that no
-   * other can be given. It gets no prefetch then until it shows a result.
+   * Takes back posted tasks that the worker has not begun, in order: all but the first `kept`, and
+   * but for those that no other can be given. It gets no prefetch then until it shows a result.
    */
-  revokeAll(): Task[] {
-    const tasks = this.slots.revokeAll();
+  revokeAll(kept = 0): Task[] {
+    const tasks = this.slots.revokeAll(kept);
     if (tasks.length > 0) this.mayPrefetch = false;
     for (let i = 0; i < tasks.length; i++) {
       tasks[i]!.holder = null;
@@ -425,12 +431,12 @@ export class WorkerHandle {
   ): void => {
     const waitMs = startedAt - task.acceptedAt;
     task.handler.measure(runMs);
-    this.latencies.record(waitMs, runMs, wakeMs);
+    this.latencies?.record(waitMs, runMs, wakeMs);
     if (this.#onTiming !== null) this.#onTiming(this, waitMs, runMs);
     this.#release(task);
     if (value instanceof UnreadableValue) {
       this.failed++;
-      this.#events.onResult(task, kThrew, value.cause, this.threadId);
+      this.#events.onResult(task, kThrew, unreadable('result', value.cause), this.threadId);
       return;
     }
     if (code === kReturned) this.completed++;
@@ -463,7 +469,7 @@ export class WorkerHandle {
         this.#events.onClosed(this);
         return;
       case 'kick':
-        this.#receive();
+        this.poll();
         return;
     }
   }

@@ -24,6 +24,7 @@ import {
   ArrayBufferIsView,
   ArrayIsArray,
   ArrayPrototype,
+  bareList,
   BufferLatin1Slice,
   BufferLatin1Write,
   BufferUcs2Slice,
@@ -36,7 +37,6 @@ import {
   ObjectIs,
   ObjectKeys,
   ObjectPrototype,
-  ObjectSetPrototypeOf,
   ReflectApply,
   RegExpExec,
   SafeMap,
@@ -420,11 +420,6 @@ function define(object: object, key: string | number, value: unknown): void {
     enumerable: true,
     configurable: true,
   } as PropertyDescriptor);
-}
-
-/** A list that grows by assignment whatever is defined on `Array.prototype`. */
-function bareList<T>(): T[] {
-  return ObjectSetPrototypeOf([], null) as T[];
 }
 
 function bytesOf(cells: Int32Array): Buffer {

@@ -2,7 +2,8 @@
 //
 // Guarantees: a result is published when its task ends, before anything else runs, so the owner can
 // read it whatever the worker does next; one that cannot be cloned fails alone; what the task wrote
-// to stdout and stderr is with the owner before its result is, if the owner takes it at all.
+// to stdout and stderr is with the owner before its result is, if the owner takes it at all, and no
+// other task has to wait for that.
 //
 // To publish costs a store. To make the owner look costs more, and is left to `tell`: the runner
 // calls it for many results at once.
@@ -18,6 +19,8 @@ import { afterOutput, hasOutput } from './output.js';
 
 /** An owner that takes no output for so long, in ms, has nobody to give it to. */
 const kOutputMs = 3_000;
+/** The longest that a result waits for output, in ms, while another task waits to begin. */
+const kHurryMs = 5;
 
 export class Outbox {
   readonly #channel: Channel;
@@ -29,6 +32,7 @@ export class Outbox {
   /** What publishes the results that wait for output. */
   readonly #held = new SafeSet<() => void>();
   #outputStalled = false;
+  #hurries = false;
   /** Results were published that the owner has not been told of. */
   hasNews = false;
 
@@ -68,7 +72,19 @@ export class Outbox {
     afterOutput(() => publishLate(false));
   }
 
-  /** Publishes what waits for output: the thread ends. */
+  /** A task waits to begin: results wait for output only a little longer. */
+  hurry(): void {
+    if (this.#hurries) return;
+    this.#hurries = true;
+    setTimeout(() => {
+      this.#hurries = false;
+      if (this.#held.size === 0) return;
+      this.publishHeld();
+      this.#onLate();
+    }, kHurryMs).unref();
+  }
+
+  /** Publishes what waits for output. */
   publishHeld(): void {
     this.#held.forEach((publish) => publish());
   }
@@ -96,13 +112,12 @@ export class Outbox {
   /** `null`, or what kept the value from being sent. */
   #send(slot: number, code: number, value: unknown): { thrown: unknown } | null {
     const channel = this.#channel;
-    let byPort;
     try {
       if (code === kReturned && isMovable(value)) {
         const moved = unwrapMovable(value);
-        byPort = this.#carrier.send(slot, moved.value, moved.transferList);
+        this.#carrier.send(slot, moved.value, moved.transferList);
       } else {
-        byPort = this.#carrier.send(slot, value, null);
+        this.#carrier.send(slot, value, null);
       }
     } catch (error) {
       return { thrown: error };
@@ -110,8 +125,6 @@ export class Outbox {
     channel.setCode(slot, code);
     this.#ring.push(slot);
     this.hasNews = true;
-    // It is large, and the owner need not wait for those behind it.
-    if (byPort) this.tell();
     return null;
   }
 

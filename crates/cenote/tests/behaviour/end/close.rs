@@ -1,4 +1,5 @@
-//! Closing a pool in order: what it waits for, what it reports, from outside and from the pool's own workers.
+//! Closing a pool in order: what it waits for, what it reports, from outside and from the pool's
+//! own workers.
 
 use std::future::pending;
 use std::sync::mpsc;

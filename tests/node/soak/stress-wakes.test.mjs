@@ -1,10 +1,11 @@
-// The hunt for a lost wake: tens of thousands of hops, each from another point of the two sides' way to sleep.
+// The hunt for a lost wake: tens of thousands of hops, each from another point of the two sides'
+// way to sleep.
 
 import assert from 'node:assert/strict';
 import { execFile, spawnSync } from 'node:child_process';
 import { test } from 'node:test';
-import { seedOf } from './fixtures/chaos/random.mjs';
-import { fixture } from './support/behaviour.mjs';
+import { seedOf } from '../fixtures/chaos/random.mjs';
+import { fixture } from '../support/behaviour.mjs';
 
 const limitMs = 100_000;
 

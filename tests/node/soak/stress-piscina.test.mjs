@@ -1,11 +1,11 @@
-// `cenote/piscina` at random: `fixtures/chaos/stress-piscina.mjs` says what. CENOTE_STRESS_SECONDS makes it longer,
-// CENOTE_STRESS_SEED repeats it.
+// `cenote/piscina` at random: `fixtures/chaos/stress-piscina.mjs` says what. CENOTE_STRESS_SECONDS
+// makes it longer, CENOTE_STRESS_SEED repeats it.
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { test } from 'node:test';
-import { seedOf } from './fixtures/chaos/random.mjs';
-import { fixture } from './support/behaviour.mjs';
+import { seedOf } from '../fixtures/chaos/random.mjs';
+import { fixture } from '../support/behaviour.mjs';
 
 const seconds = Number(process.env.CENOTE_STRESS_SECONDS ?? 8);
 const limitMs = (seconds + 60) * 1_000;
