@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { createRequire } from 'node:module';
 import { test } from 'node:test';
 import { MessageChannel } from 'node:worker_threads';
-import { behaviour, runProgram } from './support/behaviour.mjs';
+import { runProgram, watched } from './support/behaviour.mjs';
 import { withPollution } from './support/pollution.mjs';
 import { assertSame, objectsIn, randomValue } from './support/random-values.mjs';
 
@@ -233,7 +233,7 @@ for (const unit of ['a', 'é', 'Ж', '\ud800', '😀']) {
   }
 }
 
-test('particular values arrive as their structured clones', (t) => {
+test('particular values arrive as their structured clones', watched, (t) => {
   const wire = openWire(t);
   for (const [name, make] of Object.entries(examples)) {
     try {
@@ -245,13 +245,13 @@ test('particular values arrive as their structured clones', (t) => {
   }
 });
 
-test('a namespace of a module is refused', async (t) => {
+test('a namespace of a module is refused', watched, async (t) => {
   const wire = openWire(t);
   const value = await import('./support/pollution.mjs');
   compareOne(wire, () => ({ value, reads: [] }));
 });
 
-test('what a getter sends meanwhile arrives for itself', (t) => {
+test('what a getter sends meanwhile arrives for itself', watched, (t) => {
   const { sender, receiver } = openWire(t);
   for (const inner of [7, 'text', { b: [2] }]) {
     const value = {
@@ -267,7 +267,7 @@ test('what a getter sends meanwhile arrives for itself', (t) => {
   }
 });
 
-behaviour('values arrive where the prototypes are frozen', async () => {
+test('values arrive where the prototypes are frozen', watched, async () => {
   const { code, stderr } = await runProgram(`
     import assert from 'node:assert/strict';
     import { createRequire } from 'node:module';
