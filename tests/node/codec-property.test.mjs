@@ -273,7 +273,8 @@ test('values arrive where the prototypes are frozen', watched, async () => {
     import { createRequire } from 'node:module';
     const require = createRequire(process.cwd() + '/');
     const { Channel, createChannelMemory } = require('./dist/wire/channel.js');
-    const { Reader, Writer, kWritten } = require('./dist/wire/codec.js');
+    const { Reader } = require('./dist/wire/codec.js');
+    const { Writer, kWritten } = require('./dist/wire/codec-writer.js');
     Object.freeze(Object.prototype);
     Object.freeze(Array.prototype);
     const channel = new Channel(createChannelMemory(1));
