@@ -144,7 +144,7 @@ const examples = {
   'a getter that makes a hole': () => {
     const list = [0, 1, 2];
     return Object.defineProperty(list, 0, {
-      get: () => delete list[1],
+      get: () => Reflect.deleteProperty(list, 1),
       enumerable: true,
       configurable: true,
     });

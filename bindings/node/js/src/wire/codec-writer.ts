@@ -61,7 +61,7 @@ const kDepthMax = 500;
 /** What {@link Writer.write} says of a value that it wrote. */
 export const kWritten: unique symbol = Symbol('written') as never;
 
-const kTwoBytePattern = /[^\x00-\xff]/;
+const kTwoBytePattern = /[\u0100-\uffff]/;
 
 /** How a value is walked: it is being written; */
 const kWriting = 0;
