@@ -35,7 +35,7 @@ function changes(touch) {
   return list;
 }
 
-/** Calls back while prototypes have accessors and methods that add to `touched` when they are used. */
+/** Calls back while prototypes have accessors and methods that add to `touched` when used. */
 export function withPollution(touched, call) {
   const list = changes((name) => {
     define(touched, touched.length, { __proto__: null, value: name, enumerable: true });

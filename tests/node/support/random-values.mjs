@@ -1,7 +1,7 @@
 // Random values, and what is the same in two of them.
 //
-// A seed always gives the same value, but of new objects: so one can be cloned and the other sent, and
-// their getters count alike.
+// A seed always gives the same value, but of new objects: so one can be cloned and the other sent,
+// and their getters count alike.
 
 import assert from 'node:assert/strict';
 import { types } from 'node:util';
@@ -74,9 +74,9 @@ const kLengths = [
 ];
 
 /**
- * A value: `{ value, reads }`, where `reads` becomes the list of getters that were called. What it may
- * hold is chosen by the seed as well: getters that change the value only where all of it is plain, and
- * with getters nothing that holds others and is not plain, as that is read behind them.
+ * A value: `{ value, reads }`, where `reads` becomes the list of getters that were called. What it
+ * may hold is chosen by the seed as well: getters that change the value only where all of it is
+ * plain, and with getters nothing that holds others and is not plain, as that is read behind them.
  */
 export function randomValue(seed, { mayMutate = true } = {}) {
   const random = randomOf(seed);

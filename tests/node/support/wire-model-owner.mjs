@@ -1,4 +1,5 @@
-// The owner's side of the wire's model: the steps of its programs, and what must be so when all is over.
+// The owner's side of the wire's model: the steps of its programs, and what must be so when all is
+// over.
 
 import { createRequire } from 'node:module';
 

@@ -114,8 +114,8 @@ class Big {
 }
 
 /**
- * One end of a port between the threads, with the interface that `ValuePort` uses. What was sent can
- * be received once it is delivered: at once, or when the schedule says so.
+ * One end of a port between the threads, with the interface that `ValuePort` uses. What was sent
+ * can be received once it is delivered: at once, or when the schedule says so.
  */
 class ModelPort {
   #listener = null;

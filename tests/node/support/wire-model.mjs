@@ -2,10 +2,10 @@
 // its own, in every order of their accesses to the memory that they share.
 //
 // The owner's side runs here, the worker's in `wire-model-worker.cjs`; only one of them runs at any
-// time. Either stops before each access by Atomics and each use of a port, and a schedule says who goes
-// on. The schedules are searched depth first, each run from the start. A state that was seen before is
-// not searched again: what is in the memory, in the ports, and what either side has observed so far,
-// of which its own state is a function.
+// time. Either stops before each access by Atomics and each use of a port, and a schedule says who
+// goes on. The schedules are searched depth first, each run from the start. A state that was seen
+// before is not searched again: what is in the memory and in the ports, and what either side has
+// observed so far, of which its own state is a function.
 //
 // Where ports are `delayed`, messages arrive when the schedule says so.
 
@@ -25,8 +25,8 @@ const kStore = side.kKinds.indexOf('store');
 const shared = (words) => new Int32Array(new SharedArrayBuffer(words * 4));
 
 /**
- * Searches all schedules of two programs. Gives `{ runs, states, failure }`, where `failure` is null
- * or the first that was found: `{ message, schedule }`.
+ * Searches all schedules of two programs. Gives `{ runs, states, failure }`, where `failure` is
+ * null or the first that was found: `{ message, schedule }`.
  */
 export async function explore({ slots, owner, worker, firstTail = 0, delayed = false, broken }) {
   const modules = side.load(broken);

@@ -24,15 +24,16 @@ const {
 } = types;
 
 /**
- * Whether to look closer at an object that inherits as a plain one does. A function's arguments do,
- * and built-in objects that were made to: they have no properties of their own, or indices.
+ * Whether an object, which inherits as a plain one does and has these keys, is one of the runtime's.
+ * Asked of every object: a closer look is for a function's arguments, and for built-in objects that
+ * were made to inherit so: they have no properties of their own, or indices.
  */
-export function mayBeBuiltIn(prototype: unknown, keys: readonly string[]): boolean {
-  return prototype === null || keys.length === 0 || keys[0] === '0';
+export function isBuiltIn(value: object, prototype: unknown, keys: readonly string[]): boolean {
+  if (prototype === null && isModuleNamespaceObject(value)) return true;
+  return (keys.length === 0 || keys[0] === '0') && isOfRuntime(value);
 }
 
-/** Whether an object is one of the runtime's, whatever it inherits from. */
-export function isBuiltIn(value: object): boolean {
+function isOfRuntime(value: object): boolean {
   return (
     isMap(value) ||
     isSet(value) ||
@@ -46,7 +47,6 @@ export function isBuiltIn(value: object): boolean {
     isWeakMap(value) ||
     isWeakSet(value) ||
     isGeneratorObject(value) ||
-    isModuleNamespaceObject(value) ||
     isExternal(value) ||
     isArgumentsObject(value)
   );

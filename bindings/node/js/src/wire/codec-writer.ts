@@ -5,13 +5,13 @@
 // structured clone: what has another prototype, an array with holes or named properties, an object
 // that occurs twice, proxies, functions.
 //
-// Guarantee: each property is read once, in the order in which a structured clone reads it. Where the
-// writer finds out half-way that it cannot carry the value, it answers with what is to be cloned
+// Guarantee: each property is read once, in the order in which a structured clone reads it. Where
+// the writer finds out half-way that it cannot carry the value, it answers with what is to be cloned
 // instead: the value itself, if all that was read is data and still there; else a copy that holds
 // what was read, so that no getter runs twice.
 //
-// A copy holds what is not plain as it is, so that is read when the copy is cloned, behind the rest;
-// and if it refers to an object of the copy, it still refers to the original.
+// A copy holds what is not plain as it is. So that is read when the copy is cloned, behind the rest,
+// and what it refers to is the original of an object in the copy.
 
 import { types } from 'node:util';
 import {
@@ -29,7 +29,7 @@ import {
   StringCharCodeAt,
   bareList,
 } from '../base/intrinsics.js';
-import { isBuiltIn, mayBeBuiltIn } from './built-in.js';
+import { isBuiltIn } from './built-in.js';
 import {
   bytesOf,
   define,
@@ -140,7 +140,7 @@ export class Writer {
     const prototype: unknown = ObjectGetPrototypeOf(value);
     if (prototype !== ObjectPrototype && prototype !== null) return this.#giveUp();
     const keys = ObjectKeys(value);
-    if (mayBeBuiltIn(prototype, keys) && isBuiltIn(value)) return this.#giveUp();
+    if (isBuiltIn(value, prototype, keys)) return this.#giveUp();
     this.#register(value, keys.length);
     const header = this.#at++;
     let properties = 0;
@@ -167,7 +167,7 @@ export class Writer {
     const { length } = value;
     if (this.#mode === kWriting && length > this.#end - this.#at) this.#giveUp();
     if (this.#mode >= kGivenUp) return;
-    // Holes and named properties: its keys are its indices, or the clone decides. Indices come first.
+    // Its keys are its indices, which come first; holes and named properties are for the clone.
     const keys = ObjectKeys(value);
     if (keys.length !== length) return this.#giveUp();
     if (length > 0 && keys[length - 1] !== `${length - 1}`) return this.#giveUp();
@@ -233,7 +233,7 @@ export class Writer {
     if (this.#mode === kCopying) this.#mode = kUncloneable;
   }
 
-  /** Whether all that was read is data, and is there still: nobody can tell that it is read again. */
+  /** Whether all that was read is data, and still there: nobody can tell if it is read again. */
   #wouldReadTheSame(): boolean {
     for (let i = 0; i < this.#readCount; i++) {
       const owner = this.#objects[this.#owners[i]!]!;

@@ -1,8 +1,8 @@
 // Small plain values as words in shared memory, exactly as a structured clone would carry them: the
 // format, and its reader. The writer is in codec-writer.ts.
 //
-// Guarantees: what is read consists of objects that nobody else has, and nothing that user code did to
-// a prototype shows in it.
+// Guarantees: what is read consists of objects that nobody else has, and nothing that user code did
+// to a prototype shows in it.
 //
 // Format: a word is a tag (4 bits) and a number (28 bits): a small integer, the length of a string
 // or an array, or the count of an object's properties. A double, and the characters of a string,
