@@ -93,6 +93,8 @@ const kAreasMax = 256;
 export interface ChannelMemory {
   readonly buffer: SharedArrayBuffer;
   readonly slots: number;
+  /** What the tails start at: 0, but for tests of what happens when they wrap. */
+  readonly firstTail: number;
 }
 
 function ringWords(slots: number): number {
@@ -102,10 +104,14 @@ function ringWords(slots: number): number {
 }
 
 /** The memory of a channel with room for `slots` tasks. */
-export function createChannelMemory(slots: number): ChannelMemory {
+export function createChannelMemory(slots: number, firstTail = 0): ChannelMemory {
   const areas = slots < kAreasMax ? slots : kAreasMax;
   const words = kHeaderWords + slots * kLine + 2 * ringWords(slots) + areas * kAreaWords;
-  return { buffer: new SharedArrayBuffer(words * Int32Array.BYTES_PER_ELEMENT), slots };
+  const buffer = new SharedArrayBuffer(words * Int32Array.BYTES_PER_ELEMENT);
+  const cells = new Int32Array(buffer);
+  cells[kTaskTail] = firstTail;
+  cells[kResultTail] = firstTail;
+  return { buffer, slots, firstTail };
 }
 
 /** The channel, as either side sees it. */
@@ -116,11 +122,13 @@ export class Channel {
   readonly #times: Float64Array;
   readonly #ringWords: number;
   readonly #areasAt: number;
+  readonly #firstTail: number;
 
-  constructor({ buffer, slots }: ChannelMemory) {
+  constructor({ buffer, slots, firstTail }: ChannelMemory) {
     this.cells = new Int32Array(buffer);
     this.slots = slots;
     this.#times = new Float64Array(buffer);
+    this.#firstTail = firstTail;
     this.#ringWords = ringWords(slots);
     this.#areasAt = kHeaderWords + slots * kLine + 2 * this.#ringWords;
   }
@@ -128,13 +136,17 @@ export class Channel {
   /** The ring from the owner to the worker. */
   get tasks(): RingPlace {
     const at = kHeaderWords + this.slots * kLine;
-    return { cells: this.cells, tailAt: kTaskTail, at, length: this.#ringWords };
+    return this.#ring(kTaskTail, at);
   }
 
   /** The ring from the worker to the owner. */
   get results(): RingPlace {
     const at = kHeaderWords + this.slots * kLine + this.#ringWords;
-    return { cells: this.cells, tailAt: kResultTail, at, length: this.#ringWords };
+    return this.#ring(kResultTail, at);
+  }
+
+  #ring(tailAt: number, at: number): RingPlace {
+    return { cells: this.cells, tailAt, firstTail: this.#firstTail, at, length: this.#ringWords };
   }
 
   /** The index in {@link cells} of a slot's state, for Atomics. */
@@ -226,6 +238,7 @@ export class Channel {
 export interface RingPlace {
   readonly cells: Int32Array;
   readonly tailAt: number;
+  readonly firstTail: number;
   readonly at: number;
   readonly length: number;
 }
@@ -233,10 +246,11 @@ export interface RingPlace {
 /** The side of a ring that adds slots. */
 export class RingWriter {
   readonly #place: RingPlace;
-  #tail = 0;
+  #tail: number;
 
   constructor(place: RingPlace) {
     this.#place = place;
+    this.#tail = place.firstTail;
   }
 
   /** Publishes a slot, with all that was written before. */
@@ -251,10 +265,11 @@ export class RingWriter {
 /** The side of a ring that takes them. */
 export class RingReader {
   readonly #place: RingPlace;
-  #head = 0;
+  #head: number;
 
   constructor(place: RingPlace) {
     this.#place = place;
+    this.#head = place.firstTail;
   }
 
   /** The next slot, which stays there; -1 if there is none. */
