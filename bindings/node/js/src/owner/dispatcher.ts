@@ -287,7 +287,7 @@ export class Dispatcher implements LoopSource, TaskEvents, CrewEvents {
   // CrewEvents
 
   onReady(worker: WorkerHandle): void {
-    if (this.state === 'closing' && this.unsettled === 0) worker.askToClose();
+    if (this.state === 'closing' && this.unsettled === 0) worker.askTo('close');
     this.#listener.onWorkerReady?.(worker);
     this.#demand.onReady(this.state === 'open');
   }
@@ -359,7 +359,7 @@ export class Dispatcher implements LoopSource, TaskEvents, CrewEvents {
     const { all } = this.crew;
     for (let i = 0; i < all.length; i++) {
       if (all[i]!.state === 'booting') all[i]!.terminate();
-      else all[i]!.askToClose();
+      else all[i]!.askTo('close');
     }
     await this.crew.empty();
     this.#end();

@@ -370,16 +370,13 @@ export class WorkerHandle implements ThreadEvents {
     this.#events.onExit(this, exitCode, expected);
   }
 
-  /** Asks for the end of registered background work, answered by `onClosed`. */
-  askToClose(): void {
+  /**
+   * Asks it to end. `close`: once its registered background work is done, which `onClosed` says.
+   * `retire`: also when nothing else of its own runs any more.
+   */
+  askTo(type: 'close' | 'retire'): void {
     this.#leave();
-    this.#thread.tell({ type: 'close' });
-  }
-
-  /** Lets the worker end by itself, as soon as nothing of its own runs any more. */
-  askToRetire(): void {
-    this.#leave();
-    this.#thread.tell({ type: 'retire' });
+    this.#thread.tell({ type });
   }
 
   /** Ends the thread at once, whatever it runs. `exit` follows. */
