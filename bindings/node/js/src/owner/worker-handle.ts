@@ -125,8 +125,6 @@ export class WorkerHandle implements ThreadEvents {
     return this.#thread.stages;
   }
 
-  // Giving
-
   /** Whether it can be given one more task at all. */
   get hasRoom(): boolean {
     return (
@@ -185,8 +183,6 @@ export class WorkerHandle implements ThreadEvents {
     this.expectedMs = 0;
     this.idleSince = now();
   }
-
-  // Taking back
 
   /** Takes back a task that it has not begun. `false`: it has. */
   revoke(task: Task): boolean {
@@ -358,8 +354,6 @@ export class WorkerHandle implements ThreadEvents {
   onError(error: unknown): void {
     this.error = error;
   }
-
-  // Ending
 
   onExit(exitCode: number): void {
     this.#thread.control.drain();
