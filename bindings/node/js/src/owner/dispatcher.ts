@@ -484,6 +484,8 @@ export class Dispatcher implements LoopSource, WorkerEvents {
     for (const { reject } of this.#whenReady.splice(0)) reject(error());
     this.#drainQueue('cancelled', error);
     for (const worker of this.crew.all) {
+      // What has ended has its result.
+      worker.catchUp();
       const held = worker.abandon();
       for (const task of [...held.started, ...held.unclaimed]) {
         if (this.#settle(task, 'cancelled')) task.reject(error());
