@@ -103,28 +103,25 @@ const integration = (crate) => {
 const targets = (tests) => tests.flatMap((name) => ['--test', name]);
 
 // `--target` keeps the flags away from build scripts and procedural macros.
-const sanitized = (name, tool, { args, env, ...suite }) => {
-  const { rustFlags, missing, env: toolEnv } = tools[tool];
-  return cargo(name, {
-    missing,
+const sanitized = (name, tool, budget, about, args, env) =>
+  cargo(name, budget, about, {
+    missing: tools[tool].missing,
     toolchain: ['+nightly'],
     args: ['--target', host, ...args],
     env: {
       CARGO_TARGET_DIR: inRoot('target', tool),
-      RUSTFLAGS: [process.env.RUSTFLAGS ?? '', ...rustFlags].join(' ').trim(),
-      ...toolEnv,
+      RUSTFLAGS: [process.env.RUSTFLAGS ?? '', ...tools[tool].rustFlags].join(' ').trim(),
+      ...tools[tool].env,
       ...env,
     },
-    ...suite,
   });
-};
 
 const stable = /^host: (.+)$/m.exec(ask('rustc', '-vV') ?? '')?.[1];
 const runner = `CARGO_TARGET_${stable?.toUpperCase().replaceAll('-', '_')}_RUNNER`;
 
 // A fork has the memory of all threads, but not the threads: to valgrind it leaks what they own.
-const memcheck = (name, { args, env, ...suite }) =>
-  cargo(name, {
+const memcheck = (name, budget, about, args, env) =>
+  cargo(name, budget, about, {
     missing: tools.valgrind.missing,
     args: [...args, '--skip', 'fork'],
     env: {
@@ -133,7 +130,6 @@ const memcheck = (name, { args, env, ...suite }) =>
       RUSTC_WORKSPACE_WRAPPER: inRoot('tests', 'sanitizers', 'no-recycle.sh'),
       ...env,
     },
-    ...suite,
   });
 
 const cenote = (except = []) => [
@@ -158,47 +154,31 @@ const fewer = { PROPTEST_CASES: process.env.PROPTEST_CASES ?? '32' };
 /** The unit and integration tests of both crates, as arguments of `cargo test`. */
 export const allTests = withPark(cenote());
 
+// The integration tests synchronize by what is inside `std`, of which ThreadSanitizer reports
+// something new every few runs: on every change it has the unit tests alone.
+const unitTests = ['-p', 'cenote', '--lib', ...notForTsan];
+// memcheck is some twenty times slower: the task cells, and what handles and panics do with them.
+const cells = ['-p', 'cenote', '--lib', '--test', 'behaviour'];
+const ofCells = ['--', 'task::', 'results::', 'panics::'];
+
 /** Short enough for a job on every pull request. */
 export const sanitizers = [
-  sanitized('asan', 'asan', {
-    about: 'the tests of the crate under AddressSanitizer',
-    budget: 600,
-    args: forSanitizers,
-    env: fewer,
-  }),
-  // The integration tests synchronize by what is inside `std`, of which ThreadSanitizer reports
-  // something new every few runs. The long run has them.
-  sanitized('tsan', 'tsan', {
-    about: 'the unit tests of the crate under ThreadSanitizer',
-    budget: 600,
-    args: ['-p', 'cenote', '--lib', ...notForTsan],
-    env: fewer,
-  }),
-  // Some twenty times slower than without: the task cells, and what handles and panics do with
-  // them.
-  memcheck('valgrind', {
-    about: 'the task cells, their handles and their panics under memcheck',
-    budget: 600,
-    args: [
-      ...['-p', 'cenote', '--lib', '--test', 'behaviour'],
-      ...['--', 'task::', 'results::', 'panics::'],
-    ],
-    env: fewer,
-  }),
+  sanitized('asan', 'asan', 600, 'the Rust crate, by AddressSanitizer', forSanitizers, fewer),
+  sanitized('tsan', 'tsan', 600, 'its unit tests, by ThreadSanitizer', unitTests, fewer),
+  memcheck('valgrind', 600, 'its task cells, by memcheck', [...cells, ...ofCells], fewer),
 ];
 
+const all = withPark(forSanitizers);
+
 /** The same and more, for as long as `env` says. */
-export const longSanitizers = (env, budget) => [
-  sanitized('asan-long', 'asan', {
-    about: 'all Rust tests at their long sizes under AddressSanitizer',
+export const longSanitizers = (budget, env) => [
+  sanitized('asan-long', 'asan', budget, 'all Rust, by AddressSanitizer', all, env),
+  sanitized(
+    'tsan-long',
+    'tsan',
     budget,
-    args: withPark(forSanitizers),
+    'the same, by ThreadSanitizer',
+    [...all, ...notForTsan],
     env,
-  }),
-  sanitized('tsan-long', 'tsan', {
-    about: 'all Rust tests at their long sizes under ThreadSanitizer',
-    budget,
-    args: [...withPark(forSanitizers), ...notForTsan],
-    env,
-  }),
+  ),
 ];

@@ -4,21 +4,19 @@
 
 import { installRuntimes, nodes, supported } from '../../tests/matrix/runtimes.mjs';
 import { inRoot } from './root.mjs';
-import { cargo, conformance, doctests, node, workspace } from './runners.mjs';
+import { cargo, conformance, node, workspace } from './runners.mjs';
 import { allTests, longSanitizers, sanitizers } from './sanitizers.mjs';
 
-/** What all suites of `npm test` together may take, in seconds. */
+/** What `npm test` may take, in seconds: with two minutes of lint, `.ci/run` ends in under 15. */
 export const totalBudget = 780;
 
 // The pinned runtimes are binaries for one kind of machine. Elsewhere the mode of such a suite is
 // tested on the Node that runs this.
+const missing = supported ? undefined : 'the pinned runtimes are for Linux on x64 with glibc';
 const pinned = (major) =>
   supported
     ? { runtime: nodes.find((one) => one.major === major).command, ready: installRuntimes }
     : {};
-const onlyWherePinned = {
-  missing: supported ? undefined : 'the pinned runtimes are for Linux on x64 with glibc',
-};
 
 const modes = {
   default: {},
@@ -27,12 +25,12 @@ const modes = {
 };
 
 // Most of these tests wait, for threads or for time, so several files share the machine.
-const nodeTests = { folder: 'tests/node', except: 'tests/node/soak', atOnce: 3 };
+const soak = { folder: 'tests/node/soak', atOnce: 3 };
+const pool = { folder: 'tests/node', except: soak.folder, atOnce: 3 };
 
 const loomEnv = {
   RUSTFLAGS: `${process.env.RUSTFLAGS ?? ''} --cfg loom`.trim(),
-  // Other flags than the rest of the workspace: in one folder each run would undo the other's
-  // build.
+  // Other flags than the rest of the workspace: in one folder each would undo the other's build.
   CARGO_TARGET_DIR: inRoot('target', 'loom'),
   // The models need the optimizer's speed and the code's own assertions, not the release build's
   // link time.
@@ -41,78 +39,48 @@ const loomEnv = {
   CARGO_PROFILE_RELEASE_DEBUG: 'none',
   CARGO_PROFILE_RELEASE_DEBUG_ASSERTIONS: 'true',
 };
+// One run for both crates: alone each would build what they share with other features.
+const models = ['-p', 'cenote-park', '-p', 'cenote', '--release', '--lib', '--test', 'loom_*'];
+const onFutex = ['-p', 'cenote-park', '--features', 'portable-futex'];
 
 /** The suites of `npm test`. */
 export const suites = [
-  workspace('cargo', { about: 'the Rust tests, with every feature', budget: 420 }),
-  doctests('doctests', { about: 'the examples in the documentation of the crates', budget: 120 }),
-  cargo('loom', {
-    about: 'every interleaving of the protocols, by models',
-    budget: 300,
-    // One run for both crates: alone each would build what they share with other features.
-    args: ['-p', 'cenote-park', '-p', 'cenote', '--release', '--lib', '--test', 'loom_*'],
+  workspace('cargo', 420, 'the Rust tests, with every feature', {
+    nextest: true,
+    args: ['--lib', '--bins', '--tests', '--examples'],
+  }),
+  workspace('doctests', 120, 'the examples in the documentation of the crates', {
+    args: ['--doc'],
+  }),
+  cargo('loom', 300, 'every interleaving of the protocols, by models', {
+    args: models,
     env: loomEnv,
   }),
-  cargo('portable-futex', {
-    about: 'the wait protocol on the futex of systems that have none',
-    budget: 120,
-    args: ['-p', 'cenote-park', '--features', 'portable-futex'],
-  }),
-  node('node', { about: 'the pool, on this Node', budget: 150, ...nodeTests }),
-  node('node-no-spin', {
-    about: 'the pool without spinning, on Node 22',
-    budget: 180,
-    ...nodeTests,
+  cargo('portable-futex', 120, 'the futex of systems that have none', { args: onFutex }),
+  node('node', 150, 'the pool, on this Node', pool),
+  node('node-no-spin', 180, 'the pool without spinning, on Node 22', {
+    ...pool,
     ...pinned(22),
     env: modes['no-spin'],
   }),
-  node('node-portable', {
-    about: 'the pool on the portable waiter, on Node 24',
-    budget: 180,
-    ...nodeTests,
+  node('node-portable', 180, 'the pool on the portable waiter, on Node 24', {
+    ...pool,
     ...pinned(24),
     env: modes.portable,
   }),
-  node('node-26', {
-    about: 'the pool, on Node 26',
-    budget: 150,
-    ...nodeTests,
-    ...onlyWherePinned,
-    ...pinned(26),
-  }),
-  node('soak', {
-    about: 'the pool in mass and at random, on this Node',
-    budget: 90,
-    folder: 'tests/node/soak',
-    // Each of them wants the whole machine.
-    atOnce: 1,
-  }),
-  node('conformance', {
-    about: 'whether the next suite would notice',
-    budget: 30,
-    folder: 'tests/conformance',
-  }),
-  conformance('piscina', { about: "Piscina's own tests, on cenote/piscina", budget: 180 }),
-  conformance('piscina-node-24', {
-    about: 'the same on Node 24, which two of them need',
-    budget: 180,
-    ...onlyWherePinned,
-    ...pinned(24),
-  }),
-  node('examples', { about: 'the example programs', budget: 60, folder: 'examples' }),
-  node('docs', { about: 'the examples and the tables in docs/', budget: 60, folder: 'tests/docs' }),
-  node('benches', { about: 'whether the benchmarks run', budget: 60, folder: 'benches/node' }),
-  node('packaging', {
-    about: 'what is published, and the house rules that a machine can check',
-    budget: 120,
-    folder: 'tests/packaging',
-  }),
-  node('matrix', {
-    about: 'a smoke test on Node 22, 24 and 26, Bun and Deno',
-    budget: 90,
+  node('node-26', 150, 'the pool, on Node 26', { ...pool, ...pinned(26), missing }),
+  node('soak', 90, 'the pool in mass and at random, on this Node', soak),
+  node('conformance', 30, 'whether the next suite would notice', { folder: 'tests/conformance' }),
+  conformance('piscina', 180, "Piscina's own tests, on cenote/piscina", {}),
+  conformance('piscina-node-24', 180, 'the same on Node 24', { ...pinned(24), missing }),
+  node('examples', 60, 'the example programs', { folder: 'examples' }),
+  node('docs', 60, 'the examples and the tables in docs/', { folder: 'tests/docs' }),
+  node('benches', 60, 'whether the benchmarks run', { folder: 'benches/node' }),
+  node('packaging', 120, 'what is published, and the house rules', { folder: 'tests/packaging' }),
+  node('matrix', 90, 'a smoke test on Node 22, 24 and 26, Bun and Deno', {
     folder: 'tests/matrix',
-    ...onlyWherePinned,
     ready: installRuntimes,
+    missing,
   }),
 ];
 
@@ -122,63 +90,50 @@ const longEnv = { CENOTE_LONG: '1', CENOTE_STRESS_SECONDS: String(stressSeconds)
 const longBudget = 1_800 + 10 * stressSeconds;
 
 // As fast as a release, which makes races tighter, but with the code's own assertions.
-const checked = {
-  ...loomEnv,
-  RUSTFLAGS: process.env.RUSTFLAGS,
-  CARGO_TARGET_DIR: inRoot('target', 'checked'),
-  CARGO_PROFILE_RELEASE_DEBUG: 'line-tables-only',
-  ...longEnv,
+const stress = {
+  args: ['--release', ...allTests],
+  env: {
+    ...loomEnv,
+    RUSTFLAGS: process.env.RUSTFLAGS,
+    CARGO_TARGET_DIR: inRoot('target', 'checked'),
+    CARGO_PROFILE_RELEASE_DEBUG: 'line-tables-only',
+    ...longEnv,
+  },
 };
-const stress = { budget: longBudget, args: ['--release', ...allTests], env: checked };
+const oneCpu = {
+  prefix: ['taskset', '-c', '0'],
+  missing: process.platform === 'linux' ? undefined : '`taskset` is there on Linux only',
+};
+const longSoak = { folder: soak.folder, fileLimit: stressSeconds + 300 };
 
 // Every mode on every Node, whole.
-const thisNode = { major: Number(process.versions.node.split('.')[0]), runtime: process.execPath };
-const runtimes = [thisNode, ...nodes.filter(({ major }) => major !== thisNode.major)];
-const pairs = runtimes.flatMap(({ major, runtime }) =>
+const thisNode = Number(process.versions.node.split('.')[0]);
+const majors = [thisNode, ...nodes.map(({ major }) => major).filter((one) => one !== thisNode)];
+const pairs = majors.flatMap((major) =>
   Object.entries(modes).map(([mode, env]) =>
-    node(`node-${major}-${mode}`, {
-      about: `the pool and the soak, mode ${mode}, on Node ${major}`,
-      budget: 300,
-      ...nodeTests,
-      except: undefined,
-      env,
-      ...(runtime === undefined ? { ...onlyWherePinned, ...pinned(major) } : { runtime }),
+    node(`node-${major}-${mode}`, 300, `the pool and the soak, mode ${mode}, on Node ${major}`, {
+      ...{ folder: pool.folder, atOnce: pool.atOnce, env },
+      ...(major === thisNode ? {} : { ...pinned(major), missing }),
     }),
   ),
 );
 
-const soakLong = {
-  budget: longBudget,
-  folder: 'tests/node/soak',
-  fileLimit: stressSeconds + 300,
-};
-
 /** The suites of `npm run test:long`. */
 export const longSuites = [
   ...sanitizers,
-  node('sanitizer-canaries', {
-    about: 'whether the sanitizers would notice',
-    budget: 240,
+  node('sanitizer-canaries', 240, 'whether the sanitizers would notice', {
     folder: 'tests/sanitizers',
   }),
-  node('napi-runtime', {
-    about: 'an addon whose async work runs on a pool of the Rust crate',
-    budget: 600,
+  node('napi-runtime', 600, 'an addon whose async work runs on a pool of the Rust crate', {
     folder: 'tests/napi-runtime',
   }),
   ...pairs,
-  cargo('cargo-long', { about: 'the Rust tests at their long sizes', ...stress }),
-  cargo('cargo-one-cpu', {
-    about: 'the same on one CPU',
-    ...stress,
-    prefix: ['taskset', '-c', '0'],
-    missing: process.platform === 'linux' ? undefined : '`taskset` is there on Linux only',
-  }),
-  ...longSanitizers(longEnv, longBudget),
-  node('soak-long', { about: 'the soak at its long size', ...soakLong, env: longEnv }),
-  node('soak-portable-long', {
-    about: 'the same on the portable waiter',
-    ...soakLong,
+  cargo('cargo-long', longBudget, 'the Rust tests at their long sizes', stress),
+  cargo('cargo-one-cpu', longBudget, 'the same on one CPU', { ...stress, ...oneCpu }),
+  ...longSanitizers(longBudget, longEnv),
+  node('soak-long', longBudget, 'the soak at its long size', { ...longSoak, env: longEnv }),
+  node('soak-portable-long', longBudget, 'the same on the portable waiter', {
+    ...longSoak,
     env: { ...longEnv, ...modes.portable },
   }),
 ];

@@ -386,7 +386,7 @@ test('an abort that comes twice, or with the timeout, is asked once', watched, a
   await until('it has left', () => pool.stats().tasks.inFlight === 0);
   assert.deepEqual([first.words[2], second.words[2]], [1, 1]);
   const { tasks } = pool.stats();
-  assert.deepEqual([tasks.aborted, tasks.expired], [2, 1]);
+  assert.deepEqual([tasks.aborted, tasks.queueTimedOut], [2, 1]);
 });
 
 test(

@@ -10,13 +10,9 @@ import { Pool } from 'cenote';
 import { fixture, runProgram, watched } from './support/behaviour.mjs';
 
 const require = createRequire(import.meta.url);
-const {
-  encodeThrown,
-  fromWire,
-  kThrewError,
-  rejectWithCallerStack,
-  toWire,
-} = require('../../dist/wire/errors/decoder.js');
+const { encodeThrown, fromWire, toWire } = require('../../dist/wire/errors/decoder.js');
+const { kThrewError } = require('../../dist/wire/messages.js');
+const { rejectWithCallerStack } = require('../../dist/owner/caller-stack.js');
 
 /** What a thrown value is on the other side. */
 function cross(error) {
@@ -568,7 +564,7 @@ test(
   async () => {
     const { stdout } = await runProgram(`
     import { createRequire } from 'node:module';
-    const { rejectWithCallerStack } = createRequire(process.cwd() + '/')('./dist/wire/errors/decoder.js');
+    const { rejectWithCallerStack } = createRequire(process.cwd() + '/')('./dist/owner/caller-stack.js');
     process.on('unhandledRejection', (error) => console.log('unhandled', error.message));
     process.on('rejectionHandled', () => console.log('handled late'));
     process.on('uncaughtException', (error) => console.log('uncaught', error.message));

@@ -42,12 +42,12 @@ test(
     busy.release();
     await Promise.all([busy.done, ...patient]);
     assert.deepEqual([...words.subarray(0, 5)], [1, 1, 0, 0, 1]);
-    const { accepted, expired, completed, aborted, failed, lost } = pool.stats().tasks;
+    const { accepted, queueTimedOut, completed, aborted, failed, lost } = pool.stats().tasks;
     assert.deepEqual(
-      { accepted, expired, completed, aborted, failed, lost },
+      { accepted, queueTimedOut, completed, aborted, failed, lost },
       {
         accepted: 6,
-        expired: 2,
+        queueTimedOut: 2,
         completed: 4,
         aborted: 0,
         failed: 0,
@@ -73,7 +73,7 @@ test(
     busy.release();
     await Promise.all([busy.done, ...patient]);
     assert.deepEqual([...words.subarray(0, 5)], [1, 1, 0, 0, 0]);
-    assert.equal(pool.stats().tasks.expired, 3);
+    assert.equal(pool.stats().tasks.queueTimedOut, 3);
   },
 );
 
@@ -107,7 +107,7 @@ test('a task that has started in time is left alone by queueTimeout', watched, a
   await assert.rejects(pool.run(0, { queueTimeout: 1_000 }), queueTimedOut);
   Atomics.store(words, 1, 1);
   assert.equal(await run, pool.threads[0].threadId);
-  assert.equal(pool.stats().tasks.expired, 1);
+  assert.equal(pool.stats().tasks.queueTimedOut, 1);
 });
 
 test('the order of those that wait is kept where others among them expire', watched, async (t) => {
@@ -119,7 +119,7 @@ test('the order of those that wait is kept where others among them expire', watc
     pool.run({ words, at }, { name: 'log', ...(at % 3 === 1 ? { queueTimeout: 10 + at } : {}) }),
   );
   const settled = Promise.allSettled(runs);
-  await until('they expired', () => pool.stats().tasks.expired === 7);
+  await until('they expired', () => pool.stats().tasks.queueTimedOut === 7);
   busy.release();
   (await settled).forEach(({ status }, at) =>
     assert.equal(status, at % 3 === 1 ? 'rejected' : 'fulfilled'),
@@ -199,7 +199,7 @@ test(
     await assert.rejects(aborted, { name: 'AbortError' });
     await assert.rejects(pool.run(0, { queueTimeout: 150 }), queueTimedOut);
     const { tasks } = pool.stats();
-    assert.deepEqual([tasks.expired, tasks.aborted], [2, 1]);
+    assert.deepEqual([tasks.queueTimedOut, tasks.aborted], [2, 1]);
     busy.release();
   },
 );

@@ -88,7 +88,7 @@ test('timeout counts from the start of the handler, not from run()', watched, as
   busy.release();
   assert.equal(await run, 'in time');
   assert.deepEqual(pool.threads, [worker]);
-  assert.equal(pool.stats().tasks.expired, 0);
+  assert.equal(pool.stats().tasks.timedOut, 0);
 });
 
 test('timeout does not count what loading the file takes', watched, async (t) => {
@@ -126,7 +126,7 @@ test(
     assert.notEqual(await pool.run(0, { name: 'threadId' }), before);
     const { tasks } = pool.stats();
     assert.deepEqual(
-      [tasks.expired, tasks.lost, tasks.failed, tasks.aborted, tasks.completed],
+      [tasks.timedOut, tasks.lost, tasks.failed, tasks.aborted, tasks.completed],
       [1, 0, 0, 0, 2],
     );
     assert.equal(lost, 0, 'that was no accident');
@@ -168,7 +168,7 @@ test(
       pool.run({ words: sharedWords() }, { name: 'hold', timeout: 20 }),
       timedOut,
     );
-    assert.equal(pool.stats().tasks.expired, 3);
+    assert.equal(pool.stats().tasks.timedOut, 3);
   },
 );
 
@@ -288,7 +288,7 @@ for (const name of ['echo', 'pause']) {
         while (performance.now() < until);
         await run;
       }
-      assert.equal(pool.stats().tasks.expired, 0);
+      assert.equal(pool.stats().tasks.timedOut, 0);
       assert.deepEqual(pool.threads, [worker]);
     },
   );
@@ -306,7 +306,7 @@ test(
       Array.from({ length: 3_000 }, (_, n) => n),
     );
     assert.deepEqual(pool.threads, [worker]);
-    assert.equal(pool.stats().tasks.expired, 0);
+    assert.equal(pool.stats().tasks.timedOut, 0);
   },
 );
 
@@ -349,8 +349,8 @@ test(
       () => pool.stats().tasks.inFlight === 0 && pool.queueSize === 0,
     );
     assert.equal(words[2], 1, 'asked once');
-    const { expired, aborted } = pool.stats().tasks;
-    assert.deepEqual([expired, aborted], [1, 1]);
+    const { tasks } = pool.stats();
+    assert.deepEqual([tasks.timedOut, tasks.aborted], [1, 1]);
   },
 );
 
@@ -407,7 +407,7 @@ test(
     const settled = Promise.allSettled(runs);
     await pool.destroy();
     for (const { reason } of await settled) assert.equal(reason?.code, 'ERR_CENOTE_POOL_DESTROYED');
-    assert.equal(pool.stats().tasks.expired, 0);
+    assert.equal(pool.stats().tasks.timedOut, 0);
   },
 );
 

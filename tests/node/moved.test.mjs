@@ -252,3 +252,22 @@ test('move is an export of both module systems', watched, async () => {
   assert.equal(createRequire(import.meta.url)('cenote').move, move);
   assert.equal(typeof Pool, 'function');
 });
+
+test("a movable's properties are read once, of a task and of a result", watched, async (t) => {
+  const pool = onePool(t);
+  let reads = 0;
+  const task = {
+    get [kTransferable]() {
+      reads++;
+      return [];
+    },
+    get [kValue]() {
+      reads++;
+      return 'value';
+    },
+  };
+  assert.equal(await pool.run(move(task)), 'value');
+  assert.equal(reads, 2);
+  assert.equal(await pool.run(0, { name: 'counted' }), 'value');
+  assert.equal(await pool.run(0, { name: 'readCount' }), 2);
+});

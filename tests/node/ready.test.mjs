@@ -109,7 +109,8 @@ test(
     await assert.rejects(pool.ready(), wrong);
     await assert.rejects(pool.ready(), wrong);
     await assert.rejects(pool.run(0), wrong);
-    assert.equal(words[0], 1, 'evaluated once');
+    // Three threads, and one more if the pause after them was over.
+    assert.ok(words[0] === 3 || words[0] === 4, `evaluated ${words[0]} times`);
   },
 );
 
@@ -215,7 +216,7 @@ test('a file that cannot be loaded is told to nobody who did not ask', watched, 
     minThreads: 1,
     maxThreads: 1,
   });
-  await until('the thread is there', () => readyCount(pool) === 1);
+  await until('no thread is tried any more', () => pool.threads.length === 0);
   await assert.rejects(pool.run(0), { message: 'cannot be loaded' });
   await new Promise((resolve) => setTimeout(resolve, 20));
   assert.deepEqual(seen, []);

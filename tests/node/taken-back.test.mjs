@@ -61,7 +61,7 @@ test('a task that expired behind one that cannot be taken back never runs', watc
   assert.equal((await fine).buffer.byteLength, 8);
   await pool.run({ words, at: 1, value: 1 }, { name: 'write' });
   assert.deepEqual([words[0], words[1]], [0, 1]);
-  assert.equal(pool.stats().tasks.expired, 2);
+  assert.equal(pool.stats().tasks.queueTimedOut, 2);
 });
 
 for (const [what, options, code] of [
@@ -201,7 +201,7 @@ test(
     }
     await until(
       'their time is over',
-      () => pool.stats().tasks.aborted === 14 && pool.stats().tasks.expired === 13,
+      () => pool.stats().tasks.aborted === 14 && pool.stats().tasks.queueTimedOut === 13,
     );
     release();
     assert.deepEqual(await Promise.all(ended), [...words].slice(0, 40));

@@ -1,13 +1,14 @@
 // Calls that people often get wrong, and what the pool says: it names what was passed, and what to
 // write instead.
 
+import { test } from 'node:test';
 import assert from 'node:assert/strict';
 import { mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Pool } from 'cenote';
-import { behaviour, fixture, poolFor } from './support/behaviour.mjs';
+import { fixture, poolFor, watched } from './support/behaviour.mjs';
 
 const require = createRequire(import.meta.url);
 const filename = fixture('tasks.cjs');
@@ -25,8 +26,9 @@ async function refusal(t, call) {
   return assert.fail('it was accepted');
 }
 
-behaviour(
+test(
   'something else in the place of the options is refused, with what to write',
+  watched,
   async (t) => {
     const pool = poolFor(t, { maxThreads: 1 });
     const { signal } = new AbortController();
@@ -54,8 +56,9 @@ behaviour(
   },
 );
 
-behaviour(
+test(
   'a function as the task, or as the file, is refused: functions come from files',
+  watched,
   async (t) => {
     const pool = poolFor(t, { maxThreads: 1 });
     const text =
@@ -75,43 +78,48 @@ behaviour(
   },
 );
 
-behaviour('an option that does not exist is refused, with the one that was meant', async (t) => {
-  const pool = poolFor(t, { maxThreads: 1 });
-  const known = 'Known options: filename, name, ';
-  const cases = [
-    [{ fileName: 'a' }, `Unknown option "fileName". Did you mean "filename"? ${known}`],
-    [{ maxthreads: 1 }, `Unknown option "maxthreads". Did you mean "maxThreads"? ${known}`],
-    [{ maxTreads: 1 }, `Unknown option "maxTreads". Did you mean "maxThreads"? ${known}`],
-    [{ threads: 1 }, `Unknown option "threads". Did you mean "minThreads"? ${known}`],
-    [{ maxQueueSize: 1 }, `Unknown option "maxQueueSize". Did you mean "maxQueue"? ${known}`],
-    [{ recordTiming: true }, `Unknown option "recordTiming". ${known}`],
-    [{ signal: null }, `Unknown option "signal". It is an option of run(). ${known}`],
-  ];
-  for (const [options, start] of cases) {
-    const text = await refusal(t, () => new Pool({ filename, ...options }));
-    assert.ok(text.startsWith(start), text);
-    assert.match(text, /, prefetchWindowUs$/);
-  }
-  const calls = [
-    [{ timeOut: 1 }, 'Did you mean "timeout"?'],
-    [{ transfer: [] }, 'Did you mean "transferList"?'],
-    [{ signals: [] }, 'Did you mean "signal"?'],
-    [{ abortGrace: 1 }, 'It is an option of new Pool().'],
-    [{ retries: 1 }, ''],
-  ];
-  for (const [options, hint] of calls) {
-    const text = await refusal(t, () => pool.run(1, options));
-    const [name] = Object.keys(options);
-    assert.equal(
-      text,
-      `Unknown option "${name}". ${hint === '' ? '' : `${hint} `}` +
-        'Known options: filename, name, transferList, signal, queueTimeout, timeout',
-    );
-  }
-});
+test(
+  'an option that does not exist is refused, with the one that was meant',
+  watched,
+  async (t) => {
+    const pool = poolFor(t, { maxThreads: 1 });
+    const known = 'Known options: filename, name, ';
+    const cases = [
+      [{ fileName: 'a' }, `Unknown option "fileName". Did you mean "filename"? ${known}`],
+      [{ maxthreads: 1 }, `Unknown option "maxthreads". Did you mean "maxThreads"? ${known}`],
+      [{ maxTreads: 1 }, `Unknown option "maxTreads". Did you mean "maxThreads"? ${known}`],
+      [{ threads: 1 }, `Unknown option "threads". Did you mean "minThreads"? ${known}`],
+      [{ maxQueueSize: 1 }, `Unknown option "maxQueueSize". Did you mean "maxQueue"? ${known}`],
+      [{ recordTiming: true }, `Unknown option "recordTiming". ${known}`],
+      [{ signal: null }, `Unknown option "signal". It is an option of run(). ${known}`],
+    ];
+    for (const [options, start] of cases) {
+      const text = await refusal(t, () => new Pool({ filename, ...options }));
+      assert.ok(text.startsWith(start), text);
+      assert.match(text, /, prefetchWindowUs$/);
+    }
+    const calls = [
+      [{ timeOut: 1 }, 'Did you mean "timeout"?'],
+      [{ transfer: [] }, 'Did you mean "transferList"?'],
+      [{ signals: [] }, 'Did you mean "signal"?'],
+      [{ abortGrace: 1 }, 'It is an option of new Pool().'],
+      [{ retries: 1 }, ''],
+    ];
+    for (const [options, hint] of calls) {
+      const text = await refusal(t, () => pool.run(1, options));
+      const [name] = Object.keys(options);
+      assert.equal(
+        text,
+        `Unknown option "${name}". ${hint === '' ? '' : `${hint} `}` +
+          'Known options: filename, name, transferList, signal, queueTimeout, timeout',
+      );
+    }
+  },
+);
 
-behaviour(
+test(
   'a file that does not exist: the error says where the pool looked, and from where',
+  watched,
   async (t) => {
     const missing = new Pool({ filename: './nowhere/worker.mjs', minThreads: 0, maxThreads: 1 });
     t.after(() => missing.destroy());
@@ -127,13 +135,14 @@ behaviour(
       assert.match(error.message, /new URL\('\.\/worker\.mjs', import\.meta\.url\)/);
       return true;
     });
-    // The other files of the pool go on.
-    assert.equal(await missing.run('fine', { filename }), 'fine');
+    // A pool whose own file is not there has no threads for other files either.
+    await assert.rejects(missing.run('fine', { filename }), { code: 'ERR_CENOTE_FILE_NOT_FOUND' });
   },
 );
 
-behaviour(
+test(
   'a file name without its extension: the error names the file that is there',
+  watched,
   async (t) => {
     const pool = poolFor(t, { maxThreads: 1 });
     const bare = filename.replace(/\.cjs$/, '');
@@ -144,7 +153,7 @@ behaviour(
   },
 );
 
-behaviour('a file that imports what does not exist keeps its own error', async (t) => {
+test('a file that imports what does not exist keeps its own error', watched, async (t) => {
   const folder = realpathSync(mkdtempSync(join(tmpdir(), 'cenote-')));
   t.after(() => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }));
   const file = join(folder, 'worker.mjs');
@@ -157,7 +166,7 @@ behaviour('a file that imports what does not exist keeps its own error', async (
   });
 });
 
-behaviour('what a pool shows cannot be set, in strict code and in sloppy code', (t) => {
+test('what a pool shows cannot be set, in strict code and in sloppy code', watched, (t) => {
   const pool = poolFor(t, { maxThreads: 1 });
   const sloppy = new Function('pool', 'name', 'pool[name] = 4');
   for (const [name, hint] of [
@@ -179,41 +188,45 @@ behaviour('what a pool shows cannot be set, in strict code and in sloppy code', 
   }
 });
 
-behaviour('run() of a pool works while Promise and the methods of arrays are others', async (t) => {
-  const pool = poolFor(t, { minThreads: 1, maxThreads: 1 });
-  await pool.ready();
-  const { Promise: kept } = globalThis;
-  const kept2 = { ...methods() };
-  const { signal } = new AbortController();
-  let runs;
-  try {
-    globalThis.Promise = class {
-      constructor() {
-        throw new Error('another Promise');
-      }
-    };
-    for (const name of Object.keys(kept2)) {
-      Array.prototype[name] = () => {
-        throw new Error(`another ${name}`);
+test(
+  'run() of a pool works while Promise and the methods of arrays are others',
+  watched,
+  async (t) => {
+    const pool = poolFor(t, { minThreads: 1, maxThreads: 1 });
+    await pool.ready();
+    const { Promise: kept } = globalThis;
+    const kept2 = { ...methods() };
+    const { signal } = new AbortController();
+    let runs;
+    try {
+      globalThis.Promise = class {
+        constructor() {
+          throw new Error('another Promise');
+        }
       };
+      for (const name of Object.keys(kept2)) {
+        Array.prototype[name] = () => {
+          throw new Error(`another ${name}`);
+        };
+      }
+      runs = [
+        pool.run(1),
+        pool.run(2, { name: 'default' }),
+        pool.run(3, { signal, transferList: [] }),
+        pool.run(4, { timeOut: 1 }),
+      ];
+    } finally {
+      globalThis.Promise = kept;
+      Object.assign(Array.prototype, kept2);
     }
-    runs = [
-      pool.run(1),
-      pool.run(2, { name: 'default' }),
-      pool.run(3, { signal, transferList: [] }),
-      pool.run(4, { timeOut: 1 }),
-    ];
-  } finally {
-    globalThis.Promise = kept;
-    Object.assign(Array.prototype, kept2);
-  }
-  const settled = await Promise.allSettled(runs);
-  assert.deepEqual(
-    settled.map(({ value }) => value),
-    [1, 2, 3, undefined],
-  );
-  assert.match(settled[3].reason.message, /^Unknown option "timeOut"/);
-});
+    const settled = await Promise.allSettled(runs);
+    assert.deepEqual(
+      settled.map(({ value }) => value),
+      [1, 2, 3, undefined],
+    );
+    assert.match(settled[3].reason.message, /^Unknown option "timeOut"/);
+  },
+);
 
 function methods() {
   const {
@@ -231,7 +244,7 @@ function methods() {
   return { includes, indexOf, map, filter, forEach, every, some, concat, slice, join: joins };
 }
 
-behaviour('the options of a pool cannot be changed behind its back', async (t) => {
+test('the options of a pool cannot be changed behind its back', watched, async (t) => {
   const { Pool: Same } = require('cenote');
   assert.equal(Same, Pool);
   const pool = poolFor(t, { maxThreads: 1, maxQueue: 3 });

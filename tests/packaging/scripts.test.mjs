@@ -109,6 +109,13 @@ test result: FAILED. 2 passed; 4 failed; 1 ignored; 0 measured; 0 filtered out; 
     assert.deepEqual(countsOf(output), { passed: 5, failed: 3, skipped: 3 });
   });
 
+  it("are those that Piscina's tests end with, not those of one file among them", () => {
+    const output = `ℹ pass 6
+ℹ fail 1
+the tests of Piscina 5.3.2, with cenote: 127 passed, 27 failed, 3 skipped, 1 deviating`;
+    assert.deepEqual(countsOf(output), { passed: 127, failed: 27, skipped: 4 });
+  });
+
   it('are missing, not zero, when a runner did not get to its end', () => {
     assert.equal(countsOf('error: could not compile `cenote-park`\n'), undefined);
     assert.equal(countsOf('✔ a test that passed before the runner was ended\n'), undefined);

@@ -4,7 +4,13 @@
 //! ([`open_loop`]), is called back when there is work, and rings other threads' loops by number
 //! ([`ring`]). What a station does is in `station.rs`; the words that both sides share are in
 //! `words.rs`.
+//!
+//! JavaScript holds a station's number as a double. A number that no station of this thread has, or
+//! ever had, is left alone everywhere.
 
+mod callback;
+mod event_loop;
+mod handles;
 mod ringer;
 mod station;
 mod uv;
@@ -20,23 +26,25 @@ use napi::bindgen_prelude::{Env, Error, JsValue, Result, Status, Unknown};
 use napi::sys;
 use napi_derive::napi;
 
+use crate::ringer::Number;
 use crate::station::{Config, OpenError, Station, Values};
 use crate::words::Words;
 
 thread_local! {
     /// The stations of this thread's loop, by number. A station leaves it when it is freed.
-    static STATIONS: RefCell<HashMap<u32, *const Station>> = RefCell::new(HashMap::new());
+    static STATIONS: RefCell<HashMap<Number, *const Station>> = RefCell::new(HashMap::new());
 }
 
 /// Removes a station that is about to be freed from its thread's table.
-fn forget(number: u32) {
+fn forget(number: Number) {
     // At the very end of a thread the table may be gone already, and with it the entry.
     let _ = STATIONS.try_with(|stations| stations.borrow_mut().remove(&number));
 }
 
 /// Runs `f` on a station of this thread, if it is still there.
-fn with_station(number: u32, f: impl FnOnce(&Station)) {
-    let station = STATIONS.with(|stations| stations.borrow().get(&number).copied());
+fn with_station(number: f64, f: impl FnOnce(&Station)) {
+    let number = Number::from_js(number);
+    let station = STATIONS.with(|stations| stations.borrow().get(&number?).copied());
     if let Some(station) = station {
         // SAFETY: an entry leaves the table before its station is freed, on this same thread.
         f(unsafe { &*station });
@@ -56,11 +64,12 @@ pub fn available() -> bool {
 /// Opens a station on this thread's loop and returns the number to ring it by.
 ///
 /// `words` is an `Int32Array` of 64 over a `SharedArrayBuffer`, `drain` is called without
-/// arguments when the epoch moved. `referenced` holds the loop open from the start.
+/// arguments when the epoch moved. The station does not hold the loop open until it is told to.
 ///
 /// # Errors
 ///
-/// Where the host has no libuv that can carry the wait, or refuses a handle.
+/// Where the host has no libuv that can carry the wait, or refuses a handle; and when 2^53 stations
+/// have been opened in this process. Nothing is left behind then.
 #[napi]
 pub fn open_loop(
     env: Env,
@@ -68,8 +77,7 @@ pub fn open_loop(
     drain: Unknown,
     max_spin_us: u32,
     turn_budget_us: u32,
-    referenced: bool,
-) -> Result<u32> {
+) -> Result<f64> {
     let uv = uv::uv().ok_or_else(|| {
         Error::new(
             Status::GenericFailure,
@@ -89,7 +97,6 @@ pub fn open_loop(
     let config = Config {
         max_spin: micros(max_spin_us),
         turn_budget: micros(turn_budget_us),
-        referenced,
     };
     let event_loop = env.get_uv_event_loop()?.cast();
     // SAFETY: the environment that called, its own loop, and values live in this call's scope.
@@ -98,13 +105,14 @@ pub fn open_loop(
             let reason = match error {
                 OpenError::Uv(code) => format!("libuv refused a handle (error {code})"),
                 OpenError::Napi(status) => format!("N-API refused a call (status {status})"),
+                OpenError::Numbers => "this process has used up the numbers of stations".into(),
             };
             Error::new(Status::GenericFailure, reason)
         })?;
     // SAFETY: just opened; its handles cannot have closed before the loop runs again.
     let number = unsafe { &*station }.number();
     STATIONS.with(|stations| stations.borrow_mut().insert(number, station));
-    Ok(number)
+    Ok(number.to_js())
 }
 
 /// The memory of the shared words, checked.
@@ -142,13 +150,13 @@ fn words_data(env: sys::napi_env, words: sys::napi_value) -> Result<*mut c_void>
 
 /// Closes a station of this thread; one that is not there is left alone.
 #[napi]
-pub fn close_loop(station: u32) {
+pub fn close_loop(station: f64) {
     with_station(station, Station::close);
 }
 
 /// Changes the limits of a station of this thread.
 #[napi]
-pub fn configure_loop(station: u32, max_spin_us: u32, turn_budget_us: u32) {
+pub fn configure_loop(station: f64, max_spin_us: u32, turn_budget_us: u32) {
     with_station(station, |station| {
         station.configure(micros(max_spin_us), micros(turn_budget_us));
     });
@@ -156,18 +164,39 @@ pub fn configure_loop(station: u32, max_spin_us: u32, turn_budget_us: u32) {
 
 /// Holds this thread's loop open at once; the station lets go by itself when the words say so.
 #[napi]
-pub fn reference_loop(station: u32) {
+pub fn reference_loop(station: f64) {
     with_station(station, Station::reference);
 }
 
 /// Rings a loop, of any thread. One that is gone is left alone.
 #[napi]
-pub fn ring(station: u32) {
-    ringer::ring(station);
+pub fn ring(station: f64) {
+    if let Some(number) = Number::from_js(station) {
+        ringer::ring(number);
+    }
 }
 
 /// How many stations are open in this process.
 #[napi]
 pub fn open_stations() -> u32 {
     u32::try_from(ringer::count()).unwrap_or(u32::MAX)
+}
+
+/// Where the words lie that JavaScript and native code share, as native code has it.
+#[napi(object)]
+pub struct Layout {
+    /// Indices, values and lengths, by their names in `words.ts`.
+    pub numbers: HashMap<String, u32>,
+    /// What `kStageNames` lists.
+    pub stages: Vec<String>,
+}
+
+/// The layout that this addon was compiled with. A test holds `words.ts` against it.
+#[napi]
+pub fn layout() -> Layout {
+    let number = |&(name, value): &(&str, usize)| (name.into(), value as u32);
+    Layout {
+        numbers: words::LAYOUT.iter().map(number).collect(),
+        stages: words::STAGES.map(|(name, _)| name.into()).into(),
+    }
 }

@@ -3,7 +3,6 @@
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { Pool } from 'cenote';
 
@@ -25,11 +24,6 @@ export const nodeVersion = (() => {
  * the test file itself: the runner names the file and line of that call when the test fails.
  */
 export const watched = { timeout: kTestMs };
-
-/** `test(name, watched, body)`, but a failure names this file. */
-export function behaviour(name, body) {
-  test(name, watched, body);
-}
 
 /** The path of a fixture. */
 export function fixture(name) {
@@ -54,6 +48,15 @@ export async function until(what, condition) {
   while (!condition()) {
     if (performance.now() > deadline) assert.fail(`did not come about: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 2));
+  }
+}
+
+/** Resolves when the promise that `condition` returns fulfils with true; asked every few milliseconds, and not for ever. */
+export async function untilSo(what, condition) {
+  const deadline = performance.now() + kConditionMs;
+  while (!(await condition())) {
+    if (performance.now() > deadline) assert.fail(`did not come about: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
   }
 }
 

@@ -129,6 +129,8 @@ export async function use(signal: AbortSignal, port: MessagePort): Promise<void>
   const summaries: LatencySummaries = stats;
   holds<Same<typeof wait.p999, number>>();
   holds<Same<typeof tasks.completed, number>>();
+  holds<Same<typeof tasks.queueTimedOut, number>>();
+  holds<Same<typeof tasks.timedOut, number>>();
   void [background, stages, workers, summaries, port];
 
   holds<Same<typeof tasks.failed, number>>();

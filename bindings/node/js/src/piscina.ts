@@ -9,6 +9,7 @@
 
 import { EventEmitterAsyncResource } from 'node:events';
 import type { MessagePort, Worker } from 'node:worker_threads';
+import { PromiseReject } from './base/intrinsics.js';
 import { move, transferableSymbol, valueSymbol, type Movable } from './wire/move.js';
 import type * as moving from './wire/move.js';
 import { histogramOf, type PiscinaHistogram } from './piscina/histogram.js';
@@ -65,13 +66,13 @@ class Piscina<T = any, R = any> extends EventEmitterAsyncResource {
     try {
       return call();
     } catch (error) {
-      return Promise.reject(error as Error);
+      return PromiseReject(error as Error) as Promise<never>;
     }
   }
 
   /** Takes no more tasks, and resolves when those that were accepted have settled and the threads have ended. */
-  async close(options?: types.CloseOptions): Promise<void> {
-    return this.#pool.close(checkCloseOptions(options));
+  close(options?: types.CloseOptions): Promise<void> {
+    return this.#called(() => this.#pool.close(checkCloseOptions(options))) as Promise<void>;
   }
 
   /** Rejects every accepted task, terminates the threads at once, and resolves when they have ended. */
@@ -156,7 +157,11 @@ const kStatics = {
   queueOptionsSymbol: { get: () => queueOptionsSymbol },
 };
 for (const [name, property] of Object.entries(kStatics)) {
-  Object.defineProperty(Piscina, name, { ...property, configurable: true });
+  Object.defineProperty(Piscina, name, {
+    __proto__: null,
+    ...property,
+    configurable: true,
+  } as never);
 }
 
 type PiscinaClass<T, R> = Piscina<T, R>;

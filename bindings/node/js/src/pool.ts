@@ -6,7 +6,7 @@
 import { EventEmitter } from 'node:events';
 import type { Transferable, Worker, WorkerOptions } from 'node:worker_threads';
 import { functionAsTask, isAbortSignal, refuseAssignments } from './arguments.js';
-import { ArrayIsArray, NativePromise } from './base/intrinsics.js';
+import { ArrayIsArray, SafePromise } from './base/intrinsics.js';
 import { AbortError, invalidType, poolErrors } from './errors.js';
 import { onAbort } from './owner/abort-watch.js';
 import { Dispatcher, type DispatcherListener } from './owner/dispatcher.js';
@@ -24,6 +24,7 @@ import {
 import { takeStats, type PoolStats } from './stats.js';
 import { warnPortable, whyPoolIsPortable } from './wait/native.js';
 import { isMovable, takeTransfer } from './wire/move.js';
+import { refuseRecursion } from './worker/worker-state.js';
 
 /** The options of one call of {@link Pool.run}. */
 export interface RunOptions {
@@ -90,6 +91,7 @@ export class Pool<Payload = unknown, Result = unknown> extends EventEmitter<Pool
     super();
     const resolved = resolveOptions(options);
     this.#options = resolved;
+    if (resolved.filename !== null) refuseRecursion(resolved.filename);
     this.#handlers = new HandlerTable(resolved.filename, resolved.name);
     this.#limits = limitsOf(resolved.queueTimeout, resolved.timeout);
     const portable = whyPoolIsPortable(resolved.execArgv, resolved.env);
@@ -117,6 +119,7 @@ export class Pool<Payload = unknown, Result = unknown> extends EventEmitter<Pool
           preload: this.#handlers.preload,
           bare: false,
           niceIncrement: 0,
+          recordsLatencies: true,
           onTiming: null,
         },
       },
@@ -149,7 +152,7 @@ export class Pool<Payload = unknown, Result = unknown> extends EventEmitter<Pool
   /** The call says both of its types. */
   run<P = Payload, R = unknown>(task: NoInfer<P>, options?: RunOptions): Promise<NoInfer<R>>;
   run(task?: unknown, options?: RunOptions): Promise<unknown> {
-    return new NativePromise<unknown>((resolve, reject) => {
+    return new SafePromise<unknown>((resolve, reject) => {
       if (
         options === undefined &&
         this.#limits === null &&
@@ -174,7 +177,7 @@ export class Pool<Payload = unknown, Result = unknown> extends EventEmitter<Pool
     if (typeof task === 'function') throw functionAsTask(task);
     const { filename, name, transferList, signal, queueTimeout, timeout } = given;
     const handler = this.#handlers.resolve(
-      filename === undefined ? undefined : toFileUrl(filename, 'options.filename'),
+      filename === undefined ? undefined : fileOfCall(filename),
       name === undefined ? undefined : checkName(name, 'options.name'),
     );
     if (transferList !== undefined && !ArrayIsArray(transferList))
@@ -238,9 +241,8 @@ export class Pool<Payload = unknown, Result = unknown> extends EventEmitter<Pool
   /** The threads that have not ended. */
   get threads(): Worker[] {
     const threads: Worker[] = [];
-    this.#dispatcher.crew.all.forEach(({ worker }) => {
-      threads[threads.length] = worker;
-    });
+    const { all } = this.#dispatcher.crew;
+    for (let i = 0; i < all.length; i++) threads[i] = all[i]!.worker;
     return threads;
   }
 
@@ -271,6 +273,12 @@ function listenFor(pool: WeakRef<EventEmitter<PoolEvents>>): DispatcherListener 
       void pool.deref()?.emit('workerLost', error, exitCode, threadId),
     onMessage: (message, { threadId }) => void pool.deref()?.emit('message', message, threadId),
   };
+}
+
+function fileOfCall(filename: unknown): string {
+  const url = toFileUrl(filename, 'options.filename');
+  refuseRecursion(url);
+  return url;
 }
 
 function limitsOf(queueMs: number, runMs: number): TaskLimits | null {

@@ -1,9 +1,8 @@
 // A pool's statistics: a snapshot of every counter and histogram, in total and for each worker.
 
 import type { Dispatcher } from './owner/dispatcher.js';
-import type { LatencySummaries } from './owner/latencies.js';
 import { thisLoop, type StageCounts } from './wait/loop.js';
-import { addStages, noStages, Tally } from './owner/tally.js';
+import { noStages, Recorder, Tally, type LatencySummaries } from './owner/recorder.js';
 import type { WorkerHandle } from './owner/worker-handle.js';
 
 /** Tasks by outcome, since the pool was made. */
@@ -18,8 +17,10 @@ export interface TaskCounts {
   readonly failed: number;
   /** Its signal was aborted. */
   readonly aborted: number;
-  /** Its `queueTimeout` or its `timeout` was over. */
-  readonly expired: number;
+  /** Its `queueTimeout` was over before it started. */
+  readonly queueTimedOut: number;
+  /** Its `timeout` was over before it ended. */
+  readonly timedOut: number;
   /** Its worker ended, or none could be started. */
   readonly lost: number;
   /** The pool was destroyed. */
@@ -67,22 +68,24 @@ export interface PoolStats extends LatencySummaries {
   readonly workers: readonly WorkerStats[];
 }
 
+/** Of a worker that records nothing. */
+const kNothing = new Recorder();
+
 export function takeStats(dispatcher: Dispatcher): PoolStats {
-  const { ended, outcomes, crew, accepted, refused, queueSize, unsettled } = dispatcher;
+  const { ended, ledger, crew, queueSize } = dispatcher;
+  const { outcomes, accepted, refused, unsettled } = ledger;
   const total = new Tally();
-  total.latencies.add(ended.latencies);
-  addStages(total.stages, ended.stages);
-  total.backgroundSettled = ended.backgroundSettled;
-  total.backgroundRejected = ended.backgroundRejected;
+  total.addTally(ended);
   let active = 0;
   const workers: WorkerStats[] = [];
-  for (const worker of crew.all) {
+  for (let i = 0; i < crew.all.length; i++) {
+    const worker = crew.all[i]!;
     total.add(worker);
     active += worker.backgroundActive;
-    workers.push(workerStats(worker));
+    workers[i] = workerStats(worker);
   }
   return {
-    threads: crew.all.size,
+    threads: crew.all.length,
     tasks: { accepted, refused, ...outcomes, queued: queueSize, inFlight: unsettled - queueSize },
     ...total.latencies.summarize(),
     background: background(active, total.backgroundSettled, total.backgroundRejected),
@@ -98,7 +101,7 @@ function workerStats(worker: WorkerHandle): WorkerStats {
     threadId,
     state: state === 'exited' ? 'leaving' : state,
     tasks: { completed, failed, inFlight },
-    ...worker.latencies.summarize(),
+    ...(worker.latencies ?? kNothing).summarize(),
     background: background(
       worker.backgroundActive,
       worker.backgroundSettled,

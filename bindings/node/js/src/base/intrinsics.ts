@@ -92,8 +92,6 @@ export function byteLength(value: ArrayBufferView | ArrayBufferLike): number {
 }
 
 const { Promise: PlainPromise } = globalThis;
-/** The runtime's own class, whatever has become of the global. */
-export const NativePromise = PlainPromise;
 export const PromiseResolve = PlainPromise.resolve.bind(PlainPromise) as typeof Promise.resolve;
 const then = uncurry(PlainPromise.prototype.then as Method<Promise<unknown>, unknown[], unknown>);
 /** `promise.then(…)`, whatever has become of `then`. Only of a native promise. */
@@ -125,10 +123,114 @@ function keepMethods(
 }
 
 /** A map whose methods stay what they were. Iterate it by `forEach`. */
-export class SafeMap<K, V> extends Map<K, V> {}
+export class SafeMap<K, V> extends Map<K, V> {
+  /** Said in full: V8 in Node 20 spreads the arguments of a constructor that is not, by Array.prototype. */
+  constructor() {
+    super();
+  }
+}
 keepMethods(SafeMap, Map);
 /** A set whose methods stay what they were. Iterate it by `forEach`. */
-export class SafeSet<T> extends Set<T> {}
+export class SafeSet<T> extends Set<T> {
+  constructor() {
+    super();
+  }
+}
 keepMethods(SafeSet, Set);
-export class SafeWeakMap<K extends object, V> extends WeakMap<K, V> {}
+export class SafeWeakMap<K extends object, V> extends WeakMap<K, V> {
+  constructor() {
+    super();
+  }
+}
 keepMethods(SafeWeakMap, WeakMap);
+
+// What `wait/` reads of shared words and of a start that failed.
+const typedArray = ObjectGetPrototypeOf(Int32Array.prototype) as object;
+const getterOf = <T, R>(prototype: object, name: string) =>
+  uncurry(Object.getOwnPropertyDescriptor(prototype, name)!.get as Method<T, [], R>);
+export const TypedArrayBuffer = getterOf<Int32Array, ArrayBufferLike>(typedArray, 'buffer');
+export const TypedArrayByteOffset = getterOf<Int32Array, number>(typedArray, 'byteOffset');
+export const PlainFloat64Array = Float64Array;
+export const { MAX_SAFE_INTEGER } = Number;
+export const StringIndexOf = uncurry(String.prototype.indexOf);
+export const StringSlice = uncurry(String.prototype.slice);
+export const emitWarning = process.emitWarning.bind(process);
+/** Node's own, or what stood in its place when the package was loaded. */
+export const PlainAbortController = globalThis.AbortController;
+export const AbortControllerAbort = uncurry(PlainAbortController.prototype.abort);
+export const AbortControllerSignal = uncurry(
+  Object.getOwnPropertyDescriptor(PlainAbortController.prototype, 'signal')!.get as (
+    this: AbortController,
+  ) => AbortSignal,
+);
+
+export const StringEndsWith = uncurry(String.prototype.endsWith);
+export const StringIncludes = uncurry(String.prototype.includes);
+
+/** The built-in errors, before anybody replaces a global. */
+export const {
+  Error: PlainError,
+  AggregateError: PlainAggregateError,
+  DOMException: PlainDOMException,
+} = globalThis;
+export const ErrorCaptureStackTrace = PlainError.captureStackTrace as
+  typeof PlainError.captureStackTrace | undefined;
+export const FunctionToString = uncurry(Function.prototype.toString);
+export const { setPrototypeOf: ObjectSetPrototypeOf } = Object;
+export const ObjectIsPrototypeOf = uncurry(Object.prototype.isPrototypeOf) as (
+  prototype: object,
+  object: object,
+) => boolean;
+export const ObjectIsEnumerable = uncurry(Object.prototype.propertyIsEnumerable);
+export const StringStartsWith = uncurry(String.prototype.startsWith);
+export const StringTrimStart = uncurry(String.prototype.trimStart);
+export const { isSafeInteger: NumberIsSafeInteger } = Number;
+export const PlainNumber = Number;
+export const PromisePrototype = PlainPromise.prototype;
+/** `Promise.prototype.then` itself, to be put where somebody looks for a `then`. */
+// eslint-disable-next-line @typescript-eslint/unbound-method
+export const PromisePrototypeThen = PlainPromise.prototype.then;
+
+/** An empty list that its prototype has no part in: items are added by index. */
+export function bareList<T>(): T[] {
+  return ObjectSetPrototypeOf([], null) as T[];
+}
+export class SafeWeakSet<T extends object> extends WeakSet<T> {
+  constructor() {
+    super();
+  }
+}
+keepMethods(SafeWeakSet, WeakSet);
+
+const { next } = Object.getPrototypeOf(new Set().values()) as Iterator<unknown>;
+const setIteratorNext = uncurry(
+  next as Method<Iterator<unknown>, unknown[], IteratorResult<unknown>>,
+);
+/** The element that was added first, or undefined. */
+export function firstOf<T>(set: SafeSet<T>): T | undefined {
+  return setIteratorNext(set.values()).value as T | undefined;
+}
+
+export const { clz32: MathClz32, random: MathRandom, sqrt: MathSqrt } = Math;
+export const {
+  ceil: MathCeil,
+  floor: MathFloor,
+  max: MathMax,
+  min: MathMin,
+  round: MathRound,
+  trunc: MathTrunc,
+} = Math;
+/** The runtime's promises, whatever has become of the global. */
+export const SafePromise = PlainPromise;
+export const PromiseReject = PlainPromise.reject.bind(PlainPromise) as typeof Promise.reject;
+
+/** Takes an element out of an array, if it is there. */
+export function removeFrom<T>(array: T[], element: T): boolean {
+  for (let i = 0; i < array.length; i++) {
+    if (array[i] !== element) continue;
+    for (let j = i + 1; j < array.length; j++) array[j - 1] = array[j]!;
+    array.length--;
+    return true;
+  }
+  return false;
+}

@@ -4,9 +4,22 @@
 // it came from, and a task that succeeds pays nothing. A caller who only calls `then` or `catch` is not found, and
 // without V8 nobody is.
 
+import {
+  ErrorCaptureStackTrace,
+  ObjectDefineProperty,
+  ObjectGetOwnPropertyDescriptor,
+  PromisePrototype,
+  PromisePrototypeThen,
+  PromiseResolve,
+  PromiseThen,
+  StringIndexOf,
+  StringSlice,
+  StringStartsWith,
+  StringTrimStart,
+} from '../base/intrinsics.js';
 import { define, isError } from '../wire/errors/record.js';
 
-const kResolved = Promise.resolve();
+const kResolved = PromiseResolve();
 
 /**
  * Rejects a promise, by its `resolve`, with an error whose stack goes on with the callers who await the promise.
@@ -21,10 +34,17 @@ export function rejectWithCallerStack(
   error: unknown,
   threadId: number,
 ): void {
-  const failure = kResolved.then(nothing).then(function fail() {
+  const failure = PromiseThen(PromiseThen(kResolved, nothing), function fail() {
     if (isError(error)) appendCallers(error, threadId, fail);
     throw error;
   });
+  // To tie the two together is to call the `then` of the other. Only where somebody has replaced it:
+  // V8 gives up shortcuts for all promises of the process when one of them gets a `then` of its own.
+  if (ObjectGetOwnPropertyDescriptor(PromisePrototype, 'then')?.value !== PromisePrototypeThen)
+    void ObjectDefineProperty(failure, 'then', {
+      __proto__: null,
+      value: PromisePrototypeThen,
+    } as PropertyDescriptor);
   resolve(failure);
 }
 
@@ -33,16 +53,29 @@ function nothing(): void {}
 function appendCallers(error: object, threadId: number, below: () => unknown): void {
   try {
     const stack = (error as { stack?: unknown }).stack;
-    if (typeof stack !== 'string') return;
-    const trace: { stack?: unknown } = {};
-    Error.captureStackTrace(trace, below);
-    // Whatever Error.prepareStackTrace makes of it: only lines can be appended.
-    if (typeof trace.stack !== 'string') return;
-    const callers = trace.stack.split('\n').filter((line) => /^\s+at async /.test(line));
-    if (callers.length === 0) return;
+    if (typeof stack !== 'string' || ErrorCaptureStackTrace === undefined) return;
+    const trace = { __proto__: null } as { stack?: unknown };
+    ErrorCaptureStackTrace(trace, below);
+    const callers = asyncLines(trace.stack);
+    if (callers === '') return;
     const seam = `    at --- task in worker thread ${threadId}, called from ---`;
-    define(error, 'stack', [stack, seam, ...callers].join('\n'), false);
+    define(error, 'stack', `${stack}\n${seam}${callers}`, false);
   } catch {
     // The stack cannot be read or changed, as with a frozen error: it stays as it is.
   }
+}
+
+/** The lines of a trace that say who awaits, each behind a line break. */
+function asyncLines(trace: unknown): string {
+  // Whatever Error.prepareStackTrace makes of it: only lines can be appended.
+  if (typeof trace !== 'string') return '';
+  let lines = '';
+  for (let at = 0; at >= 0;) {
+    const end = StringIndexOf(trace, '\n', at);
+    const line = StringSlice(trace, at, end < 0 ? undefined : end);
+    const text = StringTrimStart(line);
+    if (text.length < line.length && StringStartsWith(text, 'at async ')) lines += `\n${line}`;
+    at = end < 0 ? -1 : end + 1;
+  }
+  return lines;
 }

@@ -1,12 +1,31 @@
 // The worker threads of a pool: how many there are, how they start, fail to start, and end.
 //
 // Guarantees: never more than `maxThreads` that take tasks; at least `minThreads` while the pool is
-// open and threads can start at all; those that cannot are not tried for ever (after kStartAttempts
-// in a row the waiting tasks are told, and only the next task starts anew); an idle thread above the
-// minimum is asked to end by itself, so that what a task left running on it is finished first; no more than
-// `maxThreads` linger so.
+// open and threads can start at all. A thread that cannot serve does not stay: one whose file or
+// `setup` failed is terminated, and counts as a failed start like one that ended. Failed starts are
+// repeated, not for ever, as starts.ts says; `despair` says when the tasks that wait have no thread
+// to wait for. Idle threads above the minimum end (idle-watch.ts).
+//
+// What its threads report of their lives comes here first, and the dispatcher hears what it means
+// for tasks. What they report of tasks goes straight to the dispatcher.
 
-import { CenoteError } from '../errors.js';
+import { CenoteError, type CenoteErrorCode, type WorkerEnd } from '../errors.js';
+import {
+  clearTimeout,
+  MathCeil,
+  MathMax,
+  MathMin,
+  now,
+  PromiseResolve,
+  removeFrom,
+  SafePromise,
+  SafeSet,
+  setTimeout,
+} from '../base/intrinsics.js';
+import { kRefused, type WireError } from '../wire/messages.js';
+import { IdleWatch } from './idle-watch.js';
+import { kProvenMs, Starts, type FailedStart } from './starts.js';
+import type { Held } from './slots.js';
 import { WorkerHandle, type WorkerEvents, type WorkerSpec } from './worker-handle.js';
 
 export interface CrewLimits {
@@ -20,180 +39,218 @@ export interface CrewLimits {
   readonly eager: boolean;
 }
 
-/** How a thread ended. */
-export interface Ended {
-  /** It was told to. */
-  readonly expected: boolean;
-  /** Tasks that it had begun and not settled. */
-  readonly begun: number;
-  /** Tasks that it had been given and not begun. */
-  readonly waiting: number;
-}
+/** What threads report of tasks. */
+export type TaskEvents = Omit<WorkerEvents, 'onReady' | 'onLeaving' | 'onExit'>;
 
-/** Starts in a row that may fail before the waiting tasks are rejected. */
-const kStartAttempts = 3;
-/** A thread that was ready and idle for so long has started, whatever ended it. */
-const kProvenMs = 1_000;
-/** While other threads serve, how long to wait after that many failures before the next try. */
-const kCoolDownMs = 1_000;
-/** How long a retiring thread may go on with what was left on it before it is terminated. */
-const kRetireLimitMs = 30_000;
+/** What the crew reports of threads. None of these may throw. */
+export interface CrewEvents {
+  /** A thread is ready to serve. */
+  onReady(worker: WorkerHandle): void;
+  /**
+   * A thread is ready and cannot serve. It was terminated, and still has the tasks that it was
+   * given.
+   */
+  onUnfit(worker: WorkerHandle): void;
+  /** A thread takes no more tasks: it was told to end, or has ended. Once for each thread. */
+  onLeft(worker: WorkerHandle): void;
+  /** A thread has ended. `expected`: it was told to, and could serve. */
+  onLost(worker: WorkerHandle, end: WorkerEnd, held: Held, expected: boolean): void;
+  /** A start was put off, and its time has come. */
+  onStartDue(): void;
+}
 
 export class Crew {
   /** Threads that take tasks; where the crew is eager, also those that still boot. */
-  readonly ready: WorkerHandle[] = [];
-  /** All threads that have not ended. */
-  readonly all = new Set<WorkerHandle>();
+  readonly takers: WorkerHandle[] = [];
+  /** All threads that have not ended, in the order in which they were made. */
+  readonly all: WorkerHandle[] = [];
+  /** Ends those that idle for too long. */
+  readonly idle: IdleWatch;
   readonly #limits: CrewLimits;
   readonly #spec: WorkerSpec;
-  readonly #events: WorkerEvents;
-  #failedStarts = 0;
-  /** Starts failed as often as they may: threads are only started for tasks. */
-  #gaveUp = false;
-  #notBefore = 0;
-  #idleTimer: NodeJS.Timeout | undefined;
-  readonly #whenEmpty: (() => void)[] = [];
+  readonly #events: CrewEvents;
+  readonly #workerEvents: WorkerEvents;
+  readonly #starts = new Starts();
+  /** Threads that were terminated because they cannot serve. */
+  readonly #unfit = new SafeSet<WorkerHandle>();
+  #retryTimer: NodeJS.Timeout | undefined;
+  #whenEmpty: (() => void)[] = [];
 
-  constructor(limits: CrewLimits, spec: WorkerSpec, events: WorkerEvents) {
+  constructor(limits: CrewLimits, spec: WorkerSpec, events: CrewEvents, tasks: TaskEvents) {
     this.#limits = limits;
+    this.idle = new IdleWatch(limits, this.takers, this.all);
     this.#spec = spec;
     this.#events = events;
+    this.#workerEvents = {
+      onReady: (worker) => this.#onReady(worker),
+      onLeaving: (worker) => this.#onLeaving(worker),
+      onExit: (worker, exitCode, expected) => this.#onExit(worker, exitCode, expected),
+      onMessage: (worker, message) => tasks.onMessage(worker, message),
+      onResult: (task, code, value, threadId) => tasks.onResult(task, code, value, threadId),
+      onPortDrained: () => tasks.onPortDrained(),
+      onBackgroundError: (worker, error) => tasks.onBackgroundError(worker, error),
+      onClosed: (worker) => tasks.onClosed(worker),
+      onUnpostable: (task, error) => tasks.onUnpostable(task, error),
+    };
   }
 
-  /** Threads that take tasks or soon will. */
-  get #serving(): number {
+  #count(state: WorkerHandle['state']): number {
     let count = 0;
-    for (const worker of this.all)
-      if (worker.state === 'booting' || worker.state === 'ready') count++;
+    for (let i = 0; i < this.all.length; i++) if (this.all[i]!.state === state) count++;
     return count;
   }
 
-  /** Whether a thread has started, and takes tasks. */
-  get #proven(): boolean {
-    return this.ready.some((worker) => worker.wasReady);
+  /** Threads that are ready to serve. */
+  get serving(): number {
+    return this.#count('ready');
   }
 
-  /** Starts threads up to the minimum, and further for tasks that wait for a place. */
+  /** The last of the failed starts, if they were too many and none is under way. */
+  get despair(): FailedStart | null {
+    return this.#starts.areHopeless && this.#count('booting') === 0 ? this.#starts.last : null;
+  }
+
+  /**
+   * Starts threads up to the minimum, and further for tasks that wait for a place. Afterwards, if no
+   * thread serves and {@link despair} says why, none will come for the tasks that wait.
+   */
   ensure(waiting: number): void {
-    if (this.#gaveUp && waiting === 0) return;
-    // Only while others serve: nothing but this would start a thread for tasks that have none.
-    if (this.#notBefore > 0 && this.#proven && performance.now() < this.#notBefore) return;
-    const serving = this.#serving;
     const { minThreads, maxThreads, concurrency } = this.#limits;
-    const wanted = this.ready.length + Math.ceil(waiting / concurrency);
-    const target = Math.min(maxThreads, Math.max(minThreads, wanted, serving));
-    for (let i = serving; i < target; i++) this.#start();
+    const serving = this.serving;
+    let booting = this.#count('booting');
+    const wanted = this.takers.length + MathCeil(waiting / concurrency);
+    const target = MathMin(maxThreads, MathMax(minThreads, wanted, serving + booting));
+    if (serving + booting >= target) return;
+    if (this.#starts.hasFailed) this.#lookForProof();
+    for (; serving + booting < target; booting++) {
+      const verdict = this.#starts.judge(waiting, serving, booting);
+      if (verdict === 'later') this.#retryLater();
+      if (verdict !== 'now') return;
+      this.#start();
+    }
+  }
+
+  #lookForProof(): void {
+    for (let i = 0; i < this.takers.length; i++) {
+      const worker = this.takers[i]!;
+      if (worker.wasReady && (hasWorked(worker) || isOld(worker)))
+        this.#starts.proven(worker.bornAt);
+    }
+  }
+
+  #retryLater(): void {
+    this.#retryTimer ??= setTimeout(
+      () => {
+        this.#retryTimer = undefined;
+        this.#events.onStartDue();
+      },
+      MathMax(1, this.#starts.pauseMs),
+    ).unref();
   }
 
   #start(): void {
     const { bootTimeoutMs, eager } = this.#limits;
-    const worker = new WorkerHandle(this.#spec, this.#events);
-    this.all.add(worker);
-    if (eager) this.ready.push(worker);
+    const bornAt = now();
+    let worker: WorkerHandle;
+    try {
+      worker = new WorkerHandle(this.#spec, this.#workerEvents);
+    } catch (error) {
+      this.#starts.failed({ end: { threadId: -1, exitCode: 1, error }, loadFailure: null }, bornAt);
+      throw error;
+    }
+    this.all[this.all.length] = worker;
+    if (eager) this.takers[this.takers.length] = worker;
     if (bootTimeoutMs === Infinity) return;
     worker.bootTimer = setTimeout(() => worker.giveUp(bootTimedOut(bootTimeoutMs)), bootTimeoutMs);
     worker.bootTimer.unref();
   }
 
-  /** A thread reported ready. */
-  enlist(worker: WorkerHandle): void {
+  #onReady(worker: WorkerHandle): void {
     clearTimeout(worker.bootTimer);
-    if (worker.state === 'ready' && !this.#limits.eager) this.ready.push(worker);
-    this.watchIdle();
+    if (isUnfit(worker)) {
+      if (worker.state !== 'ready') return;
+      const { threadId, bornAt, loadFailure } = worker;
+      const end = { threadId, exitCode: 1, error: undefined };
+      this.#starts.failed({ end, loadFailure }, bornAt);
+      this.#unfit.add(worker);
+      worker.terminate();
+      this.#events.onUnfit(worker);
+      return;
+    }
+    if (worker.state === 'ready') {
+      this.#starts.succeeded();
+      if (!this.#limits.eager) this.takers[this.takers.length] = worker;
+    }
+    this.idle.watch();
+    this.#events.onReady(worker);
   }
 
-  /** Stops giving tasks to a thread. */
-  dismiss(worker: WorkerHandle): void {
-    const index = this.ready.indexOf(worker);
-    if (index >= 0) this.ready.splice(index, 1);
+  #onLeaving(worker: WorkerHandle): void {
+    removeFrom(this.takers, worker);
+    this.#events.onLeft(worker);
+  }
+
+  #onExit(worker: WorkerHandle, exitCode: number, expected: boolean): void {
+    clearTimeout(worker.bootTimer);
+    const { error, threadId } = worker;
+    const end = { threadId, exitCode, error };
+    const held = worker.abandon();
+    removeFrom(this.takers, worker);
+    removeFrom(this.all, worker);
+    if (!expected) this.#events.onLeft(worker);
+    // One that could not serve was counted when it said so.
+    const unfit = this.#unfit.delete(worker);
+    if (!unfit) this.#judgeEnd(worker, end, held, expected);
+    this.#events.onLost(worker, end, held, expected && !unfit);
+    if (this.all.length > 0) return;
+    const waiting = this.#whenEmpty;
+    this.#whenEmpty = [];
+    for (let i = 0; i < waiting.length; i++) waiting[i]!();
   }
 
   /**
-   * A thread ended. It is a failed start if it was not told to end, and had neither begun nor settled
-   * a task, nor been ready with tasks before it, and was not ready and idle for a while: of each start
-   * that counts as none fewer tasks are left, or they have one try less, so that they all settle.
-   * `true` says that starts failed kStartAttempts times in a row and that no thread is there to serve.
+   * It is a failed start if the thread was not told to end, and had neither begun nor settled a task,
+   * nor been ready with tasks before it, and was not ready and idle for a while: of each start that
+   * counts as none fewer tasks are left, or they have one try less, so that they all settle.
    */
-  remove(worker: WorkerHandle, { expected, begun, waiting }: Ended): boolean {
-    clearTimeout(worker.bootTimer);
-    this.dismiss(worker);
-    this.all.delete(worker);
-    if (this.all.size === 0) for (const done of this.#whenEmpty.splice(0)) done();
-    const worked = begun > 0 || worker.completed + worker.failed > 0;
+  #judgeEnd(worker: WorkerHandle, end: WorkerEnd, held: Held, expected: boolean): void {
+    const worked = held.started.length > 0 || hasWorked(worker);
     // Somebody who ends a thread before it comes to its tasks has not made it fail to start.
-    const idled = worker.wasReady && (waiting > 0 || performance.now() - worker.bornAt > kProvenMs);
-    if (expected || worked || idled) {
-      this.#failedStarts = 0;
-      this.#gaveUp = false;
-      return false;
-    }
-    this.#failedStarts++;
-    if (this.#failedStarts < kStartAttempts) return false;
-    if (this.#proven) {
-      this.#notBefore = performance.now() + kCoolDownMs;
-      return false;
-    }
-    this.#failedStarts = 0;
-    this.#gaveUp = true;
-    return true;
+    const idled = worker.wasReady && (held.unclaimed.length > 0 || isOld(worker));
+    if (worked || idled) this.#starts.beginAnew();
+    else if (!expected) this.#starts.failed({ end, loadFailure: null }, worker.bornAt);
   }
 
   /** Resolves once no thread is left. */
   empty(): Promise<void> {
-    if (this.all.size === 0) return Promise.resolve();
-    return new Promise((resolve) => this.#whenEmpty.push(resolve));
+    if (this.all.length === 0) return PromiseResolve() as Promise<void>;
+    return new SafePromise((resolve) => (this.#whenEmpty[this.#whenEmpty.length] = resolve));
   }
 
-  /** Makes sure that idle threads above the minimum are looked at when their time is over. */
-  watchIdle(): void {
-    const { idleTimeoutMs, minThreads } = this.#limits;
-    if (
-      this.#idleTimer !== undefined ||
-      idleTimeoutMs === Infinity ||
-      this.ready.length <= minThreads
-    )
-      return;
-    let since = Infinity;
-    for (const worker of this.ready) if (isIdle(worker)) since = Math.min(since, worker.idleSince);
-    if (since === Infinity) return;
-    this.#idleTimer = setTimeout(
-      () => {
-        this.#idleTimer = undefined;
-        this.#retireIdle();
-        this.watchIdle();
-      },
-      Math.max(1, since + idleTimeoutMs - performance.now()),
-    );
-    this.#idleTimer.unref();
-  }
-
-  #retireIdle(): void {
-    const { idleTimeoutMs, minThreads, maxThreads } = this.#limits;
-    const latest = performance.now() - idleTimeoutMs;
-    const idle = this.ready.filter((worker) => isIdle(worker) && worker.idleSince <= latest);
-    // The coldest go first.
-    idle.sort((a, b) => a.idleSince - b.idleSince);
-    for (const worker of idle.slice(0, Math.max(0, this.ready.length - minThreads))) {
-      worker.askToRetire();
-      setTimeout(() => {
-        if (this.all.has(worker)) worker.terminate();
-      }, kRetireLimitMs).unref();
-    }
-    // A set keeps its order, so the first of these were asked first. Were they not counted, a pool
-    // whose threads hold something open would gather them faster than they end.
-    const leaving = [...this.all].filter((worker) => worker.state === 'leaving');
-    for (const worker of leaving.slice(0, Math.max(0, leaving.length - maxThreads)))
-      worker.terminate();
-  }
-
+  /** Lets idle threads be, and puts off no more starts. */
   stopWatching(): void {
-    clearTimeout(this.#idleTimer);
-    this.#idleTimer = undefined;
+    this.idle.stop();
+    clearTimeout(this.#retryTimer);
+    this.#retryTimer = undefined;
   }
 }
 
-function isIdle(worker: WorkerHandle): boolean {
-  return worker.inFlight === 0 && worker.state === 'ready';
+/**
+ * Whether a thread could not load the pool's file. That the file has no such export is another matter:
+ * it is loaded, and has others.
+ */
+export function isUnfit({ loadFailure }: WorkerHandle): boolean {
+  if (loadFailure === null) return false;
+  const notFound: CenoteErrorCode = 'ERR_CENOTE_HANDLER_NOT_FOUND';
+  return loadFailure[0] !== kRefused || (loadFailure[1] as WireError).code !== notFound;
+}
+
+function hasWorked(worker: WorkerHandle): boolean {
+  return worker.completed + worker.failed > 0;
+}
+
+function isOld(worker: WorkerHandle): boolean {
+  return now() - worker.bornAt > kProvenMs;
 }
 
 function bootTimedOut(limitMs: number): CenoteError {

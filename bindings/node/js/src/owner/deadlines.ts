@@ -8,7 +8,7 @@
 // judged before the results that there are have been received, since timers come before them in a turn
 // of the loop.
 
-import { clearTimeout, now, setTimeout } from '../base/intrinsics.js';
+import { clearTimeout, MathMax, MathMin, now, setTimeout } from '../base/intrinsics.js';
 import type { PoolErrors } from '../errors.js';
 import type { Outcome, Task, WaitQueue } from './task.js';
 import type { WorkerHandle } from './worker-handle.js';
@@ -48,7 +48,7 @@ export class Deadlines {
   watch(task: Task): void {
     const { queueMs, runMs } = task.limits!;
     const leftMs = task.acceptedAt + queueMs - now();
-    this.#lookAgainIn(task, task.holder === null ? leftMs : Math.min(leftMs, runMs));
+    this.#lookAgainIn(task, task.holder === null ? leftMs : MathMin(leftMs, runMs));
   }
 
   /** A task that has limits was given to a worker. Its wait is watched already. */
@@ -56,7 +56,7 @@ export class Deadlines {
     if (task.limits!.runMs < Infinity) this.watch(task);
   }
 
-  #cancel(task: Task, outcome: 'aborted' | 'expired', ask: number, error: unknown): void {
+  #cancel(task: Task, outcome: 'aborted' | 'timedOut', ask: number, error: unknown): void {
     const { holder } = task;
     if (holder === null) {
       this.#queue.remove(task);
@@ -101,7 +101,7 @@ export class Deadlines {
     clearTimeout(task.timer);
     if (ms === Infinity) return;
     // A timer may be early by a fraction of a millisecond; it is then set again.
-    task.timer = setTimeout(() => this.#lookAt(task), Math.max(1, ms));
+    task.timer = setTimeout(() => this.#lookAt(task), MathMax(1, ms));
     // What holds the loop are the unsettled tasks themselves.
     task.timer.unref();
   }
@@ -118,7 +118,7 @@ export class Deadlines {
       if (leftMs > 0) this.#lookAgainIn(task, leftMs);
       // Else it has ended, and its result is on the way.
       else if (task.holder!.slots.isRunning(task))
-        this.#cancel(task, 'expired', kAskTimeout, this.#errors.ranTooLong(runMs));
+        this.#cancel(task, 'timedOut', kAskTimeout, this.#errors.ranTooLong(runMs));
       return;
     }
     if (task.acceptedAt + queueMs > at) this.watch(task);
@@ -135,8 +135,8 @@ export class Deadlines {
       this.#lookAgainIn(task, runMs);
       return;
     }
-    task.asked = 'expired';
-    if (this.#host.settle(task, 'expired')) task.reject(this.#errors.waitedTooLong(queueMs));
+    task.asked = 'queueTimedOut';
+    if (this.#host.settle(task, 'queueTimedOut')) task.reject(this.#errors.waitedTooLong(queueMs));
   }
 }
 

@@ -14,7 +14,7 @@
 
 import type { Task, WaitQueue } from './task.js';
 import type { WorkerHandle } from './worker-handle.js';
-import { now } from '../base/intrinsics.js';
+import { MathCeil, MathFloor, MathMax, MathMin, now } from '../base/intrinsics.js';
 import { kPrefetchMax } from '../wire/channel.js';
 
 /** Chooses the worker for each task, instead of the dealer. */
@@ -128,7 +128,8 @@ export class Dealer {
 
   #warmestIdle(): WorkerHandle | null {
     let warmest: WorkerHandle | null = null;
-    for (const worker of this.#ready) {
+    for (let i = 0; i < this.#ready.length; i++) {
+      const worker = this.#ready[i]!;
       if (worker.inFlight > 0 || !worker.hasRoom) continue;
       if (warmest === null || worker.lastUsed > warmest.lastUsed) warmest = worker;
     }
@@ -138,7 +139,8 @@ export class Dealer {
   /** One that boots only if no other is idle. */
   #firstIdle(): WorkerHandle | null {
     let booting: WorkerHandle | null = null;
-    for (const worker of this.#ready) {
+    for (let i = 0; i < this.#ready.length; i++) {
+      const worker = this.#ready[i]!;
       if (worker.inFlight > 0 || !worker.hasRoom) continue;
       if (worker.wasReady) return worker;
       booting ??= worker;
@@ -153,7 +155,8 @@ export class Dealer {
       task = this.#queue.peek()
     ) {
       let emptiest: WorkerHandle | null = null;
-      for (const worker of this.#ready) {
+      for (let i = 0; i < this.#ready.length; i++) {
+        const worker = this.#ready[i]!;
         if (worker.exclusive || worker.inFlight >= this.#options.concurrency) continue;
         // What was taken back from it lies there unread: it does not come to what it is given.
         if (worker.slots.hasRevoked || !worker.hasRoom) continue;
@@ -178,14 +181,14 @@ export class Dealer {
       }
       // Aborted by the balancer itself.
       if (task.settled) continue;
-      if (worker !== null && this.#ready.includes(worker) && worker.hasRoom) {
+      if (worker !== null && includes(this.#ready, worker) && worker.hasRoom) {
         inVain = 0;
         this.give(task, worker);
         // The balancer sees what it decided before, also what could not be posted.
         worker.post();
       } else {
         inVain++;
-        refused.push(task);
+        refused[refused.length] = task;
       }
     }
     this.#queue.unshift(refused);
@@ -197,20 +200,21 @@ export class Dealer {
     for (;;) {
       const first = this.#queue.peek();
       if (first === null || !mayPrefetch(first)) return;
-      const averageMs = Math.max(first.handler.averageMs, kLeastAverageMs);
+      const averageMs = MathMax(first.handler.averageMs, kLeastAverageMs);
       const windowMs = this.#windowMs(averageMs);
       let least: WorkerHandle | null = null;
-      for (const worker of this.#ready) {
+      for (let i = 0; i < this.#ready.length; i++) {
+        const worker = this.#ready[i]!;
         if (!worker.mayPrefetch || worker.exclusive || !worker.wasReady) continue;
         if (worker.inFlight >= kPrefetchMax || worker.expectedMs + averageMs > windowMs) continue;
         if (!worker.hasRoom) continue;
         if (least === null || worker.inFlight < least.inFlight) least = worker;
       }
       if (least === null) return;
-      const room = Math.min(
-        Math.max(kPrefetchMax, concurrency) - least.inFlight,
-        Math.floor((windowMs - least.expectedMs) / averageMs),
-        Math.ceil(this.#queue.length / this.#ready.length),
+      const room = MathMin(
+        MathMax(kPrefetchMax, concurrency) - least.inFlight,
+        MathFloor((windowMs - least.expectedMs) / averageMs),
+        MathCeil(this.#queue.length / this.#ready.length),
         kShareMax,
       );
       for (let i = 0; i < room; i++) {
@@ -242,7 +246,8 @@ export class Dealer {
     let idle = false;
     let loaded: WorkerHandle | null = null;
     let most = 0;
-    for (const worker of ready) {
+    for (let i = 0; i < ready.length; i++) {
+      const worker = ready[i]!;
       if (worker.inFlight === 0) {
         if (worker.wasReady) idle = true;
       } else if (worker.inFlight > 1 || !worker.wasReady) {
@@ -257,12 +262,18 @@ export class Dealer {
     if (idle) return loaded.revokeAll();
     const at = now();
     const back: Task[] = [];
-    for (const worker of ready) {
+    for (let i = 0; i < ready.length; i++) {
+      const worker = ready[i]!;
       if (worker.inFlight > 1 && worker.wasReady && worker.isStuck(at, kStuckMs))
         append(back, worker.revokeAll());
     }
     return back;
   }
+}
+
+function includes(workers: readonly WorkerHandle[], worker: WorkerHandle): boolean {
+  for (let i = 0; i < workers.length; i++) if (workers[i] === worker) return true;
+  return false;
 }
 
 function append(list: Task[], more: readonly Task[]): void {

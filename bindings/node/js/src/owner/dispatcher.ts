@@ -1,27 +1,41 @@
 // Which tasks a pool accepts, when they are dealt to workers, and how each of them settles.
 //
 // `submit` queues; one microtask later everything that was queued in the meantime is dealt out
-// (dealer.ts), with one wake per worker and as few messages as may be. An *eager* dispatcher also
-// deals in `submit` itself, to threads that still boot as well: what can start somewhere is posted
-// when `submit` returns, even if the caller then blocks its thread.
+// (dealer.ts), with one wake per worker and as few messages as may be. `flushNow` deals at once:
+// what can start somewhere is posted when it returns, even if the caller then blocks its thread.
 //
 // Guarantees: every accepted task settles exactly once, whatever happens to its worker; at most
-// `maxThreads * concurrency + maxQueue` tasks are accepted and unsettled (where the dispatcher is
-// eager: at most `maxQueue` wait for a worker with room); tasks start in the order of the queue, but
-// for those that a worker held when it died or was revoked from.
+// `maxThreads * concurrency + maxQueue` tasks are accepted and unsettled (where the dispatcher
+// is eager: at most `maxQueue` wait for a worker with room); tasks start in the order of the
+// queue, but for those that a worker held when it died, could not serve, or was revoked from.
+// While tasks wait, a thread serves, or starts, or they are rejected with what keeps threads
+// from starting.
 
-import { Crew, type CrewLimits } from './crew.js';
+import { Crew, isUnfit, type CrewEvents, type CrewLimits, type TaskEvents } from './crew.js';
 import { Dealer, type DealerOptions } from './dealer.js';
 import { Deadlines } from './deadlines.js';
-import { messageOf, type PoolErrors, type WorkerEnd } from '../errors.js';
-import type { Handler } from './handlers.js';
+import { Demand } from './demand.js';
+import type { PoolErrors, WorkerEnd } from '../errors.js';
+import { Failures } from './failures.js';
+import {
+  MathMax,
+  MathMin,
+  MathRound,
+  PromiseReject,
+  queueMicrotask,
+  setTimeout,
+  soon,
+} from '../base/intrinsics.js';
 import { thisLoop, type LoopSource } from '../wait/loop.js';
-import { kRefused, kReturned, type WireError } from '../wire/messages.js';
+import { kReturned } from '../wire/messages.js';
+import { Ledger } from './ledger.js';
+import { Losses } from './losses.js';
 import { SecondLook } from './second-look.js';
-import { Tally } from './tally.js';
+import { Tally } from './recorder.js';
 import type { Outcome, Task, WaitQueue } from './task.js';
-import { fromWire, rejectWithCallerStack } from '../wire/errors/decoder.js';
-import type { WorkerEvents, WorkerHandle, WorkerSpec } from './worker-handle.js';
+import { rejectWithCallerStack } from './caller-stack.js';
+import type { Held } from './slots.js';
+import type { WorkerHandle, WorkerSpec } from './worker-handle.js';
 
 export interface DispatcherOptions extends CrewLimits, DealerOptions {
   readonly maxQueue: number;
@@ -38,9 +52,10 @@ export interface DispatcherListener {
   onBackgroundError(error: unknown, threadId: number): void;
   /**
    * A worker ended without being told to. It had begun so many tasks, which were rejected, and held so
-   * many others. In a turn of its own.
+   * many others. `unfit`: it was terminated, since it could not load the pool's file, and the end's
+   * error says why. In a turn of its own.
    */
-  onWorkerLost(end: WorkerEnd, begun: number, waiting: number): void;
+  onWorkerLost(end: WorkerEnd, begun: number, waiting: number, unfit: boolean): void;
   /** The worker's code posted a message on its `parentPort`. In a turn of its own. */
   onMessage(message: unknown, worker: WorkerHandle): void;
   onWorkerReady?(worker: WorkerHandle): void;
@@ -48,28 +63,17 @@ export interface DispatcherListener {
   onWorkerLeft?(worker: WorkerHandle): void;
 }
 
-/** After so many workers died holding it, an unbegun task is taken to be what kills them. */
-const kDeathsMax = 3;
+/** How long a worker that is done may take to end by itself, in ms: it gives itself half of that. */
+const kLeaveMs = 2_000;
 
-export class Dispatcher implements LoopSource, WorkerEvents {
+export class Dispatcher implements LoopSource, TaskEvents, CrewEvents {
   readonly maxSpinUs: number;
   readonly turnBudgetUs: number;
   readonly crew: Crew;
   /** What the workers that ended leave to the statistics. */
   readonly ended = new Tally();
-  readonly outcomes: Record<Outcome, number> = {
-    completed: 0,
-    failed: 0,
-    aborted: 0,
-    expired: 0,
-    lost: 0,
-    cancelled: 0,
-  };
-  accepted = 0;
-  /** Refused for a full queue. */
-  refused = 0;
-  /** Accepted and not settled. */
-  unsettled = 0;
+  /** What it counts of tasks. */
+  readonly ledger = new Ledger();
   state: 'open' | 'closing' | 'closed' = 'open';
   readonly #options: DispatcherOptions;
   readonly #errors: PoolErrors;
@@ -77,22 +81,28 @@ export class Dispatcher implements LoopSource, WorkerEvents {
   readonly #queue: WaitQueue;
   readonly #dealer: Dealer;
   readonly #deadlines: Deadlines;
+  readonly #failures: Failures;
   /** A worker tells of what it has ended before a task that it takes to be short only after that. */
   readonly #secondLook = new SecondLook(() => {
-    for (const worker of this.crew.all) worker.catchUp();
+    const { all } = this.crew;
+    for (let i = 0; i < all.length; i++) all[i]!.catchUp();
     this.onPortDrained();
   });
+  readonly #demand: Demand;
+  readonly #losses: Losses;
+  /** As many tasks may be accepted and unsettled. */
+  readonly #mostAccepted: number;
+  /** Tasks that a worker could not begin, on their way back into the queue. */
+  #refusedBack: Task[] = [];
   #dealing = false;
   #flushScheduled = false;
-  #whenSettled: (() => void)[] = [];
-  #whenReady: { resolve: () => void; reject: (error: unknown) => void }[] = [];
   #closing: Promise<void> | null = null;
   readonly #flushSoon = (): void => {
     this.#flushScheduled = false;
     this.#flush();
   };
   readonly #failed = (task: Task, error: unknown): void => {
-    if (this.#settle(task, 'failed')) task.reject(error);
+    if (this.ledger.settle(task, 'failed')) task.reject(error);
   };
 
   constructor(options: DispatcherOptions, listener: DispatcherListener) {
@@ -102,29 +112,51 @@ export class Dispatcher implements LoopSource, WorkerEvents {
     this.#queue = options.queue;
     this.maxSpinUs = options.spec.maxSpinUs;
     this.turnBudgetUs = options.spec.turnBudgetUs;
+    const { maxThreads, concurrency, maxQueue } = options;
+    this.#mostAccepted = options.eager ? Infinity : maxThreads * concurrency + maxQueue;
     thisLoop.attach(this);
-    this.crew = new Crew(options, options.spec, this);
-    this.#dealer = new Dealer(options, options.queue, this.crew.ready, {
+    this.crew = new Crew(options, options.spec, this, this);
+    const { preload } = options.spec;
+    this.#failures = new Failures(options.errors, preload);
+    this.#losses = new Losses(this.ledger, options.errors, this.#failures, preload);
+    this.#demand = new Demand(
+      this.crew,
+      options.queue,
+      this.ledger,
+      this.#failures,
+      options.minThreads,
+    );
+    this.#dealer = new Dealer(options, options.queue, this.crew.takers, {
       onGiven: (task) => this.#deadlines.onGiven(task),
       onFailed: this.#failed,
     });
     this.#deadlines = new Deadlines(options.abortGraceMs, options.queue, options.errors, {
-      settle: (task, outcome) => this.#settle(task, outcome),
+      settle: (task, outcome) => this.ledger.settle(task, outcome),
       requeue: (tasks) => this.#requeue(tasks),
       onCaughtUp: () => this.#scheduleFlush(),
       // Its successor starts while it ends.
       onWorkerEnded: () => {
-        if (this.state === 'open') this.#ensureThreads();
+        if (this.state === 'open') this.#demand.ensure();
       },
     });
     try {
       this.crew.ensure(0);
     } catch (error) {
       // `new Worker` refused the options, or the system a thread: there is no pool then.
-      for (const worker of this.crew.all) worker.terminate();
+      const { all } = this.crew;
+      for (let i = 0; i < all.length; i++) all[i]!.terminate();
       this.#end();
       throw error;
     }
+  }
+
+  get outcomes(): Readonly<Record<Outcome, number>> {
+    return this.ledger.outcomes;
+  }
+
+  /** Accepted and not settled. */
+  get unsettled(): number {
+    return this.ledger.unsettled;
   }
 
   /** Accepted tasks that no worker has been given. */
@@ -136,7 +168,9 @@ export class Dispatcher implements LoopSource, WorkerEvents {
   get waiting(): number {
     let waiting = this.#queue.length;
     const { concurrency } = this.#options.spec;
-    for (const worker of this.crew.ready) waiting += Math.max(0, worker.inFlight - concurrency);
+    const { takers } = this.crew;
+    for (let i = 0; i < takers.length; i++)
+      waiting += MathMax(0, takers[i]!.inFlight - concurrency);
     return waiting;
   }
 
@@ -144,16 +178,15 @@ export class Dispatcher implements LoopSource, WorkerEvents {
 
   /** Accepts a task, or rejects it at once (`false`); a rejected task never runs. */
   submit(task: Task): boolean {
-    const { maxThreads, concurrency, maxQueue, eager } = this.#options;
     if (this.state !== 'open') {
       task.reject(this.#errors.closed());
       return false;
     }
-    if (!eager && this.unsettled >= maxThreads * concurrency + maxQueue) {
+    if (this.unsettled >= this.#mostAccepted) {
       this.#refuse(task);
       return false;
     }
-    this.#accept();
+    this.ledger.accept();
     try {
       this.#queue.push(task);
     } catch (error) {
@@ -161,20 +194,21 @@ export class Dispatcher implements LoopSource, WorkerEvents {
       this.#failed(task, error);
       return false;
     }
-    if (eager) {
-      this.#dealNow();
-      if (task.holder === null && !task.settled && this.waiting > maxQueue) {
-        // Looked at only now: how many places a task takes is known when it has got one.
-        this.#queue.remove(task);
-        this.accepted--;
-        this.#leave();
-        this.#refuse(task);
-        return false;
-      }
-    }
-    if (task.limits !== null && task.holder === null && !task.settled) this.#deadlines.watch(task);
+    if (task.limits !== null) this.#deadlines.watch(task);
     this.#scheduleFlush();
     return true;
+  }
+
+  /**
+   * Deals at once what can start. How many places a task takes is known when it has got one, so the
+   * one that was submitted last is refused here, if it waits and more than `maxQueue` do.
+   */
+  flushNow(last: Task): void {
+    this.#dealNow(false);
+    if (last.holder !== null || last.settled || this.waiting <= this.#options.maxQueue) return;
+    this.#queue.remove(last);
+    this.ledger.withdraw();
+    this.#refuse(last);
   }
 
   /** Accepts a task for one worker alone. */
@@ -185,25 +219,23 @@ export class Dispatcher implements LoopSource, WorkerEvents {
       this.#refuse(task);
     } else {
       task.pinned = true;
-      this.#accept();
+      this.ledger.accept();
       this.#dealer.give(task, worker);
       worker.post();
       this.#scheduleFlush();
     }
   }
 
-  #accept(): void {
-    this.accepted++;
-    if (this.unsettled++ === 0) thisLoop.hold();
-  }
-
   #refuse(task: Task): void {
     const { maxThreads, concurrency, maxQueue } = this.#options;
-    this.refused++;
+    this.ledger.refused++;
     task.reject(this.#errors.queueFull(maxThreads * concurrency, maxQueue));
   }
 
-  /** Rejects an accepted task. If it has begun, it is asked to end, and at last its worker is terminated. */
+  /**
+   * Rejects an accepted task. If it has begun, it is asked to end, and at last its worker is
+   * terminated.
+   */
   abort(task: Task, reason: unknown): void {
     this.#deadlines.abort(task, reason);
   }
@@ -213,42 +245,40 @@ export class Dispatcher implements LoopSource, WorkerEvents {
   #scheduleFlush(): void {
     if (this.#flushScheduled) return;
     this.#flushScheduled = true;
-    queueMicrotask(this.#flushSoon);
+    soon(this.#flushSoon);
   }
 
   #flush(): void {
-    this.#dealNow();
+    this.#takeIn();
+    this.#dealNow(true);
     const back = this.#dealer.takeBack();
     if (back.length > 0) {
       this.#requeue(back);
-      this.#deal();
+      this.#deal(true);
     }
     if (this.#dealer.isAhead) this.#secondLook.arm();
-    this.crew.watchIdle();
+    this.crew.idle.watch();
     thisLoop.expect();
   }
 
-  #dealNow(): void {
-    if (this.#queue.length > 0) this.#deal();
+  #dealNow(ahead: boolean): void {
+    if (this.#queue.length > 0) this.#deal(ahead);
     if (this.#queue.length === 0 || this.state === 'closed') return;
-    this.#ensureThreads();
-    if (this.#options.eager && this.#queue.length > 0) this.#deal();
+    const takers = this.crew.takers.length;
+    this.#demand.ensure();
+    if (this.crew.takers.length > takers && this.#queue.length > 0) this.#deal(ahead);
   }
 
-  #deal(): void {
+  /** `ahead`: also to workers that cannot start them yet, many in one message. */
+  #deal(ahead: boolean): void {
     // A balancer or a queue of the user's may submit.
     if (this.#dealing) return;
     this.#dealing = true;
     this.#dealer.deal();
-    // Many a task in one message: an eager submit prefetches in the microtask, with the others.
-    if (
-      this.#queue.length > 0 &&
-      this.#dealer.prefetches &&
-      !(this.#options.eager && this.#flushScheduled)
-    ) {
+    if (ahead && this.#queue.length > 0 && this.#dealer.prefetches) {
       // What is posted ahead waits for no thread, yet may end up behind a long task, with no worker
       // idle that would take it over. So that there is one soon, the crew grows, by one at a time.
-      if (this.crew.all.size < this.#options.maxThreads) this.#ensureThreads(1);
+      if (this.crew.all.length < this.#options.maxThreads) this.#demand.ensure(1);
       this.#dealer.prefetch();
     }
     this.#dealer.post();
@@ -256,127 +286,85 @@ export class Dispatcher implements LoopSource, WorkerEvents {
   }
 
   /** Puts tasks that were posted, and not begun, back in front. */
-  #requeue(back: Task[]): void {
-    // One that settled stayed with its worker only because it could not be taken back alone.
-    const tasks = back.filter((task) => !task.settled);
+  #requeue(back: readonly Task[]): void {
+    const tasks: Task[] = [];
+    for (let i = 0; i < back.length; i++) {
+      const task = back[i]!;
+      // One that settled stayed with its worker only because it could not be taken back alone.
+      if (task.settled) continue;
+      task.holder = null;
+      tasks[tasks.length] = task;
+    }
     if (tasks.length === 0) return;
-    for (const task of tasks) task.holder = null;
     this.#queue.unshift(tasks);
     this.#scheduleFlush();
   }
 
-  #ensureThreads(least = 0): void {
-    // Who waits for `ready()` waits for a thread as a task does.
-    const waiting = Math.max(this.#queue.length, least, this.#whenReady.length > 0 ? 1 : 0);
-    try {
-      this.crew.ensure(waiting);
-    } catch (error) {
-      // The system refused a thread. Those that run go on; with none, nobody would come.
-      if (this.crew.all.size === 0) this.#rejectQueue(error, null);
-    }
-  }
-
-  #rejectQueue(cause: unknown, end: WorkerEnd | null): void {
-    const error = (): unknown => this.#errors.noThread(cause, end);
-    this.#drainQueue('lost', error);
-    for (const { reject } of this.#whenReady.splice(0)) reject(error());
-  }
-
-  #drainQueue(outcome: Outcome, error: () => unknown): void {
-    for (let task = this.#queue.shift(); task !== null; task = this.#queue.shift()) {
-      if (this.#settle(task, outcome)) task.reject(error());
-    }
+  /** Puts back what workers could not begin, in its order. */
+  #takeIn(): void {
+    if (this.#refusedBack.length === 0) return;
+    const back = this.#refusedBack;
+    this.#refusedBack = [];
+    this.#requeue(back);
   }
 
   /** Rejects what waits, and leaves what has a place in a worker. */
   rejectWaiting(error: () => unknown): void {
-    for (const worker of this.crew.ready) {
+    this.#takeIn();
+    const { takers } = this.crew;
+    for (let i = 0; i < takers.length; i++) {
+      const worker = takers[i]!;
       // What it could begin at once keeps its place, though it may not have come to it yet.
       const begun = worker.inFlight - worker.slots.unclaimed;
-      const back = worker.revokeAll(Math.max(0, this.#options.spec.concurrency - begun));
-      this.#requeue(back);
+      this.#requeue(worker.revokeAll(MathMax(0, this.#options.spec.concurrency - begun)));
     }
-    this.#drainQueue('cancelled', error);
-  }
-
-  // Settling
-
-  /** Counts a task's end, once. `true`: its caller is still to be told. */
-  #settle(task: Task, outcome: Outcome): boolean {
-    if (task.settled) return false;
-    task.settled = true;
-    task.holder = null;
-    task.forget?.();
-    clearTimeout(task.timer);
-    const { asked } = task;
-    this.outcomes[asked ?? outcome]++;
-    this.#leave();
-    return asked === null || asked === outcome;
-  }
-
-  #leave(): void {
-    if (--this.unsettled > 0) return;
-    thisLoop.release();
-    for (const done of this.#whenSettled.splice(0)) done();
+    this.#demand.drain('cancelled', error);
   }
 
   // LoopSource
 
   drain(): void {
-    for (const worker of this.crew.all) worker.poll();
+    const { all } = this.crew;
+    for (let i = 0; i < all.length; i++) all[i]!.poll();
     this.onPortDrained();
   }
 
   expectedUs(): number {
     if (this.unsettled === 0) return -1;
     let soonestMs = Infinity;
-    for (const worker of this.crew.ready) {
-      if (worker.inFlight > 0) soonestMs = Math.min(soonestMs, worker.expectedMs / worker.inFlight);
+    const { takers } = this.crew;
+    for (let i = 0; i < takers.length; i++) {
+      const { inFlight, expectedMs } = takers[i]!;
+      if (inFlight > 0) soonestMs = MathMin(soonestMs, expectedMs / inFlight);
     }
-    return soonestMs === Infinity ? -1 : Math.max(0, Math.round(soonestMs * 1000));
+    return soonestMs === Infinity ? -1 : MathMax(0, MathRound(soonestMs * 1000));
   }
 
-  // WorkerEvents
+  // TaskEvents
 
   onPortDrained(): void {
     // Tasks that wait already go out before the callers of those that settled go on. What these
     // then submit, and what to take back, is looked at in the microtask after them.
-    if (this.#queue.length > 0) this.#deal();
+    if (this.#queue.length > 0) this.#deal(!this.#options.eager || !this.#flushScheduled);
     this.#scheduleFlush();
-  }
-
-  onReady(worker: WorkerHandle): void {
-    this.crew.enlist(worker);
-    if (this.state === 'closing' && this.unsettled === 0) worker.askToClose();
-    this.#listener.onWorkerReady?.(worker);
-    this.#answerReady();
   }
 
   onMessage(worker: WorkerHandle, message: unknown): void {
     this.#listener.onMessage(message, worker);
   }
 
-  onLeaving(worker: WorkerHandle): void {
-    this.crew.dismiss(worker);
-    this.#listener.onWorkerLeft?.(worker);
-  }
-
   onResult(task: Task, code: number, value: unknown, threadId: number): void {
     if (code === kReturned) {
-      if (this.#settle(task, 'completed')) task.resolve(value);
-    } else if (this.#settle(task, 'failed')) {
-      rejectWithCallerStack(task.resolve, this.#failureOf(code, value, task.handler), threadId);
+      if (this.ledger.settle(task, 'completed')) task.resolve(value);
+    } else if (this.#losses.mayBeginElsewhere(task, task.holder as WorkerHandle | null)) {
+      this.#refusedBack[this.#refusedBack.length] = task;
+    } else if (this.ledger.settle(task, 'failed')) {
+      rejectWithCallerStack(task.resolve, this.#failures.of(code, value, task.handler), threadId);
     }
   }
 
-  #failureOf(code: number, value: unknown, handler: Handler | null): unknown {
-    if (code !== kRefused) return fromWire(code, value);
-    const refusal = value as WireError;
-    return this.#errors.refused(refusal.code, refusal.message, handler);
-  }
-
   onUnpostable(task: Task, error: unknown): void {
-    if (this.#settle(task, 'failed')) task.reject(error);
+    if (this.ledger.settle(task, 'failed')) task.reject(error);
     // No result will come of it that would deal the next one to its place.
     this.#scheduleFlush();
   }
@@ -387,73 +375,71 @@ export class Dispatcher implements LoopSource, WorkerEvents {
   }
 
   onClosed(worker: WorkerHandle): void {
-    worker.terminate();
+    // It ends by itself, unless it is blocked.
+    setTimeout(() => worker.terminate(), kLeaveMs).unref();
   }
 
-  onExit(worker: WorkerHandle, exitCode: number, expected: boolean): void {
-    const { error, threadId } = worker;
-    const end: WorkerEnd = { threadId, exitCode, error };
+  // CrewEvents
+
+  onReady(worker: WorkerHandle): void {
+    if (this.state === 'closing' && this.unsettled === 0) worker.askToClose();
+    this.#listener.onWorkerReady?.(worker);
+    this.#demand.onReady(this.state === 'open');
+  }
+
+  onUnfit(worker: WorkerHandle): void {
+    // What it holds is sorted at once: those that were first in the queue are first again.
     const held = worker.abandon();
-    this.ended.add(worker);
-    this.crew.dismiss(worker);
-    if (!expected) this.#listener.onWorkerLeft?.(worker);
-    for (const task of held.started) {
-      if (this.#settle(task, 'lost')) task.reject(this.#errors.lost(end, true));
-    }
-    const again: Task[] = [];
-    for (const task of held.unclaimed) {
-      if (task.settled) continue;
-      // With a task begun, that one is what the worker died of.
-      if (held.started.length === 0) task.deaths++;
-      if (!task.fixed && task.deaths < kDeathsMax) again.push(task);
-      else if (this.#settle(task, 'lost')) task.reject(this.#errors.lost(end, false));
-    }
-    this.#requeue(again);
-    // Given to it while the pool was destroyed.
-    if (this.state === 'closed') this.#drainQueue('cancelled', () => this.#errors.destroyed());
-    const begun = held.started.length;
-    const gaveUp = this.crew.remove(worker, { expected, begun, waiting: held.unclaimed.length });
-    if (!expected) {
-      queueMicrotask(() => this.#listener.onWorkerLost(end, begun, held.unclaimed.length));
-      if (gaveUp)
-        this.#rejectQueue(error ?? new Error(`The worker thread ended: ${reasonOf(end)}`), end);
-    }
-    if (this.state === 'open' && !gaveUp) this.#ensureThreads();
+    const { threadId, error } = worker;
+    this.#requeue(this.#losses.settle(worker, { threadId, exitCode: 1, error }, held));
+    this.#demand.tellHopeless();
+    if (this.state !== 'closed') this.#demand.ensure();
     this.#scheduleFlush();
+  }
+
+  onLeft(worker: WorkerHandle): void {
+    this.#listener.onWorkerLeft?.(worker);
+  }
+
+  onLost(worker: WorkerHandle, end: WorkerEnd, held: Held, expected: boolean): void {
+    this.ended.add(worker);
+    this.#takeIn();
+    this.#requeue(this.#losses.settle(worker, end, held));
+    // Given to it while the pool was destroyed.
+    if (this.state === 'closed') this.#demand.drain('cancelled', () => this.#errors.destroyed());
+    if (!expected) this.#tellOfLoss(worker, end, held);
+    // Before more are started: those that wait have had their tries.
+    this.#demand.tellHopeless();
+    if (this.state === 'open') this.#demand.ensure();
+    this.#scheduleFlush();
+  }
+
+  #tellOfLoss(worker: WorkerHandle, end: WorkerEnd, { started, unclaimed }: Held): void {
+    const { loadFailure } = worker;
+    const unfit = loadFailure !== null && isUnfit(worker);
+    const told = unfit ? { ...end, error: this.#failures.ofLoad(loadFailure) } : end;
+    const begun = unfit ? 0 : started.length;
+    queueMicrotask(() => this.#listener.onWorkerLost(told, begun, unclaimed.length, unfit));
+  }
+
+  onStartDue(): void {
+    if (this.state === 'open') this.#demand.ensure();
   }
 
   // Ready
 
   /** Resolves once `minThreads` threads, at least one, have loaded what they need. */
   ready(): Promise<void> {
-    if (this.state !== 'open') return rejected(this.#errors.closed());
-    thisLoop.hold();
-    const ready = new Promise<void>((resolve, reject) => this.#whenReady.push({ resolve, reject }));
-    this.#answerReady();
-    if (this.#whenReady.length > 0) this.#ensureThreads();
-    return ready.finally(() => thisLoop.release());
-  }
-
-  #answerReady(): void {
-    if (this.#whenReady.length === 0) return;
-    let count = 0;
-    for (const worker of this.crew.ready) {
-      if (worker.loadFailure !== null) {
-        const [code, value] = worker.loadFailure;
-        for (const { reject } of this.#whenReady.splice(0)) {
-          reject(this.#failureOf(code, value, this.#options.spec.preload));
-        }
-        return;
-      }
-      if (worker.wasReady) count++;
-    }
-    if (count < Math.max(1, this.#options.minThreads)) return;
-    for (const { resolve } of this.#whenReady.splice(0)) resolve();
+    if (this.state !== 'open') return PromiseReject(this.#errors.closed()) as Promise<void>;
+    return this.#demand.ready();
   }
 
   // Ending
 
-  /** Takes no more tasks; resolves when those accepted, and their registered background work, are done. */
+  /**
+   * Takes no more tasks; resolves when those accepted, and their registered background work,
+   * are done.
+   */
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
@@ -462,12 +448,13 @@ export class Dispatcher implements LoopSource, WorkerEvents {
   async #close(): Promise<void> {
     if (this.state === 'open') this.state = 'closing';
     thisLoop.hold();
-    for (const { reject } of this.#whenReady.splice(0)) reject(this.#errors.closed());
+    this.#demand.rejectCalls(() => this.#errors.closed());
     this.crew.stopWatching();
-    if (this.unsettled > 0) await new Promise<void>((resolve) => this.#whenSettled.push(resolve));
-    for (const worker of this.crew.all) {
-      if (worker.state === 'booting') worker.terminate();
-      else worker.askToClose();
+    await this.ledger.allSettled();
+    const { all } = this.crew;
+    for (let i = 0; i < all.length; i++) {
+      if (all[i]!.state === 'booting') all[i]!.terminate();
+      else all[i]!.askToClose();
     }
     await this.crew.empty();
     this.#end();
@@ -476,21 +463,25 @@ export class Dispatcher implements LoopSource, WorkerEvents {
 
   /** Rejects what is accepted, terminates the threads, and resolves when they are gone. */
   async destroy(): Promise<void> {
-    if (this.state === 'closed') return this.crew.empty();
+    if (this.state === 'closed') {
+      await this.crew.empty();
+      return;
+    }
     this.state = 'closed';
     this.crew.stopWatching();
     thisLoop.hold();
     const error = (): unknown => this.#errors.destroyed();
-    for (const { reject } of this.#whenReady.splice(0)) reject(error());
-    this.#drainQueue('cancelled', error);
-    for (const worker of this.crew.all) {
+    this.#demand.rejectCalls(error);
+    this.#takeIn();
+    this.#demand.drain('cancelled', error);
+    const { all } = this.crew;
+    for (let i = 0; i < all.length; i++) {
       // What has ended has its result.
-      worker.catchUp();
-      const held = worker.abandon();
-      for (const task of [...held.started, ...held.unclaimed]) {
-        if (this.#settle(task, 'cancelled')) task.reject(error());
-      }
-      worker.terminate();
+      all[i]!.catchUp();
+      const { started, unclaimed } = all[i]!.abandon();
+      this.ledger.rejectAll(started, 'cancelled', error);
+      this.ledger.rejectAll(unclaimed, 'cancelled', error);
+      all[i]!.terminate();
     }
     await this.crew.empty();
     this.#end();
@@ -501,12 +492,4 @@ export class Dispatcher implements LoopSource, WorkerEvents {
     this.state = 'closed';
     thisLoop.detach(this);
   }
-}
-
-function reasonOf({ error, exitCode }: WorkerEnd): string {
-  return error === undefined ? `it exited with code ${exitCode}` : messageOf(error);
-}
-
-async function rejected(error: unknown): Promise<never> {
-  throw error;
 }

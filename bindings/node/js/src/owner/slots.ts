@@ -40,6 +40,9 @@ export interface Held {
 /** How much may lie unread for a worker, beyond one task, in bytes that are estimated. */
 const kUnreadBytesMax = 1024 * 1024;
 
+/** Posted tasks that were claimed are dropped from the list when they are so many. */
+const kPassedMax = 1024;
+
 export class Slots {
   readonly #channel: Channel;
   readonly #carrier: Carrier;
@@ -105,12 +108,14 @@ export class Slots {
   // Posting
 
   /**
-   * Posts a task; the worker is to be woken. `postedAt` is 0 unless the worker is idle. Throws what the clone of its payload throws; it was not posted then.
+   * Posts a task; the worker is to be woken. `postedAt` is 0 unless the worker is idle. Throws what
+   * the clone of its payload throws; it was not posted then.
    */
   post(task: Task, postedAt: number): void {
     const channel = this.#channel;
     // The worker was given no more than it has slots.
-    const slot = this.#free.pop()!;
+    const slot = this.#free[this.#free.length - 1]!;
+    this.#free.length--;
     task.slot = slot;
     this.#tasks[slot] = task;
     this.#sending = task;
@@ -238,8 +243,10 @@ export class Slots {
     if (at === posted.length) {
       posted.length = 0;
       this.#firstUnclaimed = 0;
-    } else if (at > 1024) {
-      this.#posted = posted.slice(at);
+    } else if (at > kPassedMax) {
+      const rest: (Task | null)[] = [];
+      for (let i = at; i < posted.length; i++) rest[i - at] = posted[i]!;
+      this.#posted = rest;
       this.#firstUnclaimed = 0;
     }
   }

@@ -19,7 +19,8 @@ import type { Handler } from './handlers.js';
 import type { WorkerHandle } from './worker-handle.js';
 
 /** Why a task settled, for the counters. */
-export type Outcome = 'completed' | 'failed' | 'aborted' | 'expired' | 'lost' | 'cancelled';
+export type Outcome =
+  'completed' | 'failed' | 'aborted' | 'queueTimedOut' | 'timedOut' | 'lost' | 'cancelled';
 
 /** The time limits of a task, in ms; Infinity where there is none. */
 export interface TaskLimits {

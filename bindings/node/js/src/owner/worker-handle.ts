@@ -37,7 +37,7 @@ import {
 } from '../wire/messages.js';
 import { UnreadableValue, ValuePort } from '../wire/value-port.js';
 import type { Handler } from './handlers.js';
-import { Latencies } from './latencies.js';
+import { Recorder } from './recorder.js';
 import { Slots, type Held } from './slots.js';
 import type { Task } from './task.js';
 
@@ -55,6 +55,8 @@ export interface WorkerSpec {
   /** Handlers are called with the task alone; `setup` and `teardown` are exports like any other. */
   readonly bare: boolean;
   readonly niceIncrement: number;
+  /** Its handle keeps the times of its tasks, for statistics. */
+  readonly recordsLatencies: boolean;
   /** Called with the times of each task that ended in its worker, in ms. Must not throw. */
   readonly onTiming: ((worker: WorkerHandle, waitMs: number, runMs: number) => void) | null;
 }
@@ -92,7 +94,8 @@ export class WorkerHandle {
   /** Outlives the thread; Node's own turns -1. */
   readonly threadId: number;
   readonly slots: Slots;
-  readonly latencies = new Latencies();
+  /** The times of its tasks; null where nobody reads them. */
+  readonly latencies: Recorder | null;
   readonly #channel: Channel;
   readonly #control: ControlPort<ToWorker, ToOwner>;
   readonly #onTiming: WorkerSpec['onTiming'];
@@ -142,6 +145,7 @@ export class WorkerHandle {
   constructor(spec: WorkerSpec, events: WorkerEvents) {
     const memory = createChannelMemory(spec.concurrency + kPrefetchMax);
     this.#channel = new Channel(memory);
+    this.latencies = spec.recordsLatencies ? new Recorder() : null;
     this.#onTiming = spec.onTiming;
     this.#portable = spec.portable;
     this.#events = events;
@@ -427,7 +431,7 @@ export class WorkerHandle {
   ): void => {
     const waitMs = startedAt - task.acceptedAt;
     task.handler.measure(runMs);
-    this.latencies.record(waitMs, runMs, wakeMs);
+    this.latencies?.record(waitMs, runMs, wakeMs);
     if (this.#onTiming !== null) this.#onTiming(this, waitMs, runMs);
     this.#release(task);
     if (value instanceof UnreadableValue) {

@@ -32,16 +32,13 @@ export class UserBalancer implements Balancer {
 
   pick(task: Task, workers: readonly WorkerHandle[]): WorkerHandle | null {
     if (!(task instanceof InfoTask)) return null;
-    if (
-      workers.length !== this.#asked.length ||
-      workers.some((worker, i) => worker !== this.#asked[i])
-    ) {
-      this.#asked = [...workers];
+    if (!this.#areAsked(workers)) {
+      this.#asked = mapped(workers, (worker) => worker);
       this.#round++;
     }
     if (task.refusedIn === this.#round) return null;
     // A copy each time: a balancer may sort it.
-    const views = workers.map((worker) => this.#views.of(worker));
+    const views = mapped(workers, (worker) => this.#views.of(worker));
     const balance = this.#balance;
     const handle = this.#views.handleOf(balance(task.info, views));
     // Its own code may have aborted the task.
@@ -49,4 +46,16 @@ export class UserBalancer implements Balancer {
     if (handle === null) task.refusedIn = this.#round;
     return handle;
   }
+
+  #areAsked(workers: readonly WorkerHandle[]): boolean {
+    if (workers.length !== this.#asked.length) return false;
+    for (let i = 0; i < workers.length; i++) if (workers[i] !== this.#asked[i]) return false;
+    return true;
+  }
+}
+
+function mapped<T>(workers: readonly WorkerHandle[], of: (worker: WorkerHandle) => T): T[] {
+  const made: T[] = [];
+  for (let i = 0; i < workers.length; i++) made[i] = of(workers[i]!);
+  return made;
 }

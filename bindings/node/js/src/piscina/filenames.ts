@@ -5,10 +5,11 @@
 
 import { statSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
+import { SafeMap } from '../base/intrinsics.js';
 import { toPath } from './options.js';
 
 /** What was found; few files are named, but often. */
-const urls = new Map<string, string>();
+const urls = new SafeMap<string, string>();
 /** Somebody who names a new file for each task shall not fill the memory. */
 const kRemembered = 1_000;
 

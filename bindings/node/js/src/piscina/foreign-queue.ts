@@ -9,6 +9,7 @@
 // What was taken out and is put back goes to the queue's own `unshift`. Where it has none, it is kept
 // here, in front: a push would give the task that waited longest the last place.
 
+import { firstOf, removeFrom, SafeSet } from '../base/intrinsics.js';
 import type { Task, WaitQueue } from '../owner/task.js';
 import type { TaskQueue } from './queues.js';
 import { TaskInfo, type InfoTask } from './task-info.js';
@@ -16,7 +17,7 @@ import { TaskInfo, type InfoTask } from './task-info.js';
 export class ForeignQueue implements WaitQueue {
   readonly #queue: TaskQueue;
   /** All that wait, in the order in which they came. */
-  readonly #waiting = new Set<Task>();
+  readonly #waiting = new SafeSet<Task>();
   /** Those that were taken out of the queue and put back; the last goes first. */
   readonly #front: Task[] = [];
   #released = false;
@@ -31,7 +32,7 @@ export class ForeignQueue implements WaitQueue {
 
   peek(): Task | null {
     const task = this.#next();
-    if (task !== null) this.#front.push(task);
+    if (task !== null) this.#putInFront(task);
     return task;
   }
 
@@ -53,8 +54,12 @@ export class ForeignQueue implements WaitQueue {
       const task = tasks[i]!;
       if (task.settled) continue;
       this.#waiting.add(task);
-      if (!this.#giveBack(task)) this.#front.push(task);
+      if (!this.#giveBack(task)) this.#putInFront(task);
     }
+  }
+
+  #putInFront(task: Task): void {
+    this.#front[this.#front.length] = task;
   }
 
   #giveBack(task: Task): boolean {
@@ -71,11 +76,7 @@ export class ForeignQueue implements WaitQueue {
 
   remove(task: Task): void {
     if (!this.#waiting.delete(task)) return;
-    const index = this.#front.indexOf(task);
-    if (index >= 0) {
-      this.#front.splice(index, 1);
-      return;
-    }
+    if (removeFrom(this.#front, task)) return;
     try {
       this.#queue.remove((task as InfoTask).info);
     } catch {
@@ -90,13 +91,15 @@ export class ForeignQueue implements WaitQueue {
 
   /** The next task, which still counts as waiting. */
   #next(): Task | null {
-    const put = this.#front.pop();
-    if (put !== undefined) return put;
+    const put = this.#front[this.#front.length - 1];
+    if (put !== undefined) {
+      this.#front.length--;
+      return put;
+    }
     const given = this.#ask();
     if (given !== undefined && !(given === null && this.#released)) return given;
     // The oldest: a set keeps its order.
-    for (const task of this.#waiting) return task;
-    return null;
+    return firstOf(this.#waiting) ?? null;
   }
 
   /** What the queue gives: null if it holds back what it has, undefined if it has nothing that waits. */

@@ -1,7 +1,7 @@
-// Run and wait times, as Piscina reports them: recorded in whole microseconds, at least 1, and
-// summarized in milliseconds.
+// Run and wait times, as Piscina reports them: recorded in whole microseconds, at least 1, to three
+// significant digits, and summarized in milliseconds.
 
-import { createHistogram, type RecordableHistogram } from 'node:perf_hooks';
+import { Histogram } from '../owner/histogram.js';
 
 /** A summary of recorded times, in ms. `average` and `mean` are the same. */
 export interface PiscinaHistogramSummary {
@@ -36,9 +36,13 @@ export interface PiscinaHistogram {
 }
 
 const kUsPerMs = 1000;
+/** Buckets of one part in 1,024. */
+const kBits = 10;
+/** The longest time that is told apart, in µs: some 140 years. */
+const kMostUs = 2 ** 52;
 
 export class Times {
-  readonly #recorded: RecordableHistogram = createHistogram();
+  readonly #recorded = new Histogram(kBits, kMostUs);
 
   get count(): number {
     return this.#recorded.count;
@@ -49,7 +53,7 @@ export class Times {
   }
 
   record(ms: number): void {
-    this.#recorded.record(Math.max(1, Math.trunc(ms * kUsPerMs)));
+    this.#recorded.record(ms * kUsPerMs);
   }
 
   reset(): void {
@@ -59,12 +63,14 @@ export class Times {
   summary(): PiscinaHistogramSummary {
     const recorded = this.#recorded;
     const percentile = (percent: number): number => recorded.percentile(percent) / kUsPerMs;
-    const mean = recorded.mean / kUsPerMs;
+    // Of nothing, what Node's own histograms say.
+    const isEmpty = recorded.count === 0;
+    const mean = isEmpty ? NaN : recorded.mean / kUsPerMs;
     return {
       average: mean,
       mean,
-      stddev: recorded.stddev / kUsPerMs,
-      min: recorded.min / kUsPerMs,
+      stddev: isEmpty ? NaN : recorded.stddev / kUsPerMs,
+      min: (isEmpty ? 2 ** 63 : recorded.min) / kUsPerMs,
       max: recorded.max / kUsPerMs,
       p0_001: percentile(0.001),
       p0_01: percentile(0.01),

@@ -5,6 +5,7 @@
 
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
+import { MathFloor, MathMax, MathMin, ObjectAssign, ObjectCreate } from '../base/intrinsics.js';
 import { FixedQueue, isTaskQueue } from './queues.js';
 import type { FilledOptions, Options } from './types.js';
 
@@ -12,7 +13,7 @@ type Given = Readonly<Partial<Record<keyof Options, unknown>>>;
 
 /** A copy that inherits nothing. */
 export function withNullPrototype<T extends object>(source: T): T {
-  return Object.assign(Object.create(null) as T, source);
+  return ObjectAssign(ObjectCreate(null) as T, source);
 }
 
 /** The path that a path or a `file:` string stands for. */
@@ -85,7 +86,8 @@ const kThen: typeof kFirst = [
 /** Refuses what cannot be used. */
 export function checkOptions(given: Options): void {
   const check = (rules: typeof kFirst): void => {
-    for (const [name, holds, message] of rules) {
+    for (let i = 0; i < rules.length; i++) {
+      const { 0: name, 1: holds, 2: message } = rules[i]!;
       const value = (given as Given)[name];
       if (!isAbsent(value) && !holds(value)) throw new TypeError(message);
     }
@@ -101,12 +103,12 @@ export function checkOptions(given: Options): void {
 /** Fills in what was left out. `given` has been checked, and has no prototype. */
 export function fillOptions(given: Options): FilledOptions {
   const parallelism = availableParallelism();
-  let minThreads = given.minThreads ?? Math.max(Math.floor(parallelism / 2), 1);
+  let minThreads = given.minThreads ?? MathMax(MathFloor(parallelism / 2), 1);
   let maxThreads = given.maxThreads ?? parallelism * 1.5;
   // Whichever of the two was passed moves the other.
-  if (given.maxThreads !== undefined) minThreads = Math.min(minThreads, maxThreads);
-  if (given.minThreads !== undefined) maxThreads = Math.max(maxThreads, minThreads);
-  return Object.assign(Object.create(null) as FilledOptions, {
+  if (given.maxThreads !== undefined) minThreads = MathMin(minThreads, maxThreads);
+  if (given.minThreads !== undefined) maxThreads = MathMax(maxThreads, minThreads);
+  return ObjectAssign(ObjectCreate(null) as FilledOptions, {
     trackUnmanagedFds: true,
     ...given,
     filename: given.filename ? toPath(given.filename) : null,

@@ -2,6 +2,18 @@
 
 import type { EventEmitterAsyncResource } from 'node:events';
 import type { Transferable, Worker } from 'node:worker_threads';
+import {
+  clearTimeout,
+  now,
+  PromiseReject,
+  PromiseResolve,
+  PromiseThen,
+  queueMicrotask,
+  SafePromise,
+  SafeSet,
+  SafeWeakSet,
+  setTimeout,
+} from '../base/intrinsics.js';
 import type { Dispatcher } from '../owner/dispatcher.js';
 import { HandlerTable } from '../owner/handlers.js';
 import { takeTransfer } from '../wire/move.js';
@@ -16,6 +28,7 @@ import type { Call } from './run-options.js';
 import { InfoTask, listenForAbort, TaskInfo } from './task-info.js';
 import { concurrencyOf, kMaxTimerMs, startDispatcher, threadsOf } from './threads.js';
 import type { AbortSignalEventTarget, FilledOptions, Options } from './types.js';
+import { refuseRecursion } from '../worker/worker-state.js';
 import { WorkerViews } from './worker-views.js';
 
 /** What is done with an accepted task: waits for its turn, or goes to one worker. */
@@ -24,7 +37,7 @@ type Submit = (task: InfoTask) => void;
 export class ThreadPool {
   readonly options: FilledOptions;
   readonly times: TaskTimes | null;
-  readonly startedAt = performance.now();
+  readonly startedAt = now();
   /** Tasks that settled, unless they were aborted. */
   completed = 0;
   /** As many tasks are outstanding as can run at once, or more. */
@@ -38,11 +51,11 @@ export class ThreadPool {
   /** As many tasks as can run at once. */
   readonly #capacity: number;
   /** Workers that count as ready before they are: those that the pool was made with. */
-  readonly #initial = new WeakSet<WorkerHandle>();
+  readonly #initial = new SafeWeakSet<WorkerHandle>();
   /** Workers that `workerCreate` was emitted for. */
-  readonly #announced = new WeakSet<WorkerHandle>();
+  readonly #announced = new SafeWeakSet<WorkerHandle>();
   /** Workers that were told to end and have not, by the ids of their threads. */
-  readonly #told = new Set<number>();
+  readonly #told = new SafeSet<number>();
   #closing: Promise<void> | null = null;
   #whenFlushed: (() => void)[] = [];
 
@@ -55,7 +68,9 @@ export class ThreadPool {
     this.times = recordTiming ? new TaskTimes() : null;
     this.#views = new WorkerViews(workerHistogram);
     this.#queue = new ForeignQueue(options.taskQueue);
-    this.#handlers = new HandlerTable(filename === null ? null : urlOf(filename), options.name);
+    const url = filename === null ? null : urlOf(filename);
+    if (url !== null) refuseRecursion(url);
+    this.#handlers = new HandlerTable(url, options.name);
     this.#capacity = threadsOf(options) * concurrencyOf(options);
     // Asked about that many tasks in vain, it is taken to have no worker for those behind them.
     const lookahead = options.stricterFIFO ? 1 : threadsOf(options);
@@ -74,7 +89,9 @@ export class ThreadPool {
         // Handlers are given no context, so none of them registers background work.
         onBackgroundError: () => {},
         onMessage: (message) => void emitter.emit('message', message),
-        onWorkerLost: ({ error }, begun, waiting) => {
+        onWorkerLost: ({ error }, begun, waiting, unfit) => {
+          // Its file failed: it is tried again, or the tasks that wait are told.
+          if (unfit && emitter.listenerCount('error') === 0) return;
           // Where tasks were moved to other workers nobody has heard of it, but nothing was lost either: unlike
           // the other, this one is no event that ends the process where nobody listens.
           const isUnheard = begun === 0 && (waiting === 0 || emitter.listenerCount('error') > 0);
@@ -84,9 +101,10 @@ export class ThreadPool {
         onWorkerLeft: (worker) => this.#onWorkerLeft(worker),
       },
     );
-    for (const worker of this.#dispatcher.crew.all) {
-      this.#initial.add(worker);
-      this.#announce(worker);
+    const { all } = this.#dispatcher.crew;
+    for (let i = 0; i < all.length; i++) {
+      this.#initial.add(all[i]!);
+      this.#announce(all[i]!);
     }
   }
 
@@ -94,18 +112,24 @@ export class ThreadPool {
 
   /** Runs a task where there is a place for it. */
   run(payload: unknown, call: Call): Promise<unknown> {
-    return this.#start(payload, call, (task) => this.#dispatcher.submit(task));
+    return this.#start(payload, call, (task) => {
+      if (this.#dispatcher.submit(task)) this.#dispatcher.flushNow(task);
+    });
   }
 
   /** Runs a task in each of the threads. */
   broadcast(payload: unknown, call: Call): Promise<unknown[]> {
-    if (this.#takesNoMore) return Promise.reject(Errors.terminated());
-    const workers = [...this.#dispatcher.crew.ready];
-    return Promise.all(
-      workers.map((worker) =>
-        this.#start(payload, call, (task) => this.#dispatcher.submitTo(worker, task)),
-      ),
-    );
+    if (this.#takesNoMore) return PromiseReject(Errors.terminated()) as Promise<never>;
+    const { takers } = this.#dispatcher.crew;
+    const runs: Promise<unknown>[] = [];
+    // A copy: what getters of the payload do may end one of them.
+    const workers: WorkerHandle[] = [];
+    for (let i = 0; i < takers.length; i++) workers[i] = takers[i]!;
+    for (let i = 0; i < workers.length; i++) {
+      const worker = workers[i]!;
+      runs[i] = this.#start(payload, call, (task) => this.#dispatcher.submitTo(worker, task));
+    }
+    return allOf(runs);
   }
 
   get #takesNoMore(): boolean {
@@ -113,7 +137,7 @@ export class ThreadPool {
   }
 
   #start(payload: unknown, call: Call, submit: Submit): Promise<unknown> {
-    return new Promise((resolve, reject) => {
+    return new SafePromise((resolve, reject) => {
       // What is thrown here rejects the promise.
       const { signal } = call;
       const filename = call.filename ?? this.options.filename;
@@ -123,13 +147,13 @@ export class ThreadPool {
       const { aborted, reason } = (signal ?? {}) as Partial<AbortSignalEventTarget>;
       if (aborted) throw new AbortError(reason);
       const { value, transferList } = takeTransfer(payload);
-      const moved = [...((call.transferList ?? []) as readonly Transferable[]), ...transferList];
+      const moved = joined((call.transferList ?? []) as readonly Transferable[], transferList);
       const info = new TaskInfo(
         {
           payload: value,
           transferList: moved.length === 0 ? null : moved,
           handler: this.#handlers.resolve(
-            call.filename === null ? undefined : urlOf(filename),
+            call.filename === null ? undefined : fileOfCall(filename),
             call.name ?? undefined,
           ),
           filename,
@@ -177,7 +201,10 @@ export class ThreadPool {
       this.needsDrain = false;
       this.#emitSoon('drain');
     }
-    if (unsettled === 0) for (const done of this.#whenFlushed.splice(0)) done();
+    if (unsettled > 0) return;
+    const waiting = this.#whenFlushed;
+    this.#whenFlushed = [];
+    for (let i = 0; i < waiting.length; i++) waiting[i]!();
   }
 
   #record(worker: WorkerHandle, waitMs: number, runMs: number): void {
@@ -188,8 +215,11 @@ export class ThreadPool {
 
   // Events: each in a turn of its own, for listeners may throw
 
-  #emitSoon(event: string, ...args: unknown[]): void {
-    queueMicrotask(() => this.#emitter.emit(event, ...args));
+  #emitSoon(event: string, worker?: unknown): void {
+    queueMicrotask(() => {
+      if (worker === undefined) this.#emitter.emit(event);
+      else this.#emitter.emit(event, worker);
+    });
   }
 
   #announce(worker: WorkerHandle): void {
@@ -237,16 +267,16 @@ export class ThreadPool {
   }
 
   /** Whether all tasks have settled, which it waits for, `closeTimeout` at most. */
-  async #flushed(): Promise<boolean> {
-    if (this.#dispatcher.unsettled === 0) return true;
+  #flushed(): Promise<boolean> {
+    if (this.#dispatcher.unsettled === 0) return PromiseResolve(true);
     const { closeTimeout } = this.options;
-    return new Promise((resolve) => {
+    return new SafePromise((resolve) => {
       const timer =
         closeTimeout > kMaxTimerMs ? undefined : setTimeout(resolve, closeTimeout, false).unref();
-      this.#whenFlushed.push(() => {
+      this.#whenFlushed[this.#whenFlushed.length] = () => {
         clearTimeout(timer);
         resolve(true);
-      });
+      };
     });
   }
 
@@ -259,15 +289,19 @@ export class ThreadPool {
 
   get threads(): Worker[] {
     const threads: Worker[] = [];
-    for (const { state, worker } of this.#dispatcher.crew.all) {
-      if (state === 'booting' || state === 'ready') threads.push(worker);
+    const { all } = this.#dispatcher.crew;
+    for (let i = 0; i < all.length; i++) {
+      const { state, worker } = all[i]!;
+      if (state === 'booting' || state === 'ready') threads[threads.length] = worker;
     }
     return threads;
   }
 
   get idleThreads(): number {
     let count = 0;
-    for (const worker of this.#dispatcher.crew.ready) {
+    const { takers } = this.#dispatcher.crew;
+    for (let i = 0; i < takers.length; i++) {
+      const worker = takers[i]!;
       if (worker.inFlight === 0 && (worker.wasReady || this.#initial.has(worker))) count++;
     }
     return count;
@@ -278,7 +312,7 @@ export class ThreadPool {
   }
 
   get duration(): number {
-    return performance.now() - this.startedAt;
+    return now() - this.startedAt;
   }
 
   /** Time that tasks ran, of the time that the threads had. */
@@ -287,4 +321,34 @@ export class ThreadPool {
     if (run === undefined || run.count === 0) return 0;
     return (run.meanMs * run.count) / (this.duration * this.options.maxThreads);
   }
+}
+
+function fileOfCall(filename: string): string {
+  const url = urlOf(filename);
+  refuseRecursion(url);
+  return url;
+}
+
+function joined<T>(some: readonly T[], others: readonly T[]): T[] {
+  const all: T[] = [];
+  for (let i = 0; i < some.length; i++) all[i] = some[i]!;
+  for (let i = 0; i < others.length; i++) all[some.length + i] = others[i]!;
+  return all;
+}
+
+/** `Promise.all` of promises of the runtime's own. */
+function allOf(promises: readonly Promise<unknown>[]): Promise<unknown[]> {
+  return new SafePromise((resolve, reject) => {
+    const values: unknown[] = [];
+    let left = promises.length;
+    if (left === 0) resolve(values);
+    for (let i = 0; i < promises.length; i++) {
+      values[i] = undefined;
+      const fulfilled = (value: unknown): void => {
+        values[i] = value;
+        if (--left === 0) resolve(values);
+      };
+      void PromiseThen(promises[i]!, fulfilled, reject);
+    }
+  });
 }

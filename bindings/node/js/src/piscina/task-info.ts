@@ -1,17 +1,22 @@
 // A task of a Piscina: what queues and load balancers see of it, its place in async hooks, and the
 // promise that it settles.
 //
-// Each is an async resource `Piscina.Task`, created where `run()` was called. Its promise is settled
-// inside it, so what the caller's context holds is there, and tools see what caused what.
+// Users may hold on to what they see of a task, so it lets go of its payload when it has settled.
+//
+// Each is an async resource `Piscina.Task`, created where `run()` was called. Its promise is
+// settled inside it, so what the caller's context holds is there, and tools see what caused
+// what.
 
 import { AsyncResource } from 'node:async_hooks';
 import type { Transferable } from 'node:worker_threads';
-import { onAbort } from '../owner/abort-watch.js';
+import { queueMicrotask } from '../base/intrinsics.js';
+import { onAbort, onAbortEvent } from '../owner/abort-watch.js';
 import type { Handler } from '../owner/handlers.js';
 import { Task } from '../owner/task.js';
 import { queueOptionsSymbol, type PiscinaTask } from './queues.js';
 import type { AbortSignalAny } from './types.js';
 
+/** Whole up to 2^53: at a million tasks a second that is 285 years. */
 let lastId = 0;
 
 /** How a task's promise is settled. */
@@ -40,6 +45,8 @@ export class TaskInfo extends AsyncResource implements PiscinaTask {
   /** What the dispatcher knows it as. */
   readonly #task: InfoTask;
   readonly #settling: Settling;
+  #isOver = false;
+  #queueOptions: object | null = null;
 
   constructor(parts: TaskParts, settling: Settling) {
     super('Piscina.Task', { requireManualDestroy: true, triggerAsyncId: parts.triggerAsyncId });
@@ -56,25 +63,44 @@ export class TaskInfo extends AsyncResource implements PiscinaTask {
     return typeof value === 'object' && value !== null && #task in value ? value.#task : null;
   }
 
+  /** The payload; `undefined` once the task has settled. */
   get task(): unknown {
     return this.#task.payload;
   }
 
+  /** What a queue has seen once it sees for good: it may look for a settled task under it. */
   get [queueOptionsSymbol](): object | null {
+    if (this.#isOver) return this.#queueOptions;
     const options = (this.task as { [queueOptionsSymbol]?: object } | null | undefined)?.[
       queueOptionsSymbol
     ];
-    return options ?? null;
+    this.#queueOptions = options ?? null;
+    return this.#queueOptions;
   }
 
   resolve(value: unknown): void {
-    this.runInAsyncScope(this.#settling.resolve, this.#settling, value);
-    this.emitDestroy();
+    this.#settle(this.#settling.resolve, value);
   }
 
   reject(error: unknown): void {
-    this.runInAsyncScope(this.#settling.reject, this.#settling, error);
-    this.emitDestroy();
+    this.#settle(this.#settling.reject, error);
+  }
+
+  /**
+   * Other code may run in here, of hooks and of signals. What it throws is its own, not the
+   * caller's.
+   */
+  #settle(how: (value: unknown) => void, value: unknown): void {
+    this.#isOver = true;
+    this.#task.payload = undefined;
+    try {
+      this.runInAsyncScope(how, this.#settling, value);
+      this.emitDestroy();
+    } catch (error) {
+      queueMicrotask(() => {
+        throw error;
+      });
+    }
   }
 }
 
@@ -97,9 +123,8 @@ export class InfoTask extends Task {
   }
 }
 
-/** Calls `listener` at the first abort, until the returned function is called. The parameter's name is in errors. */
+/** Calls `listener` at the first abort, until the returned function is called. */
 export function listenForAbort(abortSignal: AbortSignalAny, listener: () => void): () => void {
   if ('addEventListener' in abortSignal) return onAbort(abortSignal, listener);
-  abortSignal.once('abort', listener);
-  return () => void abortSignal.off('abort', listener);
+  return onAbortEvent(abortSignal, listener);
 }

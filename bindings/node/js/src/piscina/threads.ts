@@ -4,6 +4,14 @@
 // option for comes from where a `Pool` without options has it, so the environment variables hold.
 
 import type { WorkerOptions } from 'node:worker_threads';
+import {
+  MathCeil,
+  MathMax,
+  MathMin,
+  ObjectCreate,
+  ObjectGetPrototypeOf,
+  ObjectKeys,
+} from '../base/intrinsics.js';
 import type { Balancer } from '../owner/dealer.js';
 import { Dispatcher, type DispatcherListener } from '../owner/dispatcher.js';
 import { CenoteError, type PoolErrors, type WorkerEnd } from '../errors.js';
@@ -37,12 +45,12 @@ export interface Parts {
 
 /** How many threads there may be. */
 export function threadsOf({ maxThreads }: FilledOptions): number {
-  return Math.ceil(maxThreads);
+  return MathCeil(maxThreads);
 }
 
 /** How many tasks one of them may run at once. */
 export function concurrencyOf({ concurrentTasksPerWorker }: FilledOptions): number {
-  return Math.min(kMaxConcurrency, Math.ceil(concurrentTasksPerWorker));
+  return MathMin(kMaxConcurrency, MathCeil(concurrentTasksPerWorker));
 }
 
 export function startDispatcher(
@@ -56,7 +64,7 @@ export function startDispatcher(
   const concurrency = concurrencyOf(options);
   return new Dispatcher(
     {
-      minThreads: Math.ceil(options.minThreads),
+      minThreads: MathCeil(options.minThreads),
       maxThreads: threadsOf(options),
       concurrency,
       idleTimeoutMs: options.idleTimeout > kMaxTimerMs ? Infinity : options.idleTimeout,
@@ -73,13 +81,15 @@ export function startDispatcher(
       spec: {
         workerOptions: workerOptions(options),
         concurrency:
-          parts.balancer === null ? concurrency : Math.max(concurrency, kBalancedConcurrency),
+          parts.balancer === null ? concurrency : MathMax(concurrency, kBalancedConcurrency),
         maxSpinUs,
         turnBudgetUs,
         portable: portable !== '',
         preload: parts.handlers.preload,
         bare: true,
         niceIncrement: options.niceIncrement,
+        // Nobody reads them: what Piscina shows is recorded by `onTiming`.
+        recordsLatencies: false,
         onTiming: parts.onTiming,
       },
     },
@@ -88,7 +98,7 @@ export function startDispatcher(
 }
 
 function keepsArrivalOrder({ taskQueue }: FilledOptions): boolean {
-  const prototype: unknown = Object.getPrototypeOf(taskQueue);
+  const prototype: unknown = ObjectGetPrototypeOf(taskQueue);
   return prototype === FixedQueue.prototype || prototype === ArrayTaskQueue.prototype;
 }
 
@@ -104,8 +114,13 @@ function workerOptions(options: FilledOptions): WorkerOptions {
     trackUnmanagedFds,
   };
   // A null prototype: `new Worker` would read what somebody put on Object.prototype.
-  const left = Object.entries(passed).filter(([, value]) => value !== undefined);
-  return Object.assign(Object.create(null) as WorkerOptions, Object.fromEntries(left));
+  const given = ObjectCreate(null) as Record<string, unknown>;
+  const names = ObjectKeys(passed) as (keyof typeof passed)[];
+  for (let i = 0; i < names.length; i++) {
+    const value = passed[names[i]!];
+    if (value !== undefined) given[names[i]!] = value;
+  }
+  return given;
 }
 
 function errorsOf({ wasTold }: Parts): PoolErrors {

@@ -1,15 +1,16 @@
 // What users see of the worker threads: one object for each, the same in every event and every call
 // of the load balancer, and the way back from it to the thread.
 
+import { SafeWeakMap } from '../base/intrinsics.js';
 import type { WorkerHandle } from '../owner/worker-handle.js';
 import { Times } from './histogram.js';
 import type { PiscinaWorker } from './types.js';
 
 export class WorkerViews {
   readonly #withHistogram: boolean;
-  readonly #views = new WeakMap<WorkerHandle, PiscinaWorker>();
-  readonly #handles = new WeakMap<object, WorkerHandle>();
-  readonly #times = new WeakMap<WorkerHandle, Times>();
+  readonly #views = new SafeWeakMap<WorkerHandle, PiscinaWorker>();
+  readonly #handles = new SafeWeakMap<object, WorkerHandle>();
+  readonly #times = new SafeWeakMap<WorkerHandle, Times>();
 
   constructor(withHistogram: boolean) {
     this.#withHistogram = withHistogram;

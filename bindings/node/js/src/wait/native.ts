@@ -1,27 +1,26 @@
 // The addon, loaded once a thread, or the reason why it is not used.
 //
 // The addon needs a runtime whose libuv it may enter. Bun and Deno export stubs of it, Electron
-// runs its loop in a way that skips the wait, and an install may lack the binary: in each of these
-// cases the portable waiter takes over (see loop.ts), and this file says why.
+// runs its loop in a way that skips the wait, and Node may be told to load no addon, or not find
+// it: in each of these cases the portable waiter takes over (see loop.ts), and this file says why,
+// and what to do about it (see advice.ts).
 
 import { isMainThread, type WorkerOptions } from 'node:worker_threads';
+import { emitWarning } from '../base/intrinsics.js';
+import { kNoAddons, kToUseNative, mentions, whyNotLoaded } from './advice.js';
 
 /** The addon's functions. A station is one loop's place in the wait protocol. */
 export interface NativeBinding {
   /** Whether the host has a libuv that can carry the wait. */
   available(): boolean;
-  openLoop(
-    words: Int32Array,
-    drain: () => void,
-    maxSpinUs: number,
-    turnBudgetUs: number,
-    referenced: boolean,
-  ): number;
+  openLoop(words: Int32Array, drain: () => void, maxSpinUs: number, turnBudgetUs: number): number;
   closeLoop(station: number): void;
   configureLoop(station: number, maxSpinUs: number, turnBudgetUs: number): void;
   referenceLoop(station: number): void;
   ring(station: number): void;
   openStations(): number;
+  /** The numbers that `words.ts` must have, and the order of the stage counters. */
+  layout(): { readonly numbers: Record<string, number>; readonly stages: readonly string[] };
 }
 
 /** The environment variable that forces the portable waiter when it is 1. */
@@ -38,43 +37,48 @@ export function loadNative(): NativeBinding | null {
   return loaded.binding;
 }
 
-/** Why {@link loadNative} gives null. */
+/** Why {@link loadNative} gives null, and what to do about it; without a full stop. */
 export function whyPortable(): string {
   loaded ??= load();
   return loaded.binding === null ? loaded.reason : '';
 }
 
-/** Why a pool with these options of its workers uses the portable waiter; empty if it does not. Both of its sides use the same. */
+/**
+ * Why a pool with these options of its workers uses the portable waiter; empty if it does not. Both
+ * of its sides use the same.
+ */
 export function whyPoolIsPortable(
   execArgv: readonly string[] | undefined,
   env: WorkerOptions['env'],
 ): string {
   if (loadNative() === null) return whyPortable();
-  if (execArgv?.includes('--no-addons') === true) return 'options.execArgv has --no-addons';
+  if (mentions(execArgv, kNoAddons))
+    return `options.execArgv has ${kNoAddons}. Leave it out ${kToUseNative}`;
   const forced = typeof env === 'object' && env[kForcePortable] === '1';
   return forced ? `${kForcePortable} is 1 in options.env` : '';
 }
 
 function load(): Loaded {
-  const versions: Readonly<Record<string, string | undefined>> = process.versions;
-  if (process.env[kForcePortable] === '1')
-    return { binding: null, reason: `${kForcePortable} is 1` };
-  for (const runtime of ['bun', 'deno', 'electron']) {
-    if (versions[runtime] !== undefined)
-      return { binding: null, reason: `${runtime} does not let an addon enter its event loop` };
-  }
+  const { versions, env } = process;
+  if (env[kForcePortable] === '1') return { binding: null, reason: `${kForcePortable} is 1` };
+  const runtime =
+    versions['bun'] !== undefined
+      ? 'Bun'
+      : versions['deno'] !== undefined
+        ? 'Deno'
+        : versions['electron'] !== undefined
+          ? 'Electron'
+          : '';
+  if (runtime !== '')
+    return { binding: null, reason: `${runtime} does not let an addon enter its event loop` };
   try {
     // eslint-disable-next-line @typescript-eslint/no-require-imports
     const binding = require('../native/binding.js') as NativeBinding;
     if (binding.available()) return { binding };
     return { binding: null, reason: 'this runtime exports no libuv that can carry the wait' };
   } catch (error) {
-    return { binding: null, reason: `the native addon did not load (${firstLine(error)})` };
+    return { binding: null, reason: whyNotLoaded(error) };
   }
-}
-
-function firstLine(error: unknown): string {
-  return String(error instanceof Error ? error.message : error).split('\n', 1)[0] ?? '';
 }
 
 let warned = false;
@@ -84,7 +88,7 @@ export function warnPortable(reason: string): void {
   if (warned) return;
   warned = true;
   const where = isMainThread ? '' : ' in this worker thread';
-  process.emitWarning(
+  emitWarning(
     `The portable waiter is in use${where}: ${reason}. ` +
       'All guarantees hold, but a hop costs tens of microseconds.',
     { code: 'CENOTE_PORTABLE_WAIT' },

@@ -7,6 +7,14 @@
 
 import { types } from 'node:util';
 import type { Transferable } from 'node:worker_threads';
+import {
+  ArrayBufferIsView,
+  ArrayIsArray,
+  ArrayPrototype,
+  bareList,
+  ObjectDefineProperty,
+  ObjectSetPrototypeOf,
+} from '../base/intrinsics.js';
 
 /** The property with what is transferred: one object, or an array of them. */
 export const transferableSymbol: unique symbol = Symbol.for('Piscina.transferable') as never;
@@ -26,6 +34,9 @@ export interface Unwrapped {
   readonly transferList: Transferable[];
 }
 
+const { isSharedArrayBuffer } = types;
+const { isExtensible } = Object;
+
 class MovableValue implements Movable {
   readonly #value: object;
 
@@ -35,9 +46,9 @@ class MovableValue implements Movable {
 
   get [transferableSymbol](): object {
     const value = this.#value;
-    if (!ArrayBuffer.isView(value)) return value;
+    if (!ArrayBufferIsView(value)) return value;
     // Shared memory is shared by sending it; a transfer list refuses it.
-    return types.isSharedArrayBuffer(value.buffer) ? [] : value.buffer;
+    return isSharedArrayBuffer(value.buffer) ? [] : value.buffer;
   }
 
   get [valueSymbol](): object {
@@ -70,7 +81,7 @@ class MovableProxy implements Movable {
 export function move<T>(value: T): T {
   if (typeof value !== 'object' || value === null) return value;
   let movable: object = isTransferable(value) ? value : new MovableValue(value);
-  if (!Object.isExtensible(movable)) movable = new MovableProxy(movable as Movable);
+  if (!isExtensible(movable)) movable = new MovableProxy(movable as Movable);
   markMovable(movable);
   return movable as T;
 }
@@ -87,12 +98,13 @@ export function isTransferable(value: unknown): value is Movable {
 
 /** Marks a transferable, so that it is transferred. */
 export function markMovable(value: object): void {
-  Object.defineProperty(value, kMovable, {
+  ObjectDefineProperty(value, kMovable, {
+    __proto__: null,
     value: true,
     enumerable: false,
     configurable: true,
     writable: true,
-  });
+  } as PropertyDescriptor);
 }
 
 /** Whether the value came from {@link move}. Takes any value, and never throws. */
@@ -106,13 +118,24 @@ export function isMovable(value: unknown): value is Movable {
   }
 }
 
-/** What is sent for a value that {@link isMovable}. Reads its properties, so it throws what these throw. */
-export function unwrapMovable(value: Movable): Unwrapped {
-  const moved = value[transferableSymbol];
+/**
+ * What is sent for a value that {@link isMovable}. Its properties may be code of the user's: each is read once, and
+ * what that throws is thrown here.
+ */
+export function unwrapMovable(movable: Movable): Unwrapped {
+  const moved: unknown = movable[transferableSymbol];
+  const value = movable[valueSymbol];
   return {
-    value: value[valueSymbol],
-    transferList: (Array.isArray(moved) ? [...(moved as unknown[])] : [moved]) as Transferable[],
+    value,
+    transferList: (ArrayIsArray(moved) ? copyOf(moved) : [moved]) as Transferable[],
   };
+}
+
+function copyOf(list: readonly unknown[]): unknown[] {
+  const copy = bareList<unknown>();
+  const { length } = list;
+  for (let i = 0; i < length; i++) copy[i] = list[i];
+  return ObjectSetPrototypeOf(copy, ArrayPrototype) as unknown[];
 }
 
 /** What is sent for any value: itself if it did not come from {@link move}. */

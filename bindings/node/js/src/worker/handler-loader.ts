@@ -1,40 +1,58 @@
-// Finds handlers: imports their files, once a worker, and picks the exports.
+// Finds handlers: loads their files, once a worker, and picks the exports.
 //
-// `import()` takes CommonJS, ES modules and, where Node can, TypeScript; `require()` takes what somebody
-// taught it, such as TypeScript by a loader. The one is tried after the other only where the first
-// could not begin, so that a module is evaluated at most once, also when it throws. A handler may be an
-// export or a promise of one. CommonJS that was compiled from an ES module has its default export a
-// level deeper; both levels are looked at.
+// A handler may be an export or a promise of one. CommonJS that was compiled from an ES module has its
+// default export a level deeper; both levels are looked at.
 //
 // A file may export `setup`, which is awaited before the first of its handlers is given out, and
 // `teardown`, which is awaited by `teardown()` here. A `setup` that throws is as good as a file that
-// throws: nobody gets a handler of it, and its `teardown` is not called.
+// throws: nobody gets a handler of it, and its `teardown` is not called. All of it runs in async
+// contexts of its own, so that no task sees what it leaves there.
+//
+// What could not be found is a LoadFailure, which says when to ask again.
 
-import { existsSync } from 'node:fs';
-import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { types } from 'node:util';
-import { fileNotFoundText, type CenoteErrorCode } from '../errors.js';
+import { ObjectHasOwn, ObjectKeys, SafeMap, SafeSet } from '../base/intrinsics.js';
+import { runAside } from './isolation.js';
+import { LoadedFile } from './loaded-file.js';
+import { asRecord, type Exports } from './module-import.js';
+import { HandlerNotFound } from './not-found.js';
 import { isPromiseLike, type Handler } from './task-context.js';
 
-/** The file has no such handler: the owner makes a CenoteError of it. */
-export class HandlerNotFound extends Error {
-  readonly code: CenoteErrorCode = 'ERR_CENOTE_HANDLER_NOT_FOUND';
+/** Why there is no handler, for now. */
+export class LoadFailure {
+  readonly #file: LoadedFile;
+  readonly #attempt: number;
+
+  /** @internal */
+  constructor(
+    readonly error: unknown,
+    readonly url: string,
+    readonly exportName: string,
+    file: LoadedFile,
+  ) {
+    this.#file = file;
+    this.#attempt = file.attempt;
+  }
+
+  /** Whether to load the handler again: the file was changed, or a while has passed. Cheap to ask. */
+  get isStale(): boolean {
+    const file = this.#file;
+    // Somebody else may have loaded it again.
+    if (file.attempt !== this.#attempt) return true;
+    return this.error instanceof HandlerNotFound ? file.hasChanged : file.isRetriable;
+  }
 }
 
-/** The file itself does not exist. */
-class FileNotFound extends HandlerNotFound {
-  override readonly code = 'ERR_CENOTE_FILE_NOT_FOUND';
+interface Teardown {
+  readonly call: () => unknown;
+  readonly next: Teardown | null;
 }
-
-/** What a name without its extension may stand for. */
-const kExtensions = ['.js', '.mjs', '.cjs', '.ts', '.mts', '.cts'];
-
-type Exports = Record<string, unknown>;
 
 export class HandlerLoader {
-  readonly #files = new Map<string, Promise<Exports>>();
-  readonly #teardowns: (() => unknown)[] = [];
+  readonly #files = new SafeMap<string, LoadedFile>();
+  /** Files that were found to lack an export. */
+  readonly #lacking = new SafeSet<LoadedFile>();
+  #teardowns: Teardown | null = null;
   readonly #bare: boolean;
 
   /** `bare`: `setup` and `teardown` are exports like any other. */
@@ -42,26 +60,35 @@ export class HandlerLoader {
     this.#bare = bare;
   }
 
-  async load(url: string, exportName: string): Promise<Handler> {
+  /** Never rejects. Asked again for what failed, it tries again if the failure is stale. */
+  async load(url: string, exportName: string): Promise<Handler | LoadFailure> {
     let file = this.#files.get(url);
     if (file === undefined) {
-      file = this.#import(url);
+      file = new LoadedFile(url, this.#bare, (exports) => this.#setUp(exports));
       this.#files.set(url, file);
     }
-    return pick(await file, url, exportName);
+    try {
+      const exports = await file.exports(this.#lacking.has(file) || file.isRetriable);
+      return await pick(exports, url, exportName);
+    } catch (error) {
+      if (error instanceof HandlerNotFound) this.#lacking.add(file);
+      return new LoadFailure(error, url, exportName, file);
+    }
   }
 
   /** Whether {@link teardown} has anything to do. */
   get hasTeardown(): boolean {
-    return this.#teardowns.length > 0;
+    return this.#teardowns !== null;
   }
 
   /** Awaits the teardowns, the last file first, each once. Rejects with the first error, after all of them. */
   async teardown(): Promise<void> {
     let failure: { error: unknown } | null = null;
-    for (let next = this.#teardowns.pop(); next !== undefined; next = this.#teardowns.pop()) {
+    while (this.#teardowns !== null) {
+      const { call, next } = this.#teardowns;
+      this.#teardowns = next;
       try {
-        await next();
+        await runAside(call);
       } catch (error) {
         failure ??= { error };
       }
@@ -69,112 +96,57 @@ export class HandlerLoader {
     if (failure !== null) throw failure.error;
   }
 
-  async #import(url: string): Promise<Exports> {
-    if (this.#bare) return importAfterRequire(url);
-    const exports = await requireAfterImport(url);
+  async #setUp(exports: Exports): Promise<void> {
+    if (this.#bare) return;
     const setup = findFunction(exports, 'setup');
-    if (setup !== undefined) await setup();
+    if (setup !== undefined) await runAside(setup);
     const teardown = findFunction(exports, 'teardown');
-    if (teardown !== undefined) this.#teardowns.push(teardown);
-    return exports;
+    if (teardown !== undefined) this.#teardowns = { call: teardown, next: this.#teardowns };
   }
-}
-
-async function requireAfterImport(url: string): Promise<Exports> {
-  try {
-    return (await import(url)) as Exports;
-  } catch (error) {
-    const path = fileURLToPath(url);
-    // A module that this file imports may be what is missing: then Node's own error says so.
-    if (hasCode(error, 'ERR_MODULE_NOT_FOUND') && !existsSync(path)) {
-      const nearby = kExtensions.map((extension) => path + extension).find(existsSync) ?? null;
-      throw new FileNotFound(fileNotFoundText(path, process.cwd(), nearby));
-    }
-    if (!hasCode(error, 'ERR_UNKNOWN_FILE_EXTENSION') || !(extname(path) in require.extensions))
-      throw error;
-    return required(path);
-  }
-}
-
-/** What `require()` says of a file that `import()` has to evaluate, or says better that it is not there. */
-const kImportIt = [
-  'ERR_REQUIRE_ESM',
-  'ERR_REQUIRE_ASYNC_MODULE',
-  'ERR_UNKNOWN_FILE_EXTENSION',
-  'MODULE_NOT_FOUND',
-];
-
-/** Enough to see where an error comes from: every level of `require` has some frames of Node's own. */
-const kFrames = 500;
-
-async function importAfterRequire(url: string): Promise<Exports> {
-  const path = fileURLToPath(url);
-  if (extname(path) !== '.mjs') {
-    const limit = Error.stackTraceLimit;
-    Error.stackTraceLimit = kFrames;
-    try {
-      return required(path);
-    } catch (error) {
-      if (!kImportIt.some((code) => hasCode(error, code)) || isFromInside(error, path)) throw error;
-    } finally {
-      // Unless the file itself has set another.
-      if (Error.stackTraceLimit === kFrames) Error.stackTraceLimit = limit;
-    }
-  }
-  return (await import(url)) as Exports;
-}
-
-/** Whether an error was thrown while the file was evaluated: then to try again would evaluate it twice. */
-function isFromInside(error: unknown, path: string): boolean {
-  const lines = error instanceof Error ? (error.stack ?? '').split('\n') : [];
-  return lines.some((line) => /^\s+at /.test(line) && line.includes(`${path}:`));
-}
-
-/** The exports of a file as `import()` would give them. */
-function required(path: string): Exports {
-  // eslint-disable-next-line @typescript-eslint/no-require-imports
-  const exports: unknown = require(path);
-  const isModule =
-    types.isModuleNamespaceObject(exports) || asRecord(exports)['__esModule'] === true;
-  return isModule ? (exports as Exports) : { default: exports };
-}
-
-function hasCode(error: unknown, code: string): boolean {
-  return error instanceof Error && 'code' in error && error.code === code;
 }
 
 async function pick(exports: Exports, url: string, exportName: string): Promise<Handler> {
-  const candidates = candidatesFor(exports, exportName);
-  for (const value of candidates) {
-    const found = isPromiseLike(value) ? await value : value;
-    if (typeof found === 'function') return found as Handler;
-  }
+  const outer = exports[exportName];
+  let found = isPromiseLike(outer) ? await outer : outer;
+  if (typeof found === 'function') return found as Handler;
+  const inner = innerExport(exports, exportName);
+  found = isPromiseLike(inner) ? await inner : inner;
+  if (typeof found === 'function') return found as Handler;
   const file = fileURLToPath(url);
-  const names = [
-    ...new Set([...Object.keys(exports), ...Object.keys(asRecord(exports['default']))]),
-  ];
-  const list = names.join(', ') || 'nothing';
+  const list = namesOf(exports);
   throw new HandlerNotFound(
-    candidates.every((value) => value === undefined)
+    outer === undefined && inner === undefined
       ? `${file} has no export "${exportName}" (it exports ${list})`
       : `The export "${exportName}" of ${file} is not a function, nor a promise of one (it exports ${list})`,
   );
 }
 
-/** What a name may stand for: an export, or a property of the default export. */
-function candidatesFor(exports: Exports, name: string): unknown[] {
+/** What a name may stand for if it is no export: a property of the default export. */
+function innerExport(exports: Exports, name: string): unknown {
   const inner = asRecord(exports['default']);
   // Only its own: what every function inherits, such as `call`, is no export.
-  return [exports[name], Object.hasOwn(inner, name) ? inner[name] : undefined];
+  return ObjectHasOwn(inner, name) ? inner[name] : undefined;
 }
 
 function findFunction(exports: Exports, name: string): (() => unknown) | undefined {
-  return candidatesFor(exports, name).find(
-    (value): value is () => unknown => typeof value === 'function',
-  );
+  const outer = exports[name];
+  if (typeof outer === 'function') return outer as () => unknown;
+  const inner = innerExport(exports, name);
+  return typeof inner === 'function' ? (inner as () => unknown) : undefined;
 }
 
-function asRecord(value: unknown): Record<string, unknown> {
-  const hasMembers = (typeof value === 'object' && value !== null) || typeof value === 'function';
-  return hasMembers ? (value as Record<string, unknown>) : {};
+function namesOf(exports: Exports): string {
+  const seen = new SafeSet<string>();
+  let text = '';
+  const add = (names: readonly string[]): void => {
+    for (let i = 0; i < names.length; i++) {
+      const name = names[i]!;
+      if (seen.has(name)) continue;
+      seen.add(name);
+      text += text === '' ? name : `, ${name}`;
+    }
+  };
+  add(ObjectKeys(exports));
+  add(ObjectKeys(asRecord(exports['default'])));
+  return text === '' ? 'nothing' : text;
 }

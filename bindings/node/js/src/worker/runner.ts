@@ -12,7 +12,6 @@ import {
   AtomicsLoad,
   nextTick,
   now,
-  PromiseResolve,
   PromiseThen,
   queueMicrotask,
   SafeSet,
@@ -46,13 +45,18 @@ import {
 } from '../wire/messages.js';
 import { UnreadableValue, ValuePort } from '../wire/value-port.js';
 import { Background } from './background.js';
-import { HandlerLoader, HandlerNotFound } from './handler-loader.js';
+import { HandlerLoader, LoadFailure } from './handler-loader.js';
 import { Inbox } from './inbox.js';
+import { Isolation } from './isolation.js';
+import { leave } from './leaving.js';
+import { HandlerNotFound } from './not-found.js';
 import { Outbox, uncloneable } from './outbox.js';
-import { isPromiseLike, WorkerTaskContext, type Handler, type TaskHost } from './task-context.js';
+import { WorkerTaskContext, type Handler, type TaskHost } from './task-context.js';
 
 /** The longest that a result waits for others while short tasks run, in ms. */
 const kTellMs = 0.05;
+/** A wake that took no time is told from one that was not measured. */
+const kLeastMs = Number.MIN_VALUE;
 /** Weight of the newest run in the moving average of a handler. */
 const kWeight = 1 / 8;
 
@@ -63,11 +67,6 @@ const kControlWords = {
   kicked: kWorkerKicked,
   kicks: kOwnerKicked,
 };
-
-/** Why a handler could not be loaded. */
-class LoadFailure {
-  constructor(readonly error: unknown) {}
-}
 
 /** A handler of this worker. */
 interface Entry {
@@ -86,6 +85,7 @@ export class Runner implements LoopSource, TaskHost {
   readonly #outbox: Outbox;
   readonly #background: Background;
   readonly #loader: HandlerLoader;
+  readonly #isolation = new Isolation();
   readonly #owner: LoopAddress;
   readonly #portable: boolean;
   readonly #concurrency: number;
@@ -234,7 +234,10 @@ export class Runner implements LoopSource, TaskHost {
         void this.#define(message);
         return;
       case 'close':
-        this.#background.endWith(() => this.#send({ type: 'closed' }));
+        this.#background.endWith(() => {
+          this.#send({ type: 'closed' });
+          leave(() => this.#letGo());
+        });
         return;
       case 'retire':
         this.#background.endWith(() => this.#letGo());
@@ -248,13 +251,16 @@ export class Runner implements LoopSource, TaskHost {
   #define({ index, url, exportName }: HandlerMessage): Promise<void> {
     const entry: Entry = { handler: null, averageMs: Infinity };
     this.#handlers[index] = entry;
-    const loaded = (handler: Handler | LoadFailure): void => {
+    return this.#load(entry, url, exportName);
+  }
+
+  #load(entry: Entry, url: string, exportName: string): Promise<void> {
+    entry.handler = null;
+    // It never rejects.
+    return PromiseThen(this.#loader.load(url, exportName), (handler) => {
       entry.handler = handler;
       this.#goOn();
-    };
-    return PromiseThen(this.#loader.load(url, exportName), loaded, (error) =>
-      loaded(new LoadFailure(error)),
-    );
+    });
   }
 
   // Running
@@ -297,7 +303,14 @@ export class Runner implements LoopSource, TaskHost {
   #entryOf(slot: number): Entry | undefined {
     const index = this.#channel.handlerOf(slot);
     const entry = this.#handlers[index];
-    if (entry !== undefined) return entry;
+    if (entry !== undefined) {
+      const { handler } = entry;
+      // What failed is tried again after a while, or when the file has changed.
+      if (handler instanceof LoadFailure && handler.isStale) {
+        void this.#load(entry, handler.url, handler.exportName);
+      }
+      return entry;
+    }
     // It was posted before the task was.
     this.#control.drain();
     return this.#handlers[index];
@@ -332,7 +345,7 @@ export class Runner implements LoopSource, TaskHost {
     if (!this.#inbox.claim(slot)) return;
     const postedAt = channel.postedAt(slot);
     const wakeMs = ownersTime - postedAt;
-    channel.setWakeMs(slot, postedAt > 0 ? (wakeMs > 0 ? wakeMs : Number.MIN_VALUE) : 0);
+    channel.setWakeMs(slot, postedAt > 0 ? (wakeMs > 0 ? wakeMs : kLeastMs) : 0);
     const payload = this.#inbox.take(slot);
     if (payload instanceof UnreadableValue) {
       const { code, message } = unreadable('task', payload.cause);
@@ -346,10 +359,7 @@ export class Runner implements LoopSource, TaskHost {
     const context = this.#bare ? null : new WorkerTaskContext(this, slot);
     let value: unknown;
     try {
-      value =
-        context === null
-          ? (handler as (task: unknown) => unknown)(payload)
-          : handler(payload, context);
+      value = this.#isolation.run(handler, payload, context);
     } catch (error) {
       this.#now = now();
       context?.end();
@@ -357,8 +367,8 @@ export class Runner implements LoopSource, TaskHost {
       return;
     }
     this.#now = now();
-    if (isPromiseLike(value)) {
-      this.#await(slot, entry, value, context, startedAt);
+    if (this.#isolation.pending) {
+      this.#await(slot, entry, value as Promise<unknown>, context, startedAt);
       return;
     }
     context?.end();
@@ -368,7 +378,7 @@ export class Runner implements LoopSource, TaskHost {
   #await(
     slot: number,
     entry: Entry,
-    value: PromiseLike<unknown>,
+    value: Promise<unknown>,
     context: WorkerTaskContext | null,
     startedAt: number,
   ): void {
@@ -381,9 +391,8 @@ export class Runner implements LoopSource, TaskHost {
       this.#finish(slot, entry, code, outcome, startedAt);
       this.#goOn();
     };
-    // Through Promise.resolve, so that a `then` that throws or answers twice settles once.
     void PromiseThen(
-      PromiseResolve(value),
+      value,
       (result: unknown) => settle(kReturned, result),
       (error: unknown) => settle(kThrew, error),
     );

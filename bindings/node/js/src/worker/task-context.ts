@@ -1,5 +1,10 @@
 // What a handler is given beside its task.
 
+import {
+  AbortControllerAbort,
+  AbortControllerSignal,
+  PlainAbortController,
+} from '../base/intrinsics.js';
 import { AbortError, CenoteError, invalidType } from '../errors.js';
 import { kAskNothing, kAskTimeout } from '../wire/channel.js';
 
@@ -63,11 +68,11 @@ export class WorkerTaskContext implements TaskContext {
 
   get signal(): AbortSignal {
     if (this.#controller === null) {
-      this.#controller = new AbortController();
+      this.#controller = new PlainAbortController();
       if (this.aborted) this.#abort();
       else if (this.#slot >= 0) this.#host.watch(this);
     }
-    return this.#controller.signal;
+    return AbortControllerSignal(this.#controller);
   }
 
   /** Aborts the signal if the task was asked to end. */
@@ -84,7 +89,9 @@ export class WorkerTaskContext implements TaskContext {
   }
 
   #abort(): void {
-    this.#controller?.abort(
+    if (this.#controller === null) return;
+    AbortControllerAbort(
+      this.#controller,
       this.#ask === kAskTimeout
         ? new CenoteError('ERR_CENOTE_TIMEOUT', 'The time of the task is over (timeout)')
         : new AbortError(undefined),
@@ -93,14 +100,23 @@ export class WorkerTaskContext implements TaskContext {
 
   waitUntil(work: PromiseLike<unknown>): void {
     if (!isPromiseLike(work)) throw invalidType('work', 'a promise', work);
-    const host = this.#host;
-    host.began();
-    // Through Promise.resolve, so that a `then` that throws or answers twice is one rejection.
-    Promise.resolve(work).then(
-      () => host.ended(),
-      (error: unknown) => host.failed(error),
-    );
+    this.#host.began();
+    void follow(work, this.#host);
   }
+}
+
+/**
+ * Tells the host how background work ends. `await` settles once, whatever the work's `then` does,
+ * and asks a native promise for no `then` at all.
+ */
+async function follow(work: PromiseLike<unknown>, host: TaskHost): Promise<void> {
+  try {
+    await work;
+  } catch (error) {
+    host.failed(error);
+    return;
+  }
+  host.ended();
 }
 
 /** Whether a value has a `then`; a getter that throws counts as none. */

@@ -4,6 +4,13 @@
 // neither side recurses, and structured clone does not either.
 
 import { types } from 'node:util';
+import {
+  ObjectDefineProperty,
+  ObjectIsPrototypeOf,
+  PlainAggregateError,
+  PlainDOMException,
+  PlainError,
+} from '../../base/intrinsics.js';
 
 /** A property's bits: it is enumerable; its value is an error's index. */
 export const kVisible = 1;
@@ -18,35 +25,50 @@ export type WireRecord = [
   type: number | string,
   message: string | undefined,
   stack: string,
-  properties?: unknown[],
+  properties?: unknown[] | undefined,
   others?: WireRecord[],
   places?: unknown[],
 ];
 
 export const kClasses = [
-  Error,
+  PlainError,
   TypeError,
   RangeError,
   SyntaxError,
   ReferenceError,
   EvalError,
   URIError,
-  AggregateError as unknown as ErrorConstructor,
+  PlainAggregateError as unknown as ErrorConstructor,
 ] as const;
 export const kAggregate = kClasses.length - 1;
+
+const kErrorPrototype = PlainError.prototype;
+const kDOMExceptionPrototype = PlainDOMException.prototype as object;
+const { isNativeError } = types;
 
 /** Whether a value is an error, of whatever realm, or inherits from one. */
 export function isError(value: unknown): value is object {
   if (typeof value !== 'object' || value === null) return false;
-  if (types.isNativeError(value)) return true;
+  if (isNativeError(value)) return true;
   try {
-    return value instanceof Error || value instanceof DOMException;
+    return ObjectIsPrototypeOf(kErrorPrototype, value) || isDOMException(value);
   } catch {
     return false;
   }
 }
 
+/** Whether an object inherits from DOMException. Throws what a proxy throws. */
+export function isDOMException(value: object): boolean {
+  return ObjectIsPrototypeOf(kDOMExceptionPrototype, value);
+}
+
 export function define(object: object, key: string, value: unknown, enumerable: boolean): void {
   // By definition, not assignment: `__proto__` is a name like any other.
-  Object.defineProperty(object, key, { value, writable: true, configurable: true, enumerable });
+  ObjectDefineProperty(object, key, {
+    __proto__: null,
+    value,
+    writable: true,
+    configurable: true,
+    enumerable,
+  } as PropertyDescriptor);
 }
