@@ -2,9 +2,10 @@
 // owner has it, soon, and nobody is told that it is lost.
 
 import assert from 'node:assert/strict';
+import { test } from 'node:test';
 import { entries, outcomeOf, poolOf } from './fixtures/kinds/entries.mjs';
 import { checkShort, shortKinds } from './fixtures/kinds/short-and-long.mjs';
-import { behaviour, sharedWords, until } from './support/behaviour.mjs';
+import { sharedWords, until, watched } from './support/behaviour.mjs';
 
 /** The number of the tasks from which the pool learns how short they are. */
 const kWarm = 15;
@@ -53,7 +54,7 @@ for (const entry of entries) {
     for (const { what, kind, act = none, run, signal, stays, options, only } of endings) {
       if (only !== undefined && only !== entry.name) continue;
       const how = `${entry.name}, ${concurrentTasksPerWorker} at a time`;
-      behaviour(`${how}: finished tasks settle before ${what ?? `"${kind}"`}`, async (t) => {
+      test(`${how}: finished tasks settle before ${what ?? `"${kind}"`}`, watched, async (t) => {
         const { pool, ended, began } = await shortPool(t, entry, {
           concurrentTasksPerWorker,
           ...options,
@@ -79,7 +80,7 @@ for (const entry of entries) {
   }
 
   for (const kind of ['loop', 'exit']) {
-    behaviour(`${entry.name}: tasks that printed settle before "${kind}"`, async (t) => {
+    test(`${entry.name}: tasks that printed settle before "${kind}"`, watched, async (t) => {
       const { pool, ended, began } = await shortPool(t, entry);
       const short = runShort(pool, { prints: true });
       outcomeOf(pool.run({ kind }));
@@ -90,8 +91,9 @@ for (const entry of entries) {
     });
   }
 
-  behaviour(
+  test(
     `${entry.name}: finished tasks have their results, though the pool is destroyed`,
+    watched,
     async (t) => {
       const { pool, ended } = await shortPool(t, entry);
       const short = runShort(pool);

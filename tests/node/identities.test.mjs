@@ -4,14 +4,15 @@
 // The random programs print their seed; CENOTE_STRESS_SEED repeats it.
 
 import assert from 'node:assert/strict';
+import { test } from 'node:test';
 import { entries, poolOf } from './fixtures/kinds/entries.mjs';
 import { randomProgram } from './fixtures/kinds/taken-back.mjs';
-import { behaviour, sharedWords } from './support/behaviour.mjs';
+import { sharedWords, watched } from './support/behaviour.mjs';
 
 /** More than numbers of 16 bits tell apart. */
 const kRevokes = 70_000;
 
-behaviour('cenote/piscina: tasks taken back from one unread port never run', async (t) => {
+test('cenote/piscina: tasks taken back from one unread port never run', watched, async (t) => {
   const entry = entries.find(({ name }) => name === 'cenote/piscina');
   const ran = sharedWords(kRevokes + 1);
   const gate = sharedWords(1);
@@ -47,8 +48,9 @@ for (const entry of entries) {
     [3, 3],
   ]) {
     const how = `${entry.name}, ${threads} threads, ${concurrentTasksPerWorker} at a time`;
-    behaviour(
+    test(
       `${how}: at random, every result is its caller's own and what was rejected never runs`,
+      watched,
       (t) => randomProgram(t, entry, { threads, concurrentTasksPerWorker, rounds: 8 }),
     );
   }

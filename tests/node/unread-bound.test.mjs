@@ -2,8 +2,9 @@
 // whatever is taken back from it or aborted meanwhile; and the other workers get on.
 
 import assert from 'node:assert/strict';
+import { test } from 'node:test';
 import { entries } from './fixtures/kinds/entries.mjs';
-import { behaviour, runProgram } from './support/behaviour.mjs';
+import { runProgram, watched } from './support/behaviour.mjs';
 
 const fixtures = new URL('./fixtures/kinds/entries.mjs', import.meta.url).href;
 
@@ -35,8 +36,9 @@ async function outcomeOf(program) {
 
 for (const entry of entries) {
   for (const concurrency of [2, 4]) {
-    behaviour(
+    test(
       `${entry.name}, ${concurrency} at a time: beside blocked workers a stream of large tasks goes on`,
+      watched,
       async () => {
         const { most, done, wrong, ranTwice } = await outcomeOf(`
           ${head(entry)}
@@ -82,8 +84,11 @@ for (const entry of entries) {
   }
 
   for (const when of ['loading', 'blocked']) {
-    behaviour(`${entry.name}: aborted tasks for a worker that is ${when} are gone`, async () => {
-      const { most, errors, ran, answer } = await outcomeOf(`
+    test(
+      `${entry.name}: aborted tasks for a worker that is ${when} are gone`,
+      watched,
+      async () => {
+        const { most, errors, ran, answer } = await outcomeOf(`
         ${head(entry)}
         const kTasks = 2_000;
         const ran = shared(kTasks + 1);
@@ -123,13 +128,14 @@ for (const entry of entries) {
         console.log(JSON.stringify({ most: growth.most, errors, ran: total, answer }));
         await pool.destroy();
       `);
-      assert.deepEqual(errors, { AbortError: 2_000 });
-      assert.deepEqual({ ran, answer }, { ran: 1, answer: 2_000 });
-      assert.ok(most < kGrowthMax, `the memory grew by ${most >> 20} MiB`);
-    });
+        assert.deepEqual(errors, { AbortError: 2_000 });
+        assert.deepEqual({ ran, answer }, { ran: 1, answer: 2_000 });
+        assert.ok(most < kGrowthMax, `the memory grew by ${most >> 20} MiB`);
+      },
+    );
   }
 
-  behaviour(`${entry.name}: a worker that was blocked takes part again`, async () => {
+  test(`${entry.name}: a worker that was blocked takes part again`, watched, async () => {
     const { ranInAll, rounds } = await outcomeOf(`
       ${head(entry)}
       const ran = shared(1);

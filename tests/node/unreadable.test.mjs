@@ -2,9 +2,10 @@
 // rejected and says so; what runs beside it and behind it on the same worker is not touched.
 
 import assert from 'node:assert/strict';
+import { test } from 'node:test';
 import { inspect } from 'node:util';
 import { entries, kindFile, poolOf } from './fixtures/kinds/entries.mjs';
-import { behaviour, runProgram, until } from './support/behaviour.mjs';
+import { runProgram, until, watched } from './support/behaviour.mjs';
 
 /** More than the stack of the main thread can read, and less than that of a worker. */
 const kDeep = 6_000;
@@ -125,7 +126,7 @@ const textOf = (error) => `${error?.code} ${error?.name}: ${error?.message}`;
 
 for (const entry of entries) {
   for (const { what, says, go } of cases) {
-    behaviour(`${entry.name}: ${what}: fails alone`, async (t) => {
+    test(`${entry.name}: ${what}: fails alone`, watched, async (t) => {
       const pool = poolOf(t, entry, 'unreadable.cjs', {
         minThreads: 1,
         maxThreads: 1,
@@ -160,7 +161,7 @@ for (const entry of entries) {
     });
   }
 
-  behaviour(`${entry.name}: a file that fails to load with a deep error says so`, async (t) => {
+  test(`${entry.name}: a file that fails to load with a deep error says so`, watched, async (t) => {
     const pool = poolOf(t, entry, 'deep-setup.cjs', { minThreads: 1, maxThreads: 1 });
     await assert.rejects(pool.run(1), (error) => {
       assert.match(inspect(error), /the file failed|cannot be read/);
@@ -168,7 +169,7 @@ for (const entry of entries) {
     });
   });
 
-  behaviour(`${entry.name}: prepareStackTrace throws while errors arrive`, async () => {
+  test(`${entry.name}: prepareStackTrace throws while errors arrive`, watched, async () => {
     const program = `
       import { entries } from ${JSON.stringify(new URL('./fixtures/kinds/entries.mjs', import.meta.url).href)};
       const entry = entries.find(({ name }) => name === ${JSON.stringify(entry.name)});
@@ -201,7 +202,7 @@ for (const entry of entries) {
   });
 }
 
-behaviour('cenote: deep errors of background work are told, and cost no worker', async (t) => {
+test('cenote: deep errors of background work are told, and cost no worker', watched, async (t) => {
   const [entry] = entries;
   const pool = poolOf(t, entry, 'unreadable.cjs', { minThreads: 1, maxThreads: 1 });
   const lost = [];
