@@ -382,6 +382,8 @@ export class Dispatcher implements LoopSource, TaskEvents, CrewEvents {
     this.#demand.drain('cancelled', error);
     const { all } = this.crew;
     for (let i = 0; i < all.length; i++) {
+      // What has ended has its result.
+      all[i]!.catchUp();
       const { started, unclaimed } = all[i]!.abandon();
       this.ledger.rejectAll(started, 'cancelled', error);
       this.ledger.rejectAll(unclaimed, 'cancelled', error);
