@@ -89,7 +89,7 @@ export function takeStats(dispatcher: Dispatcher): PoolStats {
     threads: crew.all.length,
     tasks: { accepted, refused, ...outcomes, queued: queueSize, inFlight: unsettled - queueSize },
     ...total.latencies.summarize(),
-    background: background(active, total.backgroundSettled, total.backgroundRejected),
+    background: background(active, total.backgroundCompleted, total.backgroundFailed),
     stages: total.stages,
     ownerStages: thisLoop.stages,
     workers,
@@ -105,13 +105,13 @@ function workerStats(worker: WorkerHandle): WorkerStats {
     ...(worker.latencies ?? kNothing).summarize(),
     background: background(
       worker.backgroundActive,
-      worker.backgroundSettled,
-      worker.backgroundRejected,
+      worker.backgroundCompleted,
+      worker.backgroundFailed,
     ),
     stages: worker.stages ?? noStages(),
   };
 }
 
-function background(active: number, settled: number, rejected: number): BackgroundCounts {
-  return { active, completed: settled - rejected, failed: rejected };
+function background(active: number, completed: number, failed: number): BackgroundCounts {
+  return { active, completed, failed };
 }

@@ -54,6 +54,7 @@ export const {
   getOwnPropertyDescriptor: ObjectGetOwnPropertyDescriptor,
   getPrototypeOf: ObjectGetPrototypeOf,
   hasOwn: ObjectHasOwn,
+  is: ObjectIs,
   keys: ObjectKeys,
 } = Object;
 export const ObjectPrototype = Object.prototype;
@@ -65,9 +66,14 @@ export const { imul: MathImul } = Math;
 type Bytes = Buffer & {
   latin1Slice(start: number, end: number): string;
   latin1Write(text: string, offset: number, length: number): number;
+  ucs2Slice(start: number, end: number): string;
+  ucs2Write(text: string, offset: number, length: number): number;
 };
 export const BufferLatin1Slice = uncurry((Buffer.prototype as Bytes).latin1Slice);
 export const BufferLatin1Write = uncurry((Buffer.prototype as Bytes).latin1Write);
+export const BufferUcs2Slice = uncurry((Buffer.prototype as Bytes).ucs2Slice);
+export const BufferUcs2Write = uncurry((Buffer.prototype as Bytes).ucs2Write);
+export const RegExpExec = uncurry(RegExp.prototype.exec);
 export const StringCharCodeAt = uncurry(String.prototype.charCodeAt);
 
 type LengthGetter = Method<ArrayBufferView | ArrayBufferLike, [], number>;

@@ -69,7 +69,7 @@ export class IdleWatch {
       const worker = this.#coldest();
       if (worker === null || worker.idleSince > latest) break;
       // With that it is no taker any more.
-      worker.askToRetire();
+      worker.askTo('retire');
       setTimeout(() => {
         if (worker.state !== 'exited') worker.terminate();
       }, kRetireLimitMs).unref();

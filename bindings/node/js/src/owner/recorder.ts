@@ -89,21 +89,21 @@ export class Recorder {
 export class Tally {
   readonly latencies = new Recorder();
   readonly stages = noStages();
-  backgroundSettled = 0;
-  backgroundRejected = 0;
+  backgroundCompleted = 0;
+  backgroundFailed = 0;
 
   add(worker: WorkerHandle): void {
     if (worker.latencies !== null) this.latencies.add(worker.latencies);
     if (worker.stages !== null) addStages(this.stages, worker.stages);
-    this.backgroundSettled += worker.backgroundSettled;
-    this.backgroundRejected += worker.backgroundRejected;
+    this.backgroundCompleted += worker.backgroundCompleted;
+    this.backgroundFailed += worker.backgroundFailed;
   }
 
   addTally(other: Tally): void {
     this.latencies.add(other.latencies);
     addStages(this.stages, other.stages);
-    this.backgroundSettled += other.backgroundSettled;
-    this.backgroundRejected += other.backgroundRejected;
+    this.backgroundCompleted += other.backgroundCompleted;
+    this.backgroundFailed += other.backgroundFailed;
   }
 }
 

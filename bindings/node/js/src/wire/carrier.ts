@@ -6,7 +6,8 @@
 
 import type { Transferable } from 'node:worker_threads';
 import type { Channel } from './channel.js';
-import { kWritten, Reader, Writer } from './codec.js';
+import { Reader } from './codec.js';
+import { kWritten, Writer } from './codec-writer.js';
 import type { ValuePort } from './value-port.js';
 
 export class Carrier {

@@ -76,7 +76,12 @@ export type ToOwner =
    */
   | { readonly type: 'ready'; readonly address: LoopAddress; readonly failed: boolean }
   | { readonly type: 'failure'; readonly failure: WireFailure }
-  | { readonly type: 'backgroundError'; readonly failure: WireFailure }
+  /** `registered`: of work that a handler registered, and not of a teardown. */
+  | {
+      readonly type: 'backgroundError';
+      readonly failure: WireFailure;
+      readonly registered: boolean;
+    }
   | { readonly type: 'closed' }
   | Kick;
 

@@ -7,6 +7,8 @@ import {
 } from '../base/intrinsics.js';
 import { AbortError, CenoteError, invalidType } from '../errors.js';
 import { kAskNothing, kAskTimeout } from '../wire/channel.js';
+import type { Asks } from './asks.js';
+import type { Background } from './background.js';
 
 /** The second argument of a handler. */
 export interface TaskContext {
@@ -37,15 +39,8 @@ export type Handler<Payload = unknown, Result = unknown> = (
 
 /** What a context needs of its worker. @internal */
 export interface TaskHost {
-  /** Background work was registered, settled, and rejected. */
-  began(): void;
-  ended(): void;
-  failed(error: unknown): void;
-  /** What the task in a slot is asked. */
-  askOf(slot: number): number;
-  /** Calls `context.look()` when a task was asked to end, until {@link unwatch}. */
-  watch(context: WorkerTaskContext): void;
-  unwatch(context: WorkerTaskContext): void;
+  readonly asks: Asks;
+  readonly background: Background;
 }
 
 /** @internal */
@@ -62,7 +57,7 @@ export class WorkerTaskContext implements TaskContext {
   }
 
   get aborted(): boolean {
-    if (this.#ask === kAskNothing && this.#slot >= 0) this.#ask = this.#host.askOf(this.#slot);
+    if (this.#ask === kAskNothing && this.#slot >= 0) this.#ask = this.#host.asks.of(this.#slot);
     return this.#ask !== kAskNothing;
   }
 
@@ -70,7 +65,7 @@ export class WorkerTaskContext implements TaskContext {
     if (this.#controller === null) {
       this.#controller = new PlainAbortController();
       if (this.aborted) this.#abort();
-      else if (this.#slot >= 0) this.#host.watch(this);
+      else if (this.#slot >= 0) this.#host.asks.watch(this);
     }
     return AbortControllerSignal(this.#controller);
   }
@@ -78,13 +73,13 @@ export class WorkerTaskContext implements TaskContext {
   /** Aborts the signal if the task was asked to end. */
   look(): void {
     if (!this.aborted) return;
-    this.#host.unwatch(this);
+    this.#host.asks.unwatch(this);
     this.#abort();
   }
 
   /** The task has ended: what it is asked from now on is not for it. */
   end(): void {
-    if (this.#controller !== null) this.#host.unwatch(this);
+    if (this.#controller !== null) this.#host.asks.unwatch(this);
     this.#slot = -1;
   }
 
@@ -100,7 +95,7 @@ export class WorkerTaskContext implements TaskContext {
 
   waitUntil(work: PromiseLike<unknown>): void {
     if (!isPromiseLike(work)) throw invalidType('work', 'a promise', work);
-    this.#host.began();
+    this.#host.background.began();
     void follow(work, this.#host);
   }
 }
@@ -113,10 +108,10 @@ async function follow(work: PromiseLike<unknown>, host: TaskHost): Promise<void>
   try {
     await work;
   } catch (error) {
-    host.failed(error);
+    host.background.failed(error);
     return;
   }
-  host.ended();
+  host.background.ended();
 }
 
 /** Whether a value has a `then`; a getter that throws counts as none. */
