@@ -6,9 +6,9 @@
 //
 // Guarantees: every accepted task settles exactly once, whatever happens to its worker; at most
 // `maxThreads * concurrency + maxQueue` tasks are accepted and unsettled (where the dispatcher is
-// eager: at most `maxQueue` wait for a worker with room); tasks start in the order of the queue, but
-// for those that a worker held when it died, could not serve, or was revoked from. While tasks wait,
-// a thread serves, or starts, or they are rejected with what keeps threads from starting.
+// eager: at most `maxQueue` wait for a worker with room); tasks start in the order of the queue,
+// except those that a worker held when it died, could not serve, or was revoked from. While tasks
+// wait, a thread serves, or starts, or they are rejected with what keeps threads from starting.
 
 import { Crew, isUnfit, type CrewEvents, type CrewLimits, type TaskEvents } from './crew.js';
 import { Dealer, type DealerOptions } from './dealer.js';
@@ -49,8 +49,8 @@ export interface DispatcherListener {
   /** In a turn of its own. */
   onBackgroundError(error: unknown, threadId: number): void;
   /**
-   * A worker ended unexpectedly. `begun` of its tasks were rejected, `waiting` had not begun. `unfit`:
-   * it could not load the pool's file, as the end's error says. In a turn of its own.
+   * A worker ended unexpectedly. `begun` of its tasks were rejected, `waiting` had not begun.
+   * `unfit`: it could not load the pool's file, as the end's error says. In a turn of its own.
    */
   onWorkerLost(end: WorkerEnd, begun: number, waiting: number, unfit: boolean): void;
   /** The worker's code posted a message on its `parentPort`. In a turn of its own. */
