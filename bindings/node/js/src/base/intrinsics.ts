@@ -27,9 +27,15 @@ export const setInterval = nodeTimers.setInterval;
 export const clearInterval = nodeTimers.clearInterval;
 export const setImmediate = nodeTimers.setImmediate;
 
-/** ms on this thread's monotonic clock, from an origin of its own. */
-export const now: () => number = perfHooks.performance.now.bind(perfHooks.performance);
-export const hrtime: () => [seconds: number, nanoseconds: number] = process.hrtime.bind(process);
+const { performance } = perfHooks;
+const clock = Object.getPrototypeOf(performance) as Partial<typeof performance>;
+/**
+ * ms on this thread's monotonic clock, from an origin of its own. Fake clocks put a `now` on the
+ * object itself; its prototype's is the runtime's also where the package is loaded under one.
+ */
+export const now: () => number = (clock.now ?? performance.now).bind(performance);
+/** Seconds on a monotonic clock that all threads share. No fake clock replaces it. */
+export const uptime: () => number = process.uptime.bind(process);
 export const nextTick: typeof process.nextTick = process.nextTick.bind(process);
 /** Runs a callback as a microtask. What it throws is an uncaught exception. */
 export const queueMicrotask = globalThis.queueMicrotask.bind(globalThis);

@@ -5,7 +5,7 @@
 // has moved. Where threads cannot ring each other, the message itself is an event.
 
 import type { MessagePort } from 'node:worker_threads';
-import { hrtime, now } from '../base/intrinsics.js';
+import { now, uptime } from '../base/intrinsics.js';
 import type { CenoteErrorCode } from '../errors.js';
 import type { LoopAddress } from '../wait/loop.js';
 import type { ChannelMemory } from './channel.js';
@@ -91,8 +91,7 @@ export function clockOrigin(): number {
   // The two clocks are read one after the other, and what lies between makes the result smaller:
   // the largest of a few tries is the closest.
   for (let i = 0; i < 8; i++) {
-    const time = hrtime();
-    const ms = time[0] * 1e3 + time[1] / 1e6 - now();
+    const ms = uptime() * 1e3 - now();
     if (ms > origin) origin = ms;
   }
   return origin;
