@@ -5,7 +5,6 @@
 
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
 import { entries, poolOf } from './fixtures/kinds/entries.mjs';
 import { randomProgram } from './fixtures/kinds/taken-back.mjs';
 import { sharedWords, watched } from './support/behaviour.mjs';

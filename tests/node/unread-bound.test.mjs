@@ -3,7 +3,6 @@
 
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
 import { entries } from './fixtures/kinds/entries.mjs';
 import { runProgram, watched } from './support/behaviour.mjs';
 

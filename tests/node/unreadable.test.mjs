@@ -3,7 +3,6 @@
 
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
 import { inspect } from 'node:util';
 import { entries, kindFile, poolOf } from './fixtures/kinds/entries.mjs';
 import { runProgram, until, watched } from './support/behaviour.mjs';
