@@ -1,5 +1,6 @@
-// Nothing that was taken back is ever mistaken for another task: a rejected one never runs, and every
-// caller gets its own result, however often tasks are taken back from a worker that does not read.
+// Nothing that was taken back is ever mistaken for another task: a rejected one never runs, and
+// every caller gets its own result, however often tasks are taken back from a worker that does not
+// read.
 //
 // The random programs print their seed; CENOTE_STRESS_SEED repeats it.
 

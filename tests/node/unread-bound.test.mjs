@@ -1,5 +1,5 @@
-// What lies unread for a worker is bounded, in entries and bytes, however long it does not read, and
-// whatever is taken back from it or aborted meanwhile; and the other workers get on.
+// What lies unread for a worker is bounded, in entries and bytes, however long it does not read,
+// and whatever is taken back from it or aborted meanwhile; and the other workers get on.
 
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
@@ -8,7 +8,10 @@ import { runProgram, watched } from './support/behaviour.mjs';
 
 const fixtures = new URL('./fixtures/kinds/entries.mjs', import.meta.url).href;
 
-/** Far above what these programs need; a pool that keeps what nobody reads takes more, and ever more. */
+/**
+ * Far above what these programs need; a pool that keeps what nobody reads takes more, and ever
+ * more.
+ */
 const kGrowthMax = 300 * 1024 * 1024;
 
 /** A program with an entry, and how much its memory has grown at most since `growth.start()`. */
@@ -45,7 +48,8 @@ for (const entry of entries) {
           const kTasks = 1_200;
           const ran = shared(kTasks + 1);
           const workerData = { entry: entry.name, ran };
-          const threads = { minThreads: 3, maxThreads: 3, concurrentTasksPerWorker: ${concurrency} };
+          const threads = { minThreads: 3, maxThreads: 3,
+            concurrentTasksPerWorker: ${concurrency} };
           const pool = entry.make({ filename, workerData, ...threads });
           // So that every worker is ready, and the tasks are not known to be short.
           const warm = Array.from({ length: 6 }, () => pool.run({ id: kTasks, kind: 'later', ms: 30 }));

@@ -1,5 +1,5 @@
-// Values that cannot be sent, or cannot be read on the other side, in both directions: their task is
-// rejected and says so; what runs beside it and behind it on the same worker is not touched.
+// Values that cannot be sent, or cannot be read on the other side, in both directions: their task
+// is rejected and says so; what runs beside it and behind it on the same worker is not touched.
 
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
@@ -174,16 +174,21 @@ for (const entry of entries) {
       import { entries } from ${JSON.stringify(new URL('./fixtures/kinds/entries.mjs', import.meta.url).href)};
       const entry = entries.find(({ name }) => name === ${JSON.stringify(entry.name)});
       const filename = ${JSON.stringify(kindFile('unreadable.cjs'))};
-      const pool = entry.make({ filename, workerData: { entry: entry.name }, minThreads: 1, maxThreads: 1, concurrentTasksPerWorker: 4 });
+      const pool = entry.make({ filename, workerData: { entry: entry.name }, minThreads: 1,
+        maxThreads: 1, concurrentTasksPerWorker: 4 });
       const thread = await pool.run(0, { name: 'threadId' });
       let thrown = 0;
       const rounds = [];
-      for (const thrower of [() => { thrown++; throw new Error('no stack'); }, () => { thrown++; throw null; }, () => ({}), 1]) {
+      for (const thrower of [() => { thrown++; throw new Error('no stack'); }, () => { thrown++;
+        throw null; }, () => ({}), 1]) {
         Error.prepareStackTrace = thrower;
-        const all = [pool.run('beside', { name: 'later' }), pool.run('a', { name: 'fails' }), pool.run(1), pool.run('b', { name: 'fails' }), pool.run(0, { name: 'symbol' }), pool.run(2)];
+        const all = [pool.run('beside', { name: 'later' }), pool.run('a', { name: 'fails' }),
+          pool.run(1), pool.run('b', { name: 'fails' }), pool.run(0, { name: 'symbol' }),
+          pool.run(2)];
         const settled = await Promise.allSettled(all);
         Error.prepareStackTrace = undefined;
-        rounds.push(settled.map(({ value, reason }) => value ?? (reason?.name + ' ' + reason?.code + ' ' + reason?.message)));
+        rounds.push(settled.map(({ value,
+          reason }) => value ?? (reason?.name + ' ' + reason?.code + ' ' + reason?.message)));
       }
       const same = thread === await pool.run(0, { name: 'threadId' });
       console.log(JSON.stringify({ rounds, same }));

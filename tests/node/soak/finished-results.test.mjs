@@ -1,5 +1,5 @@
-// Short tasks and such as end their worker, at random: what ended has its own result, and everything
-// settles. CENOTE_STRESS_SEED repeats a run, CENOTE_STRESS_ROUNDS makes it longer.
+// Short tasks and such as end their worker, at random: what ended has its own result, and
+// everything settles. CENOTE_STRESS_SEED repeats a run, CENOTE_STRESS_ROUNDS makes it longer.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
