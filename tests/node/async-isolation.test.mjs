@@ -1,4 +1,5 @@
-// Async contexts of handlers: what one task leaves in its own is seen by what it started, and by no other task.
+// Async contexts of handlers: what one task leaves in its own is seen by what it started, and by no
+// other task.
 
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
@@ -117,7 +118,8 @@ test('async hooks of a handler see every beginning end', watched, async (t) => {
   await assert.rejects(pool.run(0, { name: 'enterAndThrow' }), RangeError);
   const { begun, ended } = await pool.run(0, { name: 'unhook' });
   assert.ok(begun > 20, `${begun} begun`);
-  // What had begun when the hook was set, and what has not ended when it is asked, differ by little.
+  // What had begun when the hook was set, and what has not ended when it is asked, differ by
+  // little.
   assert.ok(Math.abs(begun - ended) <= 2, `${begun} begun, ${ended} ended`);
 });
 

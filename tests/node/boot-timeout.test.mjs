@@ -3,14 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { CenoteError, Pool } from 'cenote';
-import {
-  fixture,
-  poolFor,
-  sharedWords,
-  until,
-  untilSo,
-  watched,
-} from './support/behaviour.mjs';
+import { fixture, poolFor, sharedWords, until, untilSo, watched } from './support/behaviour.mjs';
 
 const neverLoads = fixture('features/never-loads.mjs');
 const blocksLoading = fixture('features/blocks-loading.cjs');

@@ -1,4 +1,5 @@
-// What tasks left running, and did not register, when their pool is closed: what ends soon is not cut off.
+// What tasks left running, and did not register, when their pool is closed: what ends soon is not
+// cut off.
 
 import { test } from 'node:test';
 import assert from 'node:assert/strict';

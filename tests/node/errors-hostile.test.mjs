@@ -1,4 +1,5 @@
-// Errors cross whatever user code has done to the globals of either thread, and however deep they hold what they hold.
+// Errors cross whatever user code has done to the globals of either thread, and however deep they
+// hold what they hold.
 
 import assert from 'node:assert/strict';
 import { createRequire } from 'node:module';
@@ -31,7 +32,8 @@ const kPoisons = {
   'the globals are replaced': `
     globalThis.Error = globalThis.TypeError = globalThis.AggregateError = globalThis.DOMException =
       globalThis.Map = globalThis.Set = globalThis.Number = class {};
-    Object.keys = Object.defineProperty = Object.getPrototypeOf = Object.hasOwn = () => { throw 1; };
+    Object.keys = Object.defineProperty = Object.getPrototypeOf = Object.hasOwn = () => { throw 1;
+      };
     Reflect.set = Reflect.apply = Array.isArray = () => { throw 1; };`,
   'structuredClone throws': "globalThis.structuredClone = () => { throw new Error('clone'); };",
   'the methods of arrays, strings, maps and functions throw': `
@@ -51,16 +53,21 @@ const kPoisons = {
     }`,
   'Array.prototype has setters': `
     for (let i = 0; i < 16; i++)
-      Object.defineProperty(Array.prototype, i, { get() { return 'poison'; }, set() { throw new RangeError('poison'); } });`,
+      Object.defineProperty(Array.prototype, i, { get() { return 'poison'; },
+        set() { throw new RangeError('poison'); } });`,
   'Object.prototype has what descriptors have': `
     Object.prototype.get = Object.prototype.set = () => 'poison';`,
   'Object.prototype has setters': `
     for (const key of ['value', 'writable', 'enumerable', 'configurable', 'message', 'code', 'cause', 'length', 'extra'])
-      Object.defineProperty(Object.prototype, key, { __proto__: null, get() { return undefined; }, set() { throw new RangeError('poison'); } });`,
+      Object.defineProperty(Object.prototype, key, { __proto__: null, get() { return undefined; },
+        set() { throw new RangeError('poison'); } });`,
   'Promise.prototype.then throws': "Promise.prototype.then = () => { throw new Error('then'); };",
 };
 
-/** Crosses an error on a poisoned thread, and hands what came of it to the outside by Node's own means. */
+/**
+ * Crosses an error on a poisoned thread, and hands what came of it to the outside by Node's own
+ * means.
+ */
 const program = (poison) => `
   import { createRequire } from 'node:module';
   const require = createRequire(${JSON.stringify(import.meta.url)});
@@ -72,7 +79,8 @@ const program = (poison) => `
   const { stringify } = JSON;
   const then = Function.prototype.call.bind(Promise.prototype.then);
   const { getPrototypeOf } = Object;
-  const classes = { RangeError: RangeError.prototype, DOMException: DOMException.prototype, AggregateError: AggregateError.prototype };
+  const classes = { RangeError: RangeError.prototype, DOMException: DOMException.prototype,
+    AggregateError: AggregateError.prototype };
   const clone = structuredClone;
   process.on('unhandledRejection', () => { writeSync(1, 'UNHANDLED'); process.exit(3); });
   const make = () => {
@@ -86,14 +94,16 @@ const program = (poison) => `
   const [error, several] = make();
   void error.stack; void several.stack; void error.cause.stack;
   ${poison}
-  const cross = (value) => { const wire = toWire(value); return fromWire(wire[0], clone(wire[1])); };
+  const cross = (value) => { const wire = toWire(value); return fromWire(wire[0], clone(wire[1]));
+    };
   const a = cross(error);
   const b = cross(several);
   const seen = [
     getPrototypeOf(a) === classes.RangeError, a.message, a.code, a.name, typeof a.stack,
     getPrototypeOf(a.cause) === classes.DOMException, a.cause.name, a.cause.message,
     a.extra.list[0], a.extra.list[1].two, a.extra.inner === a, 'method' in a,
-    getPrototypeOf(b) === classes.AggregateError, b.message, b.errors.length, b.errors[0].message, b.errors[1],
+    getPrototypeOf(b) === classes.AggregateError, b.message, b.errors.length, b.errors[0].message,
+      b.errors[1],
   ];
   let resolve;
   const outer = new Promise((r) => { resolve = r; });

@@ -1,4 +1,5 @@
-// What handlers do to their thread's streams and promises harms no other task, and keeps no pool from its end.
+// What handlers do to their thread's streams and promises harms no other task, and keeps no pool
+// from its end.
 
 import { test } from 'node:test';
 import assert from 'node:assert/strict';

@@ -1,4 +1,5 @@
-// How the files of handlers are loaded: evaluated once, from wherever they lie, and tried again when they failed.
+// How the files of handlers are loaded: evaluated once, from wherever they lie, and tried again
+// when they failed.
 
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
@@ -135,7 +136,8 @@ test('a hook that the file puts on the compiler of modules stays', watched, asyn
     `const Module = require('node:module');
     const compile = Module.prototype._compile;
     let compiled = 0;
-    Module.prototype._compile = function (...args) { if (args[1].startsWith(__dirname)) compiled++; return compile.apply(this, args); };
+    Module.prototype._compile = function (...args) { if (args[1].startsWith(__dirname))
+      compiled++; return compile.apply(this, args); };
     require('./other.cjs');
     module.exports = () => { require('./third.cjs'); return compiled; };`,
   );

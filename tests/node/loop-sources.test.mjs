@@ -1,5 +1,5 @@
-// The sources of a loop, without a pool: who is called by a drain, what a source that throws does to
-// the others, and what nonsense in the shared words and replaced globals do to the wait.
+// The sources of a loop, without a pool: who is called by a drain, what a source that throws does
+// to the others, and what nonsense in the shared words and replaced globals do to the wait.
 
 import assert from 'node:assert/strict';
 import { createRequire } from 'node:module';

@@ -82,7 +82,7 @@ const permission = ['--permission', '--experimental-permission'].find((flag) => 
 test('the permission model: the option that allows addons is named', watched, async (t) => {
   if (permission === undefined || !allowed.has('--allow-addons')) return t.skip('no such options');
   const args = [permission, '--allow-fs-read=*', '--allow-worker'];
-  assert.match(await warning({ args }), /permission model allows no addons\..* --allow-addons /);
+  assert.match(await warning({ args }), /permission model forbids addons\..* --allow-addons /);
 });
 
 test('the permission model that allows addons warns of nothing', watched, async (t) => {
@@ -146,7 +146,7 @@ test('a binary that the system refuses: what it says is passed on', watched, asy
   const message = await warning({ folder });
   assert.match(
     message,
-    /the system refuses it \(.*cenote.*\)\. If node_modules comes from another/,
+    /the system refuses to load the addon \(.*cenote.*\)\. If node_modules comes from another/,
   );
 });
 

@@ -47,7 +47,8 @@ const poisons = {
         if (apply(includes, caller, [process.env.PART])) throw new Error(name + ' of the user: ' + caller);
         return apply(original, this, args);
       };
-      Object.defineProperty(Array.prototype, name, { __proto__: null, value: spy, writable: true, configurable: true });
+      Object.defineProperty(Array.prototype, name, { __proto__: null, value: spy, writable: true,
+        configurable: true });
     }
     function nth(line) {
       let from = 0;
@@ -71,7 +72,8 @@ const poisons = {
 /** What a program does once the globals are as they are. It may use nothing of them. */
 const bodies = {
   cenote: `
-    const pool = new Pool({ filename: process.env.TASKS, minThreads: 1, maxThreads: 2, idleTimeout: 50 });
+    const pool = new Pool({ filename: process.env.TASKS, minThreads: 1, maxThreads: 2,
+      idleTimeout: 50 });
     await sleep(50);
     poison();
     // Both threads, one of them made now.
@@ -84,7 +86,8 @@ const bodies = {
       await sleep(10);
     }
     say('retired');
-    const hangs = new Pool({ filename: process.env.HANGS, workerData: { words: hanging }, minThreads: 1, maxThreads: 1, bootTimeout: 200 });
+    const hangs = new Pool({ filename: process.env.HANGS, workerData: { words: hanging },
+      minThreads: 1, maxThreads: 1, bootTimeout: 200 });
     try { await hangs.run(0); } catch (error) { say(error.cause.code); }
     const stats = pool.stats();
     say(stats.tasks.completed);
@@ -94,7 +97,8 @@ const bodies = {
     say('closed');
   `,
   'cenote/piscina': `
-    const pool = new Pool({ filename: process.env.TASKS, minThreads: 1, maxThreads: 2, idleTimeout: 50 });
+    const pool = new Pool({ filename: process.env.TASKS, minThreads: 1, maxThreads: 2,
+      idleTimeout: 50 });
     await sleep(50);
     poison();
     const runs = [];

@@ -1,4 +1,5 @@
-// A file that makes a pool of itself where it is loaded is refused, so that nobody starts threads without end.
+// A file that makes a pool of itself where it is loaded is refused, so that nobody starts threads
+// without end.
 
 import { test } from 'node:test';
 import assert from 'node:assert/strict';

@@ -135,8 +135,8 @@ test(
       assert.match(error.message, /new URL\('\.\/worker\.mjs', import\.meta\.url\)/);
       return true;
     });
-    // The other files of the pool go on.
-    assert.equal(await missing.run('fine', { filename }), 'fine');
+    // A pool whose own file is not there has no threads for other files either.
+    await assert.rejects(missing.run('fine', { filename }), { code: 'ERR_CENOTE_FILE_NOT_FOUND' });
   },
 );
 

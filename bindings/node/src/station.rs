@@ -1,6 +1,6 @@
 //! The wait, inside a libuv loop.
 //!
-//! A [`Station`] is one loop's place in the wait protocol of `cenote-park`: a worker's loop, or the
+//! A [`Station`] is one loop's part in the wait protocol of `cenote-park`: a worker's loop, or the
 //! loop of a thread that owns pools. Its handles (`handles.rs`) call it at two places of each turn:
 //!
 //! - *before the poll* it drains what was published, spins for more, and at the end of the budget

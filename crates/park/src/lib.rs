@@ -17,5 +17,5 @@ pub use stats::{StageSnapshot, StageStats};
 pub use waiter::{Unpark, Waiter};
 pub use word::{
     Claim, EPOCH_INDEX, NOTIFIED, PARKED_DRIVER, PARKED_FUTEX, RUNNING, SPINNING, STATE_INDEX,
-    State, WaitWord,
+    WaitWord,
 };

@@ -182,11 +182,6 @@ impl<W: Deref<Target = WaitWord>> Waiter<W> {
         }
     }
 
-    /// Forgets a spin that was interrupted, without learning from it.
-    pub fn end_session(&mut self) {
-        self.session = None;
-    }
-
     /// Stage 1: polls the epoch for as long as the policy, the participants and `request` allow.
     ///
     /// The time is bounded by the clock, looked at about every microsecond. `interrupted` is the

@@ -44,10 +44,10 @@ pub const STATE_INDEX: usize = 1;
 /// # Examples
 ///
 /// ```
-/// use cenote_park::{Claim, State, WaitWord};
+/// use cenote_park::{Claim, RUNNING, WaitWord};
 ///
 /// let word = WaitWord::new();
-/// assert_eq!(word.state(), State::Running);
+/// assert_eq!(word.state(), RUNNING);
 /// assert_eq!(word.publish(), Claim::Awake); // nobody sleeps: no wake call
 /// assert_eq!(word.epoch(), 1);
 /// ```
@@ -75,34 +75,6 @@ pub enum Claim {
     Futex,
     /// Call the waiter's [`Driver::ring`](crate::Driver::ring).
     Driver,
-}
-
-/// The `state` half of a [`WaitWord`], as a value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
-    /// See [`RUNNING`].
-    Running,
-    /// See [`SPINNING`].
-    Spinning,
-    /// See [`PARKED_FUTEX`].
-    ParkedFutex,
-    /// See [`PARKED_DRIVER`].
-    ParkedDriver,
-    /// See [`NOTIFIED`].
-    Notified,
-}
-
-impl State {
-    /// A value that is none of the constants counts as running: no waker would claim it either.
-    fn from_raw(raw: u32) -> State {
-        match raw {
-            SPINNING => State::Spinning,
-            PARKED_FUTEX => State::ParkedFutex,
-            PARKED_DRIVER => State::ParkedDriver,
-            NOTIFIED => State::Notified,
-            _ => State::Running,
-        }
-    }
 }
 
 impl WaitWord {
@@ -198,9 +170,10 @@ impl WaitWord {
         self.epoch.load(Ordering::Acquire)
     }
 
-    /// What the owner is doing. Only good for looking: it may be over when this returns.
-    pub fn state(&self) -> State {
-        State::from_raw(self.state.load(Ordering::Relaxed))
+    /// What the owner is doing, as one of the constants. Only good for looking: it may be over when
+    /// this returns.
+    pub fn state(&self) -> u32 {
+        self.state.load(Ordering::Relaxed)
     }
 
     /// The owner's side of the state. Only the owner's `Waiter` may write to it.
@@ -219,7 +192,18 @@ impl std::fmt::Debug for WaitWord {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("WaitWord")
             .field("epoch", &self.epoch())
-            .field("state", &self.state())
+            .field("state", &format_args!("{}", name_of(self.state())))
             .finish()
+    }
+}
+
+fn name_of(state: u32) -> &'static str {
+    match state {
+        RUNNING => "RUNNING",
+        SPINNING => "SPINNING",
+        PARKED_FUTEX => "PARKED_FUTEX",
+        PARKED_DRIVER => "PARKED_DRIVER",
+        NOTIFIED => "NOTIFIED",
+        _ => "unknown",
     }
 }

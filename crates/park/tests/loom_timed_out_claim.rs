@@ -7,7 +7,7 @@ mod model;
 
 use std::time::{Duration, Instant};
 
-use cenote_park::{State, Unparker, WaitWord, Waiter, Woke};
+use cenote_park::{RUNNING, Unparker, WaitWord, Waiter, Woke};
 use loom::thread;
 
 use model::EventLoop;
@@ -23,7 +23,7 @@ fn claim_that_meets_a_timeout_is_consumed_and_the_work_is_taken() {
         };
         let mut waiter = Waiter::new(word, Duration::ZERO);
         let mut claims = u64::from(waiter.park_futex(Some(now), || false).claimed);
-        assert_eq!(waiter.word().state(), State::Running);
+        assert_eq!(waiter.word().state(), RUNNING);
         while !waiter.take() {
             claims += u64::from(waiter.park_futex(None, || false).claimed);
         }
@@ -55,6 +55,6 @@ fn ring_for_a_loop_that_woke_by_itself_is_consumed() {
         let consumed = waiter.stats().snapshot().wakes;
         assert_eq!(made, consumed, "the claim was consumed, once");
         assert!(claims <= consumed);
-        assert_eq!(waiter.word().state(), State::Running);
+        assert_eq!(waiter.word().state(), RUNNING);
     });
 }

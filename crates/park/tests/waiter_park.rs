@@ -9,8 +9,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use cenote_park::{
-    Claim, Driver, EPOCH_INDEX, NOTIFIED, PARKED_DRIVER, Participants, STATE_INDEX, Spin,
-    SpinRequest, State, Unpark, Unparker, WaitWord, Waiter, Woke,
+    Claim, Driver, EPOCH_INDEX, NOTIFIED, PARKED_DRIVER, Participants, RUNNING, STATE_INDEX, Spin,
+    SpinRequest, Unpark, Unparker, WaitWord, Waiter, Woke,
 };
 
 const MAX: Duration = Duration::from_micros(50);
@@ -67,10 +67,10 @@ fn park_driver_retracts_when_there_is_work() {
     let mut waiter = waiter(MAX);
     publish(&waiter);
     assert!(!waiter.park_driver(|| false), "the epoch moved");
-    assert_eq!(waiter.word().state(), State::Running);
+    assert_eq!(waiter.word().state(), RUNNING);
     assert!(waiter.take());
     assert!(!waiter.park_driver(|| true), "the host's own source");
-    assert_eq!(waiter.word().state(), State::Running);
+    assert_eq!(waiter.word().state(), RUNNING);
     let stats = waiter.stats().snapshot();
     assert_eq!((stats.retracts, stats.parks_driver), (2, 0));
 }
@@ -84,7 +84,7 @@ fn claim_that_comes_during_the_recheck_is_consumed() {
         true
     });
     assert!(!parked);
-    assert_eq!(word.state(), State::Running);
+    assert_eq!(word.state(), RUNNING);
     assert_eq!(waiter.stats().snapshot().wakes, 1);
     let unpark = waiter.park_futex(None, || {
         assert_eq!(word.claim(), Claim::Futex);
@@ -98,9 +98,9 @@ fn parked_waiter_is_claimed_once_until_it_parks_again() {
     let mut waiter = waiter(MAX);
     for turn in 1..=3 {
         assert!(waiter.park_driver(|| false));
-        assert_eq!(waiter.word().state(), State::ParkedDriver);
+        assert_eq!(waiter.word().state(), PARKED_DRIVER);
         assert_eq!(waiter.word().publish(), Claim::Driver);
-        assert_eq!(waiter.word().state(), State::Notified);
+        assert_eq!(waiter.word().state(), NOTIFIED);
         assert_eq!(waiter.word().publish(), Claim::Awake);
         assert_eq!(waiter.word().claim(), Claim::Awake);
         let unpark = waiter.unpark();
@@ -125,7 +125,7 @@ fn parking_or_spinning_while_parked_ends_the_first_park() {
     assert!(waiter.park_driver(|| false));
     assert!(waiter.park_driver(|| false));
     assert_ne!(waiter.spin(&SpinRequest::default(), || false), Spin::Hit);
-    assert_eq!(waiter.word().state(), State::Running);
+    assert_eq!(waiter.word().state(), RUNNING);
     assert_eq!(waiter.unpark(), NOT_PARKED);
 }
 
@@ -136,7 +136,7 @@ fn park_futex_ends_at_its_deadline_and_not_before() {
     let unpark = waiter.park_futex(Some(deadline), || false);
     assert!(Instant::now() >= deadline);
     assert_eq!((unpark.parked, unpark.claimed), (true, false));
-    assert_eq!(waiter.word().state(), State::Running);
+    assert_eq!(waiter.word().state(), RUNNING);
     assert!(waiter.park_futex(Some(deadline), || false).parked, "past");
 }
 
@@ -219,7 +219,7 @@ fn dropped_waiter_leaves_an_awake_word_and_its_place() {
         assert_eq!(waiter.park_driver(|| !parked), parked);
         drop(waiter);
         assert_eq!(all.not_parked(), 0);
-        assert_eq!(word.state(), State::Running);
+        assert_eq!(word.state(), RUNNING);
     }
 }
 
@@ -254,6 +254,6 @@ fn statistics_can_be_read_from_elsewhere() {
 fn word_prints_its_parts() {
     assert_eq!(
         format!("{:?}", WaitWord::new()),
-        "WaitWord { epoch: 0, state: Running }"
+        "WaitWord { epoch: 0, state: RUNNING }"
     );
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use cenote_park::{Claim, Participants, Spin, SpinRequest, State, WaitWord, Waiter};
+use cenote_park::{Claim, Participants, RUNNING, SPINNING, Spin, SpinRequest, WaitWord, Waiter};
 
 const MAX: Duration = Duration::from_micros(50);
 
@@ -37,7 +37,7 @@ fn spin_without_work_misses_when_its_budget_ends() {
     let start = Instant::now();
     assert_eq!(waiter.spin(&SpinRequest::default(), || false), Spin::Missed);
     assert!(start.elapsed() >= Duration::from_millis(2));
-    assert_eq!(waiter.word().state(), State::Running);
+    assert_eq!(waiter.word().state(), RUNNING);
     let stats = waiter.stats().snapshot();
     assert_eq!((stats.spins, stats.spin_misses), (1, 1));
     assert!(stats.spin_nanos >= 2_000_000);
@@ -71,8 +71,8 @@ fn spinning_waiter_says_so() {
         true
     });
     assert_eq!(end, Spin::Interrupted);
-    assert_eq!(seen, Some(State::Spinning));
-    assert_eq!(waiter.word().state(), State::Running);
+    assert_eq!(seen, Some(SPINNING));
+    assert_eq!(waiter.word().state(), RUNNING);
 }
 
 #[test]
@@ -90,21 +90,6 @@ fn interrupted_spin_goes_on_with_what_is_left_of_its_budget() {
     }
     let stats = waiter.stats().snapshot();
     assert_eq!((stats.spins, stats.spin_misses), (1, 1), "one session");
-}
-
-#[test]
-fn ended_session_starts_over_and_teaches_nothing() {
-    let mut waiter = waiter(Duration::from_millis(20));
-    let request = SpinRequest {
-        check_every: Duration::ZERO,
-        ..SpinRequest::default()
-    };
-    let before = waiter.stats().snapshot().budget_nanos;
-    assert_eq!(waiter.spin(&request, || true), Spin::Interrupted);
-    waiter.end_session();
-    assert_eq!(waiter.spin(&request, || true), Spin::Interrupted);
-    let stats = waiter.stats().snapshot();
-    assert_eq!((stats.spins, stats.budget_nanos), (2, before));
 }
 
 #[test]
@@ -256,7 +241,7 @@ fn waiter_that_stepped_out_counts_again_with_its_next_spin() {
     waiter.step_out();
     assert_eq!(
         (participants.not_parked(), waiter.word().state()),
-        (0, State::Running)
+        (0, RUNNING)
     );
     drop(waiter);
     assert_eq!(participants.not_parked(), 0);

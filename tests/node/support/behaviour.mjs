@@ -51,7 +51,10 @@ export async function until(what, condition) {
   }
 }
 
-/** Resolves when the promise that `condition` returns fulfils with true; asked every few milliseconds, and not for ever. */
+/**
+ * Resolves when the promise that `condition` returns fulfils with true; asked every few
+ * milliseconds, and not for ever.
+ */
 export async function untilSo(what, condition) {
   const deadline = performance.now() + kConditionMs;
   while (!(await condition())) {

@@ -1,8 +1,8 @@
 // A pool's options: what each means, its default, its limits, and where its value came from.
 //
-// Precedence: the option that was passed, else its environment variable, else the default. Nothing
-// else in the package reads these variables. A value that cannot be used is refused with Node's own
-// error code and a message that names the option or the variable.
+// Precedence: the option that was passed, else its environment variable, else the default. Only
+// this file reads these variables. A value that cannot be used is refused with Node's own error
+// code and a message that names the option or the variable.
 
 import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
@@ -131,14 +131,17 @@ interface NumberRule {
 }
 
 /** The longest delay that a timer takes, in ms. */
-const kMaxTimerMs = 2 ** 31 - 1;
+export const kMaxTimerMs = 2 ** 31 - 1;
+
+/** The most tasks that one worker may run at the same time. */
+export const kMaxConcurrency = 16_384;
 
 const kRules = {
   minThreads: { least: 0, most: 65_536 },
   maxThreads: { least: 1, most: 65_536, variable: 'CENOTE_MAX_THREADS' },
   idleTimeout: { least: 0, most: kMaxTimerMs, orInfinity: true },
   maxQueue: { least: 0, most: Number.MAX_SAFE_INTEGER },
-  concurrentTasksPerWorker: { least: 1, most: 16_384 },
+  concurrentTasksPerWorker: { least: 1, most: kMaxConcurrency },
   queueTimeout: { least: 1, most: kMaxTimerMs, orInfinity: true },
   timeout: { least: 1, most: kMaxTimerMs, orInfinity: true },
   abortGrace: { least: 0, most: kMaxTimerMs, orInfinity: true },
@@ -161,6 +164,16 @@ const kNames: readonly (keyof PoolOptions)[] = [
   'resourceLimits',
   ...(ObjectKeys(kRules) as NumberOption[]),
 ];
+
+/** The options that go to `new Worker` as they are. */
+const kWorkerNames = [
+  'workerData',
+  'env',
+  'argv',
+  'execArgv',
+  'resourceLimits',
+  'trackUnmanagedFds',
+] as const;
 
 /** The options of `run()`. */
 const kRunNames: readonly string[] = [
@@ -325,4 +338,26 @@ export function toFileUrl(value: unknown, label: string): string {
   }
   if (value.includes('\0')) throw outOfRange(label, 'a path without null bytes', describe(value));
   return pathToFileURL(resolve(value)).href;
+}
+
+/** What `new Worker` gets: those of a pool's options that are for it and have a value. */
+export function workerOptions(
+  options: Readonly<Partial<Record<(typeof kWorkerNames)[number], unknown>>>,
+): WorkerOptions {
+  // A null prototype: `new Worker` would read what somebody put on Object.prototype.
+  const given = emptyOptions();
+  given['name'] = 'cenote';
+  for (let i = 0; i < kWorkerNames.length; i++) {
+    const name = kWorkerNames[i]!;
+    const value = options[name];
+    if (value !== undefined) given[name] = ArrayIsArray(value) ? copied(value) : value;
+  }
+  return given;
+}
+
+/** `new Worker` iterates over lists, and a list of the user's may have an iterator of its own. */
+function copied(list: readonly unknown[]): unknown[] {
+  const copy: unknown[] = [];
+  for (let i = 0; i < list.length; i++) copy[i] = list[i];
+  return copy;
 }

@@ -1,11 +1,12 @@
-// The ESM entry of `cenote/piscina`: the class that `require('cenote/piscina')` gives as the default,
-// and its static members by name.
+// The ESM entry of `cenote/piscina`: the class that `require('cenote/piscina')` gives as the
+// default, and its static members by name.
 
 import Piscina from './piscina.js';
 
 export { Piscina, Piscina as default };
 export const { ArrayTaskQueue, FixedQueue, isWorkerThread, move, version, workerData } = Piscina;
-// Not taken from the class: as its members they would have lost that each of them is a symbol of its own.
+// Not taken from the class: as its members they would have lost that each of them is a symbol of
+// its own.
 export { transferableSymbol, valueSymbol } from './wire/move.js';
 export { queueOptionsSymbol } from './piscina/queues.js';
 

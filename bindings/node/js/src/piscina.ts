@@ -1,11 +1,12 @@
 // `cenote/piscina`: a pool with the interface of Piscina, on Cenote's dispatcher.
 //
-// Guarantees: options, methods, events, error texts, exports and types are Piscina's (`version` says
-// which Piscina's), so that `require('piscina')` can be replaced and nothing else. What differs is
-// listed in the documentation: tasks that Piscina loses, runs twice or runs though it refused them.
+// Guarantees: options, methods, events, error texts, exports and types are Piscina's (`version`
+// says which Piscina's), so that `require('piscina')` can be replaced and nothing else. What
+// differs is listed in the documentation: tasks that Piscina loses, runs twice or runs though it
+// refused them.
 //
-// The module is the class itself, as `require('piscina')` is; the namespace of the same name carries
-// the types, also those that Piscina does not export.
+// The module is the class itself, as `require('piscina')` is; the namespace of the same name
+// carries the types, also those that Piscina does not export.
 
 import { EventEmitterAsyncResource } from 'node:events';
 import type { MessagePort, Worker } from 'node:worker_threads';
@@ -40,7 +41,7 @@ class Piscina<T = any, R = any> extends EventEmitterAsyncResource {
   #histogram: PiscinaHistogram | null = null;
 
   /**
-   * Starts `minThreads` threads. They do not keep the process alive while no task is outstanding.
+   * Starts `minThreads` threads. They do not keep the process alive while no task is pending.
    *
    * @throws TypeError and RangeError, naming the option; and what `new Worker` throws.
    */
@@ -51,12 +52,12 @@ class Piscina<T = any, R = any> extends EventEmitterAsyncResource {
     this.#pool = new ThreadPool(this, given);
   }
 
-  /** Runs a task: its handler is called with a clone of it. Rejects with what the handler threw. */
+  /** Runs a task: a worker calls the handler with a copy of it. Rejects with what it threw. */
   run(task: T, options?: types.RunOptions): Promise<R> {
     return this.#called(() => this.#pool.run(task, checkRunOptions(options))) as Promise<R>;
   }
 
-  /** Runs a task in every thread; resolves with one result for each. */
+  /** Runs a task in every thread, and resolves with one result for each. */
   broadcastTask(task: T, options?: types.RunOptions): Promise<R[]> {
     return this.#called(() => this.#pool.broadcast(task, checkRunOptions(options))) as Promise<R[]>;
   }
@@ -70,12 +71,17 @@ class Piscina<T = any, R = any> extends EventEmitterAsyncResource {
     }
   }
 
-  /** Takes no more tasks, and resolves when those that were accepted have settled and the threads have ended. */
+  /**
+   * Accepts no more tasks. Resolves when the accepted tasks have settled and the threads have
+   * ended; destroys the pool if the tasks take longer than `closeTimeout`.
+   */
   close(options?: types.CloseOptions): Promise<void> {
     return this.#called(() => this.#pool.close(checkCloseOptions(options))) as Promise<void>;
   }
 
-  /** Rejects every accepted task, terminates the threads at once, and resolves when they have ended. */
+  /**
+   * Rejects every accepted task and terminates the threads at once. Resolves when they have ended.
+   */
   destroy(): Promise<void> {
     return this.#pool.destroy();
   }
@@ -106,17 +112,17 @@ class Piscina<T = any, R = any> extends EventEmitterAsyncResource {
     return this.#pool.threads;
   }
 
-  /** Threads that are ready, and run nothing. */
+  /** How many threads are ready and run nothing. */
   get idleThreads(): number {
     return this.#pool.idleThreads;
   }
 
-  /** Tasks that wait for a thread. */
+  /** How many tasks wait for a thread. */
   get queueSize(): number {
     return this.#pool.queueSize;
   }
 
-  /** Tasks that have settled, and were not aborted. */
+  /** How many tasks have settled without being aborted. */
   get completed(): number {
     return this.#pool.completed;
   }
@@ -126,7 +132,7 @@ class Piscina<T = any, R = any> extends EventEmitterAsyncResource {
     return this.#histogram;
   }
 
-  /** How much of the time that the threads had was spent in tasks, from 0 to 1. */
+  /** The share of the threads' time that went into tasks, from 0 to 1. */
   get utilization(): number {
     return this.#pool.utilization;
   }
@@ -136,14 +142,15 @@ class Piscina<T = any, R = any> extends EventEmitterAsyncResource {
     return this.#pool.duration;
   }
 
-  /** Whether as many tasks are outstanding as can run at once, or more. */
+  /** Whether the pool is at its capacity: at least as many unsettled tasks as can run at once. */
   get needsDrain(): boolean {
     return this.#pool.needsDrain;
   }
 }
 
-// Declared below, in the namespace, and made here: as static members of the class they would be part of its type, but
-// no exports of the module to TypeScript, and `import * as` would not see them.
+// Declared below, in the namespace, and made here: as static members of the class they would be
+// part of its type, but no exports of the module to TypeScript, and `import * as` would not see
+// them.
 const kStatics = {
   isWorkerThread: { get: isWorkerThread },
   workerData: { get: workerDataOf },

@@ -4,7 +4,7 @@
 // that the threads keep alive, so it can be collected, and its threads are closed then.
 
 import { EventEmitter } from 'node:events';
-import type { Transferable, Worker, WorkerOptions } from 'node:worker_threads';
+import type { Transferable, Worker } from 'node:worker_threads';
 import { functionAsTask, isAbortSignal, refuseAssignments } from './arguments.js';
 import { ArrayIsArray, SafePromise } from './base/intrinsics.js';
 import { AbortError, invalidType, poolErrors } from './errors.js';
@@ -18,6 +18,7 @@ import {
   readOptions,
   resolveOptions,
   toFileUrl,
+  workerOptions,
   type PoolOptions,
   type ResolvedOptions,
 } from './options.js';
@@ -214,7 +215,9 @@ export class Pool<Payload = unknown, Result = unknown> extends EventEmitter<Pool
 
   /**
    * Accepts no more tasks. Resolves when every accepted task has settled, the background work that
-   * handlers registered with `waitUntil` is done, and the threads have ended.
+   * handlers registered with `waitUntil` is done, and the threads have ended. It waits for that
+   * without limit. What handlers left running unregistered gets up to 1 s in each worker: a worker
+   * with an open server or interval takes that second. The `exit` listeners of the workers run.
    */
   close(): Promise<void> {
     return this.#dispatcher.close();
@@ -299,18 +302,4 @@ function joined(
   const list = first === undefined ? [] : copied(first);
   for (let i = 0; i < second.length; i++) list[list.length] = second[i]!;
   return list.length > 0 ? list : null;
-}
-
-function workerOptions(options: ResolvedOptions): WorkerOptions {
-  const { workerData, env, argv, execArgv, resourceLimits } = options;
-  // A null prototype: `new Worker` would read what somebody put on Object.prototype.
-  return {
-    __proto__: null,
-    name: 'cenote',
-    workerData,
-    ...(env === undefined ? {} : { env }),
-    ...(argv === undefined ? {} : { argv: copied(argv) }),
-    ...(execArgv === undefined ? {} : { execArgv: copied(execArgv) }),
-    ...(resourceLimits === undefined ? {} : { resourceLimits }),
-  } as WorkerOptions;
 }

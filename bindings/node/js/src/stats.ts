@@ -5,45 +5,46 @@ import { thisLoop, type StageCounts } from './wait/loop.js';
 import { noStages, Recorder, Tally, type LatencySummaries } from './owner/recorder.js';
 import type { WorkerHandle } from './owner/worker-handle.js';
 
-/** Tasks by outcome, since the pool was made. */
+/** How many tasks ended in which way since the pool was made, and how many have not ended. */
 export interface TaskCounts {
-  /** Taken into the pool. */
+  /** Accepted by the pool. */
   readonly accepted: number;
-  /** Refused because the queue was full; not among the accepted. */
+  /** Refused because the pool was full. Not counted as accepted. */
   readonly refused: number;
-  /** Settled with a value. */
+  /** Resolved. */
   readonly completed: number;
-  /** The handler threw or rejected, could not be loaded, or task or result could not be cloned. */
+  /** The handler failed or could not be loaded, or the task or its result could not be copied. */
   readonly failed: number;
-  /** Its signal was aborted. */
+  /** Aborted by their signal. */
   readonly aborted: number;
-  /** Its `queueTimeout` was over before it started. */
+  /** Dropped because they did not start within `queueTimeout`. */
   readonly queueTimedOut: number;
-  /** Its `timeout` was over before it ended. */
+  /** Stopped because they did not finish within `timeout`. */
   readonly timedOut: number;
-  /** Its worker ended, or none could be started. */
+  /** Lost because their worker ended, or because no worker could start. */
   readonly lost: number;
-  /** The pool was destroyed. */
+  /** Rejected because the pool was destroyed. */
   readonly cancelled: number;
-  /** Accepted and not yet given to a worker. */
+  /** Waiting in the pool: no worker has been given them yet. */
   readonly queued: number;
-  /** Given to a worker and not settled. */
+  /** Given to a worker, and not yet settled. */
   readonly inFlight: number;
 }
 
 /** Background work that handlers registered with `waitUntil`. */
 export interface BackgroundCounts {
+  /** Still running. */
   readonly active: number;
-  /** Ended well. */
+  /** Resolved. */
   readonly completed: number;
-  /** Rejected; each was a `backgroundError` event. */
+  /** Rejected. The pool emitted `backgroundError` for each. */
   readonly failed: number;
 }
 
-/** How often a loop went through each stage of the wait; all 0 under the portable waiter. */
+/** How often an event loop went through each stage of the wait. All 0 with the portable waiter. */
 export type WaitStages = Readonly<StageCounts>;
 
-/** One worker thread that is alive. */
+/** The figures of one living worker thread. */
 export interface WorkerStats extends LatencySummaries {
   readonly threadId: number;
   readonly state: 'booting' | 'ready' | 'leaving';
@@ -56,19 +57,19 @@ export interface WorkerStats extends LatencySummaries {
   readonly stages: WaitStages;
 }
 
-/** A snapshot of a pool. Times are in milliseconds. The totals include workers that have ended. */
+/** A snapshot of a pool. Times are in milliseconds. Totals include workers that have ended. */
 export interface PoolStats extends LatencySummaries {
   readonly threads: number;
   readonly tasks: TaskCounts;
   readonly background: BackgroundCounts;
-  /** The wait of all workers together. */
+  /** How all workers together waited. */
   readonly stages: WaitStages;
-  /** The wait of the thread that owns the pool, shared with its other pools. */
+  /** How the thread that made the pool waited, for this pool and its others. */
   readonly ownerStages: WaitStages;
   readonly workers: readonly WorkerStats[];
 }
 
-/** Of a worker that records nothing. */
+/** Stands for the times of a worker that records none. */
 const kNothing = new Recorder();
 
 export function takeStats(dispatcher: Dispatcher): PoolStats {
@@ -88,7 +89,7 @@ export function takeStats(dispatcher: Dispatcher): PoolStats {
     threads: crew.all.length,
     tasks: { accepted, refused, ...outcomes, queued: queueSize, inFlight: unsettled - queueSize },
     ...total.latencies.summarize(),
-    background: background(active, total.backgroundSettled, total.backgroundRejected),
+    background: background(active, total.backgroundCompleted, total.backgroundFailed),
     stages: total.stages,
     ownerStages: thisLoop.stages,
     workers,
@@ -104,13 +105,13 @@ function workerStats(worker: WorkerHandle): WorkerStats {
     ...(worker.latencies ?? kNothing).summarize(),
     background: background(
       worker.backgroundActive,
-      worker.backgroundSettled,
-      worker.backgroundRejected,
+      worker.backgroundCompleted,
+      worker.backgroundFailed,
     ),
     stages: worker.stages ?? noStages(),
   };
 }
 
-function background(active: number, settled: number, rejected: number): BackgroundCounts {
-  return { active, completed: settled - rejected, failed: rejected };
+function background(active: number, completed: number, failed: number): BackgroundCounts {
+  return { active, completed, failed };
 }

@@ -1,4 +1,4 @@
-//! What a pool can be told, with its defaults, and building it.
+//! The configuration of a pool: its options, their defaults and limits, and building it.
 
 use std::any::Any;
 use std::fmt;
@@ -167,7 +167,7 @@ impl LaneConfig {
     }
 }
 
-/// What a pool can be told. Made by [`Pool::builder`](crate::Pool::builder).
+/// Configures a pool. Made by [`Pool::builder`](crate::Pool::builder).
 ///
 /// A value out of its range is an error of [`build`](Builder::build), with the code
 /// `CENOTE_BAD_OPTION`. A time too long to be told as a moment, such as `Duration::MAX`, is no
@@ -746,13 +746,13 @@ impl<S: 'static> Builder<S> {
     fn check(&self, threads: Threads) -> Result<(), BuildError> {
         let bad = |option, problem: String| Err(BuildError::bad_option(option, problem));
         if threads.min == 0 {
-            return bad("threads", "has to be at least 1".to_owned());
+            return bad("threads", "must be at least 1".to_owned());
         }
         if threads.max < threads.min {
             return bad(
                 "threads",
                 format!(
-                    "has a least of {} above its most of {}",
+                    "the minimum ({}) is above the maximum ({})",
                     threads.min, threads.max
                 ),
             );
@@ -760,56 +760,58 @@ impl<S: 'static> Builder<S> {
         if threads.max > MOST_THREADS {
             return bad(
                 "threads",
-                format!("is {}; the most is {MOST_THREADS}", threads.max),
+                format!("{} is above the limit of {MOST_THREADS}", threads.max),
             );
         }
         if self.concurrency == 0 {
-            return bad("concurrency", "has to be at least 1".to_owned());
+            return bad("concurrency", "must be at least 1".to_owned());
         }
         if self.queue_limit == 0 {
-            return bad("queue_limit", "has to be at least 1".to_owned());
+            return bad("queue_limit", "must be at least 1".to_owned());
         }
         if self.turn_budget.is_zero() {
-            return bad("turn_budget", "has to be more than zero".to_owned());
+            return bad("turn_budget", "must be longer than zero".to_owned());
         }
         if self.max_spin > Duration::from_secs(1) {
             return bad(
                 "max_spin",
-                format!("is {:?}; the most is 1 s", self.max_spin),
+                format!("{:?} is above the limit of 1 s", self.max_spin),
             );
         }
         #[cfg(unix)]
         if let Some(nice) = self.nice
             && !(-20..=19).contains(&nice)
         {
-            return bad("nice", format!("is {nice}; it goes from -20 to 19"));
+            return bad("nice", format!("{nice} is not between -20 and 19"));
         }
         if self.lanes.len() > MOST_LANES {
             return bad(
                 "lane",
                 format!(
-                    "was given {} times; the most is {MOST_LANES}",
+                    "{} lanes are more than the limit of {MOST_LANES}",
                     self.lanes.len()
                 ),
             );
         }
         for (index, (name, config)) in self.lanes.iter().enumerate() {
             if name.is_empty() {
-                return bad("lane", "has an empty name".to_owned());
+                return bad("lane", "the name is empty".to_owned());
             }
             if self.lanes[..index].iter().any(|(other, _)| other == name) {
-                return bad("lane", format!("was given twice for the name {name:?}"));
+                return bad("lane", format!("two lanes have the name {name:?}"));
             }
             if config.queue_limit == Some(0) {
                 return bad(
                     "lane",
-                    format!("{name:?} has a queue_limit of 0; the least is 1"),
+                    format!("the queue_limit of {name:?} must be at least 1"),
                 );
             }
             if config.max_running == Some(0) {
                 return bad(
                     "lane",
-                    format!("{name:?} has a max_running of 0, with which nothing would ever run"),
+                    format!(
+                        "the max_running of {name:?} must be at least 1, or nothing would ever run"
+                    ),
                 );
             }
         }

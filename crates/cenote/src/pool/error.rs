@@ -321,7 +321,7 @@ impl fmt::Display for BuildError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
             BuildCause::BadOption { option, problem } => {
-                write!(f, "the pool's option `{option}` {problem}")
+                write!(f, "pool option `{option}`: {problem}")
             }
             BuildCause::Thread(error) => {
                 write!(f, "the pool could not start a single thread: {error}")

@@ -397,7 +397,7 @@ impl Pool<()> {
         Pool::builder().build()
     }
 
-    /// What a pool can be told.
+    /// Configures a pool.
     ///
     /// # Examples
     ///

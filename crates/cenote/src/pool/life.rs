@@ -146,13 +146,13 @@ impl Life {
         });
     }
 
-    /// The thread of a reserved place could not be started, or gave up before it ran. Returns what
-    /// is left.
-    pub(crate) fn failed(&self, index: usize) -> Counts {
+    /// The thread of a reserved place could not be started, or gave up before it ran. `and_then`
+    /// gets what is left, under the lock: what it does is done when others see these counts.
+    pub(crate) fn failed<R>(&self, index: usize, and_then: impl FnOnce(Counts) -> R) -> R {
         self.change(|places| {
             places.counts.starting -= 1;
             places.taken[index] = false;
-            places.counts
+            and_then(places.counts)
         })
     }
 

@@ -339,7 +339,7 @@ impl Shared {
             });
         if let Err(error) = started {
             self.spawn_failures.fetch_add(1, Ordering::Relaxed);
-            self.life.failed(index);
+            self.life.failed(index, |_| ());
             event!(WARN, %error, "worker thread not started");
             return Err(error);
         }
@@ -369,18 +369,15 @@ impl Shared {
     /// A worker's state could not be made, in all the attempts it has.
     pub(crate) fn worker_failed(&self, index: usize, failure: InitFailure) {
         *self.last_failure.lock() = Some(failure.clone());
-        // Before the count goes down: whoever waits for the start finds the pool broken.
-        let last = {
-            let counts = self.life.counts();
-            counts.all() == 1
-        };
-        if last {
-            self.broken.store(true, Ordering::Release);
-            self.close_gates();
-        }
-        let left = self.life.failed(index);
-        if left.all() == 0 {
-            self.broken.store(true, Ordering::Release);
+        let is_last = self.life.failed(index, |left| {
+            // With the count: whoever finds no thread also finds the pool broken.
+            let is_last = left.all() == 0;
+            if is_last {
+                self.broken.store(true, Ordering::Release);
+            }
+            is_last
+        });
+        if is_last {
             self.close_gates();
             event!(ERROR, error = %failure, "pool without workers");
             self.settle_queued(Cause::NoWorker, Outcome::Lost);
@@ -399,7 +396,7 @@ impl Shared {
     }
 
     /// A worker that was idle for long, and whose mailbox is closed, asks whether it may end.
-    pub(crate) fn may_retire(&self, _index: usize) -> bool {
+    pub(crate) fn may_retire(&self) -> bool {
         if !self.life.try_retire() {
             return false;
         }

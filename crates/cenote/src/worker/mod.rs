@@ -200,8 +200,8 @@ pub fn token() -> CancellationToken {
 ///
 /// # Panics
 ///
-/// If this is no worker, if its state is of another type, or if it is lent already: inside of
-/// another `with_state`, or of a closure that was handed it.
+/// If this is no worker, if its state is of another type, or if it is already borrowed: inside
+/// another `with_state`, or inside a closure that was handed it.
 ///
 /// # Examples
 ///
@@ -295,7 +295,7 @@ impl Worker {
     fn lend_state<S: 'static, R>(&self, f: impl FnOnce(&mut S) -> R) -> R {
         let mut state = self.state.try_borrow_mut().unwrap_or_else(|_| {
             panic!(
-                "the worker's state is lent already: by `with_state`, or to the closure that runs"
+                "the worker's state is already borrowed: by `with_state`, or by the closure that runs"
             )
         });
         if let Some(state) = state.as_mut().and_then(|state| state.downcast_mut::<S>()) {

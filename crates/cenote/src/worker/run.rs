@@ -200,7 +200,7 @@ impl Worker {
                 }
                 Mail::Kick => kicked = true,
                 Mail::Nothing => {
-                    if idle_for_long && self.alive() == 0 && self.shared.may_retire(self.index) {
+                    if idle_for_long && self.alive() == 0 && self.shared.may_retire() {
                         retired = true;
                         break;
                     }

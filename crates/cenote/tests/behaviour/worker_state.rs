@@ -107,7 +107,7 @@ fn a_state_that_is_lent_or_of_another_type_is_not_lent() {
                 .join()
                 .unwrap_err()
                 .to_string()
-                .contains("lent already")
+                .contains("already borrowed")
         );
         let other = pool.blocking_run(|| with_state(|_: &mut u16| ()));
         assert!(other.unwrap_err().to_string().contains("u16"));

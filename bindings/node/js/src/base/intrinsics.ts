@@ -12,7 +12,6 @@ import * as perfHooks from 'node:perf_hooks';
 import * as nodeTimers from 'node:timers';
 import { types } from 'node:util';
 
-// eslint-disable-next-line @typescript-eslint/no-unsafe-function-type
 type Method<T, A extends unknown[], R> = (this: T, ...args: A) => R;
 
 const { bind, call } = Function.prototype;
@@ -28,9 +27,15 @@ export const setInterval = nodeTimers.setInterval;
 export const clearInterval = nodeTimers.clearInterval;
 export const setImmediate = nodeTimers.setImmediate;
 
-/** ms on this thread's monotonic clock, from an origin of its own. */
-export const now: () => number = perfHooks.performance.now.bind(perfHooks.performance);
-export const hrtime: () => [seconds: number, nanoseconds: number] = process.hrtime.bind(process);
+const { performance } = perfHooks;
+const clock = Object.getPrototypeOf(performance) as Partial<typeof performance>;
+/**
+ * ms on this thread's monotonic clock, from an origin of its own. Fake clocks put a `now` on the
+ * object itself; its prototype's is the runtime's also where the package is loaded under one.
+ */
+export const now: () => number = (clock.now ?? performance.now).bind(performance);
+/** Seconds on a monotonic clock that all threads share. No fake clock replaces it. */
+export const uptime: () => number = process.uptime.bind(process);
 export const nextTick: typeof process.nextTick = process.nextTick.bind(process);
 /** Runs a callback as a microtask. What it throws is an uncaught exception. */
 export const queueMicrotask = globalThis.queueMicrotask.bind(globalThis);
@@ -46,7 +51,7 @@ export const AtomicsCompareExchange = Atomics.compareExchange.bind(
   Atomics,
 ) as typeof Atomics.compareExchange;
 
-export const { apply: ReflectApply, ownKeys: ReflectOwnKeys, set: ReflectSet } = Reflect;
+export const { apply: ReflectApply } = Reflect;
 export const {
   assign: ObjectAssign,
   create: ObjectCreate,
@@ -55,6 +60,7 @@ export const {
   getOwnPropertyDescriptor: ObjectGetOwnPropertyDescriptor,
   getPrototypeOf: ObjectGetPrototypeOf,
   hasOwn: ObjectHasOwn,
+  is: ObjectIs,
   keys: ObjectKeys,
 } = Object;
 export const ObjectPrototype = Object.prototype;
@@ -66,9 +72,14 @@ export const { imul: MathImul } = Math;
 type Bytes = Buffer & {
   latin1Slice(start: number, end: number): string;
   latin1Write(text: string, offset: number, length: number): number;
+  ucs2Slice(start: number, end: number): string;
+  ucs2Write(text: string, offset: number, length: number): number;
 };
 export const BufferLatin1Slice = uncurry((Buffer.prototype as Bytes).latin1Slice);
 export const BufferLatin1Write = uncurry((Buffer.prototype as Bytes).latin1Write);
+export const BufferUcs2Slice = uncurry((Buffer.prototype as Bytes).ucs2Slice);
+export const BufferUcs2Write = uncurry((Buffer.prototype as Bytes).ucs2Write);
+export const RegExpExec = uncurry(RegExp.prototype.exec);
 export const StringCharCodeAt = uncurry(String.prototype.charCodeAt);
 
 type LengthGetter = Method<ArrayBufferView | ArrayBufferLike, [], number>;
@@ -124,7 +135,10 @@ function keepMethods(
 
 /** A map whose methods stay what they were. Iterate it by `forEach`. */
 export class SafeMap<K, V> extends Map<K, V> {
-  /** Said in full: V8 in Node 20 spreads the arguments of a constructor that is not, by Array.prototype. */
+  /**
+   * Said in full: V8 in Node 20 spreads the arguments of a constructor that is not, by
+   * Array.prototype.
+   */
   constructor() {
     super();
   }
@@ -188,7 +202,6 @@ export const { isSafeInteger: NumberIsSafeInteger } = Number;
 export const PlainNumber = Number;
 export const PromisePrototype = PlainPromise.prototype;
 /** `Promise.prototype.then` itself, to be put where somebody looks for a `then`. */
-// eslint-disable-next-line @typescript-eslint/unbound-method
 export const PromisePrototypeThen = PlainPromise.prototype.then;
 
 /** An empty list that its prototype has no part in: items are added by index. */
@@ -218,7 +231,6 @@ export const {
   max: MathMax,
   min: MathMin,
   round: MathRound,
-  trunc: MathTrunc,
 } = Math;
 /** The runtime's promises, whatever has become of the global. */
 export const SafePromise = PlainPromise;
@@ -233,4 +245,20 @@ export function removeFrom<T>(array: T[], element: T): boolean {
     return true;
   }
   return false;
+}
+
+/** Gives an object a property of its own. `__proto__` is a name like any other here. */
+export function define(
+  object: object,
+  key: PropertyKey,
+  value: unknown,
+  enumerable: boolean,
+): void {
+  ObjectDefineProperty(object, key, {
+    __proto__: null,
+    value,
+    writable: true,
+    configurable: true,
+    enumerable,
+  } as PropertyDescriptor);
 }

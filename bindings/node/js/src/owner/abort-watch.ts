@@ -10,13 +10,13 @@
 import { queueMicrotask, SafeSet, SafeWeakMap } from '../base/intrinsics.js';
 
 /** What an `AbortSignal` has, and whatever stands in for one. */
-export interface Abortable {
+interface Abortable {
   addEventListener(name: 'abort', listener: () => void, options?: { once: boolean }): void;
   removeEventListener(name: 'abort', listener: () => void): void;
 }
 
 /** What an `EventEmitter` has. */
-export interface AbortEmitter {
+interface AbortEmitter {
   once(name: 'abort', listener: () => void): unknown;
   off(name: 'abort', listener: () => void): unknown;
   listenerCount?(name: 'abort'): number;

@@ -1,10 +1,11 @@
 // Where the task was given to the pool: the caller's part of an error's stack.
 //
-// V8 finds who awaits a promise when a trace is captured in a reaction that leads to it. So no call has to note where
-// it came from, and a task that succeeds pays nothing. A caller who only calls `then` or `catch` is not found, and
-// without V8 nobody is.
+// V8 finds who awaits a promise when a trace is captured in a reaction that leads to it. So no call
+// has to note where it came from, and a task that succeeds pays nothing. A caller who only calls
+// `then` or `catch` is not found, and without V8 nobody is.
 
 import {
+  define,
   ErrorCaptureStackTrace,
   ObjectDefineProperty,
   ObjectGetOwnPropertyDescriptor,
@@ -17,15 +18,17 @@ import {
   StringStartsWith,
   StringTrimStart,
 } from '../base/intrinsics.js';
-import { define, isError } from '../wire/errors/record.js';
+import { isError } from '../wire/errors/record.js';
 
 const kResolved = PromiseResolve();
 
 /**
- * Rejects a promise, by its `resolve`, with an error whose stack goes on with the callers who await the promise.
+ * Rejects a promise, by its `resolve`, with an error whose stack goes on with the callers who await
+ * the promise.
  *
- * The promise is resolved with another, whose reaction looks for them and throws. It runs after the two have been tied
- * together, which takes a turn of the microtask queue, and it is handled before it is rejected.
+ * The promise is resolved with another, whose reaction looks for them and throws. It runs after the
+ * two have been tied together, which takes a turn of the microtask queue, and it is handled before
+ * it is rejected.
  *
  * The error must be this promise's alone, or others would see its callers.
  */
@@ -38,8 +41,9 @@ export function rejectWithCallerStack(
     if (isError(error)) appendCallers(error, threadId, fail);
     throw error;
   });
-  // To tie the two together is to call the `then` of the other. Only where somebody has replaced it:
-  // V8 gives up shortcuts for all promises of the process when one of them gets a `then` of its own.
+  // To tie the two together is to call the `then` of the other. Only where somebody has replaced
+  // it: V8 gives up shortcuts for all promises of the process when one of them gets a `then` of its
+  // own.
   if (ObjectGetOwnPropertyDescriptor(PromisePrototype, 'then')?.value !== PromisePrototypeThen)
     void ObjectDefineProperty(failure, 'then', {
       __proto__: null,

@@ -112,8 +112,8 @@ export class Crew {
   }
 
   /**
-   * Starts threads up to the minimum, and further for tasks that wait for a place. Afterwards, if no
-   * thread serves and {@link despair} says why, none will come for the tasks that wait.
+   * Starts threads up to the minimum, and further for tasks that wait for a place. Afterwards, if
+   * no thread serves and {@link despair} says why, none will come for the tasks that wait.
    */
   ensure(waiting: number): void {
     const { minThreads, maxThreads, concurrency } = this.#limits;
@@ -210,9 +210,10 @@ export class Crew {
   }
 
   /**
-   * It is a failed start if the thread was not told to end, and had neither begun nor settled a task,
-   * nor been ready with tasks before it, and was not ready and idle for a while: of each start that
-   * counts as none fewer tasks are left, or they have one try less, so that they all settle.
+   * It is a failed start if the thread was not told to end, and had neither begun nor settled a
+   * task, nor been ready with tasks before it, and was not ready and idle for a while: of each
+   * start that counts as none fewer tasks are left, or they have one try less, so that they all
+   * settle.
    */
   #judgeEnd(worker: WorkerHandle, end: WorkerEnd, held: Held, expected: boolean): void {
     const worked = held.started.length > 0 || hasWorked(worker);
@@ -237,8 +238,8 @@ export class Crew {
 }
 
 /**
- * Whether a thread could not load the pool's file. That the file has no such export is another matter:
- * it is loaded, and has others.
+ * Whether a thread could not load the pool's file. That the file has no such export is another
+ * matter: it is loaded, and has others.
  */
 export function isUnfit({ loadFailure }: WorkerHandle): boolean {
   if (loadFailure === null) return false;
@@ -257,6 +258,7 @@ function isOld(worker: WorkerHandle): boolean {
 function bootTimedOut(limitMs: number): CenoteError {
   return new CenoteError(
     'ERR_CENOTE_BOOT_TIMEOUT',
-    `The worker thread was not ready after ${limitMs} ms (bootTimeout): its file may never finish loading`,
+    `The worker thread was not ready within ${limitMs} ms (bootTimeout) and was terminated: ` +
+      'loading its file and its setup() takes longer, or never ends.',
   );
 }

@@ -1,12 +1,12 @@
 // Tasks that end before they are done: aborted, or out of time, while they wait or while they run.
 //
-// A task that has not begun is taken back from its worker, or skipped by it; one that runs is asked to
-// end, and its worker is terminated once the grace is over. Its caller is answered at once either way,
-// and a task that was asked stays accepted until its worker has ended it.
+// A task that has not begun is taken back from its worker, or skipped by it; one that runs is asked
+// to end, and its worker is terminated once the grace is over. Its caller is answered at once
+// either way, and a task that was asked stays accepted until its worker has ended it.
 //
 // Guarantees: who is told that a task waited too long is told of one that never begins; no limit is
-// judged before the results that there are have been received, since timers come before them in a turn
-// of the loop.
+// judged before the results that there are have been received, since timers come before them in a
+// turn of the loop.
 
 import { clearTimeout, MathMax, MathMin, now, setTimeout } from '../base/intrinsics.js';
 import type { PoolErrors } from '../errors.js';
@@ -15,7 +15,7 @@ import type { WorkerHandle } from './worker-handle.js';
 import { kAskAborted, kAskTimeout } from '../wire/channel.js';
 
 /** What the dispatcher does for it. */
-export interface DeadlinesHost {
+interface DeadlinesHost {
   /** Counts the task's end, once. `true`: its caller is still to be told. */
   settle(task: Task, outcome: Outcome): boolean;
   /** Puts tasks that were taken back in front of the queue. */
@@ -39,12 +39,17 @@ export class Deadlines {
     this.#host = host;
   }
 
-  /** Rejects an accepted task. If it has begun, it is asked to end, and at last its worker is terminated. */
+  /**
+   * Rejects an accepted task. If it has begun, it is asked to end, and at last its worker is
+   * terminated.
+   */
   abort(task: Task, reason: unknown): void {
     if (!isOver(task)) this.#cancel(task, 'aborted', kAskAborted, this.#errors.aborted(reason));
   }
 
-  /** Looks at a task when the first of its limits may be over. While it is queued its run cannot be. */
+  /**
+   * Looks at a task when the first of its limits may be over. While it is queued its run cannot be.
+   */
   watch(task: Task): void {
     const { queueMs, runMs } = task.limits!;
     const leftMs = task.acceptedAt + queueMs - now();
@@ -63,7 +68,8 @@ export class Deadlines {
     } else if (!holder.revoke(task)) {
       task.asked = outcome;
       holder.ask(task, ask);
-      // Nobody waits behind a task that may cost the worker. If it has just ended, its result is out.
+      // Nobody waits behind a task that may cost the worker. If it has just ended, its result is
+      // out.
       this.#host.requeue(holder.revokeAll());
       if (holder.slots.isRunning(task)) {
         if (this.#abortGraceMs > 0) {

@@ -9,8 +9,8 @@
 // With a balancer of the user's, that one decides alone, and nothing is prefetched.
 //
 // A prefetch that was a wrong guess is taken back: when a worker idles while another holds tasks
-// it has not begun, or when a worker has begun nothing for a while, its unclaimed tasks are revoked,
-// and the dispatcher deals them out again.
+// it has not begun, or when a worker has begun nothing for a while, its unclaimed tasks are
+// revoked, and the dispatcher deals them out again.
 
 import type { Task, WaitQueue } from './task.js';
 import type { WorkerHandle } from './worker-handle.js';
@@ -21,7 +21,9 @@ import { kPrefetchMax } from '../wire/channel.js';
 export interface Balancer {
   /** The worker that gets the task, or null: it waits, and is asked about again later. */
   pick(task: Task, workers: readonly WorkerHandle[]): WorkerHandle | null;
-  /** How many tasks, in a row, it may be asked about in vain before those behind them wait as well. */
+  /**
+   * How many tasks, in a row, it may be asked about in vain before those behind them wait as well.
+   */
   readonly lookahead: number;
 }
 
@@ -33,7 +35,7 @@ export interface DealerOptions {
   readonly balancer: Balancer | null;
 }
 
-export interface DealerEvents {
+interface DealerEvents {
   /** A task that has limits was given to a worker. */
   onGiven(task: Task): void;
   /** No worker may have the task; it is out of the queue. */
@@ -42,7 +44,10 @@ export interface DealerEvents {
 
 /** A worker that has claimed none of its tasks for so long, in ms, is taken to be in a long one. */
 const kStuckMs = 1;
-/** A queue that holds so many windows of work for each worker is deep, and the window grows to as many. */
+/**
+ * A queue that holds so many windows of work for each worker is deep, and the window grows to as
+ * many.
+ */
 const kDeep = 5;
 /** At most so many tasks go to one worker before the others are looked at. */
 const kShareMax = 32;

@@ -80,7 +80,7 @@ export class Demand {
 
   #rejectQueue(why: FailedStart): void {
     if (why.loadFailure === null) {
-      this.drain('lost', () => this.#failures.ofStart(why));
+      this.reject('lost', () => this.#failures.ofStart(why));
       return;
     }
     const { threadId } = why.end;
@@ -91,7 +91,7 @@ export class Demand {
   }
 
   /** Rejects all that is queued. */
-  drain(outcome: Outcome, error: () => unknown): void {
+  reject(outcome: Outcome, error: () => unknown): void {
     for (let task = this.#queue.shift(); task !== null; task = this.#queue.shift()) {
       if (this.#ledger.settle(task, outcome)) task.reject(error());
     }

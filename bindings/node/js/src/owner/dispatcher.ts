@@ -5,11 +5,10 @@
 // what can start somewhere is posted when it returns, even if the caller then blocks its thread.
 //
 // Guarantees: every accepted task settles exactly once, whatever happens to its worker; at most
-// `maxThreads * concurrency + maxQueue` tasks are accepted and unsettled (where the dispatcher
-// is eager: at most `maxQueue` wait for a worker with room); tasks start in the order of the
-// queue, but for those that a worker held when it died, could not serve, or was revoked from.
-// While tasks wait, a thread serves, or starts, or they are rejected with what keeps threads
-// from starting.
+// `maxThreads * concurrency + maxQueue` tasks are accepted and unsettled (where the dispatcher is
+// eager: at most `maxQueue` wait for a worker with room); tasks start in the order of the queue,
+// except those that a worker held when it died, could not serve, or was revoked from. While tasks
+// wait, a thread serves, or starts, or they are rejected with what keeps threads from starting.
 
 import { Crew, isUnfit, type CrewEvents, type CrewLimits, type TaskEvents } from './crew.js';
 import { Dealer, type DealerOptions } from './dealer.js';
@@ -24,20 +23,19 @@ import {
   PromiseReject,
   queueMicrotask,
   setTimeout,
-  soon,
 } from '../base/intrinsics.js';
 import { thisLoop, type LoopSource } from '../wait/loop.js';
 import { kReturned } from '../wire/messages.js';
+import { Flow } from './flow.js';
 import { Ledger } from './ledger.js';
 import { Losses } from './losses.js';
-import { SecondLook } from './second-look.js';
 import { Tally } from './recorder.js';
 import type { Outcome, Task, WaitQueue } from './task.js';
 import { rejectWithCallerStack } from './caller-stack.js';
 import type { Held } from './slots.js';
 import type { WorkerHandle, WorkerSpec } from './worker-handle.js';
 
-export interface DispatcherOptions extends CrewLimits, DealerOptions {
+interface DispatcherOptions extends CrewLimits, DealerOptions {
   readonly maxQueue: number;
   /** How long a task that was asked to end has for it, in ms, before its worker is terminated. */
   readonly abortGraceMs: number;
@@ -51,9 +49,8 @@ export interface DispatcherListener {
   /** In a turn of its own. */
   onBackgroundError(error: unknown, threadId: number): void;
   /**
-   * A worker ended without being told to. It had begun so many tasks, which were rejected, and held so
-   * many others. `unfit`: it was terminated, since it could not load the pool's file, and the end's
-   * error says why. In a turn of its own.
+   * A worker ended unexpectedly. `begun` of its tasks were rejected, `waiting` had not begun.
+   * `unfit`: it could not load the pool's file, as the end's error says. In a turn of its own.
    */
   onWorkerLost(end: WorkerEnd, begun: number, waiting: number, unfit: boolean): void;
   /** The worker's code posted a message on its `parentPort`. In a turn of its own. */
@@ -63,7 +60,7 @@ export interface DispatcherListener {
   onWorkerLeft?(worker: WorkerHandle): void;
 }
 
-/** How long a worker that is done may take to end by itself, in ms: it gives itself half of that. */
+/** How long a finished worker may take to end by itself, in ms: it gives itself half of that. */
 const kLeaveMs = 2_000;
 
 export class Dispatcher implements LoopSource, TaskEvents, CrewEvents {
@@ -80,27 +77,14 @@ export class Dispatcher implements LoopSource, TaskEvents, CrewEvents {
   readonly #listener: DispatcherListener;
   readonly #queue: WaitQueue;
   readonly #dealer: Dealer;
+  readonly #flow: Flow;
   readonly #deadlines: Deadlines;
   readonly #failures: Failures;
-  /** A worker tells of what it has ended before a task that it takes to be short only after that. */
-  readonly #secondLook = new SecondLook(() => {
-    const { all } = this.crew;
-    for (let i = 0; i < all.length; i++) all[i]!.catchUp();
-    this.onPortDrained();
-  });
   readonly #demand: Demand;
   readonly #losses: Losses;
   /** As many tasks may be accepted and unsettled. */
   readonly #mostAccepted: number;
-  /** Tasks that a worker could not begin, on their way back into the queue. */
-  #refusedBack: Task[] = [];
-  #dealing = false;
-  #flushScheduled = false;
   #closing: Promise<void> | null = null;
-  readonly #flushSoon = (): void => {
-    this.#flushScheduled = false;
-    this.#flush();
-  };
   readonly #failed = (task: Task, error: unknown): void => {
     if (this.ledger.settle(task, 'failed')) task.reject(error);
   };
@@ -130,10 +114,12 @@ export class Dispatcher implements LoopSource, TaskEvents, CrewEvents {
       onGiven: (task) => this.#deadlines.onGiven(task),
       onFailed: this.#failed,
     });
+    const flow = { maxThreads, concurrency: options.spec.concurrency, eager: options.eager };
+    this.#flow = new Flow(flow, options.queue, this.crew, this.#dealer, this.#demand);
     this.#deadlines = new Deadlines(options.abortGraceMs, options.queue, options.errors, {
       settle: (task, outcome) => this.ledger.settle(task, outcome),
-      requeue: (tasks) => this.#requeue(tasks),
-      onCaughtUp: () => this.#scheduleFlush(),
+      requeue: (tasks) => this.#flow.requeue(tasks),
+      onCaughtUp: () => this.#flow.schedule(),
       // Its successor starts while it ends.
       onWorkerEnded: () => {
         if (this.state === 'open') this.#demand.ensure();
@@ -170,12 +156,7 @@ export class Dispatcher implements LoopSource, TaskEvents, CrewEvents {
 
   /** Accepted tasks that cannot have begun: queued, or given to a worker ahead. */
   get waiting(): number {
-    let waiting = this.#queue.length;
-    const { concurrency } = this.#options.spec;
-    const { takers } = this.crew;
-    for (let i = 0; i < takers.length; i++)
-      waiting += MathMax(0, takers[i]!.inFlight - concurrency);
-    return waiting;
+    return this.#flow.waiting;
   }
 
   // Accepting
@@ -199,10 +180,10 @@ export class Dispatcher implements LoopSource, TaskEvents, CrewEvents {
       return false;
     }
     // That code may have destroyed the pool.
-    if (this.#isClosed) this.#demand.drain('cancelled', () => this.#errors.destroyed());
+    if (this.#isClosed) this.#demand.reject('cancelled', () => this.#errors.destroyed());
     if (task.settled) return false;
     if (task.limits !== null) this.#deadlines.watch(task);
-    this.#scheduleFlush();
+    this.#flow.schedule();
     return true;
   }
 
@@ -211,7 +192,7 @@ export class Dispatcher implements LoopSource, TaskEvents, CrewEvents {
    * one that was submitted last is refused here, if it waits and more than `maxQueue` do.
    */
   flushNow(last: Task): void {
-    this.#dealNow(false);
+    this.#flow.dealNow(false);
     if (last.holder !== null || last.settled || this.waiting <= this.#options.maxQueue) return;
     this.#queue.remove(last);
     this.ledger.withdraw();
@@ -229,7 +210,7 @@ export class Dispatcher implements LoopSource, TaskEvents, CrewEvents {
       this.ledger.accept();
       this.#dealer.give(task, worker);
       worker.post();
-      this.#scheduleFlush();
+      this.#flow.schedule();
     }
   }
 
@@ -247,89 +228,10 @@ export class Dispatcher implements LoopSource, TaskEvents, CrewEvents {
     this.#deadlines.abort(task, reason);
   }
 
-  // Dealing
-
-  #scheduleFlush(): void {
-    if (this.#flushScheduled) return;
-    // First: at the end of the stack it throws.
-    soon(this.#flushSoon);
-    this.#flushScheduled = true;
-  }
-
-  #flush(): void {
-    this.#takeIn();
-    this.#dealNow(true);
-    const back = this.#dealer.takeBack();
-    if (back.length > 0) {
-      this.#requeue(back);
-      this.#deal(true);
-    }
-    if (this.#dealer.isAhead) this.#secondLook.arm();
-    this.crew.idle.watch();
-    thisLoop.expect();
-  }
-
-  #dealNow(ahead: boolean): void {
-    if (this.#queue.length > 0) this.#deal(ahead);
-    if (this.#queue.length === 0 || this.state === 'closed') return;
-    const takers = this.crew.takers.length;
-    this.#demand.ensure();
-    if (this.crew.takers.length > takers && this.#queue.length > 0) this.#deal(ahead);
-  }
-
-  /** `ahead`: also to workers that cannot start them yet, many in one message. */
-  #deal(ahead: boolean): void {
-    // A balancer or a queue of the user's may submit.
-    if (this.#dealing) return;
-    this.#dealing = true;
-    try {
-      this.#dealer.deal();
-      if (ahead && this.#queue.length > 0 && this.#dealer.prefetches) {
-        // What is posted ahead waits for no thread, yet may end up behind a long task, with no worker
-        // idle that would take it over. So that there is one soon, the crew grows, by one at a time.
-        if (this.crew.all.length < this.#options.maxThreads) this.#demand.ensure(1);
-        this.#dealer.prefetch();
-      }
-      this.#dealer.post();
-    } finally {
-      this.#dealing = false;
-    }
-  }
-
-  /** Puts tasks that were posted, and not begun, back in front. */
-  #requeue(back: readonly Task[]): void {
-    const tasks: Task[] = [];
-    for (let i = 0; i < back.length; i++) {
-      const task = back[i]!;
-      // One that settled stayed with its worker only because it could not be taken back alone.
-      if (task.settled) continue;
-      task.holder = null;
-      tasks[tasks.length] = task;
-    }
-    if (tasks.length === 0) return;
-    this.#queue.unshift(tasks);
-    this.#scheduleFlush();
-  }
-
-  /** Puts back what workers could not begin, in its order. */
-  #takeIn(): void {
-    if (this.#refusedBack.length === 0) return;
-    const back = this.#refusedBack;
-    this.#refusedBack = [];
-    this.#requeue(back);
-  }
-
   /** Rejects what waits, and leaves what has a place in a worker. */
   rejectWaiting(error: () => unknown): void {
-    this.#takeIn();
-    const { takers } = this.crew;
-    for (let i = 0; i < takers.length; i++) {
-      const worker = takers[i]!;
-      // What it could begin at once keeps its place, though it may not have come to it yet.
-      const begun = worker.inFlight - worker.slots.unclaimed;
-      this.#requeue(worker.revokeAll(MathMax(0, this.#options.spec.concurrency - begun)));
-    }
-    this.#demand.drain('cancelled', error);
+    this.#flow.recall(this.#options.spec.concurrency);
+    this.#demand.reject('cancelled', error);
   }
 
   // LoopSource
@@ -354,10 +256,7 @@ export class Dispatcher implements LoopSource, TaskEvents, CrewEvents {
   // TaskEvents
 
   onPortDrained(): void {
-    // Tasks that wait already go out before the callers of those that settled go on. What these
-    // then submit, and what to take back, is looked at in the microtask after them.
-    if (this.#queue.length > 0) this.#deal(!this.#options.eager || !this.#flushScheduled);
-    this.#scheduleFlush();
+    this.#flow.goOn();
   }
 
   onMessage(worker: WorkerHandle, message: unknown): void {
@@ -368,7 +267,7 @@ export class Dispatcher implements LoopSource, TaskEvents, CrewEvents {
     if (code === kReturned) {
       if (this.ledger.settle(task, 'completed')) task.resolve(value);
     } else if (this.#losses.mayBeginElsewhere(task, task.holder as WorkerHandle | null)) {
-      this.#refusedBack[this.#refusedBack.length] = task;
+      this.#flow.takeBack(task);
     } else if (this.ledger.settle(task, 'failed')) {
       rejectWithCallerStack(task.resolve, this.#failures.of(code, value, task.handler), threadId);
     }
@@ -377,11 +276,11 @@ export class Dispatcher implements LoopSource, TaskEvents, CrewEvents {
   onUnpostable(task: Task, error: unknown): void {
     if (this.ledger.settle(task, 'failed')) task.reject(error);
     // No result will come of it that would deal the next one to its place.
-    this.#scheduleFlush();
+    this.#flow.schedule();
   }
 
   onNoRoom(tasks: readonly Task[]): void {
-    this.#requeue(tasks);
+    this.#flow.requeue(tasks);
   }
 
   onBackgroundError(worker: WorkerHandle, error: unknown): void {
@@ -397,7 +296,7 @@ export class Dispatcher implements LoopSource, TaskEvents, CrewEvents {
   // CrewEvents
 
   onReady(worker: WorkerHandle): void {
-    if (this.state === 'closing' && this.unsettled === 0) worker.askToClose();
+    if (this.state === 'closing' && this.unsettled === 0) worker.askTo('close');
     this.#listener.onWorkerReady?.(worker);
     this.#demand.onReady(this.state === 'open');
   }
@@ -406,10 +305,10 @@ export class Dispatcher implements LoopSource, TaskEvents, CrewEvents {
     // What it holds is sorted at once: those that were first in the queue are first again.
     const held = worker.abandon();
     const { threadId, error } = worker;
-    this.#requeue(this.#losses.settle(worker, { threadId, exitCode: 1, error }, held));
+    this.#flow.requeue(this.#losses.settle(worker, { threadId, exitCode: 1, error }, held));
     this.#demand.tellHopeless();
     if (this.state !== 'closed') this.#demand.ensure();
-    this.#scheduleFlush();
+    this.#flow.schedule();
   }
 
   onLeft(worker: WorkerHandle): void {
@@ -418,15 +317,15 @@ export class Dispatcher implements LoopSource, TaskEvents, CrewEvents {
 
   onLost(worker: WorkerHandle, end: WorkerEnd, held: Held, expected: boolean): void {
     this.ended.add(worker);
-    this.#takeIn();
-    this.#requeue(this.#losses.settle(worker, end, held));
+    this.#flow.takeIn();
+    this.#flow.requeue(this.#losses.settle(worker, end, held));
     // Given to it while the pool was destroyed.
-    if (this.state === 'closed') this.#demand.drain('cancelled', () => this.#errors.destroyed());
+    if (this.state === 'closed') this.#demand.reject('cancelled', () => this.#errors.destroyed());
     if (!expected) this.#tellOfLoss(worker, end, held);
     // Before more are started: those that wait have had their tries.
     this.#demand.tellHopeless();
     if (this.state === 'open') this.#demand.ensure();
-    this.#scheduleFlush();
+    this.#flow.schedule();
   }
 
   #tellOfLoss(worker: WorkerHandle, end: WorkerEnd, { started, unclaimed }: Held): void {
@@ -469,7 +368,7 @@ export class Dispatcher implements LoopSource, TaskEvents, CrewEvents {
     const { all } = this.crew;
     for (let i = 0; i < all.length; i++) {
       if (all[i]!.state === 'booting') all[i]!.terminate();
-      else all[i]!.askToClose();
+      else all[i]!.askTo('close');
     }
     await this.crew.empty();
     this.#end();
@@ -483,14 +382,17 @@ export class Dispatcher implements LoopSource, TaskEvents, CrewEvents {
       return;
     }
     this.state = 'closed';
+    this.#flow.end();
     this.crew.stopWatching();
     thisLoop.hold();
     const error = (): unknown => this.#errors.destroyed();
     this.#demand.rejectCalls(error);
-    this.#takeIn();
-    this.#demand.drain('cancelled', error);
+    this.#flow.takeIn();
+    this.#demand.reject('cancelled', error);
     const { all } = this.crew;
     for (let i = 0; i < all.length; i++) {
+      // What has ended has its result.
+      all[i]!.catchUp();
       const { started, unclaimed } = all[i]!.abandon();
       this.ledger.rejectAll(started, 'cancelled', error);
       this.ledger.rejectAll(unclaimed, 'cancelled', error);
@@ -508,6 +410,7 @@ export class Dispatcher implements LoopSource, TaskEvents, CrewEvents {
 
   #end(): void {
     this.state = 'closed';
+    this.#flow.end();
     thisLoop.detach(this);
   }
 }

@@ -14,7 +14,9 @@ export class Handler {
   /** The moving average of its run time in ms. It means something once `measured` is true. */
   averageMs = 0;
   measured = false;
-  /** Moving average of what its tasks take in a port, in bytes; 0 while they fit into shared memory. */
+  /**
+   * Moving average of what its tasks take in a port, in bytes; 0 while they fit into shared memory.
+   */
   averageBytes = 0;
 
   constructor(

@@ -9,12 +9,17 @@
 //
 // Guarantees: recording never throws. What is no number counts as 1, as does what is less.
 
-import { MathClz32, MathSqrt } from '../base/intrinsics.js';
+import { MathClz32, MathFloor, MathSqrt } from '../base/intrinsics.js';
 
 const kWord = 2 ** 32;
+/** By row: what makes an index of a value in it. The largest value is below 2^53. */
+const kScales = new Float64Array(54);
+for (let row = 0; row < kScales.length; row++) kScales[row] = 2 ** (1 - row);
 
 export class Histogram {
   readonly #bits: number;
+  /** Buckets in a row. */
+  readonly #width: number;
   readonly #most: number;
   /** Row 0 has the values below `2 ** bits`; each row after it those of one power of two. */
   #rows: (Float64Array | undefined)[] = [];
@@ -28,6 +33,7 @@ export class Histogram {
   /** Values above `most` count as `most`, which is at most 2^52. */
   constructor(bits: number, most: number) {
     this.#bits = bits;
+    this.#width = 2 ** bits;
     this.#most = most;
   }
 
@@ -54,12 +60,11 @@ export class Histogram {
   record(value: number): void {
     // Written so that NaN is caught as well.
     const at = value >= 1 ? (value < this.#most ? value : this.#most) : 1;
-    const whole = at - (at % 1);
+    const whole = MathFloor(at);
     const exponent = exponentOf(whole);
     const row = exponent < this.#bits ? 0 : exponent - this.#bits + 1;
-    const index = row === 0 ? whole : whole / 2 ** (row - 1) - 2 ** this.#bits;
-    const buckets = this.#rowAt(row);
-    const bucket = index - (index % 1);
+    const bucket = row === 0 ? whole : MathFloor(whole * kScales[row]!) - this.#width;
+    const buckets = this.#rows[row] ?? this.#makeRow(row);
     buckets[bucket] = buckets[bucket]! + 1;
     this.#count++;
     const from = whole - this.#mean;
@@ -75,7 +80,7 @@ export class Histogram {
     for (let row = 0; row < other.#rows.length; row++) {
       const from = other.#rows[row];
       if (from === undefined) continue;
-      const to = this.#rowAt(row);
+      const to = this.#rows[row] ?? this.#makeRow(row);
       for (let i = 0; i < from.length; i++) to[i] = to[i]! + from[i]!;
     }
     const count = this.#count + other.#count;
@@ -113,20 +118,17 @@ export class Histogram {
 
   /** The highest value that falls into a bucket. */
   #highestOf(row: number, index: number): number {
-    return row === 0 ? index : (index + 2 ** this.#bits + 1) * 2 ** (row - 1) - 1;
+    return row === 0 ? index : (index + this.#width + 1) * 2 ** (row - 1) - 1;
   }
 
   #within(value: number): number {
     return value < this.#min ? this.#min : value > this.#max ? this.#max : value;
   }
 
-  #rowAt(row: number): Float64Array {
+  #makeRow(row: number): Float64Array {
     while (this.#rows.length <= row) this.#rows[this.#rows.length] = undefined;
-    let buckets = this.#rows[row];
-    if (buckets === undefined) {
-      buckets = new Float64Array(2 ** this.#bits);
-      this.#rows[row] = buckets;
-    }
+    const buckets = new Float64Array(this.#width);
+    this.#rows[row] = buckets;
     return buckets;
   }
 }

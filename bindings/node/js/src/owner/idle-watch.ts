@@ -10,7 +10,7 @@ import type { WorkerHandle } from './worker-handle.js';
 /** How long a retiring thread may go on with what was left on it before it is terminated. */
 const kRetireLimitMs = 30_000;
 
-export interface IdleLimits {
+interface IdleLimits {
   readonly minThreads: number;
   readonly maxThreads: number;
   readonly idleTimeoutMs: number;
@@ -69,7 +69,7 @@ export class IdleWatch {
       const worker = this.#coldest();
       if (worker === null || worker.idleSince > latest) break;
       // With that it is no taker any more.
-      worker.askToRetire();
+      worker.askTo('retire');
       setTimeout(() => {
         if (worker.state !== 'exited') worker.terminate();
       }, kRetireLimitMs).unref();

@@ -10,7 +10,7 @@ import type { StageCounts } from '../wait/loop.js';
 import type { WorkerHandle } from './worker-handle.js';
 import { kStageNames } from '../wait/words.js';
 
-/** A distribution of times, in milliseconds. All 0 while nothing was recorded. */
+/** A summary of recorded times, in milliseconds. All 0 while nothing was recorded. */
 export interface LatencySummary {
   readonly count: number;
   readonly mean: number;
@@ -21,15 +21,16 @@ export interface LatencySummary {
   readonly max: number;
 }
 
+/** How long tasks waited and ran, and how long wake-ups took. */
 export interface LatencySummaries {
   /** From `run()` to the start of the handler. */
   readonly queueWait: LatencySummary;
   /**
-   * What the task took its worker: to read it, and to run the handler until it returned or its
-   * promise settled.
+   * How long the worker took for the task: to read it, and to run the handler until it returned or
+   * its promise settled.
    */
   readonly runTime: LatencySummary;
-  /** From the post to an idle worker until that worker looked at it. */
+  /** From sending a task to an idle worker until that worker looked at it. */
   readonly wakeLatency: LatencySummary;
 }
 
@@ -88,21 +89,21 @@ export class Recorder {
 export class Tally {
   readonly latencies = new Recorder();
   readonly stages = noStages();
-  backgroundSettled = 0;
-  backgroundRejected = 0;
+  backgroundCompleted = 0;
+  backgroundFailed = 0;
 
   add(worker: WorkerHandle): void {
     if (worker.latencies !== null) this.latencies.add(worker.latencies);
     if (worker.stages !== null) addStages(this.stages, worker.stages);
-    this.backgroundSettled += worker.backgroundSettled;
-    this.backgroundRejected += worker.backgroundRejected;
+    this.backgroundCompleted += worker.backgroundCompleted;
+    this.backgroundFailed += worker.backgroundFailed;
   }
 
   addTally(other: Tally): void {
     this.latencies.add(other.latencies);
     addStages(this.stages, other.stages);
-    this.backgroundSettled += other.backgroundSettled;
-    this.backgroundRejected += other.backgroundRejected;
+    this.backgroundCompleted += other.backgroundCompleted;
+    this.backgroundFailed += other.backgroundFailed;
   }
 }
 

@@ -1,8 +1,8 @@
 // A look at the workers a moment later, for guesses that turn out to be wrong.
 //
-// A worker that holds several tasks may be in a long one: what it has ended before is to be settled,
-// and what it has not begun to be taken back, though nothing else wakes the owner. One timer at a
-// time, which holds no loop open.
+// A worker that holds several tasks may be in a long one: what it has ended before is to be
+// settled, and what it has not begun to be taken back, though nothing else wakes the owner. One
+// timer at a time, which holds no loop open.
 
 import { setTimeout } from '../base/intrinsics.js';
 

@@ -1,8 +1,8 @@
 // About how many bytes a value takes in a port, without running any of its code.
 //
-// An estimate, to bound what lies unread: buffers and strings count whole, other objects by a look at
-// a few of their properties, two levels deep. It is asked only of values that do not fit into shared
-// memory, and costs about a microsecond.
+// An estimate, to bound what lies unread: buffers and strings count whole, other objects by a look
+// at a few of their properties, two levels deep. It is asked only of values that do not fit into
+// shared memory, and costs about a microsecond.
 
 import { types } from 'node:util';
 import {

@@ -1,12 +1,12 @@
 // What a worker was given: its tasks by slot, which of them it has begun, and taking them back.
 //
-// Guarantees: a task is in one slot at most; a slot is used again only once the worker has read past
-// its entry, so nothing that was taken back can be mistaken for what was posted later; what lies
-// unread for the worker is bounded in entries (the slots) and in bytes (kUnreadBytesMax, or one
-// entry), taken back or not. The states are in `wire/channel.ts`.
+// Guarantees: a task is in one slot at most; a slot is used again only once the worker has read
+// past its entry, so nothing that was taken back can be mistaken for what was posted later; what
+// lies unread for the worker is bounded in entries (the slots) and in bytes (kUnreadBytesMax, or
+// one entry), taken back or not. The states are in `wire/channel.ts`.
 //
-// The worker claims in the order of the posts. So the unclaimed tasks are the end of the posted ones,
-// and where it begins is found by looking at states from the last known place on.
+// The worker claims in the order of the posts. So the unclaimed tasks are the end of the posted
+// ones, and where it begins is found by looking at states from the last known place on.
 
 import {
   AtomicsAdd,
@@ -43,6 +43,16 @@ const kUnreadBytesMax = 1024 * 1024;
 /** Posted tasks that were claimed are dropped from the list when they are so many. */
 const kPassedMax = 1024;
 
+/** What is done with a result. `value` may be an `UnreadableValue`; times are in ms. */
+export type Settle = (
+  task: Task,
+  code: number,
+  value: unknown,
+  runMs: number,
+  startedAt: number,
+  wakeMs: number,
+) => void;
+
 export class Slots {
   readonly #channel: Channel;
   readonly #carrier: Carrier;
@@ -53,7 +63,9 @@ export class Slots {
   readonly #free: number[] = [];
   /** Slots whose tasks were taken back, and that the worker has yet to read past. */
   readonly #revoked: number[] = [];
-  /** Posted tasks, in order; null: taken back, or claimed, as all before #firstUnclaimed are. */
+  /**
+   * Posted tasks, in order; what is null was taken back, or was claimed: all before #firstUnclaimed.
+   */
   #posted: (Task | null)[] = [];
   #firstUnclaimed = 0;
   /** By slot: what its entry is estimated to hold in the port, until the worker has read it. */
@@ -293,19 +305,10 @@ export class Slots {
   // Results
 
   /**
-   * Takes the next published result. The task is out of its slot when `settle` is called, with its
-   * times in ms; `value` may be an `UnreadableValue`. `false`: there is none, or not here yet.
+   * Takes the next published result. The task is out of its slot when `settle` is called.
+   * `false`: there is no result, or its value is not here yet.
    */
-  collect(
-    settle: (
-      task: Task,
-      code: number,
-      value: unknown,
-      runMs: number,
-      startedAt: number,
-      wakeMs: number,
-    ) => void,
-  ): boolean {
+  collect(settle: Settle): boolean {
     const channel = this.#channel;
     const slot = this.#results.peek();
     if (slot < 0 || !this.#carrier.isHere(slot)) return false;
@@ -332,7 +335,10 @@ export class Slots {
     return this.#results.peek() >= 0;
   }
 
-  /** Empties the table, so that the worker begins none of its tasks any more, and gives what it held. */
+  /**
+   * Empties the table, so that the worker begins none of its tasks any more, and gives what it
+   * held.
+   */
   abandon(): Held {
     const started: Task[] = [];
     const unclaimed: Task[] = [];

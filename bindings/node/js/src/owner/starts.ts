@@ -27,7 +27,7 @@ import { MathMin, MathRandom, now } from '../base/intrinsics.js';
 import type { WorkerHandle } from './worker-handle.js';
 
 /** Failures in a row after which the waiting tasks are told, if no thread serves. */
-export const kTries = 3;
+const kTries = 3;
 /** Failures in a row after which a pool that serves is no longer filled up unasked. */
 const kUnasked = 10;
 const kPauseMs = 50;
@@ -43,7 +43,7 @@ export interface FailedStart {
 }
 
 /** `later`: not before {@link Starts.pauseMs} are over. */
-export type Verdict = 'now' | 'later' | 'never';
+type Verdict = 'now' | 'later' | 'never';
 
 export class Starts {
   /** The last failure of this row. */

@@ -70,7 +70,10 @@ export class Task {
     readonly handler: Handler,
     public payload: unknown,
     readonly transferList: readonly Transferable[] | null,
-    /** Has a signal: the worker may well have to be terminated for it, so it shares one with no other. */
+    /**
+     * Has a signal: the worker may well have to be terminated for it, so it shares one with no
+     * other.
+     */
     readonly abortable: boolean,
     readonly resolve: (value: unknown) => void,
     readonly reject: (error: unknown) => void,
@@ -81,7 +84,10 @@ export class Task {
     return this.abortable || (this.limits !== null && this.limits.runMs < Infinity);
   }
 
-  /** Once it is posted it cannot be given to another worker: its payload went with the message, or it is pinned. */
+  /**
+   * Once it is posted it cannot be given to another worker: its payload went with the message, or
+   * it is pinned.
+   */
   get fixed(): boolean {
     return this.transferList !== null || this.pinned;
   }

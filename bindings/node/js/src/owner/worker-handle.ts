@@ -1,60 +1,25 @@
-// One worker thread, as the pool's thread sees it: the thread, its channel, and what it says.
+// One worker, as the pool's thread sees it: its state, what it holds, and what it says.
 //
-// What it was given, and what it has begun, is in `slots.ts`. Here are the thread's start and end,
-// posting with one wake for many tasks, and the dispatch of its results and control messages.
+// What it was given, and what it has begun, is in `slots.ts`; its thread and channel are in
+// `thread.ts`. Here tasks are posted with one wake for many, and results and control messages are
+// dealt with.
 //
 // Guarantee: nothing that the thread sends, readable or not, throws on the owner's thread.
 
-import { join } from 'node:path';
-import { MessageChannel, Worker, type MessagePort, type WorkerOptions } from 'node:worker_threads';
-import { AtomicsLoad, now, SafeSet } from '../base/intrinsics.js';
+import type { Worker } from 'node:worker_threads';
+import { now } from '../base/intrinsics.js';
 import { unreadable } from '../errors.js';
-import { readStages, thisLoop, wake, type LoopAddress, type StageCounts } from '../wait/loop.js';
-import { Carrier } from '../wire/carrier.js';
-import {
-  Channel,
-  createChannelMemory,
-  kBackgroundActive,
-  kBackgroundRejected,
-  kBackgroundSettled,
-  kControlsToOwner,
-  kControlsToWorker,
-  kOwnerKicked,
-  kPrefetchMax,
-  kWorkerKicked,
-} from '../wire/channel.js';
-import { ControlPort } from '../wire/control-port.js';
+import type { StageCounts } from '../wait/loop.js';
 import { fromWire } from '../wire/errors/decoder.js';
-import {
-  clockOrigin,
-  kReturned,
-  kThrew,
-  type HandlerMessage,
-  type Init,
-  type ToOwner,
-  type ToWorker,
-  type WireFailure,
-} from '../wire/messages.js';
-import { UnreadableValue, ValuePort } from '../wire/value-port.js';
-import type { Handler } from './handlers.js';
+import { kReturned, kThrew, type ToOwner, type WireFailure } from '../wire/messages.js';
+import { UnreadableValue } from '../wire/value-port.js';
+import { Outgoing } from './outgoing.js';
 import { Recorder } from './recorder.js';
-import { Slots, type Held } from './slots.js';
+import { Slots, type Held, type Settle } from './slots.js';
 import type { Task } from './task.js';
+import { Thread, type ThreadEvents, type ThreadSpec } from './thread.js';
 
-export interface WorkerSpec {
-  readonly workerOptions: WorkerOptions;
-  /**
-   * Tasks that the worker begins before it has ended others. A balancer may count on more than the
-   * dispatcher does.
-   */
-  readonly concurrency: number;
-  readonly maxSpinUs: number;
-  readonly turnBudgetUs: number;
-  readonly portable: boolean;
-  readonly preload: Handler | null;
-  /** Handlers are called with the task alone; `setup` and `teardown` are exports like any other. */
-  readonly bare: boolean;
-  readonly niceIncrement: number;
+export interface WorkerSpec extends ThreadSpec {
   /** Its handle keeps the times of its tasks, for statistics. */
   readonly recordsLatencies: boolean;
   /** Called with the times of each task that ended in its worker, in ms. Must not throw. */
@@ -83,38 +48,22 @@ export interface WorkerEvents {
   onNoRoom(tasks: readonly Task[]): void;
 }
 
-/** The words that the owner's side of a control port goes by. */
-const kControlWords = {
-  sent: kControlsToWorker,
-  received: kControlsToOwner,
-  kicked: kOwnerKicked,
-  kicks: kWorkerKicked,
-};
-
-export class WorkerHandle {
-  readonly worker: Worker;
-  /** Outlives the thread; Node's own turns -1. */
-  readonly threadId: number;
+export class WorkerHandle implements ThreadEvents {
   readonly slots: Slots;
   /** The times of its tasks; null where nobody reads them. */
   readonly latencies: Recorder | null;
-  readonly #channel: Channel;
-  readonly #control: ControlPort<ToWorker, ToOwner>;
+  readonly #thread: Thread;
   readonly #onTiming: WorkerSpec['onTiming'];
   readonly #portable: boolean;
   readonly #events: WorkerEvents;
-  readonly #knownHandlers = new SafeSet<number>();
-  #address: LoopAddress | null = null;
-  /** Was added and not posted. */
-  #pending: (Task | null)[] = [];
-  #pendingCount = 0;
-  #pendingBytes = 0;
+  readonly #outgoing = new Outgoing();
   #posting = false;
   #collecting = false;
   #givenUp = false;
+  /** Its thread ends, or has ended. */
+  #isGone = false;
   /** It said that a failure follows. */
   #awaitsFailure = false;
-  #ended = false;
 
   state: 'booting' | 'ready' | 'leaving' | 'exited' = 'booting';
   /** Tasks that are posted, or about to be, and not settled. */
@@ -138,6 +87,8 @@ export class WorkerHandle {
   /** Tasks settled with a value, and with an error that the handler threw. */
   completed = 0;
   failed = 0;
+  /** Registered background work that rejected, as far as the pool has been told. */
+  backgroundFailed = 0;
   /** Fires when it takes too long to be ready. */
   bootTimer: NodeJS.Timeout | undefined = undefined;
   /** The task that was next when {@link isStuck} last looked, and since when. */
@@ -145,109 +96,50 @@ export class WorkerHandle {
   #nextSince = 0;
 
   constructor(spec: WorkerSpec, events: WorkerEvents) {
-    const memory = createChannelMemory(spec.concurrency + kPrefetchMax);
-    this.#channel = new Channel(memory);
-    this.latencies = spec.recordsLatencies ? new Recorder() : null;
     this.#onTiming = spec.onTiming;
     this.#portable = spec.portable;
     this.#events = events;
-    this.worker = new Worker(join(__dirname, '..', 'worker', 'main.js'), spec.workerOptions);
-    this.threadId = this.worker.threadId;
-    const values = new MessageChannel();
-    const control = new MessageChannel();
-    const onArrival = spec.portable ? (): void => this.#receive() : null;
-    this.slots = new Slots(
-      this.#channel,
-      new Carrier(this.#channel, new ValuePort(values.port1, onArrival)),
-    );
-    this.#control = new ControlPort<ToWorker, ToOwner>(
-      control.port1,
-      this.#channel,
-      kControlWords,
-      spec.portable,
-      (message) => {
-        this.#onControl(message);
-        if (spec.portable) events.onPortDrained();
-      },
-    );
-    const init: Init = {
-      type: 'cenote:init',
-      channel: memory,
-      values: values.port2,
-      control: control.port2,
-      owner: thisLoop.address,
-      ownerOrigin: clockOrigin(),
-      concurrency: spec.concurrency,
-      maxSpinUs: spec.maxSpinUs,
-      turnBudgetUs: spec.turnBudgetUs,
-      portable: spec.portable,
-      preload: spec.preload === null ? null : this.#define(spec.preload),
-      bare: spec.bare,
-      niceIncrement: spec.niceIncrement,
-    };
-    this.worker.postMessage(init, [values.port2, control.port2]);
-    this.worker.on('message', (message: unknown) => events.onMessage(this, message));
-    this.worker.on('error', (error: unknown) => {
-      this.error = error;
-    });
-    // An idle pool does not hold the process; the loop is held while tasks are outstanding. A
-    // listener for messages holds it as well, so this comes after it.
-    this.worker.unref();
-    if (spec.portable) {
-      values.port1.unref();
-      control.port1.unref();
-    }
-    this.worker.on('exit', (exitCode: number) =>
-      this.#onExit(exitCode, [values.port1, control.port1]),
-    );
+    this.latencies = spec.recordsLatencies ? new Recorder() : null;
+    this.#thread = new Thread(spec, this);
+    this.slots = new Slots(this.#thread.channel, this.#thread.carrier);
   }
 
-  #onExit(exitCode: number, ports: readonly [MessagePort, MessagePort]): void {
-    // What comes now may have tasks dealt: none to this one.
-    this.#ended = true;
-    this.#control.drain();
-    this.#collect();
-    const expected = this.state === 'leaving';
-    this.state = 'exited';
-    ports[0].close();
-    ports[1].close();
-    this.#events.onExit(this, exitCode, expected);
+  get worker(): Worker {
+    return this.#thread.worker;
   }
 
-  get backgroundActive(): number {
-    return AtomicsLoad(this.#channel.cells, kBackgroundActive);
-  }
-
-  get backgroundSettled(): number {
-    return AtomicsLoad(this.#channel.cells, kBackgroundSettled);
-  }
-
-  get backgroundRejected(): number {
-    return AtomicsLoad(this.#channel.cells, kBackgroundRejected);
+  get threadId(): number {
+    return this.#thread.id;
   }
 
   /** Whether it has ever been ready for tasks. */
   get wasReady(): boolean {
-    return this.#address !== null;
+    return this.#thread.address !== null;
+  }
+
+  get backgroundActive(): number {
+    return this.#thread.backgroundActive;
+  }
+
+  get backgroundCompleted(): number {
+    return this.#thread.backgroundCompleted;
   }
 
   get stages(): StageCounts | null {
-    return this.#address === null ? null : readStages(this.#address.words);
+    return this.#thread.stages;
   }
-
-  // Giving
 
   /** Whether it can be given one more task at all. */
   get hasRoom(): boolean {
     return (
       (this.state === 'booting' || this.state === 'ready') &&
-      !this.#ended &&
-      this.slots.hasRoom(this.#pendingCount + 1, this.#pendingBytes)
+      !this.#isGone &&
+      this.slots.hasRoom(this.#outgoing.count + 1, this.#outgoing.bytes)
     );
   }
 
   get hasPending(): boolean {
-    return this.#pendingCount > 0;
+    return this.#outgoing.count > 0;
   }
 
   /** Takes a task to be posted by the next {@link post}. */
@@ -256,9 +148,7 @@ export class WorkerHandle {
     task.expectedMs = task.handler.averageMs;
     this.expectedMs += task.expectedMs;
     if (task.abortable) this.abortables++;
-    this.#pending[this.#pending.length] = task;
-    this.#pendingCount++;
-    this.#pendingBytes += task.handler.averageBytes;
+    this.#outgoing.add(task);
   }
 
   /** Posts what was added, in order. */
@@ -267,15 +157,10 @@ export class WorkerHandle {
     if (this.#posting) return;
     this.#posting = true;
     // Of an idle worker: from it the worker tells how long its wake took.
-    let postedAt = this.#pendingCount === this.inFlight ? now() : 0;
+    let postedAt = this.#outgoing.count === this.inFlight ? now() : 0;
     const back: Task[] = [];
     try {
-      for (let i = 0; i < this.#pending.length; i++) {
-        const task = this.#pending[i];
-        if (task === null || task === undefined) continue;
-        this.#pending[i] = null;
-        this.#pendingCount--;
-        this.#pendingBytes -= task.handler.averageBytes;
+      for (let task = this.#outgoing.next(); task !== null; task = this.#outgoing.next()) {
         if ((back.length > 0 || this.slots.isFull) && !task.pinned) {
           task.holder = null;
           this.#release(task);
@@ -285,40 +170,23 @@ export class WorkerHandle {
         this.#post(task, postedAt);
         postedAt = 0;
       }
-      this.#pending = [];
-      this.#pendingCount = 0;
-      this.#pendingBytes = 0;
     } finally {
       this.#posting = false;
     }
-    this.#wake();
+    this.#thread.wake();
     if (back.length > 0) this.#events.onNoRoom(back);
   }
 
   #post(task: Task, postedAt: number): void {
-    const { handler } = task;
-    if (!this.#knownHandlers.has(handler.index)) this.#control.post(this.#define(handler));
+    this.#thread.define(task.handler);
     try {
       this.slots.post(task, postedAt);
     } catch (error) {
       // Unless a getter of its payload had it taken back first.
-      if (task.holder === this) {
-        this.#release(task);
-        this.#events.onUnpostable(task, error);
-      }
+      if (task.holder !== this) return;
+      this.#release(task);
+      this.#events.onUnpostable(task, error);
     }
-  }
-
-  #define(handler: Handler): HandlerMessage {
-    this.#knownHandlers.add(handler.index);
-    const { index, url, exportName } = handler;
-    return { type: 'handler', index, url, exportName };
-  }
-
-  /** Makes the worker look at what was published for it. */
-  #wake(): void {
-    if (this.#portable) this.#control.kick();
-    else if (this.#address !== null) wake(this.#address);
   }
 
   /** The task is no longer this worker's. */
@@ -333,27 +201,12 @@ export class WorkerHandle {
     this.idleSince = now();
   }
 
-  // Taking back
-
   /** Takes back a task that it has not begun. `false`: it has. */
   revoke(task: Task): boolean {
-    if (!this.#unqueue(task) && (task.slot < 0 || !this.slots.revoke(task))) return false;
+    if (!this.#outgoing.remove(task) && (task.slot < 0 || !this.slots.revoke(task))) return false;
     task.holder = null;
     this.#release(task);
     return true;
-  }
-
-  /** A task that is to be posted, and is not yet. */
-  #unqueue(task: Task): boolean {
-    if (this.#pendingCount === 0) return false;
-    for (let i = 0; i < this.#pending.length; i++) {
-      if (this.#pending[i] !== task) continue;
-      this.#pending[i] = null;
-      this.#pendingCount--;
-      this.#pendingBytes -= task.handler.averageBytes;
-      return true;
-    }
-    return false;
   }
 
   /**
@@ -386,19 +239,15 @@ export class WorkerHandle {
   /** Tells a task that runs to end. */
   ask(task: Task, what: number): void {
     this.slots.ask(task, what);
-    this.#wake();
+    this.#thread.wake();
   }
 
   /** Empties the table: what it had begun, and what it had not. */
   abandon(): Held {
     const held = this.slots.abandon();
-    for (let i = 0; i < this.#pending.length; i++) {
-      const task = this.#pending[i];
-      if (task !== null && task !== undefined) held.unclaimed[held.unclaimed.length] = task;
+    for (let task = this.#outgoing.next(); task !== null; task = this.#outgoing.next()) {
+      held.unclaimed[held.unclaimed.length] = task;
     }
-    this.#pending = [];
-    this.#pendingCount = 0;
-    this.#pendingBytes = 0;
     for (let i = 0; i < held.started.length; i++) this.#release(held.started[i]!);
     for (let i = 0; i < held.unclaimed.length; i++) {
       held.unclaimed[i]!.holder = null;
@@ -411,18 +260,17 @@ export class WorkerHandle {
 
   /** Settles what has ended by now. Cheap if nothing has. */
   poll(): void {
-    this.#control.poll();
+    this.#thread.control.poll();
     if (this.slots.hasResults) this.#collect();
   }
 
   /** As {@link poll}; a port may also have what no event has told yet. */
   catchUp(): void {
-    if (this.#portable) this.#control.drain();
-    this.poll();
+    this.#thread.catchUp();
+    if (this.slots.hasResults) this.#collect();
   }
 
-  /** A port event: something has come. */
-  #receive(): void {
+  onValue(): void {
     this.poll();
     this.#events.onPortDrained();
   }
@@ -439,50 +287,51 @@ export class WorkerHandle {
     }
   }
 
-  readonly #settle = (
-    task: Task,
-    code: number,
-    value: unknown,
-    runMs: number,
-    startedAt: number,
-    wakeMs: number,
-  ): void => {
+  readonly #settle: Settle = (task, code, value, runMs, startedAt, wakeMs) => {
     const waitMs = startedAt - task.acceptedAt;
     task.handler.measure(runMs);
     this.latencies?.record(waitMs, runMs, wakeMs);
     if (this.#onTiming !== null) this.#onTiming(this, waitMs, runMs);
     this.#release(task);
+    const { threadId } = this;
     if (value instanceof UnreadableValue) {
       this.failed++;
-      this.#events.onResult(task, kThrew, unreadable('result', value.cause), this.threadId);
+      this.#events.onResult(task, kThrew, unreadable('result', value.cause), threadId);
       return;
     }
     if (code === kReturned) this.completed++;
     else this.failed++;
-    this.#events.onResult(task, code, value, this.threadId);
+    this.#events.onResult(task, code, value, threadId);
   };
+
+  onControl(message: ToOwner | UnreadableValue): void {
+    this.#onControl(message);
+    if (this.#portable) this.#events.onPortDrained();
+  }
 
   #onControl(message: ToOwner | UnreadableValue): void {
     if (message instanceof UnreadableValue) {
       // Only what user code threw can be unreadable.
       if (this.#awaitsFailure) this.#onReady([kThrew, message.cause]);
-      else this.#events.onBackgroundError(this, message.cause);
+      else this.#onBackgroundError(message.cause, true);
       return;
     }
     switch (message.type) {
       case 'ready':
         // Too late: it is being terminated, and what it begins would be lost.
         if (this.#givenUp) return;
-        this.#address = message.address;
+        this.#thread.address = message.address;
         if (message.failed) this.#awaitsFailure = true;
         else this.#onReady(null);
         return;
       case 'failure':
         if (!this.#givenUp) this.#onReady(message.failure);
         return;
-      case 'backgroundError':
-        this.#events.onBackgroundError(this, fromWire(message.failure[0], message.failure[1]));
+      case 'backgroundError': {
+        const { failure, registered } = message;
+        this.#onBackgroundError(fromWire(failure[0], failure[1]), registered);
         return;
+      }
       case 'closed':
         this.#events.onClosed(this);
         return;
@@ -492,11 +341,16 @@ export class WorkerHandle {
     }
   }
 
+  #onBackgroundError(error: unknown, registered: boolean): void {
+    if (registered) this.backgroundFailed++;
+    this.#events.onBackgroundError(this, error);
+  }
+
   #onReady(failure: WireFailure | null): void {
     this.#awaitsFailure = false;
     this.loadFailure = failure;
     // What was posted since it began to take tasks has rung nobody.
-    if (this.inFlight > 0) this.#wake();
+    if (this.inFlight > 0) this.#thread.wake();
     if (this.state === 'booting') {
       this.state = 'ready';
       this.idleSince = now();
@@ -504,35 +358,38 @@ export class WorkerHandle {
     this.#events.onReady(this);
   }
 
-  // Ending
-
-  /** Asks for the end of registered background work, answered by `onClosed`. */
-  askToClose(): void {
-    this.#tell({ type: 'close' });
+  onMessage(message: unknown): void {
+    this.#events.onMessage(this, message);
   }
 
-  /** Lets the worker end by itself, as soon as nothing of its own runs any more. */
-  askToRetire(): void {
-    this.#tell({ type: 'retire' });
+  onError(error: unknown): void {
+    this.error = error;
   }
 
-  #tell(message: ToWorker): void {
+  onExit(exitCode: number): void {
+    // What comes now may have tasks dealt: none to this one.
+    this.#isGone = true;
+    this.#thread.control.drain();
+    this.#collect();
+    const expected = this.state === 'leaving';
+    this.state = 'exited';
+    this.#thread.closePorts();
+    this.#events.onExit(this, exitCode, expected);
+  }
+
+  /**
+   * Asks it to end. `close`: once its registered background work is done, which `onClosed` says.
+   * `retire`: also when nothing else of its own runs any more.
+   */
+  askTo(type: 'close' | 'retire'): void {
     this.#leave();
-    this.#control.post(message);
-    if (!this.#portable) this.#wake();
+    this.#thread.tell({ type });
   }
 
   /** Ends the thread at once, whatever it runs. `exit` follows. */
   terminate(): void {
     this.#leave();
-    this.#endThread();
-  }
-
-  /** Once: Node would add a listener for each call. */
-  #endThread(): void {
-    if (this.#ended) return;
-    this.#ended = true;
-    void this.worker.terminate();
+    this.#thread.terminate();
   }
 
   /** Ends a thread that is not ready in time. It counts as one that ended by itself, of `error`. */
@@ -542,8 +399,9 @@ export class WorkerHandle {
     this.#events.onPortDrained();
     if (this.state !== 'booting') return;
     this.#givenUp = true;
+    this.#isGone = true;
     this.error = error;
-    this.#endThread();
+    this.#thread.terminate();
   }
 
   #leave(): void {

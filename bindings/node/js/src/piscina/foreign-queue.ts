@@ -2,12 +2,12 @@
 //
 // That queue decides the order; which tasks wait is known here as well, so that one that loses
 // tasks, gives them twice, gives what it was never given, or throws, can change the order of tasks
-// but not lose any. `length` counts the tasks themselves. A queue that gives null while it says that
-// it is not empty holds tasks back, and they wait; one that is empty while tasks wait has lost them,
-// and the oldest goes next.
+// but not lose any. `length` counts the tasks themselves. A queue that gives null while it says
+// that it is not empty holds tasks back, and they wait; one that is empty while tasks wait has lost
+// them, and the oldest goes next.
 //
-// What was taken out and is put back goes to the queue's own `unshift`. Where it has none, it is kept
-// here, in front: a push would give the task that waited longest the last place.
+// What was taken out and is put back goes to the queue's own `unshift`. Where it has none, it is
+// kept here, in front: a push would give the task that waited longest the last place.
 
 import { firstOf, removeFrom, SafeSet } from '../base/intrinsics.js';
 import type { Task, WaitQueue } from '../owner/task.js';
@@ -102,7 +102,10 @@ export class ForeignQueue implements WaitQueue {
     return firstOf(this.#waiting) ?? null;
   }
 
-  /** What the queue gives: null if it holds back what it has, undefined if it has nothing that waits. */
+  /**
+   * What the queue gives: null if it holds back what it has, undefined if it has nothing that
+   * waits.
+   */
   #ask(): Task | null | undefined {
     try {
       // More than it says it has is not asked of it.

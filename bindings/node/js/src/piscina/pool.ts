@@ -26,7 +26,8 @@ import { TaskTimes } from './histogram.js';
 import { fillOptions } from './options.js';
 import type { Call } from './run-options.js';
 import { InfoTask, listenForAbort, TaskInfo } from './task-info.js';
-import { concurrencyOf, kMaxTimerMs, startDispatcher, threadsOf } from './threads.js';
+import { kMaxTimerMs } from '../options.js';
+import { concurrencyOf, startDispatcher, threadsOf } from './threads.js';
 import type { AbortSignalEventTarget, FilledOptions, Options } from './types.js';
 import { refuseRecursion } from '../worker/worker-state.js';
 import { WorkerViews } from './worker-views.js';
@@ -92,8 +93,9 @@ export class ThreadPool {
         onWorkerLost: ({ error }, begun, waiting, unfit) => {
           // Its file failed: it is tried again, or the tasks that wait are told.
           if (unfit && emitter.listenerCount('error') === 0) return;
-          // Where tasks were moved to other workers nobody has heard of it, but nothing was lost either: unlike
-          // the other, this one is no event that ends the process where nobody listens.
+          // Where tasks were moved to other workers nobody has heard of it, but nothing was lost
+          // either: unlike the other, this one is no event that ends the process where nobody
+          // listens.
           const isUnheard = begun === 0 && (waiting === 0 || emitter.listenerCount('error') > 0);
           if (isUnheard && error !== undefined) emitter.emit('error', error);
         },

@@ -11,7 +11,10 @@ export const queueOptionsSymbol: unique symbol = Symbol.for('Piscina.queueOption
 
 /** What every queue can rely on in a task. */
 export interface Task {
-  /** An object or null. `any`, for to programs that read it by Piscina's static symbol it is, in Piscina's types. */
+  /**
+   * An object or null. `any`, for to programs that read it by Piscina's static symbol it is, in
+   * Piscina's types.
+   */
   readonly [queueOptionsSymbol]: any;
 }
 
@@ -97,9 +100,9 @@ export class FixedQueue implements TaskQueue {
     }
   }
 
-  /** The index of the task that stands at `place`. */
-  #at(place: number): number {
-    return (this.#first + place) & (this.#slots.length - 1);
+  /** Where the task lies that has `ahead` tasks before it. */
+  #at(ahead: number): number {
+    return (this.#first + ahead) & (this.#slots.length - 1);
   }
 
   #grow(): void {

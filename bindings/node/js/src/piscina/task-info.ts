@@ -20,13 +20,13 @@ import type { AbortSignalAny } from './types.js';
 let lastId = 0;
 
 /** How a task's promise is settled. */
-export interface Settling {
+interface Settling {
   resolve(value: unknown): void;
   reject(error: unknown): void;
 }
 
 /** What a task is made of. */
-export interface TaskParts {
+interface TaskParts {
   readonly payload: unknown;
   readonly transferList: readonly Transferable[] | null;
   readonly handler: Handler;

@@ -1,23 +1,16 @@
 // The dispatcher of a Piscina: which of Piscina's options become which of its own.
 //
-// Fractions of threads and of tasks are rounded up, as Piscina's comparisons do. What Piscina has no
-// option for comes from where a `Pool` without options has it, so the environment variables hold.
+// Fractions of threads and of tasks are rounded up, as Piscina's comparisons do. What Piscina has
+// no option for comes from where a `Pool` without options has it, so the environment variables
+// hold.
 
-import type { WorkerOptions } from 'node:worker_threads';
-import {
-  MathCeil,
-  MathMax,
-  MathMin,
-  ObjectCreate,
-  ObjectGetPrototypeOf,
-  ObjectKeys,
-} from '../base/intrinsics.js';
+import { MathCeil, MathMax, MathMin, ObjectGetPrototypeOf } from '../base/intrinsics.js';
 import type { Balancer } from '../owner/dealer.js';
 import { Dispatcher, type DispatcherListener } from '../owner/dispatcher.js';
 import { CenoteError, type PoolErrors, type WorkerEnd } from '../errors.js';
 import type { HandlerTable } from '../owner/handlers.js';
 import { warnPortable, whyPoolIsPortable } from '../wait/native.js';
-import { resolveOptions } from '../options.js';
+import { kMaxConcurrency, kMaxTimerMs, resolveOptions, workerOptions } from '../options.js';
 import type { WaitQueue } from '../owner/task.js';
 import type { WorkerSpec } from '../owner/worker-handle.js';
 import { Errors } from './errors.js';
@@ -25,16 +18,11 @@ import { toPath } from './options.js';
 import { ArrayTaskQueue, FixedQueue } from './queues.js';
 import type { FilledOptions } from './types.js';
 
-/** The longest delay that a timer takes, in ms. */
-export const kMaxTimerMs = 2 ** 31 - 1;
-/** The most tasks that a worker can have begun. */
-const kMaxConcurrency = 16_384;
-
-/** As many tasks may a balancer of the user's give to one worker, which begins them all, as Piscina's do. */
+/** A user's balancer may give one worker this many tasks. It begins them all, as Piscina's do. */
 const kBalancedConcurrency = 1_024;
 
 /** What the options leave open. */
-export interface Parts {
+interface Parts {
   readonly handlers: HandlerTable;
   readonly queue: WaitQueue;
   readonly balancer: Balancer | null;
@@ -100,27 +88,6 @@ export function startDispatcher(
 function keepsArrivalOrder({ taskQueue }: FilledOptions): boolean {
   const prototype: unknown = ObjectGetPrototypeOf(taskQueue);
   return prototype === FixedQueue.prototype || prototype === ArrayTaskQueue.prototype;
-}
-
-function workerOptions(options: FilledOptions): WorkerOptions {
-  const { workerData, env, argv, execArgv, resourceLimits, trackUnmanagedFds } = options;
-  const passed = {
-    name: 'cenote',
-    workerData,
-    env,
-    argv,
-    execArgv,
-    resourceLimits,
-    trackUnmanagedFds,
-  };
-  // A null prototype: `new Worker` would read what somebody put on Object.prototype.
-  const given = ObjectCreate(null) as Record<string, unknown>;
-  const names = ObjectKeys(passed) as (keyof typeof passed)[];
-  for (let i = 0; i < names.length; i++) {
-    const value = passed[names[i]!];
-    if (value !== undefined) given[names[i]!] = value;
-  }
-  return given;
 }
 
 function errorsOf({ wasTold }: Parts): PoolErrors {

@@ -30,22 +30,24 @@ export interface AbortSignalEventEmitter {
 /** What can abort a task: an `AbortSignal`, or an emitter of `'abort'`. */
 export type AbortSignalAny = AbortSignalEventTarget | AbortSignalEventEmitter | EventEmitter;
 
-/** A worker thread, as events and load balancers see it; always the same object for the same worker. */
+/** A worker thread, as events and load balancers see it. The same object each time for a worker. */
 export interface PiscinaWorker {
-  /** Its thread's id. */
+  /** Its `threadId`. */
   readonly id: number;
-  /** Tasks that it holds; Infinity while it runs one that can be aborted, which shares it with no other. */
+  /**
+   * How many tasks it has. Infinity while it runs an abortable task, which never shares its worker.
+   */
   readonly currentUsage: number;
   readonly isRunningAbortableTask: boolean;
-  /** The run times of its tasks; null without `workerHistogram`. */
+  /** The run times of its tasks. Null unless `workerHistogram` is set. */
   readonly histogram: PiscinaHistogramSummary | null;
-  /** It was told to end by itself, and has not ended. */
+  /** Whether it is about to end on its own, after its last task. */
   readonly terminating: boolean;
-  /** It takes no more tasks: it has ended, or is being terminated. */
+  /** Whether it has ended or is being terminated. It takes no more tasks. */
   readonly destroyed: boolean;
 }
 
-/** Chooses the worker for a task. `null` leaves it in the queue. */
+/** Chooses the worker for a task. `null` leaves the task in the queue. */
 export type PiscinaLoadBalancer = (
   task: PiscinaTask,
   workers: PiscinaWorker[],
@@ -56,38 +58,47 @@ export interface Options {
   filename?: string | null;
   /** The export that handles tasks. @default 'default' */
   name?: string;
-  /** Threads that are started at once and kept. @default half of the available parallelism, at least 1 */
+  /**
+   * How many threads the pool starts at once and keeps.
+   * @default half of the available parallelism, at least 1
+   */
   minThreads?: number;
-  /** The most threads; a fraction is rounded up. @default 1.5 times the available parallelism */
+  /**
+   * The largest number of threads. A fraction is rounded up.
+   * @default 1.5 times the available parallelism
+   */
   maxThreads?: number;
   /** Milliseconds after which an idle thread above `minThreads` ends. @default 0 */
   idleTimeout?: number;
-  /** Tasks that may wait for a thread; `'auto'` is the square of `maxThreads`. @default Infinity */
+  /** How many tasks may wait. `'auto'`: the square of `maxThreads`. @default Infinity */
   maxQueue?: number | 'auto';
-  /** Tasks that one worker may run at once. @default 1 */
+  /** How many tasks one worker may run at the same time. @default 1 */
   concurrentTasksPerWorker?: number;
-  /** Checked, and without effect: waiting workers keep their event loop going in any case. @default 'sync' */
+  /**
+   * Checked, but has no effect: the event loop of a waiting worker always keeps going.
+   * @default 'sync'
+   */
   atomics?: 'sync' | 'async' | 'disabled';
-  /** Checked, and without effect, for the same reason. */
+  /** Checked, but has no effect, for the same reason. */
   atomicsTimeout?: number;
   resourceLimits?: ResourceLimits;
   argv?: string[];
   execArgv?: string[];
   env?: EnvSpecifier;
   workerData?: any;
-  /** Where tasks wait. @default a new FixedQueue */
+  /** The queue of waiting tasks. @default a new FixedQueue */
   taskQueue?: TaskQueue;
-  /** Lowers the priority of the worker threads, where `@napi-rs/nice` is installed. @default 0 */
+  /** Lowers the threads' priority if `@napi-rs/nice` is installed. @default 0 */
   niceIncrement?: number;
   trackUnmanagedFds?: boolean;
-  /** Milliseconds that `close()` waits for tasks before it destroys the pool. @default 30000 */
+  /** How many ms `close()` waits for tasks before it destroys the pool. @default 30000 */
   closeTimeout?: number;
-  /** Whether run and wait times are recorded. @default true */
+  /** Whether the pool records run and wait times. @default true */
   recordTiming?: boolean;
-  /** Accepted, and without effect: tasks start in the order of their submission in any case. */
+  /** Accepted, but has no effect: tasks always start in the order of submission. */
   stricterFIFO?: boolean;
   loadBalancer?: PiscinaLoadBalancer;
-  /** Whether each worker has a histogram of its own. @default false */
+  /** Whether each worker also records run times of its own. @default false */
   workerHistogram?: boolean;
 }
 
@@ -110,7 +121,7 @@ export interface FilledOptions extends Options {
 }
 
 export interface RunOptions {
-  /** What is transferred instead of cloned. */
+  /** What the task moves instead of copying, as for `postMessage`. */
   transferList?: TransferList;
   /** The file with the handler, instead of the pool's. */
   filename?: string | null;

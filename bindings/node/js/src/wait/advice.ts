@@ -79,7 +79,7 @@ function whyFilesAreMissing(): string | undefined {
   const folder = nativeFolder();
   if (folder !== '' && existsSync(join(folder, 'binding.js'))) return undefined;
   return (
-    'cenote runs from a bundle, or without its folder dist/native, and its addon is not there. ' +
+    'cenote runs from a bundle or without its folder dist/native, so its addon is missing. ' +
     `Mark "cenote" as external in the bundler and install it where the program runs ${kToUseNative}`
   );
 }
@@ -143,7 +143,6 @@ function binaryFor(platform: string): string {
 /** What Node says to a binary that is there. */
 function whyRefused(binary: string): string | undefined {
   try {
-    // eslint-disable-next-line @typescript-eslint/no-require-imports
     require(binary);
     return undefined;
   } catch (error) {
@@ -151,19 +150,19 @@ function whyRefused(binary: string): string | undefined {
     const permission = (process as { permission?: unknown }).permission !== undefined;
     if (code === 'ERR_DLOPEN_DISABLED') {
       return permission
-        ? `Node's permission model allows no addons. Start Node with --allow-addons ${kToUseNative}`
+        ? `Node's permission model forbids addons. Start Node with --allow-addons ${kToUseNative}`
         : `this thread may not load addons. Allow it ${kToUseNative}`;
     }
     if (code === 'ERR_ACCESS_DENIED') {
       const option = `--allow-fs-read=${dirname(binary)}`;
       return (
-        "Node's permission model does not let cenote read its addon. " +
+        "Node's permission model forbids cenote to read its addon. " +
         `Start Node with ${option} ${kToUseNative}`
       );
     }
     return (
-      `the addon is there, but the system refuses it (${firstLine(error)}). If node_modules ` +
-      'comes from another machine or image, run npm install on this one'
+      `the system refuses to load the addon (${firstLine(error)}). If node_modules comes from ` +
+      'another machine or image, run npm install on this one'
     );
   }
 }

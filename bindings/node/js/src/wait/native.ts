@@ -9,8 +9,8 @@ import { isMainThread, type WorkerOptions } from 'node:worker_threads';
 import { emitWarning } from '../base/intrinsics.js';
 import { kNoAddons, kToUseNative, mentions, whyNotLoaded } from './advice.js';
 
-/** The addon's functions. A station is one loop's place in the wait protocol. */
-export interface NativeBinding {
+/** The addon's functions. A station is one loop's part in the wait protocol. */
+interface NativeBinding {
   /** Whether the host has a libuv that can carry the wait. */
   available(): boolean;
   openLoop(words: Int32Array, drain: () => void, maxSpinUs: number, turnBudgetUs: number): number;
@@ -72,7 +72,6 @@ function load(): Loaded {
   if (runtime !== '')
     return { binding: null, reason: `${runtime} does not let an addon enter its event loop` };
   try {
-    // eslint-disable-next-line @typescript-eslint/no-require-imports
     const binding = require('../native/binding.js') as NativeBinding;
     if (binding.available()) return { binding };
     return { binding: null, reason: 'this runtime exports no libuv that can carry the wait' };

@@ -6,7 +6,8 @@
 
 import type { Transferable } from 'node:worker_threads';
 import type { Channel } from './channel.js';
-import { kWritten, Reader, Writer } from './codec.js';
+import { Reader } from './codec.js';
+import { kWritten, Writer } from './codec-writer.js';
 import type { ValuePort } from './value-port.js';
 
 export class Carrier {
@@ -46,7 +47,9 @@ export class Carrier {
     return !this.#channel.isByPort(slot) || this.#port.hasArrived;
   }
 
-  /** The value of a slot, or an `UnreadableValue`. Slots are to be taken in their order in the ring. */
+  /**
+   * The value of a slot, or an `UnreadableValue`. Slots are to be taken in their order in the ring.
+   */
   receive(slot: number): unknown {
     return this.#channel.isByPort(slot)
       ? this.#port.take()

@@ -1,6 +1,6 @@
 // The memory that a pool's thread (the owner) and one of its workers share: every word of both.
 //
-// A *slot* is the place of one task that the owner has given to the worker. Its state says who may
+// A *slot* is the entry of one task that the owner has given to the worker. Its state says who may
 // do what; there are no counters or generations in it, so none can wrap. A slot is given to
 // another task only once the worker has read past its entry: an entry in the ring, a value in a
 // port and a slot belong to one another for as long as they exist.
@@ -13,8 +13,8 @@
 // |          |                              | owner reads it and stores FREE                   |
 // | REVOKED  | owner: exchange from POSTED  | worker reads past the entry and stores FREE      |
 //
-// So a task runs if and only if its claim succeeded; what is POSTED when a worker dies had not begun;
-// what is CLAIMED and not in the result ring had, and is lost.
+// So a task runs if and only if its claim succeeded; what is POSTED when a worker dies had not
+// begun; what is CLAIMED and not in the result ring had, and is lost.
 //
 // Two *rings* hold numbers of slots, in order: tasks to the worker, results to the owner. A slot is
 // in each at most once, so neither overflows. The writer of a ring writes the slot's words and the
@@ -39,12 +39,11 @@ const kLine = 16;
 const kResultTail = 0;
 /** Owner: how many tasks it has posted. */
 const kTaskTail = kLine;
-/** Worker: registered background work now alive, settled, and rejected. */
+/** Worker: registered background work now alive, and ended well. */
 export const kBackgroundActive = 2 * kLine;
-export const kBackgroundSettled = kBackgroundActive + 1;
-export const kBackgroundRejected = kBackgroundActive + 2;
+export const kBackgroundCompleted = kBackgroundActive + 1;
 /** Worker: how many control messages it has posted. */
-export const kControlsToOwner = kBackgroundActive + 3;
+export const kControlsToOwner = kBackgroundActive + 2;
 /** Owner: how many control messages it has posted. */
 export const kControlsToWorker = 3 * kLine;
 /** Owner: bumped after it asked a running task to end. */
@@ -94,6 +93,8 @@ const kAreasMax = 256;
 export interface ChannelMemory {
   readonly buffer: SharedArrayBuffer;
   readonly slots: number;
+  /** What the tails start at: 0, but for tests of what happens when they wrap. */
+  readonly firstTail: number;
 }
 
 function ringWords(slots: number): number {
@@ -103,10 +104,14 @@ function ringWords(slots: number): number {
 }
 
 /** The memory of a channel with room for `slots` tasks. */
-export function createChannelMemory(slots: number): ChannelMemory {
+export function createChannelMemory(slots: number, firstTail = 0): ChannelMemory {
   const areas = slots < kAreasMax ? slots : kAreasMax;
   const words = kHeaderWords + slots * kLine + 2 * ringWords(slots) + areas * kAreaWords;
-  return { buffer: new SharedArrayBuffer(words * Int32Array.BYTES_PER_ELEMENT), slots };
+  const buffer = new SharedArrayBuffer(words * Int32Array.BYTES_PER_ELEMENT);
+  const cells = new Int32Array(buffer);
+  cells[kTaskTail] = firstTail;
+  cells[kResultTail] = firstTail;
+  return { buffer, slots, firstTail };
 }
 
 /** The channel, as either side sees it. */
@@ -117,25 +122,31 @@ export class Channel {
   readonly #times: Float64Array;
   readonly #ringWords: number;
   readonly #areasAt: number;
+  readonly #firstTail: number;
 
-  constructor({ buffer, slots }: ChannelMemory) {
+  constructor({ buffer, slots, firstTail }: ChannelMemory) {
     this.cells = new Int32Array(buffer);
     this.slots = slots;
     this.#times = new Float64Array(buffer);
+    this.#firstTail = firstTail;
     this.#ringWords = ringWords(slots);
     this.#areasAt = kHeaderWords + slots * kLine + 2 * this.#ringWords;
   }
 
   /** The ring from the owner to the worker. */
-  get tasks(): RingPlace {
+  get tasks(): RingWords {
     const at = kHeaderWords + this.slots * kLine;
-    return { cells: this.cells, tailAt: kTaskTail, at, length: this.#ringWords };
+    return this.#ring(kTaskTail, at);
   }
 
   /** The ring from the worker to the owner. */
-  get results(): RingPlace {
+  get results(): RingWords {
     const at = kHeaderWords + this.slots * kLine + this.#ringWords;
-    return { cells: this.cells, tailAt: kResultTail, at, length: this.#ringWords };
+    return this.#ring(kResultTail, at);
+  }
+
+  #ring(tailAt: number, at: number): RingWords {
+    return { cells: this.cells, tailAt, firstTail: this.#firstTail, at, length: this.#ringWords };
   }
 
   /** The index in {@link cells} of a slot's state, for Atomics. */
@@ -224,25 +235,27 @@ export class Channel {
 }
 
 /** Where a ring lies. Its length is a power of two. */
-export interface RingPlace {
+interface RingWords {
   readonly cells: Int32Array;
   readonly tailAt: number;
+  readonly firstTail: number;
   readonly at: number;
   readonly length: number;
 }
 
 /** The side of a ring that adds slots. */
 export class RingWriter {
-  readonly #place: RingPlace;
-  #tail = 0;
+  readonly #words: RingWords;
+  #tail: number;
 
-  constructor(place: RingPlace) {
-    this.#place = place;
+  constructor(words: RingWords) {
+    this.#words = words;
+    this.#tail = words.firstTail;
   }
 
   /** Publishes a slot, with all that was written before. */
   push(slot: number): void {
-    const { cells, tailAt, at, length } = this.#place;
+    const { cells, tailAt, at, length } = this.#words;
     cells[at + (this.#tail & (length - 1))] = slot;
     this.#tail = (this.#tail + 1) | 0;
     AtomicsStore(cells, tailAt, this.#tail);
@@ -251,16 +264,17 @@ export class RingWriter {
 
 /** The side of a ring that takes them. */
 export class RingReader {
-  readonly #place: RingPlace;
-  #head = 0;
+  readonly #words: RingWords;
+  #head: number;
 
-  constructor(place: RingPlace) {
-    this.#place = place;
+  constructor(words: RingWords) {
+    this.#words = words;
+    this.#head = words.firstTail;
   }
 
   /** The next slot, which stays there; -1 if there is none. */
   peek(): number {
-    const { cells, tailAt, at, length } = this.#place;
+    const { cells, tailAt, at, length } = this.#words;
     if (AtomicsLoad(cells, tailAt) === this.#head) return -1;
     return cells[at + (this.#head & (length - 1))]!;
   }

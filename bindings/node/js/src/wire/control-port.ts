@@ -10,7 +10,7 @@ import type { Kick } from './messages.js';
 import { UnreadableValue } from './value-port.js';
 
 /** The words of the channel that a control port goes by: what is sent, and what is received. */
-export interface ControlWords {
+interface ControlWords {
   readonly sent: number;
   readonly received: number;
   /** 1 while a kick from the other side is under way, and one to it. */

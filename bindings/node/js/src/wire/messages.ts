@@ -5,7 +5,7 @@
 // has moved. Where threads cannot ring each other, the message itself is an event.
 
 import type { MessagePort } from 'node:worker_threads';
-import { hrtime, now } from '../base/intrinsics.js';
+import { now, uptime } from '../base/intrinsics.js';
 import type { CenoteErrorCode } from '../errors.js';
 import type { LoopAddress } from '../wait/loop.js';
 import type { ChannelMemory } from './channel.js';
@@ -70,10 +70,18 @@ export type ToWorker =
   | Kick;
 
 export type ToOwner =
-  /** Takes tasks from now on; `failed`: the pool's handler could not be loaded, and a failure follows. */
+  /**
+   * Takes tasks from now on; `failed`: the pool's handler could not be loaded, and a failure
+   * follows.
+   */
   | { readonly type: 'ready'; readonly address: LoopAddress; readonly failed: boolean }
   | { readonly type: 'failure'; readonly failure: WireFailure }
-  | { readonly type: 'backgroundError'; readonly failure: WireFailure }
+  /** `registered`: of work that a handler registered, and not of a teardown. */
+  | {
+      readonly type: 'backgroundError';
+      readonly failure: WireFailure;
+      readonly registered: boolean;
+    }
   | { readonly type: 'closed' }
   | Kick;
 
@@ -83,8 +91,7 @@ export function clockOrigin(): number {
   // The two clocks are read one after the other, and what lies between makes the result smaller:
   // the largest of a few tries is the closest.
   for (let i = 0; i < 8; i++) {
-    const time = hrtime();
-    const ms = time[0] * 1e3 + time[1] / 1e6 - now();
+    const ms = uptime() * 1e3 - now();
     if (ms > origin) origin = ms;
   }
   return origin;

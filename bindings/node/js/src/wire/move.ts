@@ -12,24 +12,24 @@ import {
   ArrayIsArray,
   ArrayPrototype,
   bareList,
-  ObjectDefineProperty,
+  define,
   ObjectSetPrototypeOf,
 } from '../base/intrinsics.js';
 
-/** The property with what is transferred: one object, or an array of them. */
+/** The property that says what is transferred: one object, or an array of objects. */
 export const transferableSymbol: unique symbol = Symbol.for('Piscina.transferable') as never;
-/** The property with what is sent in place of the transferable. */
+/** The property that says which value the other side gets. */
 export const valueSymbol: unique symbol = Symbol.for('Piscina.valueOf') as never;
 const kMovable: unique symbol = Symbol.for('cenote.movable') as never;
 
-/** An object that knows how it is transferred. */
+/** An object that says how it is transferred. */
 export interface Movable {
   readonly [transferableSymbol]: object;
   readonly [valueSymbol]: unknown;
 }
 
 /** What is sent for a movable value, and what is transferred with it. */
-export interface Unwrapped {
+interface Unwrapped {
   readonly value: unknown;
   readonly transferList: Transferable[];
 }
@@ -74,37 +74,27 @@ class MovableProxy implements Movable {
 }
 
 /**
- * Marks a value so that it is transferred instead of cloned: `pool.run(move(buffer))`, or
- * `return move(buffer)` in a handler. It has to be the task or the result itself: nested in another
- * object it is not looked for. Of a view, the buffer is transferred. What is no object is returned as it is.
+ * Marks a value to be transferred instead of copied: `pool.run(move(buffer))`, or
+ * `return move(buffer)` in a handler. Mark the whole task or the whole result: a mark inside
+ * another object has no effect. For a typed array, its buffer is transferred. A value that is not
+ * an object is returned unchanged.
  */
 export function move<T>(value: T): T {
   if (typeof value !== 'object' || value === null) return value;
   let movable: object = isTransferable(value) ? value : new MovableValue(value);
   if (!isExtensible(movable)) movable = new MovableProxy(movable as Movable);
-  markMovable(movable);
+  define(movable, kMovable, true, false);
   return movable as T;
 }
 
 /** Whether the value says how it is transferred. */
-export function isTransferable(value: unknown): value is Movable {
+function isTransferable(value: unknown): value is Movable {
   return (
     typeof value === 'object' &&
     value !== null &&
     transferableSymbol in value &&
     valueSymbol in value
   );
-}
-
-/** Marks a transferable, so that it is transferred. */
-export function markMovable(value: object): void {
-  ObjectDefineProperty(value, kMovable, {
-    __proto__: null,
-    value: true,
-    enumerable: false,
-    configurable: true,
-    writable: true,
-  } as PropertyDescriptor);
 }
 
 /** Whether the value came from {@link move}. Takes any value, and never throws. */
@@ -119,8 +109,8 @@ export function isMovable(value: unknown): value is Movable {
 }
 
 /**
- * What is sent for a value that {@link isMovable}. Its properties may be code of the user's: each is read once, and
- * what that throws is thrown here.
+ * What is sent for a value that {@link isMovable}. Its properties may be code of the user's: each
+ * is read once, and what that throws is thrown here.
  */
 export function unwrapMovable(movable: Movable): Unwrapped {
   const moved: unknown = movable[transferableSymbol];

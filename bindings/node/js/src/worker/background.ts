@@ -4,28 +4,23 @@
 // is done, and each of them once.
 
 import { AtomicsAdd, AtomicsStore, PromiseThen } from '../base/intrinsics.js';
-import {
-  kBackgroundActive,
-  kBackgroundRejected,
-  kBackgroundSettled,
-  type Channel,
-} from '../wire/channel.js';
+import { kBackgroundActive, kBackgroundCompleted, type Channel } from '../wire/channel.js';
 import type { HandlerLoader } from './handler-loader.js';
+import type { Reports } from './reports.js';
 
 export class Background {
   readonly #cells: Int32Array;
   readonly #loader: HandlerLoader;
-  readonly #report: (error: unknown) => void;
+  readonly #reports: Reports;
   #active = 0;
   /** What is to be done once the registered work is. */
   #ending: (() => void) | null = null;
   #tornDown: Promise<void> | null = null;
 
-  /** `report` tells the owner of an error. It must not throw. */
-  constructor(channel: Channel, loader: HandlerLoader, report: (error: unknown) => void) {
+  constructor(channel: Channel, loader: HandlerLoader, reports: Reports) {
     this.#cells = channel.cells;
     this.#loader = loader;
-    this.#report = report;
+    this.#reports = reports;
   }
 
   /** Work was registered. */
@@ -33,18 +28,21 @@ export class Background {
     AtomicsStore(this.#cells, kBackgroundActive, ++this.#active);
   }
 
-  /** Registered work is done. */
+  /** Registered work has ended well. */
   ended(): void {
-    AtomicsAdd(this.#cells, kBackgroundSettled, 1);
-    AtomicsStore(this.#cells, kBackgroundActive, --this.#active);
-    this.#endIfDone();
+    AtomicsAdd(this.#cells, kBackgroundCompleted, 1);
+    this.#leave();
   }
 
-  /** Registered work was rejected. */
+  /** Registered work was rejected. The owner counts what it is told. */
   failed(error: unknown): void {
-    AtomicsAdd(this.#cells, kBackgroundRejected, 1);
-    this.#report(error);
-    this.ended();
+    this.#reports.backgroundError(error, true);
+    this.#leave();
+  }
+
+  #leave(): void {
+    AtomicsStore(this.#cells, kBackgroundActive, --this.#active);
+    this.#endIfDone();
   }
 
   /** Once the registered work is done: tears down, and does what comes last. */
@@ -58,7 +56,9 @@ export class Background {
     const last = this.#ending;
     this.#ending = null;
     if (this.#tornDown === null && this.#loader.hasTeardown) {
-      this.#tornDown = PromiseThen(this.#loader.teardown(), null, this.#report);
+      this.#tornDown = PromiseThen(this.#loader.teardown(), null, (error) =>
+        this.#reports.backgroundError(error, false),
+      );
     }
     if (this.#tornDown === null) last();
     else void PromiseThen(this.#tornDown, last);

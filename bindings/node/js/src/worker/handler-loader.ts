@@ -1,12 +1,12 @@
 // Finds handlers: loads their files, once a worker, and picks the exports.
 //
-// A handler may be an export or a promise of one. CommonJS that was compiled from an ES module has its
-// default export a level deeper; both levels are looked at.
+// A handler may be an export or a promise of one. CommonJS that was compiled from an ES module has
+// its default export a level deeper; both levels are looked at.
 //
 // A file may export `setup`, which is awaited before the first of its handlers is given out, and
-// `teardown`, which is awaited by `teardown()` here. A `setup` that throws is as good as a file that
-// throws: nobody gets a handler of it, and its `teardown` is not called. All of it runs in async
-// contexts of its own, so that no task sees what it leaves there.
+// `teardown`, which is awaited by `teardown()` here. A `setup` that throws is as good as a file
+// that throws: nobody gets a handler of it, and its `teardown` is not called. All of it runs in
+// async contexts of its own, so that no task sees what it leaves there.
 //
 // What could not be found is a LoadFailure, which says when to ask again.
 
@@ -34,7 +34,9 @@ export class LoadFailure {
     this.#attempt = file.attempt;
   }
 
-  /** Whether to load the handler again: the file was changed, or a while has passed. Cheap to ask. */
+  /**
+   * Whether to load the handler again: the file was changed, or a while has passed. Cheap to ask.
+   */
   get isStale(): boolean {
     const file = this.#file;
     // Somebody else may have loaded it again.
@@ -81,7 +83,10 @@ export class HandlerLoader {
     return this.#teardowns !== null;
   }
 
-  /** Awaits the teardowns, the last file first, each once. Rejects with the first error, after all of them. */
+  /**
+   * Awaits the teardowns, the last file first, each once. Rejects with the first error, after all
+   * of them.
+   */
   async teardown(): Promise<void> {
     let failure: { error: unknown } | null = null;
     while (this.#teardowns !== null) {
@@ -117,7 +122,8 @@ async function pick(exports: Exports, url: string, exportName: string): Promise<
   throw new HandlerNotFound(
     outer === undefined && inner === undefined
       ? `${file} has no export "${exportName}" (it exports ${list})`
-      : `The export "${exportName}" of ${file} is not a function, nor a promise of one (it exports ${list})`,
+      : `The export "${exportName}" of ${file} is not a function or a promise of one ` +
+          `(it exports ${list})`,
   );
 }
 

@@ -9,7 +9,8 @@
 // loaded.
 //
 // Its cost is about 40 ns a task, and 50 to 70 ns on Node 20 and 22 once an AsyncLocalStorage is in
-// use. One resource for all tasks would cost 11 ns, and looking for stores on it afterwards 120 more.
+// use. One resource for all tasks would cost 11 ns, and looking for stores on it afterwards 120
+// more.
 
 import { AsyncResource } from 'node:async_hooks';
 import { PromiseResolve, uncurry } from '../base/intrinsics.js';
@@ -41,8 +42,8 @@ export class Isolation {
 
   /**
    * Calls a handler, and throws what it throws. Without a context it is called with the task alone.
-   * What the handler returned is adopted in its context, since that may call a `then` of the user's:
-   * a promise that comes out of here is a native one.
+   * What the handler returned is adopted in its context, since that may call a `then` of the
+   * user's: a promise that comes out of here is a native one.
    */
   run(handler: Handler, task: unknown, context: TaskContext | null): unknown {
     this.pending = false;

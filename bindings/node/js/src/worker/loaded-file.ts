@@ -1,9 +1,10 @@
 // A file with handlers, as far as this worker has come with it: loading, loaded, or failed.
 //
-// A file that failed is not given up for good: it is tried again once it was changed, or a while has
-// passed, at first kRetryMs, then twice as long after each failure, at most kRetryMaxMs. In between
-// everybody gets the failure at once. A file that loaded and lacks an export is loaded again only when
-// it was changed. If only its `setup` failed and the file is the same, `setup` alone is called again.
+// A file that failed is not given up for good: it is tried again once it was changed, or a while
+// has passed, at first kRetryMs, then twice as long after each failure, at most kRetryMaxMs. In
+// between everybody gets the failure at once. A file that loaded and lacks an export is loaded
+// again only when it was changed. If only its `setup` failed and the file is the same, `setup`
+// alone is called again.
 
 import { statSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';

@@ -5,19 +5,35 @@
 
 import { MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import type { Init } from '../wire/messages.js';
-import { Runner } from './runner.js';
+import { WorkerLoop } from './worker-loop.js';
 import { markWorkerThread } from './worker-state.js';
 
 function begin(init: Init): void {
   markWorkerThread(workerData);
   // A rejection here is an uncaught exception: the owner sees a worker that failed to start.
-  void new Runner(init).start(init);
+  void start(init);
+}
+
+async function start(init: Init): Promise<void> {
+  if (init.niceIncrement !== 0) await lowerPriority(init.niceIncrement);
+  await new WorkerLoop(init).start();
+}
+
+/** Where the optional package is not installed, or the system refuses, the priority stays. */
+async function lowerPriority(increment: number): Promise<void> {
+  try {
+    const name: string = '@napi-rs/nice';
+    const { nice } = (await import(name)) as { nice: (increment: number) => number };
+    nice(increment);
+  } catch {
+    // As niceIncrement is documented: without effect, and not fatal.
+  }
 }
 
 function main(): void {
   const port = parentPort;
   if (port === null)
-    throw new Error('This file is the entry of a worker thread; it cannot run by itself');
+    throw new Error('This file is the entry of a cenote worker and cannot run on its own');
   // Deno's parentPort is of a class of its own, which only speaks in events.
   const first =
     port instanceof MessagePort

@@ -1,14 +1,15 @@
 // Evaluates a file, as `import()` or as `require()` does it.
 //
-// `import()` takes CommonJS, ES modules and, where Node can, TypeScript; `require()` takes what somebody
-// taught it, such as TypeScript by a loader. The one is tried after the other only where the first did
-// not begin to evaluate the file, so that a failing file is evaluated once. An ES module needs no such
-// care: Node keeps it, with its failure, by its URL. CommonJS does, and begins when Node reads the
-// `exports` of its module to hand them to it: that is observed while the file is required.
+// `import()` takes CommonJS, ES modules and, where Node can, TypeScript; `require()` takes what
+// somebody taught it, such as TypeScript by a loader. The one is tried after the other only where
+// the first did not begin to evaluate the file, so that a failing file is evaluated once. An ES
+// module needs no such care: Node keeps it, with its failure, by its URL. CommonJS does, and begins
+// when Node reads the `exports` of its module to hand them to it: that is observed while the file
+// is required.
 //
-// A later attempt is for a file that failed, or has changed since: it asks for another URL, as Node keeps
-// what `import()` made of the first for ever, and lets `require()` forget the file. What the file itself
-// imports stays as it was; what failed in `require()` is tried anew by Node itself.
+// A later attempt is for a file that failed, or has changed since: it asks for another URL, as Node
+// keeps what `import()` made of the first for ever, and lets `require()` forget the file. What the
+// file itself imports stays as it was; what failed in `require()` is tried anew by Node itself.
 
 import { existsSync } from 'node:fs';
 import Module from 'node:module';
@@ -16,6 +17,7 @@ import { extname, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { types } from 'node:util';
 import {
+  define,
   ObjectDefineProperty,
   ObjectGetOwnPropertyDescriptor,
   ObjectHasOwn,
@@ -137,13 +139,7 @@ class EvaluationWatch {
 /** Calls back when a module's `exports` are first read, and leaves no trace. */
 function onRead(module: CommonModule, callback: () => void): void {
   const settle = (value: unknown): void => {
-    ObjectDefineProperty(module, 'exports', {
-      __proto__: null,
-      value,
-      writable: true,
-      enumerable: true,
-      configurable: true,
-    } as PropertyDescriptor);
+    define(module, 'exports', value, true);
   };
   const { exports } = module;
   ObjectDefineProperty(module, 'exports', {
@@ -161,7 +157,6 @@ function onRead(module: CommonModule, callback: () => void): void {
 
 /** The exports of a file as `import()` would give them. */
 function required(path: string): Exports {
-  // eslint-disable-next-line @typescript-eslint/no-require-imports
   const exports: unknown = require(path);
   const isModule =
     types.isModuleNamespaceObject(exports) || asRecord(exports)['__esModule'] === true;

@@ -1,10 +1,11 @@
-// What this worker thread has written to stdout and stderr, and the owner's thread does not have yet.
+// What this worker thread has written to stdout and stderr, and the owner's thread does not have
+// yet.
 //
-// A worker's streams send chunks to the owner's thread, which answers each; what is unanswered is what
-// they hold. What handlers do to the streams must not keep a result from its caller: one that was
-// ended, destroyed or corked is not waited for; a `write` of the handler's own is not called, nor
-// anything else that the handler put on the stream where a stream has its own; and what throws all the
-// same counts as no output.
+// A worker's streams send chunks to the owner's thread, which answers each; what is unanswered is
+// what they hold. What handlers do to the streams must not keep a result from its caller: one that
+// was ended, destroyed or corked is not waited for; a `write` of the handler's own is not called,
+// nor anything else that the handler put on the stream where a stream has its own; and what throws
+// all the same counts as no output.
 
 import { Writable } from 'node:stream';
 import { ObjectGetOwnPropertyDescriptor, uncurry } from '../base/intrinsics.js';

@@ -1,4 +1,4 @@
-// What a handler is given beside its task.
+// The second argument of a handler: it says when to stop, and registers background work.
 
 import {
   AbortControllerAbort,
@@ -7,29 +7,31 @@ import {
 } from '../base/intrinsics.js';
 import { AbortError, CenoteError, invalidType } from '../errors.js';
 import { kAskNothing, kAskTimeout } from '../wire/channel.js';
+import type { Asks } from './asks.js';
+import type { Background } from './background.js';
 
 /** The second argument of a handler. */
 export interface TaskContext {
   /**
-   * Aborted when the caller aborts the task (the reason is an `AbortError`) or its `timeout` is over
-   * (a `CenoteError`, `ERR_CENOTE_TIMEOUT`). The event comes in a turn of the worker's event loop:
-   * a handler that never awaits asks {@link aborted} instead. What is still running `abortGrace`
-   * later is terminated with its thread.
+   * Aborted when the caller aborts the task (the reason is an `AbortError`) or when its `timeout`
+   * is over (a `CenoteError`, `ERR_CENOTE_TIMEOUT`). The event needs a turn of the worker's event
+   * loop, so a handler that never awaits must check {@link aborted} instead. If the task still runs
+   * `abortGrace` later, the pool terminates its worker.
    */
   readonly signal: AbortSignal;
-  /** Whether the task was asked to end. Also true, at once, inside of a loop that never yields. */
+  /** Whether the task should stop. Changes at once, even inside a loop that never yields. */
   readonly aborted: boolean;
   /**
-   * Registers background work: what the task leaves running when it returns. `pool.close()` waits
-   * for it, `stats()` counts it, and a rejection becomes a `backgroundError` event of the pool
-   * instead of an unhandled rejection. It does not delay the task's result.
+   * Registers background work: a promise that goes on after the handler returned. `pool.close()`
+   * waits for it without limit, `stats()` counts it, and if it rejects, the pool emits
+   * `backgroundError` and the worker lives on. It does not delay the task's result.
    *
    * @throws TypeError (`ERR_INVALID_ARG_TYPE`) if `work` is not a promise.
    */
   waitUntil(work: PromiseLike<unknown>): void;
 }
 
-/** A function that runs tasks. What it returns, or its promise resolves with, is cloned back. */
+/** A function that runs tasks. The caller gets a copy of what it returns, or resolves with. */
 export type Handler<Payload = unknown, Result = unknown> = (
   task: Payload,
   context: TaskContext,
@@ -37,15 +39,8 @@ export type Handler<Payload = unknown, Result = unknown> = (
 
 /** What a context needs of its worker. @internal */
 export interface TaskHost {
-  /** Background work was registered, settled, and rejected. */
-  began(): void;
-  ended(): void;
-  failed(error: unknown): void;
-  /** What the task in a slot is asked. */
-  askOf(slot: number): number;
-  /** Calls `context.look()` when a task was asked to end, until {@link unwatch}. */
-  watch(context: WorkerTaskContext): void;
-  unwatch(context: WorkerTaskContext): void;
+  readonly asks: Asks;
+  readonly background: Background;
 }
 
 /** @internal */
@@ -62,7 +57,7 @@ export class WorkerTaskContext implements TaskContext {
   }
 
   get aborted(): boolean {
-    if (this.#ask === kAskNothing && this.#slot >= 0) this.#ask = this.#host.askOf(this.#slot);
+    if (this.#ask === kAskNothing && this.#slot >= 0) this.#ask = this.#host.asks.of(this.#slot);
     return this.#ask !== kAskNothing;
   }
 
@@ -70,7 +65,7 @@ export class WorkerTaskContext implements TaskContext {
     if (this.#controller === null) {
       this.#controller = new PlainAbortController();
       if (this.aborted) this.#abort();
-      else if (this.#slot >= 0) this.#host.watch(this);
+      else if (this.#slot >= 0) this.#host.asks.watch(this);
     }
     return AbortControllerSignal(this.#controller);
   }
@@ -78,13 +73,13 @@ export class WorkerTaskContext implements TaskContext {
   /** Aborts the signal if the task was asked to end. */
   look(): void {
     if (!this.aborted) return;
-    this.#host.unwatch(this);
+    this.#host.asks.unwatch(this);
     this.#abort();
   }
 
   /** The task has ended: what it is asked from now on is not for it. */
   end(): void {
-    if (this.#controller !== null) this.#host.unwatch(this);
+    if (this.#controller !== null) this.#host.asks.unwatch(this);
     this.#slot = -1;
   }
 
@@ -93,14 +88,14 @@ export class WorkerTaskContext implements TaskContext {
     AbortControllerAbort(
       this.#controller,
       this.#ask === kAskTimeout
-        ? new CenoteError('ERR_CENOTE_TIMEOUT', 'The time of the task is over (timeout)')
+        ? new CenoteError('ERR_CENOTE_TIMEOUT', 'The task did not finish within its timeout')
         : new AbortError(undefined),
     );
   }
 
   waitUntil(work: PromiseLike<unknown>): void {
     if (!isPromiseLike(work)) throw invalidType('work', 'a promise', work);
-    this.#host.began();
+    this.#host.background.began();
     void follow(work, this.#host);
   }
 }
@@ -113,10 +108,10 @@ async function follow(work: PromiseLike<unknown>, host: TaskHost): Promise<void>
   try {
     await work;
   } catch (error) {
-    host.failed(error);
+    host.background.failed(error);
     return;
   }
-  host.ended();
+  host.background.ended();
 }
 
 /** Whether a value has a `then`; a getter that throws counts as none. */

@@ -3,9 +3,9 @@
 //
 // A file that makes a pool of itself where it is loaded would start threads for ever: each of them
 // loads it and makes a pool in turn. So while a worker loads a file, its `setup` included, nobody
-// can make a pool of that file on this thread, nor run it there by name; and neither, on the threads
-// that were started meanwhile, for as long as these load, however many files the circle has. Node
-// hands the list down to those threads as environment data.
+// can make a pool of that file on this thread, nor run it there by name; and neither, on the
+// threads that were started meanwhile, for as long as these load, however many files the circle
+// has. Node hands the list down to those threads as environment data.
 //
 // All of it is kept at a registered symbol of the global object and not in this module: a worker's
 // own copy of the package, and the user's, may be different ones.

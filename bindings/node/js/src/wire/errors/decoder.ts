@@ -1,16 +1,18 @@
 // How what a worker's code throws crosses to the pool's side.
 //
-// A structured clone makes of an error an `Error` with a message and a stack, of a DOMException on some versions of
-// Node nothing at all. Here an error crosses whole: its built-in class, name, message and stack, `code`, `cause` and
-// `errors` wherever they are defined, and its own enumerable properties. Everything else that is thrown is left to
-// the structured clone.
+// A structured clone makes of an error an `Error` with a message and a stack, of a DOMException on
+// some versions of Node nothing at all. Here an error crosses whole: its built-in class, name,
+// message and stack, `code`, `cause` and `errors` wherever they are defined, and its own enumerable
+// properties. Everything else that is thrown is left to the structured clone.
 //
-// Guarantees: errors that are the same, or form a cycle, still are and do; no property of an error, whatever its name,
-// changes a prototype; the stack is a property of the error's own, as V8 makes it. Neither half throws, whatever has
-// become of the globals: what cannot be read is what the task rejects with.
+// Guarantees: errors that are the same, or form a cycle, still are and do; no property of an error,
+// whatever its name, changes a prototype; the stack is a property of the error's own, as V8 makes
+// it. Neither half throws, whatever has become of the globals: what cannot be read is what the task
+// rejects with.
 
 import {
   bareList,
+  define,
   ObjectCreate,
   ObjectDefineProperty,
   ObjectGetOwnPropertyDescriptor,
@@ -20,15 +22,7 @@ import {
   PlainError,
 } from '../../base/intrinsics.js';
 import { encodeThrown } from './encoder.js';
-import {
-  define,
-  isError,
-  kAggregate,
-  kClasses,
-  kIsError,
-  kVisible,
-  type WireRecord,
-} from './record.js';
+import { isError, kAggregate, kClasses, kIsError, kVisible, type WireRecord } from './record.js';
 import { kThrew, kThrewError } from '../messages.js';
 
 export { encodeThrown };
@@ -55,7 +49,7 @@ function item(list: readonly unknown[], index: number): unknown {
 
 function decode(root: WireRecord): object {
   const others = item(root, 4) as WireRecord[] | undefined;
-  const places = item(root, 5) as unknown[] | undefined;
+  const links = item(root, 5) as unknown[] | undefined;
   const errors = bareList<object>();
   const restore = withoutTraces();
   try {
@@ -68,16 +62,19 @@ function decode(root: WireRecord): object {
   furnish(errors[0], root, errors);
   if (others !== undefined)
     for (let i = 0; i < others.length; i++) furnish(errors[i + 1]!, others[i]!, errors);
-  for (let i = 0; places !== undefined && i < places.length; i += 3) {
-    define(places[i] as object, places[i + 1] as string, errors[places[i + 2] as number], true);
+  for (let i = 0; links !== undefined && i < links.length; i += 3) {
+    define(links[i] as object, links[i + 1] as string, errors[links[i + 2] as number], true);
   }
   return errors[0];
 }
 
-/** From now on errors are made without traces of their own, which nobody wants. Returns what ends that. */
+/**
+ * From now on errors are made without traces of their own, which nobody wants. Returns what ends
+ * that.
+ */
 function withoutTraces(): () => void {
-  // Error.prepareStackTrace, which may throw, is called even for a trace of no lines. Where it cannot be set aside,
-  // `build` does without an error of V8's.
+  // Error.prepareStackTrace, which may throw, is called even for a trace of no lines. Where it
+  // cannot be set aside, `build` does without an error of V8's.
   const limit = override('stackTraceLimit', 0);
   const format = override('prepareStackTrace', undefined);
   return () => {
@@ -121,7 +118,8 @@ function build(record: WireRecord): object {
     define(error, 'stack', stack, false);
     return error;
   } catch {
-    // An Error.prepareStackTrace that throws and cannot be set aside: an error in all but V8's mark.
+    // An Error.prepareStackTrace that throws and cannot be set aside: an error in all but V8's
+    // mark.
     const isDOMException = typeof type === 'string';
     const plain = isDOMException ? PlainDOMException : (kClasses[type] ?? PlainError);
     const error = ObjectCreate(plain.prototype as object) as object;

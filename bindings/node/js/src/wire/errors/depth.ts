@@ -1,9 +1,10 @@
 // How deep a value goes, as far as a structured clone walks it.
 //
-// A clone is written and read by recursion, and the two threads have stacks of different sizes: what one could
-// write the other may fail to read. So a property of an error that is deeper than kDepthMax crosses not at all. The
-// walk follows a clone's own order, since it is the longest path of that walk which takes the stack, and not the
-// shortest way to an object. It calls no getter if it is given what a clone made.
+// A clone is written and read by recursion, and the two threads have stacks of different sizes:
+// what one could write the other may fail to read. So a property of an error that is deeper than
+// kDepthMax crosses not at all. The walk follows a clone's own order, since it is the longest path
+// of that walk which takes the stack, and not the shortest way to an object. It calls no getter if
+// it is given what a clone made.
 
 import { types } from 'node:util';
 import {
@@ -15,8 +16,9 @@ import {
 } from '../../base/intrinsics.js';
 
 /**
- * Levels of a value that surely cross. V8 takes up to 512 bytes of stack to read one (measured: 188 levels by a worker of
- * `stackSizeMb: 0.3`, 597 of 0.5, 1,616 of 1), so these take 128 KB: an eighth of a main thread's stack.
+ * Levels of a value that surely cross. V8 takes up to 512 bytes of stack to read one (measured: 188
+ * levels by a worker of `stackSizeMb: 0.3`, 597 of 0.5, 1,616 of 1), so these take 128 KB: an
+ * eighth of a main thread's stack.
  */
 export const kDepthMax = 256;
 

@@ -1,15 +1,17 @@
 // Writes an error down, so that it can be posted.
 //
-// Guarantees: it never throws, and what it returns can be cloned; a property that cannot be read or cloned is left out,
-// each decided alone; at most kErrorsMax errors are written down with one, those nearest to it.
+// Guarantees: it never throws, and what it returns can be cloned; a property that cannot be read or
+// cloned is left out, each decided alone; at most kErrorsMax errors are written down with one,
+// those nearest to it.
 //
-// What properties hold beside errors is cloned here already: then none of the worker's getters runs when the record is
-// posted.
+// What properties hold beside errors is cloned here already: then none of the worker's getters runs
+// when the record is posted.
 
 import { MessageChannel, receiveMessageOnPort } from 'node:worker_threads';
 import {
   ArrayIsArray,
   bareList,
+  define,
   NumberIsSafeInteger,
   ObjectIsEnumerable,
   ObjectKeys,
@@ -28,11 +30,14 @@ import {
   stackOf,
   typeOf,
 } from './reading.js';
-import { define, isError, kIsError, kVisible, type WireRecord } from './record.js';
+import { isError, kIsError, kVisible, type WireRecord } from './record.js';
 
 /** How many errors cross with one that is thrown, itself included. */
 const kErrorsMax = 1000;
-/** Looked at wherever they are defined; the others only where they are an error's own and enumerable. */
+/**
+ * Looked at wherever they are defined; the others only where they are an error's own and
+ * enumerable.
+ */
 const kWellKnown = ['code', 'cause', 'errors'] as const;
 
 /** An error in a form that can be cloned; anything else as it is. */
@@ -53,7 +58,7 @@ export function encodeThrown(error: unknown): unknown {
 class Encoder {
   readonly #errors = bareList<object>();
   readonly #records = bareList<WireRecord>();
-  #places = bareList<unknown>();
+  #links = bareList<unknown>();
   /** By error; there is none as long as there is only one error. */
   #indexes: SafeMap<object, number> | null = null;
   /** Copies of objects that hold errors. */
@@ -73,10 +78,10 @@ class Encoder {
   #whole(): WireRecord {
     const records = this.#records;
     const root = records[0]!;
-    if (records.length === 1 && this.#places.length === 0) return root;
+    if (records.length === 1 && this.#links.length === 0) return root;
     const others = bareList<WireRecord>();
     for (let i = 1; i < records.length; i++) others[i - 1] = records[i]!;
-    return [root[0], root[1], root[2], root.length > 3 ? root[3] : [], others, this.#places];
+    return [root[0], root[1], root[2], root.length > 3 ? root[3] : [], others, this.#links];
   }
 
   /** The index of an error that another refers to, or -1 if they are too many. */
@@ -139,7 +144,10 @@ class Encoder {
     }
   }
 
-  /** An error's `errors`: what cannot be cloned is `undefined`, so that the others keep their places. */
+  /**
+   * An error's `errors`: what cannot be cloned is `undefined`, so that the others keep their
+   * places.
+   */
   #list(list: readonly unknown[]): unknown[] {
     const copy = bareList<unknown>();
     // Not by its length: it may have holes, and many.
@@ -150,18 +158,18 @@ class Encoder {
       if (!NumberIsSafeInteger(index)) continue;
       const value = list[index];
       if (!isError(value)) copy[index] = isCloneable(value) ? value : undefined;
-      else if (!this.#place(copy, key, value)) return copy;
+      else if (!this.#link(copy, key, value)) return copy;
     }
     copy.length = list.length;
     return copy;
   }
 
   /** Notes that an error is to be at `container[key]`; `false` if they are too many. */
-  #place(container: object, key: string, error: object): boolean {
+  #link(container: object, key: string, error: object): boolean {
     const index = this.#indexOf(error);
     if (index < 0) return false;
     define(container, key, undefined, true);
-    append(this.#places, container, key, index);
+    append(this.#links, container, key, index);
     return true;
   }
 
@@ -184,7 +192,7 @@ class Encoder {
         const key = keys[j]!;
         const item = (container as Record<string, unknown>)[key];
         if (!isError(item)) define(copy, key, copies.get(item as object) ?? item, true);
-        else if (!this.#place(copy, key, item)) break;
+        else if (!this.#link(copy, key, item)) break;
       }
     }
     return copies.get(value)!;
@@ -194,23 +202,13 @@ class Encoder {
   #cloned(): WireRecord {
     let copy = cloneOrNull(this.#whole());
     if (copy === null) {
-      // Which it was has to be found out. Errors are places' last items, and never what fails.
-      const verdicts = new SafeMap<unknown, boolean>();
-      this.#keep((value) => {
-        let verdict = verdicts.get(value);
-        if (verdict === undefined) verdicts.set(value, (verdict = isCloneable(value)));
-        return verdict;
-      });
+      // Which it was has to be found out. Errors are the last items of links, and never what fails.
+      this.#keep(askedOnce(isCloneable));
       copy = cloneOrNull(this.#whole());
     }
     if (copy !== null && isDeeperThan(copy, kDepthMax)) {
       // The walk is on copies, where nothing answers twice; properties keep their places in them.
-      const verdicts = new SafeMap<unknown, boolean>();
-      this.#keep((value) => {
-        let verdict = verdicts.get(value);
-        if (verdict === undefined) verdicts.set(value, (verdict = isShallow(value)));
-        return verdict;
-      });
+      this.#keep(askedOnce(isShallow));
       copy = cloneOrNull(this.#whole());
       if (copy !== null && isDeeperThan(copy, kDepthMax)) copy = null;
     }
@@ -220,18 +218,28 @@ class Encoder {
     return this.#whole();
   }
 
-  /** Leaves only the properties and places whose value passes. */
+  /** Leaves only the properties and links whose value passes. */
   #keep(passes: (value: unknown) => boolean): void {
     const records = this.#records;
     for (let i = 0; i < records.length; i++) {
       const record = records[i]!;
       if (record.length > 3) record[3] = filterTriples(record[3]!, 2, passes);
     }
-    this.#places = filterTriples(this.#places, 0, passes);
+    this.#links = filterTriples(this.#links, 0, passes);
   }
 }
 
-/** Those triples whose item at a place of theirs passes. */
+/** The same question, asked once of each value. */
+function askedOnce(passes: (value: unknown) => boolean): (value: unknown) => boolean {
+  const verdicts = new SafeMap<unknown, boolean>();
+  return (value) => {
+    let verdict = verdicts.get(value);
+    if (verdict === undefined) verdicts.set(value, (verdict = passes(value)));
+    return verdict;
+  };
+}
+
+/** Those triples of which one item passes. */
 function filterTriples(
   items: readonly unknown[],
   which: number,

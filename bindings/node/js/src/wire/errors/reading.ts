@@ -1,4 +1,5 @@
-// Reads errors that may be anything: proxies, with getters that throw, of another realm, of somebody's own class.
+// Reads errors that may be anything: proxies, with getters that throw, of another realm, of
+// somebody's own class.
 //
 // Nothing in here throws, except where it says so.
 
@@ -97,7 +98,10 @@ function foreignClass(prototype: object): number | undefined {
   return native ? index : undefined;
 }
 
-/** The stack. A class that gives its instances no name appears in its first line, as it does where Node prints it. */
+/**
+ * The stack. A class that gives its instances no name appears in its first line, as it does where
+ * Node prints it.
+ */
 export function stackOf(error: object, type: number | string): string {
   const stack = read(error, 'stack');
   const given = read(error, 'name');
@@ -129,8 +133,8 @@ function classNameOf(error: object): string {
 }
 
 /**
- * The arrays and plain objects in a value, if errors are among what they hold and it is not too much to look at.
- * Throws what a getter throws.
+ * The arrays and plain objects in a value, if errors are among what they hold and it is not too
+ * much to look at. Throws what a getter throws.
  */
 export function containersOfErrors(value: object): object[] | null {
   if (!isContainer(value)) return null;

@@ -1,11 +1,11 @@
-// How an error is written down to cross between threads, and what both sides of that know about errors.
+// How an error is written down to cross between threads, and what both sides of that know about
+// errors.
 //
-// An error is a flat record, and all the errors in one thrown value are a flat list that refers to its items by index:
-// neither side recurses, and structured clone does not either.
+// An error is a flat record, and all the errors in one thrown value are a flat list that refers to
+// its items by index: neither side recurses, and structured clone does not either.
 
 import { types } from 'node:util';
 import {
-  ObjectDefineProperty,
   ObjectIsPrototypeOf,
   PlainAggregateError,
   PlainDOMException,
@@ -17,9 +17,10 @@ export const kVisible = 1;
 export const kIsError = 2;
 
 /**
- * An error: the index of its class, or a DOMException's name; its message and stack; its properties, each a key,
- * bits and the value or an error's index. The first record holds the others too, and where in their properties'
- * values errors are: an object, the key in it and the error's index.
+ * An error: the index of its class, or a DOMException's name; its message and stack; its
+ * properties, each a key, bits and the value or an error's index. The first record holds the others
+ * too, and where in their properties' values errors are: an object, the key in it and the error's
+ * index.
  */
 export type WireRecord = [
   type: number | string,
@@ -27,7 +28,7 @@ export type WireRecord = [
   stack: string,
   properties?: unknown[] | undefined,
   others?: WireRecord[],
-  places?: unknown[],
+  links?: unknown[],
 ];
 
 export const kClasses = [
@@ -60,15 +61,4 @@ export function isError(value: unknown): value is object {
 /** Whether an object inherits from DOMException. Throws what a proxy throws. */
 export function isDOMException(value: object): boolean {
   return ObjectIsPrototypeOf(kDOMExceptionPrototype, value);
-}
-
-export function define(object: object, key: string, value: unknown, enumerable: boolean): void {
-  // By definition, not assignment: `__proto__` is a name like any other.
-  ObjectDefineProperty(object, key, {
-    __proto__: null,
-    value,
-    writable: true,
-    configurable: true,
-    enumerable,
-  } as PropertyDescriptor);
 }

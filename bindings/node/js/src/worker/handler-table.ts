@@ -1,0 +1,61 @@
+// The handlers that this worker knows, by the numbers that the owner gives them.
+//
+// A handler is loaded when its definition arrives. One that could not be loaded is tried again once
+// its file has changed, or a while has passed, when a task asks for it.
+
+import { PromiseThen } from '../base/intrinsics.js';
+import type { HandlerMessage } from '../wire/messages.js';
+import { LoadFailure, type HandlerLoader } from './handler-loader.js';
+import type { Handler } from './task-context.js';
+
+/** Weight of the newest run in the moving average. */
+const kWeight = 1 / 8;
+
+export class HandlerEntry {
+  /** A function, or why there is none; null while it is loading. */
+  handler: Handler | LoadFailure | null = null;
+  /** Moving average of its run time in ms; Infinity until it has run. */
+  averageMs = Infinity;
+
+  measure(runMs: number): void {
+    this.averageMs =
+      this.averageMs === Infinity ? runMs : this.averageMs + (runMs - this.averageMs) * kWeight;
+  }
+}
+
+export class HandlerTable {
+  readonly #loader: HandlerLoader;
+  readonly #onLoaded: () => void;
+  readonly #entries: (HandlerEntry | undefined)[] = [];
+
+  /** `onLoaded` is called when a handler that tasks may wait for is there, or has failed. */
+  constructor(loader: HandlerLoader, onLoaded: () => void) {
+    this.#loader = loader;
+    this.#onLoaded = onLoaded;
+  }
+
+  /** Resolves once it is loaded or has failed. */
+  define({ index, url, exportName }: HandlerMessage): Promise<void> {
+    const entry = new HandlerEntry();
+    this.#entries[index] = entry;
+    return this.#load(entry, url, exportName);
+  }
+
+  /** The entry of a handler, if its definition has arrived. */
+  get(index: number): HandlerEntry | undefined {
+    const entry = this.#entries[index];
+    if (entry?.handler instanceof LoadFailure && entry.handler.isStale) {
+      void this.#load(entry, entry.handler.url, entry.handler.exportName);
+    }
+    return entry;
+  }
+
+  #load(entry: HandlerEntry, url: string, exportName: string): Promise<void> {
+    entry.handler = null;
+    // It never rejects.
+    return PromiseThen(this.#loader.load(url, exportName), (handler) => {
+      entry.handler = handler;
+      this.#onLoaded();
+    });
+  }
+}

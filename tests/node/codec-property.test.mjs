@@ -1,0 +1,288 @@
+// What crosses by a carrier is what a structured clone of the same value would be, whatever the
+// value is: seen on random values. CENOTE_SEED repeats one that failed; CENOTE_LONG=1 tries many.
+
+import assert from 'node:assert/strict';
+import { createRequire } from 'node:module';
+import { test } from 'node:test';
+import { MessageChannel } from 'node:worker_threads';
+import { runProgram, watched } from './support/behaviour.mjs';
+import { withPollution } from './support/pollution.mjs';
+import { assertSame, objectsIn, randomValue } from './support/random-values.mjs';
+
+const require = createRequire(import.meta.url);
+const { Channel, createChannelMemory } = require('../../dist/wire/channel.js');
+const { Carrier } = require('../../dist/wire/carrier.js');
+const { ValuePort } = require('../../dist/wire/value-port.js');
+
+const kLongMs = 600_000;
+const kSlots = 4;
+const given = process.env.CENOTE_SEED;
+const base = given === undefined ? Math.floor(Math.random() * 2 ** 30) : Number(given);
+const scale = process.env.CENOTE_LONG === '1' ? 50 : 1;
+
+/** Sends values from one side to the other, by slots in turn. */
+function openWire(t) {
+  const channel = new Channel(createChannelMemory(kSlots));
+  const { port1, port2 } = new MessageChannel();
+  t.after(() => port1.close());
+  const sender = new Carrier(channel, new ValuePort(port1, null));
+  const receiver = new Carrier(channel, new ValuePort(port2, null));
+  let slot = 0;
+  return {
+    byArea: 0,
+    carry(value) {
+      slot = (slot + 1) % kSlots;
+      if (!sender.send(slot, value, null)) this.byArea++;
+      return receiver.receive(slot);
+    },
+    sender,
+    receiver,
+  };
+}
+
+/** What a call gives or throws. */
+function outcome(call) {
+  try {
+    return { value: call() };
+  } catch (error) {
+    return { error };
+  }
+}
+
+function compare(carried, cloned) {
+  if ('error' in cloned) {
+    if (!('error' in carried)) assert.fail(`only the clone fails: ${String(cloned.error)}`);
+    assert.equal(carried.error.name, cloned.error.name);
+    assert.equal(carried.error.message, cloned.error.message);
+  } else if ('error' in carried) {
+    assert.fail(`the clone does not fail: ${carried.error.stack}`);
+  } else {
+    assertSame(carried.value, cloned.value);
+  }
+}
+
+/** Compares a value with its clone, made of two that are the same; gives what arrived. */
+function compareOne(wire, make, around = (call) => call()) {
+  const expected = make();
+  const actual = make();
+  const cloned = outcome(() => structuredClone(expected.value));
+  const carried = around(() => outcome(() => wire.carry(actual.value)));
+  compare(carried, cloned);
+  assert.deepEqual(actual.reads, expected.reads, 'the getters that were called');
+  return carried.value;
+}
+
+/** Tries so many seeds, or the one that is given. */
+function forSeeds(count, check) {
+  const end = given === undefined ? base + count : base + 1;
+  for (let seed = base; seed < end; seed++) {
+    try {
+      check(seed);
+    } catch (error) {
+      error.message = `CENOTE_SEED=${seed}: ${error.message}`;
+      throw error;
+    }
+  }
+}
+
+test('random values arrive as their structured clones', { timeout: kLongMs }, (t) => {
+  const wire = openWire(t);
+  let before = new Set();
+  forSeeds(20_000 * scale, (seed) => {
+    const objects = objectsIn(compareOne(wire, () => randomValue(seed)));
+    for (const object of objects) assert(!before.has(object), 'an object of another value');
+    before = objects;
+  });
+  t.diagnostic(`${wire.byArea} by the area`);
+  if (given === undefined) assert(wire.byArea > 5_000 * scale);
+});
+
+test('random values arrive whatever became of prototypes', { timeout: kLongMs }, (t) => {
+  const wire = openWire(t);
+  // Each costs a hundred changes of prototypes.
+  forSeeds(Math.min(2_000 * scale, 20_000), (seed) => {
+    const touched = [];
+    compareOne(
+      wire,
+      () => randomValue(seed, { mayMutate: false }),
+      (call) => withPollution(touched, call),
+    );
+    assert.deepEqual(touched, []);
+  });
+});
+
+/** By name: what makes a value anew. */
+const examples = {
+  'an array with as many named properties as holes': () => {
+    const list = [1, , 3]; // eslint-disable-line no-sparse-arrays
+    list.named = 2;
+    return list;
+  },
+  'a getter that makes data of itself': () => ({
+    get a() {
+      Object.defineProperty(this, 'a', { value: 2, enumerable: true });
+      return 1;
+    },
+    m: new Map(),
+  }),
+  'a getter that changes what was read, and removes itself': () => ({
+    a: 1,
+    get b() {
+      this.a = 2;
+      delete this.b;
+      return 1;
+    },
+    m: new Map(),
+  }),
+  'a getter that adds to what is being read': () => ({
+    get b() {
+      this.c = 2;
+      Object.defineProperty(this, 'b', { value: 1, enumerable: true });
+      return 1;
+    },
+    m: new Map(),
+  }),
+  'a getter that makes a hole': () => {
+    const list = [0, 1, 2];
+    return Object.defineProperty(list, 0, {
+      get: () => Reflect.deleteProperty(list, 1),
+      enumerable: true,
+      configurable: true,
+    });
+  },
+  'a getter behind what cannot be cloned': () => ({
+    f() {},
+    get a() {
+      throw new Error('read');
+    },
+  }),
+  'a getter before and behind what cannot be cloned': () => ({
+    get z() {
+      return 1;
+    },
+    s: Symbol('s'),
+    get a() {
+      throw new Error('read');
+    },
+  }),
+  'a getter that removes a property with an inherited namesake': () => ({
+    get a() {
+      delete this.toString;
+      delete this.__proto__;
+      return 1;
+    },
+    toString: 1,
+    ['__proto__']: 2,
+  }),
+  'an object that occurs twice, beside a getter': () => {
+    const twice = { a: 1 };
+    return {
+      twice,
+      get g() {
+        return twice;
+      },
+      list: [twice],
+    };
+  },
+  'a cycle with a getter': () => {
+    const value = {
+      get a() {
+        return value;
+      },
+    };
+    return value;
+  },
+  'a map that inherits as a plain object': () =>
+    Object.setPrototypeOf(new Map([[1, 2]]), Object.prototype),
+  'a map that inherits nothing': () => Object.setPrototypeOf(new Map([[1, 2]]), null),
+  'bytes that inherit as a plain object': () =>
+    Object.setPrototypeOf(new Uint8Array(3), Object.prototype),
+  'a boxed string that inherits as a plain object': () =>
+    Object.setPrototypeOf(new String('ab'), Object.prototype),
+  'a promise that inherits as a plain object': () =>
+    Object.setPrototypeOf(Promise.resolve(), Object.prototype),
+  'an error that inherits as a plain object': () =>
+    Object.setPrototypeOf(Object.assign(new Error('m'), { stack: 's' }), Object.prototype),
+  'the arguments of a function': () => (function () { return arguments; })(1, 2), // prettier-ignore
+  'a proxy': () => ({ p: new Proxy([1], {}) }),
+  'deep nesting': () => {
+    let value = {};
+    for (let i = 0; i < 400; i++)
+      value =
+        i === 200
+          ? {
+              get g() {
+                return 1;
+              },
+              value,
+            }
+          : [value];
+    return value;
+  },
+};
+for (const unit of ['a', 'é', 'Ж', '\ud800', '😀']) {
+  for (
+    let length = 0;
+    length < 1100;
+    length +=
+      length < 40 || (length > 240 && length < 270) || (length > 495 && length < 520) ? 1 : 57
+  ) {
+    examples[`${length} of ${JSON.stringify(unit)}`] = () => [
+      unit.repeat(length).slice(0, length),
+      'end',
+    ];
+  }
+}
+
+test('particular values arrive as their structured clones', watched, (t) => {
+  const wire = openWire(t);
+  for (const [name, make] of Object.entries(examples)) {
+    try {
+      compareOne(wire, () => ({ value: make(), reads: [] }));
+    } catch (error) {
+      error.message = `${name}: ${error.message}`;
+      throw error;
+    }
+  }
+});
+
+test('a namespace of a module is refused', watched, async (t) => {
+  const wire = openWire(t);
+  const value = await import('./support/pollution.mjs');
+  compareOne(wire, () => ({ value, reads: [] }));
+});
+
+test('what a getter sends meanwhile arrives for itself', watched, (t) => {
+  const { sender, receiver } = openWire(t);
+  for (const inner of [7, 'text', { b: [2] }]) {
+    const value = {
+      a: 'before',
+      get b() {
+        sender.send(1, inner, null);
+        return { c: 'behind' };
+      },
+    };
+    sender.send(0, value, null);
+    assert.deepEqual(receiver.receive(1), inner);
+    assert.deepEqual(receiver.receive(0), { a: 'before', b: { c: 'behind' } });
+  }
+});
+
+test('values arrive where the prototypes are frozen', watched, async () => {
+  const { code, stderr } = await runProgram(`
+    import assert from 'node:assert/strict';
+    import { createRequire } from 'node:module';
+    const require = createRequire(process.cwd() + '/');
+    const { Channel, createChannelMemory } = require('./dist/wire/channel.js');
+    const { Reader } = require('./dist/wire/codec.js');
+    const { Writer, kWritten } = require('./dist/wire/codec-writer.js');
+    Object.freeze(Object.prototype);
+    Object.freeze(Array.prototype);
+    const channel = new Channel(createChannelMemory(1));
+    const value = { toString: 1, constructor: [2], hasOwnProperty: { valueOf: null } };
+    const end = channel.areaEnd(0);
+    assert.equal(new Writer(channel.cells).write(value, channel.areaAt(0), end), kWritten);
+    assert.deepEqual(new Reader(channel.cells).read(channel.areaAt(0)), value);
+  `);
+  assert.equal(code, 0, stderr);
+});
