@@ -51,6 +51,24 @@ for (const concurrentTasksPerWorker of [1, 32]) {
   );
 }
 
+for (const [what, hidden] of [
+  ['a map', () => new Map([['file', large()]])],
+  ['a list, as its last item', () => [0, 1, 2, 3, 4, 5, 6, 7, 8, large()]],
+]) {
+  test(`what is large in ${what} counts as large`, watched, async (t) => {
+    const pool = poolFor(t, { minThreads: 1, maxThreads: 1, concurrentTasksPerWorker: 32 });
+    await pool.run(0);
+    const { started, release } = blocker(pool);
+    await started;
+    const all = [];
+    for (let i = 0; i < 20; i++) all.push(pool.run(hidden()));
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.ok(pool.queueSize >= 18, `only ${pool.queueSize} of 20 wait`);
+    release();
+    await Promise.all(all);
+  });
+}
+
 test('the payload of a task that has settled is not kept', watched, async (t) => {
   const pool = poolFor(t, { minThreads: 1, maxThreads: 1, concurrentTasksPerWorker: 16 });
   const payloads = [];

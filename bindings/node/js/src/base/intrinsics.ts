@@ -262,3 +262,48 @@ export function define(
     enumerable,
   } as PropertyDescriptor);
 }
+
+type Pairs = Iterator<readonly [unknown, unknown]>;
+const pairsOfMap = uncurry(Map.prototype.entries as Method<Map<unknown, unknown>, [], Pairs>);
+const pairsOfSet = uncurry(Set.prototype.entries as Method<Set<unknown>, [], Pairs>);
+const nextOfMap = uncurry(
+  (new Map().entries() as Pairs).next as Method<
+    Pairs,
+    [],
+    IteratorResult<readonly [unknown, unknown]>
+  >,
+);
+const nextOfSet = uncurry(
+  (new Set().entries() as Pairs).next as Method<
+    Pairs,
+    [],
+    IteratorResult<readonly [unknown, unknown]>
+  >,
+);
+const sizeOfMap = uncurry(
+  Object.getOwnPropertyDescriptor(Map.prototype, 'size')!.get as Method<
+    Map<unknown, unknown>,
+    [],
+    number
+  >,
+);
+const sizeOfSet = uncurry(
+  Object.getOwnPropertyDescriptor(Set.prototype, 'size')!.get as Method<Set<unknown>, [], number>,
+);
+/** How many a map or a set has, and its first keys and values, so many pairs at most, in a row. */
+export function firstPairs(
+  of: Map<unknown, unknown> | Set<unknown>,
+  most: number,
+): { readonly size: number; readonly items: readonly unknown[] } {
+  const items = bareList<unknown>();
+  const isMap = types.isMap(of);
+  const pairs = isMap ? pairsOfMap(of as Map<unknown, unknown>) : pairsOfSet(of as Set<unknown>);
+  for (let i = 0; i < most; i++) {
+    const next = isMap ? nextOfMap(pairs) : nextOfSet(pairs);
+    if (next.done === true) break;
+    items[2 * i] = next.value[0];
+    items[2 * i + 1] = isMap ? next.value[1] : undefined;
+  }
+  const size = isMap ? sizeOfMap(of as Map<unknown, unknown>) : sizeOfSet(of as Set<unknown>);
+  return { size, items };
+}

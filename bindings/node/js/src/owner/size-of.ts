@@ -9,12 +9,14 @@ import {
   ArrayBufferIsView,
   ArrayIsArray,
   byteLength,
+  firstPairs,
+  MathFloor,
   ObjectGetOwnPropertyDescriptor,
   ObjectHasOwn,
   ObjectKeys,
 } from '../base/intrinsics.js';
 
-const { isAnyArrayBuffer, isProxy } = types;
+const { isAnyArrayBuffer, isMap, isProxy, isSet } = types;
 
 /** The properties that are looked at, of one object. */
 const kSample = 8;
@@ -28,6 +30,10 @@ export function sizeOf(value: unknown, depth = kDepth): number {
   if (ArrayBufferIsView(value) || isAnyArrayBuffer(value)) return byteLength(value);
   if (depth === 0) return kItemBytes;
   if (ArrayIsArray(value)) return sizeOfProperties(value, value.length, null, depth);
+  if (isMap(value) || isSet(value)) {
+    const { size, items } = firstPairs(value, kSample / 2);
+    return items.length === 0 ? kItemBytes : (sizeOf(items, depth - 1) * 2 * size) / items.length;
+  }
   const keys = ObjectKeys(value);
   return sizeOfProperties(value, keys.length, keys, depth);
 }
@@ -43,7 +49,9 @@ function sizeOfProperties(
   if (looked === 0) return kItemBytes;
   let bytes = 0;
   for (let i = 0; i < looked; i++) {
-    const property = ObjectGetOwnPropertyDescriptor(value, keys === null ? i : keys[i]!);
+    // From the first to the last, as far apart as they can be.
+    const at = looked === 1 ? 0 : MathFloor((i * (count - 1)) / (looked - 1));
+    const property = ObjectGetOwnPropertyDescriptor(value, keys === null ? at : keys[at]!);
     // Its prototype has no part in what it says.
     const isData = property !== undefined && ObjectHasOwn(property, 'value');
     bytes += kItemBytes + (isData ? sizeOf(property.value, depth - 1) : 0);
