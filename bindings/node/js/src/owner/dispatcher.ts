@@ -392,7 +392,7 @@ export class Dispatcher implements LoopSource, TaskEvents, CrewEvents {
     const { all } = this.crew;
     for (let i = 0; i < all.length; i++) {
       // What has ended has its result.
-      all[i]!.catchUp();
+      all[i]!.catchUp(0);
       const { started, unclaimed } = all[i]!.abandon();
       this.ledger.rejectAll(started, 'cancelled', error);
       this.ledger.rejectAll(unclaimed, 'cancelled', error);

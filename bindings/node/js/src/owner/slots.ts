@@ -29,6 +29,7 @@ import {
 } from '../wire/channel.js';
 import { sizeOf } from './size-of.js';
 import type { Task } from './task.js';
+import { Withheld, type Result } from './withheld.js';
 
 /** What a worker held when it ended. */
 export interface Held {
@@ -58,6 +59,7 @@ export class Slots {
   readonly #carrier: Carrier;
   readonly #ring: RingWriter;
   readonly #results: RingReader;
+  readonly #withheld: Withheld;
   readonly #tasks: (Task | undefined)[] = [];
   /** Slots that can be used; the last is used next. */
   readonly #free: number[] = [];
@@ -79,6 +81,7 @@ export class Slots {
     this.#carrier = carrier;
     this.#ring = new RingWriter(channel.tasks);
     this.#results = new RingReader(channel.results);
+    this.#withheld = new Withheld(channel);
     this.#bytes = new Float64Array(channel.slots);
     for (let slot = 0; slot < channel.slots; slot++) {
       this.#tasks[slot] = undefined;
@@ -309,15 +312,28 @@ export class Slots {
    * `false`: there is no result, or its value is not here yet.
    */
   collect(settle: Settle): boolean {
-    const channel = this.#channel;
     const slot = this.#results.peek();
     if (slot < 0 || !this.#carrier.isHere(slot)) return false;
     this.#results.advance();
     const task = this.#tasks[slot];
     const value = this.#carrier.receive(slot);
-    const code = channel.codeOf(slot);
     if (task === undefined) return true;
     this.#readPast(slot);
+    const result = { slot, task, code: this.#channel.codeOf(slot), value };
+    if (!this.#withheld.take(result)) this.#end(result, settle);
+    return true;
+  }
+
+  /** Takes the results that wait for output no longer; all, if they have for `patienceMs`. */
+  collectWithheld(patienceMs: number, settle: Settle): void {
+    this.#withheld.release(patienceMs, (result) => {
+      // Unless it was abandoned meanwhile.
+      if (this.#tasks[result.slot] === result.task) this.#end(result, settle);
+    });
+  }
+
+  #end({ slot, task, code, value }: Result, settle: Settle): void {
+    const channel = this.#channel;
     if (task.asked !== null) AtomicsStore(channel.cells, channel.askAt(slot), kAskNothing);
     // Whatever the worker's code did to its clock, these are times.
     const runMs = timeOr0(channel.runMs(slot));
@@ -327,12 +343,16 @@ export class Slots {
     this.#free[this.#free.length] = slot;
     this.#forget(task);
     settle(task, code, value, runMs, startedAt, wakeMs);
-    return true;
   }
 
-  /** Whether {@link collect} would find one. */
+  /** Whether results wait for output. */
+  get withholds(): boolean {
+    return !this.#withheld.isEmpty;
+  }
+
+  /** Whether there is anything to collect. */
   get hasResults(): boolean {
-    return this.#results.peek() >= 0;
+    return this.#results.peek() >= 0 || this.#withheld.hasReleased;
   }
 
   /**

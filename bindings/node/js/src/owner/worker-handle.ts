@@ -48,6 +48,9 @@ export interface WorkerEvents {
   onNoRoom(tasks: readonly Task[]): void;
 }
 
+/** How long a result waits for output of a worker that tells nothing of it, in ms. */
+const kPatienceMs = 20;
+
 export class WorkerHandle implements ThreadEvents {
   readonly slots: Slots;
   /** The times of its tasks; null where nobody reads them. */
@@ -261,13 +264,13 @@ export class WorkerHandle implements ThreadEvents {
   /** Settles what has ended by now. Cheap if nothing has. */
   poll(): void {
     this.#thread.control.poll();
-    if (this.slots.hasResults) this.#collect();
+    if (this.slots.hasResults) this.#collect(Infinity);
   }
 
-  /** As {@link poll}; a port may also have what no event has told yet. */
-  catchUp(): void {
+  /** As {@link poll}, where no event has told: waits for output for so long at most. */
+  catchUp(patienceMs = kPatienceMs): void {
     this.#thread.catchUp();
-    if (this.slots.hasResults) this.#collect();
+    this.#collect(patienceMs);
   }
 
   onValue(): void {
@@ -275,12 +278,13 @@ export class WorkerHandle implements ThreadEvents {
     this.#events.onPortDrained();
   }
 
-  #collect(): void {
+  #collect(patienceMs: number): void {
     // A caller's code may come back here; the loop that runs already goes on with it.
     if (this.#collecting) return;
     this.#collecting = true;
     try {
       while (this.slots.collect(this.#settle)) this.mayPrefetch = true;
+      this.slots.collectWithheld(patienceMs, this.#settle);
       this.slots.passClaimed();
     } finally {
       this.#collecting = false;
@@ -370,7 +374,7 @@ export class WorkerHandle implements ThreadEvents {
     // What comes now may have tasks dealt: none to this one.
     this.#isGone = true;
     this.#thread.control.drain();
-    this.#collect();
+    this.#collect(0);
     const expected = this.state === 'leaving';
     this.state = 'exited';
     this.#thread.closePorts();

@@ -63,6 +63,8 @@ const kHandler = 2;
 const kByPort = 3;
 /** Of a task: 1 if it may cost the worker. Of a result: its code. */
 const kCode = 4;
+/** Of a result: not 0 while output that its task wrote may be on its way. */
+const kMark = 5;
 /** Times in ms on the owner's clock, as indices of 64-bit words. */
 const kPostedAt = 3;
 const kStartedAt = 4;
@@ -157,6 +159,11 @@ export class Channel {
   /** The index in {@link cells} of what a slot's task is asked, for Atomics. */
   askAt(slot: number): number {
     return kHeaderWords + slot * kLine + kAsk;
+  }
+
+  /** The index in {@link cells} of a slot's mark, for Atomics. */
+  markAt(slot: number): number {
+    return kHeaderWords + slot * kLine + kMark;
   }
 
   /** Where a slot's area begins, or -1 if it has none. */

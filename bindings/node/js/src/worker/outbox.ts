@@ -2,13 +2,18 @@
 //
 // Guarantees: a result is published when its task ends, before anything else runs, so the owner can
 // read it whatever the worker does next; one that cannot be cloned fails alone; what the task wrote
-// to stdout and stderr is with the owner before its result is, if the owner takes it at all, and no
-// other task has to wait for that.
+// to stdout and stderr is with the owner before its caller goes on, if the owner takes it at all.
 //
 // To publish costs a store. To make the owner look costs more, and is left to `tell`: the runner
 // calls it for many results at once.
 
-import { clearTimeout, SafeSet, setTimeout } from '../base/intrinsics.js';
+import {
+  AtomicsCompareExchange,
+  AtomicsStore,
+  clearTimeout,
+  SafeSet,
+  setTimeout,
+} from '../base/intrinsics.js';
 import { describe } from '../errors.js';
 import type { Carrier } from '../wire/carrier.js';
 import { RingWriter, type Channel } from '../wire/channel.js';
@@ -19,20 +24,20 @@ import { afterOutput, hasOutput } from './output.js';
 
 /** An owner that takes no output for so long, in ms, has nobody to give it to. */
 const kOutputMs = 3_000;
-/** The longest that a result waits for output, in ms, while another task waits to begin. */
-const kHurryMs = 5;
+/** Marks are numbers from 1 to this, and one more. */
+const kMarkMask = 0x3fffffff;
 
 export class Outbox {
   readonly #channel: Channel;
   readonly #carrier: Carrier;
   readonly #ring: RingWriter;
   readonly #wakeOwner: () => void;
-  /** Called when a result that waited for output has been published. */
+  /** Called when a result waits for output no longer. */
   readonly #onLate: () => void;
-  /** What publishes the results that wait for output. */
+  /** What takes the marks away from results that wait for output. */
   readonly #held = new SafeSet<() => void>();
+  #lastMark = 0;
   #outputStalled = false;
-  #hurries = false;
   /** Results were published that the owner has not been told of. */
   hasNews = false;
 
@@ -44,49 +49,39 @@ export class Outbox {
     this.#onLate = onLate;
   }
 
-  /** Whether results wait for output. */
-  get holdsResults(): boolean {
-    return this.#held.size > 0;
-  }
-
   /** The task in a slot has ended. Its times are written. */
   finish(slot: number, code: number, value: unknown): void {
-    if (hasOutput() && !this.#outputStalled) this.#finishAfterOutput(slot, code, value);
-    else this.#publish(slot, code, value);
+    if (hasOutput() && !this.#outputStalled) this.#mark(slot);
+    this.#publish(slot, code, value);
   }
 
-  #finishAfterOutput(slot: number, code: number, value: unknown): void {
-    const publish = (): void => {
-      if (!this.#held.delete(publish)) return;
+  /** Has the owner keep a result back until the output that there is now is with it. */
+  #mark(slot: number): void {
+    const { cells } = this.#channel;
+    const at = this.#channel.markAt(slot);
+    // The owner may have given up waiting, and the slot be another task's: its mark is another.
+    const mark = (this.#lastMark = (this.#lastMark & kMarkMask) + 1);
+    AtomicsStore(cells, at, mark);
+    const release = (): void => {
+      if (!this.#held.delete(release)) return;
       clearTimeout(timer);
-      this.#publish(slot, code, value);
+      AtomicsCompareExchange(cells, at, mark, 0);
+      this.hasNews = true;
     };
-    const publishLate = (stalled: boolean): void => {
+    const releaseLate = (stalled: boolean): void => {
       this.#outputStalled = stalled;
-      publish();
+      release();
       this.#onLate();
     };
-    const timer = setTimeout(publishLate, kOutputMs, true);
+    const timer = setTimeout(releaseLate, kOutputMs, true);
     timer.unref();
-    this.#held.add(publish);
-    afterOutput(() => publishLate(false));
+    this.#held.add(release);
+    afterOutput(() => releaseLate(false));
   }
 
-  /** A task waits to begin: results wait for output only a little longer. */
-  hurry(): void {
-    if (this.#hurries) return;
-    this.#hurries = true;
-    setTimeout(() => {
-      this.#hurries = false;
-      if (this.#held.size === 0) return;
-      this.publishHeld();
-      this.#onLate();
-    }, kHurryMs).unref();
-  }
-
-  /** Publishes what waits for output. */
-  publishHeld(): void {
-    this.#held.forEach((publish) => publish());
+  /** No output is waited for any more. */
+  releaseHeld(): void {
+    this.#held.forEach((release) => release());
   }
 
   #publish(slot: number, code: number, value: unknown): void {

@@ -2,8 +2,8 @@
 //
 // Guarantees: a task runs only if its claim succeeded, so one that the owner took back never does;
 // at most `concurrency` are begun and unsettled; after `turnBudget` of tasks in a row, synchronous
-// or not, the loop gets a turn (P1). No task begins while a result is on its way to be published:
-// one that waits for output, or the reaction of a promise that may be settled.
+// or not, the loop gets a turn (P1). No task begins before the reaction of a promise that may be
+// settled, so that whatever has ended is published by then.
 //
 // The owner is told of results when the worker has nothing more to run, after kTellMs, and before a
 // task that is not known to be shorter than that. If it turns out to be longer, the owner finds
@@ -123,10 +123,6 @@ export class Runner {
       // The end of the loading comes back here. Until then the task is not begun: should the worker
       // die of the loading, or another be free sooner, it is not lost.
       if (entry === undefined || entry.handler === null) break;
-      if (this.#outbox.holdsResults) {
-        this.#outbox.hurry();
-        break;
-      }
       // It may cost the worker, or take long.
       if (this.#channel.codeOf(slot) !== 0 || entry.averageMs >= kTellMs) this.#tell();
       this.#begin(slot, entry, entry.handler);

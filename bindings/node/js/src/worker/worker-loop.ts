@@ -107,7 +107,7 @@ export class WorkerLoop implements LoopSource {
       thisLoop.hold();
     }
     process.on('exit', () => {
-      this.#outbox.publishHeld();
+      this.#outbox.releaseHeld();
       this.#outbox.tell();
     });
     const loaded = preload === null ? undefined : this.#handlers.get(preload.index)?.handler;
