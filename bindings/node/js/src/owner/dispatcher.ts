@@ -18,6 +18,7 @@ import { Demand } from './demand.js';
 import type { PoolErrors, WorkerEnd } from '../errors.js';
 import { Failures } from './failures.js';
 import {
+  bareList,
   MathMax,
   MathMin,
   MathRound,
@@ -93,7 +94,7 @@ export class Dispatcher implements LoopSource, TaskEvents, CrewEvents {
   /** As many tasks may be accepted and unsettled. */
   readonly #mostAccepted: number;
   /** Tasks that a worker could not begin, on their way back into the queue. */
-  #refusedBack: Task[] = [];
+  #refusedBack: Task[] = bareList();
   #dealing = false;
   #flushScheduled = false;
   #closing: Promise<void> | null = null;
@@ -287,7 +288,7 @@ export class Dispatcher implements LoopSource, TaskEvents, CrewEvents {
 
   /** Puts tasks that were posted, and not begun, back in front. */
   #requeue(back: readonly Task[]): void {
-    const tasks: Task[] = [];
+    const tasks: Task[] = bareList();
     for (let i = 0; i < back.length; i++) {
       const task = back[i]!;
       // One that settled stayed with its worker only because it could not be taken back alone.

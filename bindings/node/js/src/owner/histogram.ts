@@ -9,7 +9,7 @@
 //
 // Guarantees: recording never throws. What is no number counts as 1, as does what is less.
 
-import { MathClz32, MathSqrt } from '../base/intrinsics.js';
+import { bareList, MathClz32, MathSqrt } from '../base/intrinsics.js';
 
 const kWord = 2 ** 32;
 
@@ -17,7 +17,7 @@ export class Histogram {
   readonly #bits: number;
   readonly #most: number;
   /** Row 0 has the values below `2 ** bits`; each row after it those of one power of two. */
-  #rows: (Float64Array | undefined)[] = [];
+  #rows: (Float64Array | undefined)[] = bareList();
   #count = 0;
   #mean = 0;
   /** The sum of the squares of what lies between the values and their mean. */

@@ -13,6 +13,7 @@ import {
   AtomicsCompareExchange,
   AtomicsLoad,
   AtomicsStore,
+  bareList,
 } from '../base/intrinsics.js';
 import type { Carrier } from '../wire/carrier.js';
 import {
@@ -48,13 +49,13 @@ export class Slots {
   readonly #carrier: Carrier;
   readonly #ring: RingWriter;
   readonly #results: RingReader;
-  readonly #tasks: (Task | undefined)[] = [];
+  readonly #tasks: (Task | undefined)[] = bareList();
   /** Slots that can be used; the last is used next. */
-  readonly #free: number[] = [];
+  readonly #free: number[] = bareList();
   /** Slots whose tasks were taken back, and that the worker has yet to read past. */
-  readonly #revoked: number[] = [];
+  readonly #revoked: number[] = bareList();
   /** Posted tasks, in order; what is null was taken back. All before #firstUnclaimed are claimed. */
-  #posted: (Task | null)[] = [];
+  #posted: (Task | null)[] = bareList();
   #firstUnclaimed = 0;
   /** By slot: what its entry is estimated to hold in the port, until the worker has read it. */
   readonly #bytes: Float64Array;
@@ -176,7 +177,7 @@ export class Slots {
    */
   revokeAll(kept: number): Task[] {
     this.#lookAtClaims();
-    const tasks: Task[] = [];
+    const tasks: Task[] = bareList();
     let first = this.#firstUnclaimed;
     for (let left = kept; left > 0 && first < this.#posted.length; first++) {
       if (this.#posted[first] !== null) left--;
@@ -244,7 +245,7 @@ export class Slots {
       posted.length = 0;
       this.#firstUnclaimed = 0;
     } else if (at > kPassedMax) {
-      const rest: (Task | null)[] = [];
+      const rest: (Task | null)[] = bareList();
       for (let i = at; i < posted.length; i++) rest[i - at] = posted[i]!;
       this.#posted = rest;
       this.#firstUnclaimed = 0;
@@ -321,8 +322,8 @@ export class Slots {
 
   /** Empties the table, so that the worker begins none of its tasks any more, and gives what it held. */
   abandon(): Held {
-    const started: Task[] = [];
-    const unclaimed: Task[] = [];
+    const started: Task[] = bareList();
+    const unclaimed: Task[] = bareList();
     this.#lookAtClaims();
     for (let i = this.#posted.length - 1; i >= this.#firstUnclaimed; i--) {
       const task = this.#posted[i]!;

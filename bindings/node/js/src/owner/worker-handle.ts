@@ -7,7 +7,7 @@
 
 import { join } from 'node:path';
 import { MessageChannel, Worker, type MessagePort, type WorkerOptions } from 'node:worker_threads';
-import { AtomicsLoad, now, SafeSet } from '../base/intrinsics.js';
+import { AtomicsLoad, bareList, now, SafeSet } from '../base/intrinsics.js';
 import { unreadable } from '../errors.js';
 import { readStages, thisLoop, wake, type LoopAddress, type StageCounts } from '../wait/loop.js';
 import { Carrier } from '../wire/carrier.js';
@@ -40,6 +40,9 @@ import type { Handler } from './handlers.js';
 import { Recorder } from './recorder.js';
 import { Slots, type Held } from './slots.js';
 import type { Task } from './task.js';
+
+/** What every worker thread runs. */
+const kWorkerFile = join(__dirname, '..', 'worker', 'main.js');
 
 export interface WorkerSpec {
   readonly workerOptions: WorkerOptions;
@@ -104,7 +107,7 @@ export class WorkerHandle {
   readonly #knownHandlers = new SafeSet<number>();
   #address: LoopAddress | null = null;
   /** Was added and not posted. */
-  #pending: (Task | null)[] = [];
+  #pending: (Task | null)[] = bareList();
   #pendingCount = 0;
   #pendingBytes = 0;
   #posting = false;
@@ -149,7 +152,7 @@ export class WorkerHandle {
     this.#onTiming = spec.onTiming;
     this.#portable = spec.portable;
     this.#events = events;
-    this.worker = new Worker(join(__dirname, '..', 'worker', 'main.js'), spec.workerOptions);
+    this.worker = new Worker(kWorkerFile, spec.workerOptions);
     this.threadId = this.worker.threadId;
     const values = new MessageChannel();
     const control = new MessageChannel();

@@ -23,6 +23,7 @@ import { types } from 'node:util';
 import {
   ArrayIsArray,
   ArrayPrototype,
+  bareList,
   BufferLatin1Slice,
   BufferLatin1Write,
   MathImul,
@@ -85,15 +86,15 @@ export class Writer {
   #mode = kGivenUp;
   #busy = false;
   /** The objects of the value, in the order in which they were begun. */
-  readonly #objects: (object | null)[] = [];
+  readonly #objects: (object | null)[] = bareList();
   #objectCount = 0;
   /** Their indices, once they may be many. */
   #places: SafeMap<object, number> | null = null;
   #depth = 0;
   /** What was read, in order: the index of an object, a key, and the value that was found there. */
-  readonly #owners: number[] = [];
-  readonly #keys: (string | number)[] = [];
-  readonly #items: unknown[] = [];
+  readonly #owners: number[] = bareList();
+  readonly #keys: (string | number)[] = bareList();
+  readonly #items: unknown[] = bareList();
   #readCount = 0;
 
   /** Writes into areas of `cells`. */
@@ -228,7 +229,7 @@ export class Writer {
 
   /** What was read, in objects of its own. What was not looked into is in there as it is. */
   #copied(): unknown {
-    const copies: object[] = [];
+    const copies: object[] = bareList();
     for (let i = 0; i < this.#objectCount; i++) {
       const value = this.#objects[i]!;
       copies[i] = ArrayIsArray(value) ? new Array<unknown>(value.length) : {};
@@ -360,9 +361,9 @@ export class Reader {
   readonly #bytes: Buffer;
   #at = 0;
   /** By place: a string, and in the words how it is written, its tag first. */
-  readonly #cached: string[] = [];
+  readonly #cached: string[] = bareList();
   readonly #cachedWords = new Int32Array(kCacheSize * (kCachedWords + 1));
-  readonly #codes: number[] = [];
+  readonly #codes: number[] = bareList();
 
   /** Reads from areas of `cells`. */
   constructor(cells: Int32Array) {

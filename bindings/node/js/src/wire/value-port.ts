@@ -8,6 +8,7 @@
 // in shared memory; `hasArrived` says whether the value is here.
 
 import { receiveMessageOnPort, type MessagePort, type Transferable } from 'node:worker_threads';
+import { bareList } from '../base/intrinsics.js';
 
 /** The value of an entry cannot be read on this thread. `cause` says why. */
 export class UnreadableValue {
@@ -18,7 +19,7 @@ export class ValuePort {
   readonly #port: MessagePort;
   readonly #listens: boolean;
   /** What came by events and was not taken, or why it cannot be read. */
-  #arrived: unknown[] = [];
+  #arrived: unknown[] = bareList();
   #taken = 0;
   /** Messages that are still to come, and that nobody wants. */
   #unwanted = 0;

@@ -10,6 +10,7 @@
 
 import {
   AtomicsLoad,
+  bareList,
   nextTick,
   now,
   PromiseThen,
@@ -90,7 +91,7 @@ export class Runner implements LoopSource, TaskHost {
   readonly #concurrency: number;
   readonly #bare: boolean;
   /** By index. */
-  readonly #handlers: (Entry | undefined)[] = [];
+  readonly #handlers: (Entry | undefined)[] = bareList();
   /** Contexts whose signal somebody has. */
   readonly #watching = new SafeSet<WorkerTaskContext>();
   #seenAsks = 0;
