@@ -205,7 +205,7 @@ export class Crew {
     this.#events.onLost(worker, end, held, expected && !unfit);
     if (this.all.length > 0) return;
     const waiting = this.#whenEmpty;
-    this.#whenEmpty = [];
+    this.#whenEmpty = bareList();
     for (let i = 0; i < waiting.length; i++) waiting[i]!();
   }
 

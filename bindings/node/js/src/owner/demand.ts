@@ -136,7 +136,7 @@ export class Demand {
 
   #takeCalls(): Call[] {
     const calls = this.#calls;
-    this.#calls = [];
+    this.#calls = bareList();
     return calls;
   }
 }

@@ -305,7 +305,7 @@ export class Dispatcher implements LoopSource, TaskEvents, CrewEvents {
   #takeIn(): void {
     if (this.#refusedBack.length === 0) return;
     const back = this.#refusedBack;
-    this.#refusedBack = [];
+    this.#refusedBack = bareList();
     this.#requeue(back);
   }
 

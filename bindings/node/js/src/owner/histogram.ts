@@ -88,7 +88,7 @@ export class Histogram {
   }
 
   reset(): void {
-    this.#rows = [];
+    this.#rows = bareList();
     this.#count = 0;
     this.#mean = 0;
     this.#squares = 0;

@@ -67,7 +67,7 @@ export class Ledger {
     if (--this.unsettled > 0) return;
     thisLoop.release();
     const waiting = this.#whenSettled;
-    this.#whenSettled = [];
+    this.#whenSettled = bareList();
     for (let i = 0; i < waiting.length; i++) waiting[i]!();
   }
 }

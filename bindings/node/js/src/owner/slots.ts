@@ -339,7 +339,7 @@ export class Slots {
       held[held.length] = task;
       this.#forget(task);
     }
-    this.#posted = [];
+    this.#posted = bareList();
     this.#firstUnclaimed = 0;
     return { started, unclaimed };
   }

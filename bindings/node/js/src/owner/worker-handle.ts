@@ -275,7 +275,7 @@ export class WorkerHandle {
       this.#post(task, postedAt);
       postedAt = 0;
     }
-    this.#pending = [];
+    this.#pending = bareList();
     this.#pendingCount = 0;
     this.#pendingBytes = 0;
     this.#posting = false;
@@ -382,7 +382,7 @@ export class WorkerHandle {
       const task = this.#pending[i];
       if (task !== null && task !== undefined) held.unclaimed[held.unclaimed.length] = task;
     }
-    this.#pending = [];
+    this.#pending = bareList();
     this.#pendingCount = 0;
     this.#pendingBytes = 0;
     for (let i = 0; i < held.started.length; i++) this.#release(held.started[i]!);

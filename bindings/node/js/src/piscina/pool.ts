@@ -205,7 +205,7 @@ export class ThreadPool {
     }
     if (unsettled > 0) return;
     const waiting = this.#whenFlushed;
-    this.#whenFlushed = [];
+    this.#whenFlushed = bareList();
     for (let i = 0; i < waiting.length; i++) waiting[i]!();
   }
 

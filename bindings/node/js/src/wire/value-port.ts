@@ -59,7 +59,7 @@ export class ValuePort {
       const value = this.#arrived[this.#taken];
       this.#arrived[this.#taken++] = undefined;
       if (this.#taken === this.#arrived.length) {
-        this.#arrived = [];
+        this.#arrived = bareList();
         this.#taken = 0;
       }
       return value;
