@@ -21,7 +21,8 @@ const program = (entry) => `
   };
   const { AbortController, AbortSignal, Buffer, DOMException, MessageChannel, URL } = globalThis;
   const own = { AbortController, AbortSignal, DOMException, MessageChannel, URL };
-  const context = createContext({ ...browser, ...own, Buffer, console, performance, process, queueMicrotask });
+  const node = { Buffer, console, performance, process, queueMicrotask };
+  const context = createContext({ ...browser, ...own, ...node });
   runInContext('globalThis.window = globalThis', context);
   const modules = new Map();
   function load(file) {
@@ -36,7 +37,8 @@ const program = (entry) => `
     };
     require.resolve = createRequire(file).resolve;
     const names = ['module', 'exports', 'require', '__filename', '__dirname'];
-    const run = compileFunction(readFileSync(file, 'utf8'), names, { filename: file, parsingContext: context });
+    const how = { filename: file, parsingContext: context };
+    const run = compileFunction(readFileSync(file, 'utf8'), names, how);
     run.call(module.exports, module, module.exports, require, file, dirname(file));
     return module.exports;
   }
@@ -50,14 +52,16 @@ const program = (entry) => `
     say(JSON.stringify(echo), echo instanceof Array, echo[1] instanceof Object);
     const { type, tag, bytes } = await pool.run(new Uint8Array(3), { name: 'inspect' });
     say(type, tag, bytes);
-    const other = await pool.run({ map: new Map([[1, 2]]), date: new Date(5), error: new TypeError('in it') });
+    const error = new TypeError('in it');
+    const other = await pool.run({ map: new Map([[1, 2]]), date: new Date(5), error });
     say(other.map.get(1), +other.date, other.error.name, other.error.message);
     const thrown = await pool.run('of the user', { name: 'throwError' }).catch((error) => error);
     say(thrown instanceof RangeError, thrown.message);
     const refused = await pool.run(() => {}).catch((error) => error);
     say(refused.name);
     const controller = new AbortController();
-    const aborted = pool.run({ ms: 1e6 }, { name: 'pause', signal: controller.signal }).catch((error) => error);
+    const { signal } = controller;
+    const aborted = pool.run({ ms: 1e6 }, { name: 'pause', signal }).catch((error) => error);
     await pool.run(1);
     controller.abort();
     say((await aborted).name);
