@@ -52,7 +52,8 @@ const program = (entry) => `
   });
   say(sum);
   say(await nameOf(pool.run('of the user', named('fail'))));
-  const list = await pool.run({ __proto__: null, map: new Map([[1, 2]]), list: JSON.parse('[5, 6]') });
+  const mixed = { __proto__: null, map: new Map([[1, 2]]), list: JSON.parse('[5, 6]') };
+  const list = await pool.run(mixed);
   say(list.map.size + ' ' + list.list.length + ' ' + list.list[1]);
   say((await nameOf(pool.run(0, named('exit')))).includes('exited with code'));
   const controller = new AbortController();
