@@ -50,8 +50,8 @@ const prologue = (entry) => `
   }
   const advance = (ms) => (clock ? clock.tick(ms) : mock.timers.tick(ms));
   const real = () => (clock ? clock.uninstall() : mock.timers.reset());
-  const make = (options) => new Any({ filename: process.env.TASKS, minThreads: 1, maxThreads: 2,
-    ...options });
+  const defaults = { filename: process.env.TASKS, minThreads: 1, maxThreads: 2 };
+  const make = (options) => new Any({ ...defaults, ...options });
   async function code(promise) {
     try {
       return await promise;
@@ -98,9 +98,7 @@ const body = `
   say('ended under it');
 `;
 
-/**
- * Time limits, which only 'cenote' has: each by itself, and none because the fake clock says so.
- */
+/** Time limits, which only 'cenote' has: each ends its task, and no fake clock does. */
 const limits = `
   const pool = make({ maxThreads: 1, timeout: 100, abortGrace: 100 });
   say(await code(pool.run({ ms: 1e6 }, { name: 'pause' })));
@@ -121,8 +119,12 @@ const limits = `
   await pool.destroy();
   const hanging = new Int32Array(new SharedArrayBuffer(32));
   hanging[1] = 1;
-  const hangs = make({ filename: process.env.HANGS, workerData: { words: hanging }, maxThreads: 1,
-    bootTimeout: 200 });
+  const hangs = make({
+    filename: process.env.HANGS,
+    workerData: { words: hanging },
+    maxThreads: 1,
+    bootTimeout: 200,
+  });
   say(await code(hangs.run(0)));
   await hangs.destroy();
 `;

@@ -6,7 +6,7 @@
 import { EventEmitter } from 'node:events';
 import type { Transferable, Worker } from 'node:worker_threads';
 import { functionAsTask, isAbortSignal, refuseAssignments } from './arguments.js';
-import { ArrayIsArray, SafePromise } from './base/intrinsics.js';
+import { append, ArrayIsArray, bareList, SafePromise } from './base/intrinsics.js';
 import { AbortError, invalidType, poolErrors } from './errors.js';
 import { onAbort } from './owner/abort-watch.js';
 import { Dispatcher, type DispatcherListener } from './owner/dispatcher.js';
@@ -245,7 +245,7 @@ export class Pool<Payload = unknown, Result = unknown> extends EventEmitter<Pool
   get threads(): Worker[] {
     const threads: Worker[] = [];
     const { all } = this.#dispatcher.crew;
-    for (let i = 0; i < all.length; i++) threads[i] = all[i]!.worker;
+    for (let i = 0; i < all.length; i++) append(threads, all[i]!.worker);
     return threads;
   }
 
@@ -289,7 +289,7 @@ function limitsOf(queueMs: number, runMs: number): TaskLimits | null {
 }
 
 function copied<T>(list: readonly T[]): T[] {
-  const copy: T[] = [];
+  const copy: T[] = bareList();
   for (let i = 0; i < list.length; i++) copy[i] = list[i]!;
   return copy;
 }
@@ -299,7 +299,7 @@ function joined(
   first: readonly Transferable[] | undefined,
   second: readonly Transferable[],
 ): readonly Transferable[] | null {
-  const list = first === undefined ? [] : copied(first);
+  const list = first === undefined ? bareList<Transferable>() : copied(first);
   for (let i = 0; i < second.length; i++) list[list.length] = second[i]!;
   return list.length > 0 ? list : null;
 }

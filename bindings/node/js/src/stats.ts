@@ -1,5 +1,6 @@
 // A pool's statistics: a snapshot of every counter and histogram, in total and for each worker.
 
+import { append } from './base/intrinsics.js';
 import type { Dispatcher } from './owner/dispatcher.js';
 import { thisLoop, type StageCounts } from './wait/loop.js';
 import { noStages, Recorder, Tally, type LatencySummaries } from './owner/recorder.js';
@@ -83,7 +84,7 @@ export function takeStats(dispatcher: Dispatcher): PoolStats {
     const worker = crew.all[i]!;
     total.add(worker);
     active += worker.backgroundActive;
-    workers[i] = workerStats(worker);
+    append(workers, workerStats(worker));
   }
   return {
     threads: crew.all.length,

@@ -204,9 +204,24 @@ export const PromisePrototype = PlainPromise.prototype;
 /** `Promise.prototype.then` itself, to be put where somebody looks for a `then`. */
 export const PromisePrototypeThen = PlainPromise.prototype.then;
 
-/** An empty list that its prototype has no part in: items are added by index. */
+class BareList<T> extends Array<T> {
+  constructor() {
+    super();
+  }
+}
+ObjectSetPrototypeOf(BareList.prototype, null);
+/**
+ * An empty list that items are added to by index. It inherits from no prototype that users know: an
+ * assignment to an index that an array does not have calls a setter of `Array.prototype` or
+ * `Object.prototype`. As cheap as `[]`, other than an array whose prototype is changed.
+ */
 export function bareList<T>(): T[] {
-  return ObjectSetPrototypeOf([], null) as T[];
+  return new BareList<T>();
+}
+/** Adds an item to an array that users get, whatever its prototypes have at that index. */
+export function append<T>(array: T[], item: T): void {
+  const descriptor = { value: item, writable: true, enumerable: true, configurable: true };
+  ObjectDefineProperty(array, array.length, { __proto__: null, ...descriptor } as never);
 }
 export class SafeWeakSet<T extends object> extends WeakSet<T> {
   constructor() {

@@ -11,6 +11,7 @@
 
 import { CenoteError, type CenoteErrorCode, type WorkerEnd } from '../errors.js';
 import {
+  bareList,
   clearTimeout,
   MathCeil,
   MathMax,
@@ -61,9 +62,9 @@ export interface CrewEvents {
 
 export class Crew {
   /** Threads that take tasks; where the crew is eager, also those that still boot. */
-  readonly takers: WorkerHandle[] = [];
+  readonly takers: WorkerHandle[] = bareList();
   /** All threads that have not ended, in the order in which they were made. */
-  readonly all: WorkerHandle[] = [];
+  readonly all: WorkerHandle[] = bareList();
   /** Ends those that idle for too long. */
   readonly idle: IdleWatch;
   readonly #limits: CrewLimits;
@@ -74,7 +75,7 @@ export class Crew {
   /** Threads that were terminated because they cannot serve. */
   readonly #unfit = new SafeSet<WorkerHandle>();
   #retryTimer: NodeJS.Timeout | undefined;
-  #whenEmpty: (() => void)[] = [];
+  #whenEmpty: (() => void)[] = bareList();
 
   constructor(limits: CrewLimits, spec: WorkerSpec, events: CrewEvents, tasks: TaskEvents) {
     this.#limits = limits;
@@ -205,7 +206,7 @@ export class Crew {
     this.#events.onLost(worker, end, held, expected && !unfit);
     if (this.all.length > 0) return;
     const waiting = this.#whenEmpty;
-    this.#whenEmpty = [];
+    this.#whenEmpty = bareList();
     for (let i = 0; i < waiting.length; i++) waiting[i]!();
   }
 

@@ -14,7 +14,7 @@
 
 import type { Task, WaitQueue } from './task.js';
 import type { WorkerHandle } from './worker-handle.js';
-import { MathCeil, MathFloor, MathMax, MathMin, now } from '../base/intrinsics.js';
+import { bareList, MathCeil, MathFloor, MathMax, MathMin, now } from '../base/intrinsics.js';
 import { kPrefetchMax } from '../wire/channel.js';
 
 /** Chooses the worker for each task, instead of the dealer. */
@@ -175,7 +175,7 @@ export class Dealer {
   }
 
   #dealBy(balancer: Balancer): void {
-    const refused: Task[] = [];
+    const refused: Task[] = bareList();
     let inVain = 0;
     while (this.#queue.length > 0 && inVain < balancer.lookahead) {
       const task = this.#queue.shift();
@@ -284,7 +284,7 @@ export class Dealer {
     if (loaded === null) return [];
     if (idle) return loaded.revokeAll();
     const at = now();
-    const back: Task[] = [];
+    const back: Task[] = bareList();
     for (let i = 0; i < ready.length; i++) {
       const worker = ready[i]!;
       if (worker.inFlight > 1 && worker.wasReady && worker.isStuck(at, kStuckMs))

@@ -4,7 +4,7 @@
 // threads from starting. A call of `ready()` resolves once so many threads as the pool keeps, at
 // least one, can serve.
 
-import { MathMax, PromiseThen, SafePromise } from '../base/intrinsics.js';
+import { bareList, MathMax, PromiseThen, SafePromise } from '../base/intrinsics.js';
 import { thisLoop } from '../wait/loop.js';
 import { rejectWithCallerStack } from './caller-stack.js';
 import type { Crew } from './crew.js';
@@ -25,7 +25,7 @@ export class Demand {
   readonly #failures: Failures;
   /** So many threads a call of `ready()` waits for. */
   readonly #wanted: number;
-  #calls: Call[] = [];
+  #calls: Call[] = bareList();
 
   constructor(
     crew: Crew,
@@ -136,7 +136,7 @@ export class Demand {
 
   #takeCalls(): Call[] {
     const calls = this.#calls;
-    this.#calls = [];
+    this.#calls = bareList();
     return calls;
   }
 }

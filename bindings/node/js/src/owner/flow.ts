@@ -7,7 +7,7 @@
 // Guarantee: whatever comes back is in the queue again, in its order, before anything else is
 // dealt.
 
-import { MathMax, soon } from '../base/intrinsics.js';
+import { bareList, MathMax, soon } from '../base/intrinsics.js';
 import { thisLoop } from '../wait/loop.js';
 import type { Crew } from './crew.js';
 import type { Dealer } from './dealer.js';
@@ -29,7 +29,7 @@ export class Flow {
   readonly #dealer: Dealer;
   readonly #demand: Demand;
   /** Tasks that a worker could not begin, on their way back into the queue. */
-  #refused: Task[] = [];
+  #refused: Task[] = bareList();
   #dealing = false;
   #scheduled = false;
   #ended = false;
@@ -124,7 +124,7 @@ export class Flow {
 
   /** Puts tasks that were posted, and not begun, back in front. */
   requeue(back: readonly Task[]): void {
-    const tasks: Task[] = [];
+    const tasks: Task[] = bareList();
     for (let i = 0; i < back.length; i++) {
       const task = back[i]!;
       if (task.settled) continue;
@@ -145,7 +145,7 @@ export class Flow {
   takeIn(): void {
     if (this.#refused.length === 0) return;
     const back = this.#refused;
-    this.#refused = [];
+    this.#refused = bareList();
     this.requeue(back);
   }
 

@@ -9,7 +9,7 @@
 //
 // Guarantees: recording never throws. What is no number counts as 1, as does what is less.
 
-import { MathClz32, MathFloor, MathSqrt } from '../base/intrinsics.js';
+import { bareList, MathClz32, MathFloor, MathSqrt } from '../base/intrinsics.js';
 
 const kWord = 2 ** 32;
 /** By row: what makes an index of a value in it. The largest value is below 2^53. */
@@ -22,7 +22,7 @@ export class Histogram {
   readonly #width: number;
   readonly #most: number;
   /** Row 0 has the values below `2 ** bits`; each row after it those of one power of two. */
-  #rows: (Float64Array | undefined)[] = [];
+  #rows: (Float64Array | undefined)[] = bareList();
   #count = 0;
   #mean = 0;
   /** The sum of the squares of what lies between the values and their mean. */
@@ -93,7 +93,7 @@ export class Histogram {
   }
 
   reset(): void {
-    this.#rows = [];
+    this.#rows = bareList();
     this.#count = 0;
     this.#mean = 0;
     this.#squares = 0;

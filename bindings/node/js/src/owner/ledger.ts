@@ -4,7 +4,7 @@
 // thread's loop is held while accepted tasks are unsettled. Counts are whole up to 2^53: at a
 // million tasks a second that is 285 years.
 
-import { clearTimeout, SafePromise } from '../base/intrinsics.js';
+import { bareList, clearTimeout, SafePromise } from '../base/intrinsics.js';
 import { thisLoop } from '../wait/loop.js';
 import type { Outcome, Task } from './task.js';
 
@@ -23,7 +23,7 @@ export class Ledger {
   refused = 0;
   /** Accepted and not settled. */
   unsettled = 0;
-  #whenSettled: (() => void)[] = [];
+  #whenSettled: (() => void)[] = bareList();
 
   accept(): void {
     this.accepted++;
@@ -67,7 +67,7 @@ export class Ledger {
     if (--this.unsettled > 0) return;
     thisLoop.release();
     const waiting = this.#whenSettled;
-    this.#whenSettled = [];
+    this.#whenSettled = bareList();
     for (let i = 0; i < waiting.length; i++) waiting[i]!();
   }
 }

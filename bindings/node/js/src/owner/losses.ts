@@ -5,6 +5,7 @@
 // worker that could not load the pool's file has begun none of the tasks for the pool's handler,
 // though it has claimed and refused some.
 
+import { bareList } from '../base/intrinsics.js';
 import type { PoolErrors, WorkerEnd } from '../errors.js';
 import { rejectWithCallerStack } from './caller-stack.js';
 import { isUnfit } from './crew.js';
@@ -39,7 +40,7 @@ export class Losses {
 
   /** Settles what a worker that ended had begun. Returns the rest, to be dealt again, in order. */
   settle(worker: WorkerHandle, end: WorkerEnd, { started, unclaimed }: Held): Task[] {
-    const again: Task[] = [];
+    const again: Task[] = bareList();
     for (let i = 0; i < started.length; i++) {
       const task = started[i]!;
       if (this.mayBeginElsewhere(task, worker)) again[again.length] = task;

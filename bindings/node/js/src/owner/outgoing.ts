@@ -3,11 +3,12 @@
 // Posting runs getters of payloads, which may give the worker more, take tasks back, or end it: the
 // list may change at any time between two calls of `next`.
 
+import { bareList } from '../base/intrinsics.js';
 import type { Task } from './task.js';
 
 export class Outgoing {
   /** What was taken back or posted is null. */
-  #tasks: (Task | null)[] = [];
+  #tasks: (Task | null)[] = bareList();
   #at = 0;
   count = 0;
   /** What they are expected to take in a port. */
@@ -50,7 +51,7 @@ export class Outgoing {
   }
 
   clear(): void {
-    this.#tasks = [];
+    this.#tasks = bareList();
     this.#at = 0;
     this.count = 0;
     // Averages move: sums of them are exact only where they begin.

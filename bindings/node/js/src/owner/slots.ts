@@ -9,6 +9,7 @@
 // ones, and where it begins is found by looking at states from the last known place on.
 
 import {
+  bareList,
   AtomicsAdd,
   AtomicsCompareExchange,
   AtomicsLoad,
@@ -60,15 +61,15 @@ export class Slots {
   readonly #ring: RingWriter;
   readonly #results: RingReader;
   readonly #withheld: Withheld;
-  readonly #tasks: (Task | undefined)[] = [];
+  readonly #tasks: (Task | undefined)[] = bareList();
   /** Slots that can be used; the last is used next. */
-  readonly #free: number[] = [];
+  readonly #free: number[] = bareList();
   /** Slots whose tasks were taken back, and that the worker has yet to read past. */
-  readonly #revoked: number[] = [];
+  readonly #revoked: number[] = bareList();
   /**
    * Posted tasks, in order; what is null was taken back, or was claimed: all before #firstUnclaimed.
    */
-  #posted: (Task | null)[] = [];
+  #posted: (Task | null)[] = bareList();
   #firstUnclaimed = 0;
   /** By slot: what its entry is estimated to hold in the port, until the worker has read it. */
   readonly #bytes: Float64Array;
@@ -198,7 +199,7 @@ export class Slots {
    */
   revokeAll(kept: number): Task[] {
     this.#lookAtClaims();
-    const tasks: Task[] = [];
+    const tasks: Task[] = bareList();
     let first = this.#firstUnclaimed;
     for (let left = kept; left > 0 && first < this.#posted.length; first++) {
       if (this.#posted[first] !== null) left--;
@@ -272,7 +273,7 @@ export class Slots {
       posted.length = 0;
       this.#firstUnclaimed = 0;
     } else if (at > kPassedMax) {
-      const rest: (Task | null)[] = [];
+      const rest: (Task | null)[] = bareList();
       for (let i = at; i < posted.length; i++) rest[i - at] = posted[i]!;
       this.#posted = rest;
       this.#firstUnclaimed = 0;
@@ -360,8 +361,8 @@ export class Slots {
    * held.
    */
   abandon(): Held {
-    const started: Task[] = [];
-    const unclaimed: Task[] = [];
+    const started: Task[] = bareList();
+    const unclaimed: Task[] = bareList();
     this.#lookAtClaims();
     for (let i = this.#posted.length - 1; i >= this.#firstUnclaimed; i--) {
       const task = this.#posted[i]!;
@@ -377,7 +378,7 @@ export class Slots {
       held[held.length] = task;
       this.#forget(task);
     }
-    this.#posted = [];
+    this.#posted = bareList();
     this.#firstUnclaimed = 0;
     return { started, unclaimed };
   }

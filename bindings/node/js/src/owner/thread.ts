@@ -27,6 +27,9 @@ import {
 import { ValuePort, type UnreadableValue } from '../wire/value-port.js';
 import type { Handler } from './handlers.js';
 
+/** What every worker thread runs. */
+const kWorkerFile = join(__dirname, '..', 'worker', 'main.js');
+
 /** What a thread is started with. */
 export interface ThreadSpec {
   readonly workerOptions: WorkerOptions;
@@ -83,7 +86,7 @@ export class Thread {
     this.#portable = portable;
     const memory = createChannelMemory(spec.concurrency + kPrefetchMax);
     this.channel = new Channel(memory);
-    this.worker = new Worker(join(__dirname, '..', 'worker', 'main.js'), spec.workerOptions);
+    this.worker = new Worker(kWorkerFile, spec.workerOptions);
     this.id = this.worker.threadId;
     const values = new MessageChannel();
     const control = new MessageChannel();

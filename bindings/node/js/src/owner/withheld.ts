@@ -5,7 +5,7 @@
 // output is here. So the result is safe whatever the worker does meanwhile; where it does nothing
 // more, because it is blocked or gone, the owner stops waiting by itself.
 
-import { AtomicsLoad, now } from '../base/intrinsics.js';
+import { bareList, AtomicsLoad, now } from '../base/intrinsics.js';
 import type { Channel } from '../wire/channel.js';
 import type { Task } from './task.js';
 
@@ -18,7 +18,7 @@ export interface Result {
 
 export class Withheld {
   readonly #channel: Channel;
-  #results: Result[] = [];
+  #results: Result[] = bareList();
   /** When the last of them was added, in ms. */
   #addedAt = 0;
 
@@ -51,8 +51,8 @@ export class Withheld {
     const results = this.#results;
     if (results.length === 0) return;
     const all = now() - this.#addedAt >= patienceMs;
-    const given: Result[] = [];
-    this.#results = [];
+    const given: Result[] = bareList();
+    this.#results = bareList();
     for (let i = 0; i < results.length; i++) {
       const result = results[i]!;
       const list = all || !this.#isMarked(result) ? given : this.#results;

@@ -7,7 +7,7 @@
 // Guarantee: nothing that the thread sends, readable or not, throws on the owner's thread.
 
 import type { Worker } from 'node:worker_threads';
-import { now } from '../base/intrinsics.js';
+import { bareList, now } from '../base/intrinsics.js';
 import { unreadable } from '../errors.js';
 import type { StageCounts } from '../wait/loop.js';
 import { fromWire } from '../wire/errors/decoder.js';
@@ -161,7 +161,7 @@ export class WorkerHandle implements ThreadEvents {
     this.#posting = true;
     // Of an idle worker: from it the worker tells how long its wake took.
     let postedAt = this.#outgoing.count === this.inFlight ? now() : 0;
-    const back: Task[] = [];
+    const back: Task[] = bareList();
     try {
       for (let task = this.#outgoing.next(); task !== null; task = this.#outgoing.next()) {
         if ((back.length > 0 || this.slots.isFull) && !task.pinned) {

@@ -4,6 +4,7 @@
 // they were: between these, its answer is taken to be the same. A balancer that throws fails the
 // task; what is no worker of this pool leaves it in the queue, as `null` does.
 
+import { append, bareList } from '../base/intrinsics.js';
 import type { Balancer } from '../owner/dealer.js';
 import type { Task } from '../owner/task.js';
 import type { WorkerHandle } from '../owner/worker-handle.js';
@@ -15,7 +16,7 @@ export class UserBalancer implements Balancer {
   readonly lookahead: number;
   readonly #balance: PiscinaLoadBalancer;
   readonly #views: WorkerViews;
-  #asked: readonly WorkerHandle[] = [];
+  #asked: readonly WorkerHandle[] = bareList();
   /** Counts what may change an answer. */
   #round = 1;
 
@@ -56,6 +57,6 @@ export class UserBalancer implements Balancer {
 
 function mapped<T>(workers: readonly WorkerHandle[], of: (worker: WorkerHandle) => T): T[] {
   const made: T[] = [];
-  for (let i = 0; i < workers.length; i++) made[i] = of(workers[i]!);
+  for (let i = 0; i < workers.length; i++) append(made, of(workers[i]!));
   return made;
 }

@@ -9,7 +9,7 @@
 // What was taken out and is put back goes to the queue's own `unshift`. Where it has none, it is
 // kept here, in front: a push would give the task that waited longest the last place.
 
-import { firstOf, removeFrom, SafeSet } from '../base/intrinsics.js';
+import { bareList, firstOf, removeFrom, SafeSet } from '../base/intrinsics.js';
 import type { Task, WaitQueue } from '../owner/task.js';
 import type { TaskQueue } from './queues.js';
 import { TaskInfo, type InfoTask } from './task-info.js';
@@ -19,7 +19,7 @@ export class ForeignQueue implements WaitQueue {
   /** All that wait, in the order in which they came. */
   readonly #waiting = new SafeSet<Task>();
   /** Those that were taken out of the queue and put back; the last goes first. */
-  readonly #front: Task[] = [];
+  readonly #front: Task[] = bareList();
   #released = false;
 
   constructor(queue: TaskQueue) {

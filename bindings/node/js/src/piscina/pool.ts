@@ -3,6 +3,8 @@
 import type { EventEmitterAsyncResource } from 'node:events';
 import type { Transferable, Worker } from 'node:worker_threads';
 import {
+  append,
+  bareList,
   clearTimeout,
   now,
   PromiseReject,
@@ -58,7 +60,7 @@ export class ThreadPool {
   /** Workers that were told to end and have not, by the ids of their threads. */
   readonly #told = new SafeSet<number>();
   #closing: Promise<void> | null = null;
-  #whenFlushed: (() => void)[] = [];
+  #whenFlushed: (() => void)[] = bareList();
 
   /** `given` has been checked. */
   constructor(emitter: EventEmitterAsyncResource, given: Options) {
@@ -123,9 +125,9 @@ export class ThreadPool {
   broadcast(payload: unknown, call: Call): Promise<unknown[]> {
     if (this.#takesNoMore) return PromiseReject(Errors.terminated()) as Promise<never>;
     const { takers } = this.#dispatcher.crew;
-    const runs: Promise<unknown>[] = [];
+    const runs: Promise<unknown>[] = bareList();
     // A copy: what getters of the payload do may end one of them.
-    const workers: WorkerHandle[] = [];
+    const workers: WorkerHandle[] = bareList();
     for (let i = 0; i < takers.length; i++) workers[i] = takers[i]!;
     for (let i = 0; i < workers.length; i++) {
       const worker = workers[i]!;
@@ -205,7 +207,7 @@ export class ThreadPool {
     }
     if (unsettled > 0) return;
     const waiting = this.#whenFlushed;
-    this.#whenFlushed = [];
+    this.#whenFlushed = bareList();
     for (let i = 0; i < waiting.length; i++) waiting[i]!();
   }
 
@@ -294,7 +296,7 @@ export class ThreadPool {
     const { all } = this.#dispatcher.crew;
     for (let i = 0; i < all.length; i++) {
       const { state, worker } = all[i]!;
-      if (state === 'booting' || state === 'ready') threads[threads.length] = worker;
+      if (state === 'booting' || state === 'ready') append(threads, worker);
     }
     return threads;
   }
@@ -332,7 +334,7 @@ function fileOfCall(filename: string): string {
 }
 
 function joined<T>(some: readonly T[], others: readonly T[]): T[] {
-  const all: T[] = [];
+  const all: T[] = bareList();
   for (let i = 0; i < some.length; i++) all[i] = some[i]!;
   for (let i = 0; i < others.length; i++) all[some.length + i] = others[i]!;
   return all;
@@ -345,7 +347,7 @@ function allOf(promises: readonly Promise<unknown>[]): Promise<unknown[]> {
     let left = promises.length;
     if (left === 0) resolve(values);
     for (let i = 0; i < promises.length; i++) {
-      values[i] = undefined;
+      append(values, undefined);
       const fulfilled = (value: unknown): void => {
         values[i] = value;
         if (--left === 0) resolve(values);

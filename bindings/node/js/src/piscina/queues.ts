@@ -5,6 +5,7 @@
 // shorter side. Slots that are not in use hold nothing, so a removed task can be collected.
 
 import assert from 'node:assert';
+import { bareList } from '../base/intrinsics.js';
 
 /** The property of a task that its queue may look at. */
 export const queueOptionsSymbol: unique symbol = Symbol.for('Piscina.queueOptions') as never;
@@ -47,7 +48,7 @@ const kLeastSlots = 16;
 
 export class FixedQueue implements TaskQueue {
   /** Its length is a power of two, so that a mask wraps an index around. */
-  #slots: (Task | undefined)[] = new Array<Task | undefined>(kLeastSlots).fill(undefined);
+  #slots: (Task | undefined)[] = emptySlots(kLeastSlots);
   #first = 0;
   #size = 0;
 
@@ -116,11 +117,17 @@ export class FixedQueue implements TaskQueue {
   }
 
   #resize(length: number): void {
-    const slots = new Array<Task | undefined>(length).fill(undefined);
+    const slots = emptySlots(length);
     for (let i = 0; i < this.#size; i++) slots[i] = this.#slots[this.#at(i)];
     this.#slots = slots;
     this.#first = 0;
   }
+}
+
+function emptySlots(length: number): (Task | undefined)[] {
+  const slots = bareList<Task | undefined>();
+  for (let i = 0; i < length; i++) slots[i] = undefined;
+  return slots;
 }
 
 export class ArrayTaskQueue implements TaskQueue {

@@ -7,6 +7,7 @@
 // Where threads cannot ring each other messages come as events, which may be later than the entry
 // in shared memory; `hasArrived` says whether the value is here.
 
+import { bareList } from '../base/intrinsics.js';
 import { receiveMessageOnPort, type MessagePort, type Transferable } from 'node:worker_threads';
 
 /** The value of an entry cannot be read on this thread. `cause` says why. */
@@ -21,7 +22,7 @@ export class ValuePort {
   readonly #port: MessagePort;
   readonly #listens: boolean;
   /** What came by events and was not taken, or why it cannot be read. */
-  #arrived: unknown[] = [];
+  #arrived: unknown[] = bareList();
   #taken = 0;
   /** Messages that are still to come, and that nobody wants. */
   #unwanted = 0;
@@ -71,7 +72,7 @@ export class ValuePort {
   }
 
   #forgetTaken(): void {
-    const rest: unknown[] = [];
+    const rest: unknown[] = bareList();
     for (let i = this.#taken; i < this.#arrived.length; i++) {
       rest[i - this.#taken] = this.#arrived[i];
     }

@@ -3,7 +3,7 @@
 // A handler is loaded when its definition arrives. One that could not be loaded is tried again once
 // its file has changed, or a while has passed, when a task asks for it.
 
-import { PromiseThen } from '../base/intrinsics.js';
+import { bareList, PromiseThen } from '../base/intrinsics.js';
 import type { HandlerMessage } from '../wire/messages.js';
 import { LoadFailure, type HandlerLoader } from './handler-loader.js';
 import type { Handler } from './task-context.js';
@@ -26,7 +26,7 @@ export class HandlerEntry {
 export class HandlerTable {
   readonly #loader: HandlerLoader;
   readonly #onLoaded: () => void;
-  readonly #entries: (HandlerEntry | undefined)[] = [];
+  readonly #entries: (HandlerEntry | undefined)[] = bareList();
 
   /** `onLoaded` is called when a handler that tasks may wait for is there, or has failed. */
   constructor(loader: HandlerLoader, onLoaded: () => void) {
