@@ -1,10 +1,10 @@
 // Compiles the TypeScript layer into `dist`, when a source has changed.
 //
-// What is published is one bundle and its entries (see bundle.mjs). The files that it was made of
-// lie beside it, for tests of single parts.
+// What is published are bundles and their entries (see bundle.mjs). The files that they were made
+// of lie beside them, for tests of single parts.
 //
 // The compiler and the bundler write to a folder aside; each file is then moved into place whole,
-// the bundle first, and files without a source any more are removed. A process that runs from
+// the bundles first, and files without a source any more are removed. A process that runs from
 // `dist` meanwhile never sees half a file, nor an entry without its bundle.
 
 import {
@@ -17,7 +17,7 @@ import {
   rmSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { bundle } from './bundle.mjs';
+import { bundle, bundles } from './bundle.mjs';
 import { inRoot } from './root.mjs';
 import { run } from './run.mjs';
 import { say, Stop } from './say.mjs';
@@ -25,7 +25,6 @@ import { hashOf, isStamped, stamp } from './stamp.mjs';
 
 const dist = inRoot('dist');
 const source = 'bindings/node/js/src';
-const bundleFile = join('lib', 'cenote.js');
 
 /** Runs `tsc` with the checkout's settings. */
 export const tsc = (args) =>
@@ -43,7 +42,7 @@ export async function buildTypeScript() {
   const { devDependencies } = JSON.parse(readFileSync(inRoot('package.json'), 'utf8'));
   const inputs = [source, 'tsconfig.json', 'scripts/lib/bundle.mjs'];
   const hash = hashOf(inputs, JSON.stringify(devDependencies));
-  const built = ['index.js', 'index.mjs', bundleFile].every((file) => existsSync(join(dist, file)));
+  const built = ['index.js', 'index.mjs', ...bundles].every((file) => existsSync(join(dist, file)));
   if (built && isStamped('typescript', hash)) return;
 
   say('setup: compiling TypeScript');
@@ -54,7 +53,8 @@ export async function buildTypeScript() {
     if (code !== 0) throw new Stop(`the TypeScript sources do not compile:\n${output}`);
     await bundle(aside);
     const made = filesIn(aside);
-    for (const file of [bundleFile, ...made.filter((file) => file !== bundleFile)]) {
+    const first = bundles.map((file) => join(file));
+    for (const file of [...first, ...made.filter((file) => !first.includes(file))]) {
       mkdirSync(join(dist, file, '..'), { recursive: true });
       // `target` can be on another disk than `dist`; a rename within `dist` is always whole.
       const whole = join(dist, `${file}.${process.pid}`);
