@@ -13,7 +13,7 @@ const bundle = join(dirname(resolve('cenote')), 'lib', 'pool.js');
 
 /** For each line of the bundle, from 1, whether it is of a file in `owner/`: 1 or 0. */
 const ownerLines = linesOf('owner/');
-assert.match(ownerLines, /0{1000}.*1{1000}/);
+for (const mark of ['0', '1']) assert.ok(ownerLines.split(mark).length > 1000, 'both are found');
 
 function linesOf(folder) {
   let inFolder = '0';
