@@ -1,5 +1,5 @@
 // Makes of the compiled package the three files that are published in place of seventy, because to
-// find, read and compile so many is most of what the start of a thread costs:
+// find and read so many is about half of what it costs a thread to load the package:
 //
 //   worker/main.js   the worker's side; a worker thread runs it first
 //   lib/pool.js      the owner's side, of both entries
@@ -14,7 +14,7 @@
 
 import { createRequire } from 'node:module';
 import { readFileSync, writeFileSync } from 'node:fs';
-import { dirname, join, relative, resolve } from 'node:path';
+import { join, relative, resolve } from 'node:path';
 import { Stop } from './say.mjs';
 
 const kShared = 'lib/shared.js';
