@@ -1,8 +1,11 @@
 // Compiles the TypeScript layer into `dist`, when a source has changed.
 //
-// The compiler writes to a folder aside; each file is then moved into place whole, and files
-// without a source any more are removed. A process that runs from `dist` meanwhile never sees half
-// a file.
+// What is published are bundles and their entries (see bundle.mjs). The files that they were made
+// of lie beside them, for tests of single parts.
+//
+// The compiler and the bundler write to a folder aside; each file is then moved into place whole,
+// the bundles first, and files without a source any more are removed. A process that runs from
+// `dist` meanwhile never sees half a file, nor an entry without its bundle.
 
 import {
   cpSync,
@@ -14,6 +17,7 @@ import {
   rmSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { bundle, bundles } from './bundle.mjs';
 import { inRoot } from './root.mjs';
 import { run } from './run.mjs';
 import { say, Stop } from './say.mjs';
@@ -36,8 +40,9 @@ const filesIn = (dir) =>
 /** Compiles if needed. */
 export async function buildTypeScript() {
   const { devDependencies } = JSON.parse(readFileSync(inRoot('package.json'), 'utf8'));
-  const hash = hashOf([source, 'tsconfig.json'], JSON.stringify(devDependencies));
-  const built = existsSync(join(dist, 'index.js')) && existsSync(join(dist, 'index.mjs'));
+  const inputs = [source, 'tsconfig.json', 'scripts/lib/bundle.mjs'];
+  const hash = hashOf(inputs, JSON.stringify(devDependencies));
+  const built = ['index.js', 'index.mjs', ...bundles].every((file) => existsSync(join(dist, file)));
   if (built && isStamped('typescript', hash)) return;
 
   say('setup: compiling TypeScript');
@@ -46,8 +51,10 @@ export async function buildTypeScript() {
   try {
     const { code, output } = await tsc(['--outDir', aside]);
     if (code !== 0) throw new Stop(`the TypeScript sources do not compile:\n${output}`);
+    await bundle(aside);
     const made = filesIn(aside);
-    for (const file of made) {
+    const first = bundles.map((file) => join(file));
+    for (const file of [...first, ...made.filter((file) => !first.includes(file))]) {
       mkdirSync(join(dist, file, '..'), { recursive: true });
       // `target` can be on another disk than `dist`; a rename within `dist` is always whole.
       const whole = join(dist, `${file}.${process.pid}`);

@@ -15,6 +15,7 @@ import {
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { build } from 'esbuild';
 import { fixture, runProgram, watched } from './support/behaviour.mjs';
 
 const require = createRequire(import.meta.url);
@@ -100,7 +101,6 @@ test('code without its folder of natives: the bundler is to leave it alone', wat
 });
 
 test('a bundle with the loader in it: the same', watched, async (t) => {
-  const { build } = createRequire(require.resolve('tsx'))('esbuild');
   const folder = mkdtempSync(join(tmpdir(), 'cenote-bundle-'));
   t.after(() => rmSync(folder, { recursive: true, force: true }));
   // A worker's files are bundled apart, as a bundler's user does who wants them inside.

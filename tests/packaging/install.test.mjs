@@ -85,6 +85,23 @@ describe('an install of the packed tarballs', () => {
     assert.equal(stdout.trim(), 'true');
   });
 
+  it('is two files to a worker, and one instance if its code loads the package too', async () => {
+    app.write(
+      'instances.cjs',
+      `const files = () => Object.keys(require.cache).filter((file) => /cenote.dist/.test(file));
+       module.exports = () => {
+         const before = files();
+         const cenote = require('cenote');
+         const Piscina = require('cenote/piscina');
+         const shared = files().filter((file) => file.endsWith('shared.js'));
+         return [before.length, shared.length, cenote.move === Piscina.move, Piscina.isWorkerThread];
+       };`,
+    );
+    app.write('instances-main.cjs', mainCjs.replace("'task.cjs'", "'instances.cjs'"));
+    const { stdout } = await app.node('instances-main.cjs');
+    assert.deepEqual(JSON.parse(stdout), [2, 1, true, true]);
+  });
+
   it('exports the same names to both module systems, and Pool as the ESM default', async () => {
     app.write(
       'names.mjs',
@@ -157,11 +174,16 @@ describe('an install of the packed tarballs', () => {
     for (const name of platformPackages()) assert.equal(binaries(name).length, 1, name);
   });
 
-  it('has compiled code, declarations, texts, and nothing else', () => {
+  it('has bundled code, declarations, texts, and nothing else', () => {
     const expected =
       /^(package\.json|README\.md|CHANGELOG\.md|LICENSE-(MIT|APACHE)|docs\/[\w-]+\.md|dist\/.+\.(js|mjs|d\.ts|d\.mts))$/;
     const own = packageDir('cenote');
-    for (const file of filesUnder(own)) assert.match(file.slice(own.length + 1), expected);
+    const names = filesUnder(own).map((file) => file.slice(own.length + 1).replaceAll('\\', '/'));
+    for (const name of names) assert.match(name, expected);
+    assert.deepEqual(names.filter((name) => /\.m?js$/.test(name)).sort(), [
+      ...['dist/index.js', 'dist/index.mjs', 'dist/lib/pool.js', 'dist/lib/shared.js'],
+      ...['dist/native/binding.js', 'dist/piscina.js', 'dist/piscina.mjs', 'dist/worker/main.js'],
+    ]);
     for (const name of platformPackages()) {
       const dir = packageDir(name);
       for (const file of filesUnder(dir)) {

@@ -78,6 +78,14 @@ describe('the layers of the package', () => {
     );
   });
 
+  it('who looks for files of the package lies one folder deep, as the bundles do', () => {
+    const looking = sources.filter((name) =>
+      /\b__(dirname|filename)\b|require\('\./.test(readFileSync(join(source, name), 'utf8')),
+    );
+    assert.ok(looking.includes('owner/thread.ts') && looking.includes('wait/native.ts'));
+    for (const name of looking) assert.equal(name.split('/').length, 2, name);
+  });
+
   it('nothing but the Piscina face itself imports from piscina/', () => {
     for (const folder of ['owner', 'worker', 'wire', 'wait', 'base']) {
       assert.deepEqual(

@@ -135,8 +135,8 @@ export class Owner {
   /** The worker is given up. */
   abandon() {
     const { started, unclaimed } = this.#slots.abandon();
-    for (const task of unclaimed) task.revoked = true;
-    for (const task of started) {
+    for (const task of Array.from(unclaimed)) task.revoked = true;
+    for (const task of Array.from(started)) {
       task.begun = true;
       task.ended = true;
     }

@@ -5,10 +5,10 @@ import Piscina from './piscina.js';
 
 export { Piscina, Piscina as default };
 export const { ArrayTaskQueue, FixedQueue, isWorkerThread, move, version, workerData } = Piscina;
-// Not taken from the class: as its members they would have lost that each of them is a symbol of
-// its own.
-export { transferableSymbol, valueSymbol } from './wire/move.js';
-export { queueOptionsSymbol } from './piscina/queues.js';
+// Each with its type: inferred, it would have lost that each of them is a symbol of its own.
+export const transferableSymbol: typeof Piscina.transferableSymbol = Piscina.transferableSymbol;
+export const valueSymbol: typeof Piscina.valueSymbol = Piscina.valueSymbol;
+export const queueOptionsSymbol: typeof Piscina.queueOptionsSymbol = Piscina.queueOptionsSymbol;
 
 export type ArrayTaskQueue = Piscina.ArrayTaskQueue;
 export type FixedQueue = Piscina.FixedQueue;

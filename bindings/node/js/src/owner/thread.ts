@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { MessageChannel, Worker, type MessagePort, type WorkerOptions } from 'node:worker_threads';
 import { AtomicsLoad, SafeSet } from '../base/intrinsics.js';
 import { readStages, thisLoop, wake, type LoopAddress, type StageCounts } from '../wait/loop.js';
+import { nativeFile } from '../wait/native.js';
 import { Carrier } from '../wire/carrier.js';
 import {
   Channel,
@@ -111,6 +112,7 @@ export class Thread {
       maxSpinUs: spec.maxSpinUs,
       turnBudgetUs: spec.turnBudgetUs,
       portable,
+      addon: portable ? '' : nativeFile(),
       preload: spec.preload === null ? null : this.#definitionOf(spec.preload),
       bare: spec.bare,
       niceIncrement: spec.niceIncrement,

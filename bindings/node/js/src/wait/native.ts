@@ -5,8 +5,9 @@
 // it: in each of these cases the portable waiter takes over (see loop.ts), and this file says why,
 // and what to do about it (see advice.ts).
 
+import { join } from 'node:path';
 import { isMainThread, type WorkerOptions } from 'node:worker_threads';
-import { emitWarning } from '../base/intrinsics.js';
+import { emitWarning, StringEndsWith } from '../base/intrinsics.js';
 import { kNoAddons, kToUseNative, mentions, whyNotLoaded } from './advice.js';
 
 /** The addon's functions. A station is one loop's part in the wait protocol. */
@@ -30,16 +31,35 @@ type Loaded =
   { readonly binding: NativeBinding } | { readonly binding: null; readonly reason: string };
 
 let loaded: Loaded | undefined;
+let loadedFile = '';
 
-/** The addon, or null where this runtime cannot carry it. */
-export function loadNative(): NativeBinding | null {
-  loaded ??= load();
+/**
+ * The addon, or null where this runtime cannot carry it. `file` is what {@link nativeFile} gave in
+ * another thread: with it this one need not search, which takes longer than to load.
+ */
+export function loadNative(file = ''): NativeBinding | null {
+  loaded ??= load(file);
   return loaded.binding;
+}
+
+/** The file of the addon that this thread loaded; empty where it is not known. */
+export function nativeFile(): string {
+  if (loadedFile !== '' || loadNative() === null) return loadedFile;
+  try {
+    const modules = require.cache[join(__dirname, '..', 'native', 'binding.js')]?.children ?? [];
+    for (let i = 0; i < modules.length; i++) {
+      const { filename } = modules[i]!;
+      if (StringEndsWith(filename, '.node')) loadedFile = filename;
+    }
+  } catch {
+    // Without a cache of modules, as in some bundles, each thread searches.
+  }
+  return loadedFile;
 }
 
 /** Why {@link loadNative} gives null, and what to do about it; without a full stop. */
 export function whyPortable(): string {
-  loaded ??= load();
+  loaded ??= load('');
   return loaded.binding === null ? loaded.reason : '';
 }
 
@@ -58,7 +78,7 @@ export function whyPoolIsPortable(
   return forced ? `${kForcePortable} is 1 in options.env` : '';
 }
 
-function load(): Loaded {
+function load(file: string): Loaded {
   const { versions, env } = process;
   if (env[kForcePortable] === '1') return { binding: null, reason: `${kForcePortable} is 1` };
   const runtime =
@@ -72,11 +92,24 @@ function load(): Loaded {
   if (runtime !== '')
     return { binding: null, reason: `${runtime} does not let an addon enter its event loop` };
   try {
-    const binding = require('../native/binding.js') as NativeBinding;
+    const binding = loadFile(file) ?? (require('../native/binding.js') as NativeBinding);
     if (binding.available()) return { binding };
     return { binding: null, reason: 'this runtime exports no libuv that can carry the wait' };
   } catch (error) {
     return { binding: null, reason: whyNotLoaded(error) };
+  }
+}
+
+function loadFile(file: string): NativeBinding | null {
+  if (file === '') return null;
+  try {
+    // eslint-disable-next-line @typescript-eslint/no-require-imports
+    const binding = require(file) as NativeBinding;
+    loadedFile = file;
+    return binding;
+  } catch {
+    // The search says better what is wrong.
+    return null;
   }
 }
 

@@ -42,6 +42,8 @@ export interface Init {
   readonly maxSpinUs: number;
   readonly turnBudgetUs: number;
   readonly portable: boolean;
+  /** The addon's file; empty where the worker is to search for it. */
+  readonly addon: string;
   readonly preload: HandlerMessage | null;
   /** Handlers are called with the task alone; `setup` and `teardown` are exports like any other. */
   readonly bare: boolean;

@@ -96,11 +96,11 @@ export class WorkerLoop implements LoopSource {
 
   /** Loads the pool's handler, if there is one, and begins to take tasks. */
   async start(): Promise<void> {
-    const { preload, portable } = this.#init;
+    const { preload, portable, addon } = this.#init;
     if (preload !== null) await this.#handlers.define(preload);
     if (!portable) {
       // The owner rings, and only an addon hears it: without one this worker must not seem ready.
-      if (loadNative() === null) {
+      if (loadNative(addon) === null) {
         throw new Error(`The worker cannot load the addon that its pool uses: ${whyPortable()}`);
       }
       thisLoop.attach(this);
