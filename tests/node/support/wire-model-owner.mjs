@@ -94,7 +94,7 @@ export class Owner {
     const posted = this.#tasks.filter((task) => task !== undefined && task.slot >= 0);
     const back = this.#slots.revokeAll(kept);
     let last = -1;
-    for (const task of back) {
+    for (const task of Array.from(back)) {
       if (task.id < last) throw new Error('what was taken back is not in order');
       last = task.id;
       task.revoked = true;
