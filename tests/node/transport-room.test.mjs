@@ -10,14 +10,14 @@ import { blocker, poolFor, portable, sharedWords, until, watched } from './suppo
 setFlagsFromString('--expose-gc');
 const gc = runInNewContext('gc');
 
-const large = () => new Uint8Array(2_000_000);
+const large = () => new Uint8Array(5_000_000);
 
 test('large tasks run at once where a worker has places for them', watched, async (t) => {
   const pool = poolFor(t, { maxThreads: 1, concurrentTasksPerWorker: 4 });
   const words = sharedWords();
   Atomics.store(words, 1, 1);
   // From now on it is known that they are large.
-  for (let i = 0; i < 40; i++) await pool.run({ words, large: large() }, { name: 'hold' });
+  for (let i = 0; i < 12; i++) await pool.run({ words, large: large() }, { name: 'hold' });
   Atomics.store(words, 0, 0);
   Atomics.store(words, 1, 0);
   const all = [];
@@ -37,10 +37,10 @@ for (const concurrentTasksPerWorker of [1, 32]) {
       const { started, release } = blocker(pool);
       await started;
       const all = [];
-      for (let i = 0; i < 40; i++) all.push(pool.run({ i, large: large() }));
+      for (let i = 0; i < 12; i++) all.push(pool.run({ i, large: large() }));
       // Once all that may be posted is.
       await new Promise((resolve) => setImmediate(resolve));
-      assert.ok(pool.queueSize >= 38, `only ${pool.queueSize} of 40 wait`);
+      assert.ok(pool.queueSize >= 10, `only ${pool.queueSize} of 12 wait`);
       release();
       const results = await Promise.all(all);
       assert.deepEqual(
@@ -61,9 +61,9 @@ for (const [what, hidden] of [
     const { started, release } = blocker(pool);
     await started;
     const all = [];
-    for (let i = 0; i < 20; i++) all.push(pool.run(hidden()));
+    for (let i = 0; i < 12; i++) all.push(pool.run(hidden()));
     await new Promise((resolve) => setImmediate(resolve));
-    assert.ok(pool.queueSize >= 18, `only ${pool.queueSize} of 20 wait`);
+    assert.ok(pool.queueSize >= 10, `only ${pool.queueSize} of 12 wait`);
     release();
     await Promise.all(all);
   });

@@ -19,7 +19,7 @@ import {
 const { isAnyArrayBuffer, isMap, isProxy, isSet } = types;
 
 /** The properties that are looked at, of one object. */
-const kSample = 8;
+const kSample = 4;
 const kDepth = 3;
 /** What a number, a property or an empty object takes, roughly. */
 const kItemBytes = 16;

@@ -40,7 +40,7 @@ export interface Held {
 }
 
 /** How much may lie unread for a worker, beyond one task, in bytes that are estimated. */
-const kUnreadBytesMax = 1024 * 1024;
+const kUnreadBytesMax = 4 * 1024 * 1024;
 
 /** Posted tasks that were claimed are dropped from the list when they are so many. */
 const kPassedMax = 1024;

@@ -55,6 +55,8 @@ const { isProxy } = types;
 
 /** The most objects in one value: each is compared with those before it. */
 const kObjectsMax = 16;
+/** The most items of an array: of one that is longer nothing is looked at in vain. */
+const kItemsMax = 32;
 /** What lies deeper in a value that has to be copied is left in it as it is. */
 const kDepthMax = 500;
 
@@ -165,7 +167,7 @@ export class Writer {
 
   #visitArray(value: readonly unknown[], index: number): void {
     const { length } = value;
-    if (this.#mode === kWriting && length > this.#end - this.#at) this.#giveUp();
+    if (this.#mode === kWriting && length > kItemsMax) this.#giveUp();
     if (this.#mode >= kGivenUp) return;
     // Its keys are its indices, which come first; holes and named properties are for the clone.
     const keys = ObjectKeys(value);

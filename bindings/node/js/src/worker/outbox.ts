@@ -49,10 +49,11 @@ export class Outbox {
     this.#onLate = onLate;
   }
 
-  /** The task in a slot has ended. Its times are written. */
-  finish(slot: number, code: number, value: unknown): void {
+  /** The task in a slot has ended. Its times are written. `true`: to send it took its time. */
+  finish(slot: number, code: number, value: unknown): boolean {
     if (hasOutput() && !this.#outputStalled) this.#mark(slot);
     this.#publish(slot, code, value);
+    return this.#channel.isByPort(slot);
   }
 
   /** Has the owner keep a result back until the output that there is now is with it. */
