@@ -1,5 +1,6 @@
-// What it costs to write and to read a small value: as words in shared memory, as a structured clone
-// alone in a message, and in a message with 15 others. In ns a value, the best of several rounds.
+// What it costs to write and to read a small value: as words in shared memory, as a structured
+// clone alone in a message, and in a message with 15 others. In ns a value, the best of several
+// rounds.
 //
 // Usage: node benches/node/codec.mjs        (after `npm run build`; nothing else should run)
 

@@ -69,7 +69,7 @@ test(
     const count = (at, options) => pool.run({ words, at }, { name: 'count', ...options });
     const patient = [count(0, { queueTimeout: Infinity }), count(1, { queueTimeout: 600_000 })];
     const hasty = [count(2), count(3, {}), count(4, { queueTimeout: undefined })];
-    for (const run of hasty) await assert.rejects(run, queueTimedOut);
+    await Promise.all(hasty.map((run) => assert.rejects(run, queueTimedOut)));
     busy.release();
     await Promise.all([busy.done, ...patient]);
     assert.deepEqual([...words.subarray(0, 5)], [1, 1, 0, 0, 0]);

@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { runProgram, watched } from './support/behaviour.mjs';
 
 /** Far above what a pool leaves; a few pools are no measure of less. */
-const kBoundKiB = 300;
+const kBoundKiB = 2_048;
 const kPools = 25;
 
 for (const [what, load, options] of [

@@ -1,5 +1,5 @@
-// Code of the user's that the pool calls in the middle of things, and that ends the pool there: every
-// task settles, and no thread stays.
+// Code of the user's that the pool calls in the middle of things, and that ends the pool there:
+// every task settles, and no thread stays.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

@@ -1,5 +1,5 @@
-// What lies unread for a worker: large values hold up no task that the worker has a place for, no more
-// of them lie there than may, and none is kept once its task has settled.
+// What lies unread for a worker: large values hold up no task that the worker has a place for, no
+// more of them lie there than may, and none is kept once its task has settled.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

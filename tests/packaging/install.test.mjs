@@ -94,7 +94,8 @@ describe('an install of the packed tarballs', () => {
          const cenote = require('cenote');
          const Piscina = require('cenote/piscina');
          const shared = files().filter((file) => file.endsWith('shared.js'));
-         return [before.length, shared.length, cenote.move === Piscina.move, Piscina.isWorkerThread];
+         return [before.length, shared.length, cenote.move === Piscina.move,
+           Piscina.isWorkerThread];
        };`,
     );
     app.write('instances-main.cjs', mainCjs.replace("'task.cjs'", "'instances.cjs'"));

@@ -9,7 +9,8 @@ import { functionAsTask, isAbortSignal, refuseAssignments } from './arguments.js
 import { append, ArrayIsArray, bareList, SafePromise } from './base/intrinsics.js';
 import { AbortError, invalidType, poolErrors } from './errors.js';
 import { onAbort } from './owner/abort-watch.js';
-import { Dispatcher, type DispatcherListener } from './owner/dispatcher.js';
+import { Dispatcher } from './owner/dispatcher.js';
+import type { DispatcherListener } from './owner/dispatcher-options.js';
 import { HandlerTable } from './owner/handlers.js';
 import { Task, TaskQueue, type TaskLimits } from './owner/task.js';
 import {

@@ -27,7 +27,8 @@ import { kRefused, type WireError } from '../wire/messages.js';
 import { IdleWatch } from './idle-watch.js';
 import { kProvenMs, Starts, type FailedStart } from './starts.js';
 import type { Held } from './slots.js';
-import { WorkerHandle, type WorkerEvents, type WorkerSpec } from './worker-handle.js';
+import { WorkerHandle } from './worker-handle.js';
+import type { WorkerEvents, WorkerSpec } from './worker-events.js';
 
 export interface CrewLimits {
   readonly minThreads: number;

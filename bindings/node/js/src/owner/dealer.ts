@@ -243,9 +243,9 @@ export class Dealer {
   }
 
   /**
-   * Whether the workers are to be looked at again: one holds more than one task, a guess that may turn
-   * out to be wrong; a result waits for output, and its worker may be blocked; or tasks wait since
-   * one had no room, and it does not say when it has read on.
+   * Whether the workers are to be looked at again: one holds more than one task, a guess that may
+   * turn out to be wrong; a result waits for output, and its worker may be blocked; or tasks wait
+   * since one had no room, and it does not say when it has read on.
    */
   get isAhead(): boolean {
     if (this.#lackedRoom && this.#queue.length > 0) return true;

@@ -10,8 +10,8 @@
 // except those that a worker held when it died, could not serve, or was revoked from. While tasks
 // wait, a thread serves, or starts, or they are rejected with what keeps threads from starting.
 
-import { Crew, isUnfit, type CrewEvents, type CrewLimits, type TaskEvents } from './crew.js';
-import { Dealer, type DealerOptions } from './dealer.js';
+import { Crew, isUnfit, type CrewEvents, type TaskEvents } from './crew.js';
+import { Dealer } from './dealer.js';
 import { Deadlines } from './deadlines.js';
 import { Demand } from './demand.js';
 import type { PoolErrors, WorkerEnd } from '../errors.js';
@@ -27,38 +27,14 @@ import {
 import { thisLoop, type LoopSource } from '../wait/loop.js';
 import { kReturned } from '../wire/messages.js';
 import { Flow } from './flow.js';
+import type { DispatcherListener, DispatcherOptions } from './dispatcher-options.js';
 import { Ledger } from './ledger.js';
 import { Losses } from './losses.js';
 import { Tally } from './recorder.js';
 import type { Outcome, Task, WaitQueue } from './task.js';
 import { rejectWithCallerStack } from './caller-stack.js';
 import type { Held } from './slots.js';
-import type { WorkerHandle, WorkerSpec } from './worker-handle.js';
-
-interface DispatcherOptions extends CrewLimits, DealerOptions {
-  readonly maxQueue: number;
-  /** How long a task that was asked to end has for it, in ms, before its worker is terminated. */
-  readonly abortGraceMs: number;
-  readonly queue: WaitQueue;
-  readonly errors: PoolErrors;
-  readonly spec: WorkerSpec;
-}
-
-/** What a pool hears from its dispatcher. What is called in the middle of things must not throw. */
-export interface DispatcherListener {
-  /** In a turn of its own. */
-  onBackgroundError(error: unknown, threadId: number): void;
-  /**
-   * A worker ended unexpectedly. `begun` of its tasks were rejected, `waiting` had not begun.
-   * `unfit`: it could not load the pool's file, as the end's error says. In a turn of its own.
-   */
-  onWorkerLost(end: WorkerEnd, begun: number, waiting: number, unfit: boolean): void;
-  /** The worker's code posted a message on its `parentPort`. In a turn of its own. */
-  onMessage(message: unknown, worker: WorkerHandle): void;
-  onWorkerReady?(worker: WorkerHandle): void;
-  /** It takes no more tasks: it was told to end, or ended. */
-  onWorkerLeft?(worker: WorkerHandle): void;
-}
+import type { WorkerHandle } from './worker-handle.js';
 
 /** How long a finished worker may take to end by itself, in ms: it gives itself half of that. */
 const kLeaveMs = 2_000;

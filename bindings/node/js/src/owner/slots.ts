@@ -67,7 +67,8 @@ export class Slots {
   /** Slots whose tasks were taken back, and that the worker has yet to read past. */
   readonly #revoked: number[] = bareList();
   /**
-   * Posted tasks, in order; what is null was taken back, or was claimed: all before #firstUnclaimed.
+   * Posted tasks, in order; what is null was taken back, or was claimed: all before
+   * #firstUnclaimed.
    */
   #posted: (Task | null)[] = bareList();
   #firstUnclaimed = 0;

@@ -6,13 +6,14 @@
 
 import { MathCeil, MathMax, MathMin, ObjectGetPrototypeOf } from '../base/intrinsics.js';
 import type { Balancer } from '../owner/dealer.js';
-import { Dispatcher, type DispatcherListener } from '../owner/dispatcher.js';
+import { Dispatcher } from '../owner/dispatcher.js';
+import type { DispatcherListener } from '../owner/dispatcher-options.js';
 import { CenoteError, type PoolErrors, type WorkerEnd } from '../errors.js';
 import type { HandlerTable } from '../owner/handlers.js';
 import { warnPortable, whyPoolIsPortable } from '../wait/native.js';
 import { kMaxConcurrency, kMaxTimerMs, resolveOptions, workerOptions } from '../options.js';
 import type { WaitQueue } from '../owner/task.js';
-import type { WorkerSpec } from '../owner/worker-handle.js';
+import type { WorkerSpec } from '../owner/worker-events.js';
 import { Errors } from './errors.js';
 import { toPath } from './options.js';
 import { ArrayTaskQueue, FixedQueue } from './queues.js';

@@ -88,7 +88,7 @@ export function move<T>(value: T): T {
 }
 
 /** Whether the value says how it is transferred. */
-function isTransferable(value: unknown): value is Movable {
+export function isTransferable(value: unknown): value is Movable {
   return (
     typeof value === 'object' &&
     value !== null &&
