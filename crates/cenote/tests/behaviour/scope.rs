@@ -259,10 +259,13 @@ fn a_shutdown_ends_the_scope_and_tells_of_tasks_that_never_ran() {
         let pool = of(1);
         let gate = Gate::default();
         let (shut, down) = mpsc::channel();
+        // What is submitted after the shutdown would run on its caller.
+        let both_submitted = std::sync::Barrier::new(2);
         let (dropped, fate) = Dropped::new();
         thread::scope(|threads| {
             threads.spawn(|| {
                 gate.wait_for(1);
+                both_submitted.wait();
                 shut.send(pool.shutdown_now()).unwrap();
                 gate.open();
             });
@@ -276,6 +279,7 @@ fn a_shutdown_ends_the_scope_and_tells_of_tasks_that_never_ran() {
                         never.up();
                     }
                 });
+                both_submitted.wait();
                 running.join().unwrap();
                 let reason = queued.join().unwrap_err();
                 assert!(
