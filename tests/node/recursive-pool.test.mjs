@@ -67,8 +67,10 @@ for (const entry of Object.keys(kEntries)) {
   test(`${entry}: two files that make pools of each other come to an end`, watched, async (t) => {
     const { pool, loads, refusals } = poolOf(t, entry, 'ping.cjs');
     assert.equal(await pool.run(1), 1);
-    await until('one is refused', () => refusals() > 0 || loads() >= kBrake);
-    assert.ok(loads() <= kHandful, `${loads()} threads`);
+    // A pool tries again when a thread of its failed to start. The second file is what is refused,
+    // however often: none of its threads gets as far as starting one of the first.
+    await until('it was refused again', () => refusals() > 2 || loads() >= kBrake);
+    assert.equal(loads() - refusals(), 1, `${loads()} threads, ${refusals()} of them refused`);
   });
 
   test(

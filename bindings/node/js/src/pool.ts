@@ -26,7 +26,7 @@ import {
 import { takeStats, type PoolStats } from './stats.js';
 import { warnPortable, whyPoolIsPortable } from './wait/native.js';
 import { isMovable, takeTransfer } from './wire/move.js';
-import { refuseRecursion } from './worker/worker-state.js';
+import { loadingNow, refuseRecursion } from './worker/worker-state.js';
 
 /** The options of one call of {@link Pool.run}. */
 export interface RunOptions {
@@ -121,6 +121,7 @@ export class Pool<Payload = unknown, Result = unknown> extends EventEmitter<Pool
           preload: this.#handlers.preload,
           bare: false,
           niceIncrement: 0,
+          loading: loadingNow(),
           recordsLatencies: true,
           onTiming: null,
         },

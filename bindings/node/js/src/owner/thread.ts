@@ -22,6 +22,7 @@ import {
   clockOrigin,
   type HandlerMessage,
   type Init,
+  type LoadingFiles,
   type ToOwner,
   type ToWorker,
 } from '../wire/messages.js';
@@ -46,6 +47,8 @@ export interface ThreadSpec {
   /** Handlers are called with the task alone; `setup` and `teardown` are exports like any other. */
   readonly bare: boolean;
   readonly niceIncrement: number;
+  /** What was being loaded when the pool was made. */
+  readonly loading: LoadingFiles;
 }
 
 /** What is heard of a thread. */
@@ -116,6 +119,7 @@ export class Thread {
       preload: spec.preload === null ? null : this.#definitionOf(spec.preload),
       bare: spec.bare,
       niceIncrement: spec.niceIncrement,
+      loading: spec.loading,
     };
     this.worker.postMessage(init, [values.port2, control.port2]);
     this.worker.on('message', (message: unknown) => events.onMessage(message));

@@ -14,6 +14,7 @@ import { warnPortable, whyPoolIsPortable } from '../wait/native.js';
 import { kMaxConcurrency, kMaxTimerMs, resolveOptions, workerOptions } from '../options.js';
 import type { WaitQueue } from '../owner/task.js';
 import type { WorkerSpec } from '../owner/worker-events.js';
+import { loadingNow } from '../worker/worker-state.js';
 import { Errors } from './errors.js';
 import { toPath } from './options.js';
 import { ArrayTaskQueue, FixedQueue } from './queues.js';
@@ -77,6 +78,7 @@ export function startDispatcher(
         preload: parts.handlers.preload,
         bare: true,
         niceIncrement: options.niceIncrement,
+        loading: loadingNow(),
         // Nobody reads them: what Piscina shows is recorded by `onTiming`.
         recordsLatencies: false,
         onTiming: parts.onTiming,

@@ -49,7 +49,14 @@ export interface Init {
   readonly bare: boolean;
   /** By how much to lower the thread's priority. */
   readonly niceIncrement: number;
+  readonly loading: LoadingFiles;
 }
+
+/**
+ * The files that were being loaded where, and when, a pool was made: real paths, each once for each
+ * load. A chain, which the prototype of arrays has no part in.
+ */
+export type LoadingFiles = { readonly path: string; readonly next: LoadingFiles } | null;
 
 export interface HandlerMessage {
   readonly type: 'handler';

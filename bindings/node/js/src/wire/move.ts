@@ -83,8 +83,13 @@ export function move<T>(value: T): T {
   if (typeof value !== 'object' || value === null) return value;
   let movable: object = isTransferable(value) ? value : new MovableValue(value);
   if (!isExtensible(movable)) movable = new MovableProxy(movable as Movable);
-  define(movable, kMovable, true, false);
+  markMovable(movable);
   return movable as T;
+}
+
+/** Says that an object came from {@link move}. */
+export function markMovable(value: object): void {
+  define(value, kMovable, true, false);
 }
 
 /** Whether the value says how it is transferred. */

@@ -9,7 +9,7 @@ import { WorkerLoop } from './worker-loop.js';
 import { markWorkerThread } from './worker-state.js';
 
 function begin(init: Init): void {
-  markWorkerThread(workerData);
+  markWorkerThread(workerData, init.loading);
   // A rejection here is an uncaught exception: the owner sees a worker that failed to start.
   void start(init);
 }
