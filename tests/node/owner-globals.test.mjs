@@ -95,14 +95,12 @@ const poisons = {
   `,
 };
 
-/** What a program does once the globals are as they are. It may use nothing of them. */
-const bodies = {
-  cenote: `
+/** Both threads run tasks, one of them made after the globals changed, and one retires. */
+const growAndRetire = `
     const pool = new Pool({ filename: process.env.TASKS, minThreads: 1, maxThreads: 2,
       idleTimeout: 50 });
     await sleep(50);
     poison();
-    // Both threads, one of them made now.
     const runs = [];
     for (let n = 0; n < 10; n++) runs[n] = pool.run({ ms: 20 }, { name: 'pause' });
     for (let n = 0; n < 10; n++) await runs[n];
@@ -112,6 +110,12 @@ const bodies = {
       await sleep(10);
     }
     say('retired');
+`;
+
+/** What a program does once the globals are as they are. It may use nothing of them. */
+const bodies = {
+  cenote: `
+    ${growAndRetire}
     const hangs = new Pool({ filename: process.env.HANGS, workerData: { words: hanging },
       minThreads: 1, maxThreads: 1, bootTimeout: 200 });
     try { await hangs.run(0); } catch (error) { say(error.cause.code); }
@@ -123,19 +127,7 @@ const bodies = {
     say('closed');
   `,
   'cenote/piscina': `
-    const pool = new Pool({ filename: process.env.TASKS, minThreads: 1, maxThreads: 2,
-      idleTimeout: 50 });
-    await sleep(50);
-    poison();
-    const runs = [];
-    for (let n = 0; n < 10; n++) runs[n] = pool.run({ ms: 20 }, { name: 'pause' });
-    for (let n = 0; n < 10; n++) await runs[n];
-    say('ran');
-    for (let n = 0; pool.threads.length > 1; n++) {
-      if (n > 1000) throw new Error('no thread retired');
-      await sleep(10);
-    }
-    say('retired');
+    ${growAndRetire}
     const [one] = await pool.broadcastTask(1);
     say(one);
     say(pool.completed);

@@ -1,32 +1,14 @@
-// `cenote/piscina` at random: `fixtures/chaos/stress-piscina.mjs` says what. CENOTE_STRESS_SECONDS
-// makes it longer, CENOTE_STRESS_SEED repeats it.
+// `cenote/piscina` at random: `fixtures/chaos/stress-piscina.mjs` says what.
 
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
 import { test } from 'node:test';
-import { seedOf } from '../fixtures/chaos/random.mjs';
-import { fixture } from '../support/behaviour.mjs';
-
-const seconds = Number(process.env.CENOTE_STRESS_SECONDS ?? 8);
-const limitMs = (seconds + 60) * 1_000;
+import { patient, stress } from '../support/chaos.mjs';
 
 test(
   'random Piscinas, queues, balancers, aborts, crashes and ends: every task settles once, as it should',
-  { timeout: limitMs + 5_000 },
+  patient,
   async (t) => {
-    const seed = seedOf(t);
-    const { error, stdout, stderr } = await new Promise((resolve) => {
-      const args = [fixture('chaos/stress-piscina.mjs'), seed, seconds];
-      execFile(
-        process.execPath,
-        args.map(String),
-        { timeout: limitMs, killSignal: 'SIGKILL' },
-        (error, stdout, stderr) => resolve({ error, stdout, stderr }),
-      );
-    });
-    assert.equal(error, null, `${error?.signal ?? error?.code}: ${stderr}`);
-    const total = JSON.parse(stdout);
-    t.diagnostic(stdout.trim());
+    const total = await stress(t, 'stress-piscina.mjs');
     assert.ok(total.values > 0 && total.errors > 0 && total.aborted > 0);
   },
 );

@@ -27,7 +27,7 @@ export type CenoteErrorCode =
   | 'ERR_CENOTE_FILE_NOT_FOUND'
   /** The file exports no function under the name. */
   | 'ERR_CENOTE_HANDLER_NOT_FOUND'
-  /** A worker that was still loading its file made a pool of the same file. */
+  /** While a worker loaded a file, a pool of that same file was made. */
   | 'ERR_CENOTE_RECURSIVE_POOL'
   /** A handler threw a value that cannot be cloned, or its background work rejected with one. */
   | 'ERR_CENOTE_UNCLONEABLE_ERROR'
@@ -188,12 +188,15 @@ export function noFilename(): CenoteError {
   );
 }
 
-/** A worker that is still loading a file made a pool of that file: each would start the next. */
+/**
+ * A worker that is still loading a file, or one below it, made a pool of that file: each would
+ * start the next.
+ */
 export function recursivePool(url: string): CenoteError {
   return new CenoteError(
     'ERR_CENOTE_RECURSIVE_POOL',
-    `A worker that loads ${url} made a pool of that same file, whose workers would do so again ` +
-      'without end. Move the handlers to a file of their own, or make the pool only where ' +
+    `While a worker loads ${url}, a pool of that same file was made, whose workers would do so ` +
+      'again without end. Move the handlers to a file of their own, or make the pool only where ' +
       'isMainThread (of node:worker_threads) is true.',
   );
 }

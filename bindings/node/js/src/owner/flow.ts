@@ -42,8 +42,12 @@ export class Flow {
    */
   readonly #secondLook = new SecondLook(() => {
     const { all } = this.#crew;
+    const inFlight = this.#inFlight;
     for (let i = 0; i < all.length; i++) all[i]!.catchUp();
+    const waiting = this.#queue.length;
+    const hasSettled = this.#inFlight !== inFlight;
     this.goOn();
+    return hasSettled || this.#queue.length !== waiting;
   });
 
   constructor(options: FlowOptions, queue: WaitQueue, crew: Crew, dealer: Dealer, demand: Demand) {
@@ -64,8 +68,17 @@ export class Flow {
     return waiting;
   }
 
+  /** Tasks that the threads hold. */
+  get #inFlight(): number {
+    const { all } = this.#crew;
+    let count = 0;
+    for (let i = 0; i < all.length; i++) count += all[i]!.inFlight;
+    return count;
+  }
+
   /** Deals in a microtask, once for all that happens until then. */
   schedule(): void {
+    this.#secondLook.hasten();
     if (this.#scheduled) return;
     // First: at the end of the stack it throws.
     soon(this.#flushSoon);

@@ -20,8 +20,11 @@ import type { Task } from './task.js';
 import { Thread, type ThreadEvents } from './thread.js';
 import type { WorkerEvents, WorkerSpec } from './worker-events.js';
 
-/** How long a result waits for output of a worker that tells nothing of it, in ms. */
-const kPatienceMs = 20;
+/**
+ * How long a result waits for output of a worker that tells nothing of it, in ms. A blocked worker
+ * keeps its caller for so long; a busy machine takes a while to run a worker that is not.
+ */
+const kPatienceMs = 200;
 
 export class WorkerHandle implements ThreadEvents {
   readonly slots: Slots;
