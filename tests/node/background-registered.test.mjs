@@ -3,6 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Pool } from 'cenote';
 import { fixture, runProgram, sharedWords, until, watched } from './support/behaviour.mjs';
 
@@ -84,6 +85,28 @@ test('stats() counts background work that is alive, done and failed', watched, a
   await until('the counts', () => current().completed === 1 && current().failed === 1);
   assert.deepEqual(current(), wanted);
   assert.deepEqual(pool.stats().workers[0].background, wanted);
+});
+
+test('no snapshot counts the same background work twice', watched, async (t) => {
+  const pool = poolOf(t, { minThreads: 2, maxThreads: 2 });
+  const words = sharedWords();
+  pool.on('backgroundError', () => {});
+  const registered = 600;
+  for (let i = 0; i < registered; i++) {
+    const rejection = i % 2 === 0 ? undefined : 'no';
+    await pool.run({ words, ms: 20 + (i % 40), rejection }, { name: 'register' });
+  }
+  const sum = ({ active, completed, failed }) => active + completed + failed;
+  for (;;) {
+    const { background, workers } = pool.stats();
+    assert.ok(sum(background) <= registered, `${sum(background)} of ${registered} are counted`);
+    for (const count of ['active', 'completed', 'failed']) {
+      const ofWorkers = workers.reduce((total, worker) => total + worker.background[count], 0);
+      assert.equal(background[count], ofWorkers, `the total of the workers, ${count}`);
+    }
+    if (background.completed + background.failed === registered) break;
+    await nextTurn();
+  }
 });
 
 test('waitUntil() refuses what is no promise', watched, async (t) => {

@@ -3,7 +3,13 @@
 import { append } from './base/intrinsics.js';
 import type { Dispatcher } from './owner/dispatcher.js';
 import { thisLoop, type StageCounts } from './wait/loop.js';
-import { noStages, Recorder, Tally, type LatencySummaries } from './owner/recorder.js';
+import {
+  noStages,
+  Recorder,
+  Tally,
+  type BackgroundCounts,
+  type LatencySummaries,
+} from './owner/recorder.js';
 import type { WorkerHandle } from './owner/worker-handle.js';
 
 /** How many tasks ended in which way since the pool was made, and how many have not ended. */
@@ -30,16 +36,6 @@ export interface TaskCounts {
   readonly queued: number;
   /** Given to a worker, and not yet settled. */
   readonly inFlight: number;
-}
-
-/** Background work that handlers registered with `waitUntil`. */
-export interface BackgroundCounts {
-  /** Still running. */
-  readonly active: number;
-  /** Resolved. */
-  readonly completed: number;
-  /** Rejected. The pool emitted `backgroundError` for each. */
-  readonly failed: number;
 }
 
 /** How often an event loop went through each stage of the wait. All 0 with the portable waiter. */
@@ -77,42 +73,31 @@ export function takeStats(dispatcher: Dispatcher): PoolStats {
   const { ended, ledger, crew, queueSize } = dispatcher;
   const { outcomes, accepted, refused, unsettled } = ledger;
   const total = new Tally();
-  total.addTally(ended);
-  let active = 0;
+  total.add(ended.latencies, ended.stages, ended.background);
   const workers: WorkerStats[] = [];
-  for (let i = 0; i < crew.all.length; i++) {
-    const worker = crew.all[i]!;
-    total.add(worker);
-    active += worker.backgroundActive;
-    append(workers, workerStats(worker));
-  }
+  for (let i = 0; i < crew.all.length; i++) append(workers, workerStats(crew.all[i]!, total));
   return {
     threads: crew.all.length,
     tasks: { accepted, refused, ...outcomes, queued: queueSize, inFlight: unsettled - queueSize },
     ...total.latencies.summarize(),
-    background: background(active, total.backgroundCompleted, total.backgroundFailed),
+    background: { ...total.background },
     stages: total.stages,
     ownerStages: thisLoop.stages,
     workers,
   };
 }
 
-function workerStats(worker: WorkerHandle): WorkerStats {
-  const { threadId, state, completed, failed, inFlight } = worker;
+/** Also adds them to the total: the worker goes on counting, and the two are to agree. */
+function workerStats(worker: WorkerHandle, total: Tally): WorkerStats {
+  const { threadId, state, completed, failed, inFlight, latencies, background } = worker;
+  const stages = worker.stages ?? noStages();
+  total.add(latencies, stages, background);
   return {
     threadId,
     state: state === 'exited' ? 'leaving' : state,
     tasks: { completed, failed, inFlight },
-    ...(worker.latencies ?? kNothing).summarize(),
-    background: background(
-      worker.backgroundActive,
-      worker.backgroundCompleted,
-      worker.backgroundFailed,
-    ),
-    stages: worker.stages ?? noStages(),
+    ...(latencies ?? kNothing).summarize(),
+    background,
+    stages,
   };
-}
-
-function background(active: number, completed: number, failed: number): BackgroundCounts {
-  return { active, completed, failed };
 }

@@ -7,7 +7,6 @@
 
 import { Histogram } from './histogram.js';
 import type { StageCounts } from '../wait/loop.js';
-import type { WorkerHandle } from './worker-handle.js';
 import { kStageNames } from '../wait/words.js';
 
 /** A summary of recorded times, in milliseconds. All 0 while nothing was recorded. */
@@ -85,25 +84,29 @@ export class Recorder {
   }
 }
 
+/** Background work that handlers registered with `waitUntil`. */
+export interface BackgroundCounts {
+  /** Still running. */
+  readonly active: number;
+  /** Resolved. */
+  readonly completed: number;
+  /** Rejected. The pool emitted `backgroundError` for each. */
+  readonly failed: number;
+}
+
 /** The sum of what workers counted. */
 export class Tally {
   readonly latencies = new Recorder();
   readonly stages = noStages();
-  backgroundCompleted = 0;
-  backgroundFailed = 0;
+  readonly background = { active: 0, completed: 0, failed: 0 };
 
-  add(worker: WorkerHandle): void {
-    if (worker.latencies !== null) this.latencies.add(worker.latencies);
-    if (worker.stages !== null) addStages(this.stages, worker.stages);
-    this.backgroundCompleted += worker.backgroundCompleted;
-    this.backgroundFailed += worker.backgroundFailed;
-  }
-
-  addTally(other: Tally): void {
-    this.latencies.add(other.latencies);
-    addStages(this.stages, other.stages);
-    this.backgroundCompleted += other.backgroundCompleted;
-    this.backgroundFailed += other.backgroundFailed;
+  /** The caller reads what the worker goes on writing, once. */
+  add(latencies: Recorder | null, stages: StageCounts | null, background: BackgroundCounts): void {
+    if (latencies !== null) this.latencies.add(latencies);
+    if (stages !== null) addStages(this.stages, stages);
+    this.background.active += background.active;
+    this.background.completed += background.completed;
+    this.background.failed += background.failed;
   }
 }
 

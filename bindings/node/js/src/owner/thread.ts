@@ -161,12 +161,10 @@ export class Thread {
     if (!this.#portable) this.wake();
   }
 
-  get backgroundActive(): number {
-    return AtomicsLoad(this.channel.cells, kBackgroundActive);
-  }
-
-  get backgroundCompleted(): number {
-    return AtomicsLoad(this.channel.cells, kBackgroundCompleted);
+  /** Registered background work that ended well, and that is alive. In this order: `leave()`. */
+  get background(): { readonly completed: number; readonly active: number } {
+    const completed = AtomicsLoad(this.channel.cells, kBackgroundCompleted);
+    return { completed, active: AtomicsLoad(this.channel.cells, kBackgroundActive) };
   }
 
   get stages(): StageCounts | null {

@@ -14,7 +14,7 @@ import { fromWire } from '../wire/errors/decoder.js';
 import { kReturned, kThrew, type ToOwner, type WireFailure } from '../wire/messages.js';
 import { UnreadableValue } from '../wire/value-port.js';
 import { Outgoing } from './outgoing.js';
-import { Recorder } from './recorder.js';
+import { Recorder, type BackgroundCounts } from './recorder.js';
 import { Slots, type Held, type Settle } from './slots.js';
 import type { Task } from './task.js';
 import { Thread, type ThreadEvents } from './thread.js';
@@ -65,13 +65,13 @@ export class WorkerHandle implements ThreadEvents {
   /** Tasks settled with a value, and with an error that the handler threw. */
   completed = 0;
   failed = 0;
-  /** Registered background work that rejected, as far as the pool has been told. */
-  backgroundFailed = 0;
   /** Fires when it takes too long to be ready. */
   bootTimer: NodeJS.Timeout | undefined = undefined;
   /** The task that was next when {@link isStuck} last looked, and since when. */
   #next: Task | null = null;
   #nextSince = 0;
+  /** Registered background work that rejected, as far as the pool has been told. */
+  #backgroundFailed = 0;
 
   constructor(spec: WorkerSpec, events: WorkerEvents) {
     this.#onTiming = spec.onTiming;
@@ -95,12 +95,9 @@ export class WorkerHandle implements ThreadEvents {
     return this.#thread.address !== null;
   }
 
-  get backgroundActive(): number {
-    return this.#thread.backgroundActive;
-  }
-
-  get backgroundCompleted(): number {
-    return this.#thread.backgroundCompleted;
+  get background(): BackgroundCounts {
+    const { active, completed } = this.#thread.background;
+    return { active, completed, failed: this.#backgroundFailed };
   }
 
   get stages(): StageCounts | null {
@@ -321,7 +318,7 @@ export class WorkerHandle implements ThreadEvents {
   }
 
   #onBackgroundError(error: unknown, registered: boolean): void {
-    if (registered) this.backgroundFailed++;
+    if (registered) this.#backgroundFailed++;
     this.#events.onBackgroundError(this, error);
   }
 

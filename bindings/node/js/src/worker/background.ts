@@ -30,19 +30,21 @@ export class Background {
 
   /** Registered work has ended well. */
   ended(): void {
-    AtomicsAdd(this.#cells, kBackgroundCompleted, 1);
     this.#leave();
+    AtomicsAdd(this.#cells, kBackgroundCompleted, 1);
+    this.#endIfDone();
   }
 
   /** Registered work was rejected. The owner counts what it is told. */
   failed(error: unknown): void {
-    this.#reports.backgroundError(error, true);
     this.#leave();
+    this.#reports.backgroundError(error, true);
+    this.#endIfDone();
   }
 
+  /** Before it counts as anything else: the owner never sees the same work twice. */
   #leave(): void {
     AtomicsStore(this.#cells, kBackgroundActive, --this.#active);
-    this.#endIfDone();
   }
 
   /** Once the registered work is done: tears down, and does what comes last. */
