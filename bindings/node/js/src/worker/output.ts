@@ -1,16 +1,19 @@
 // What this worker thread has written to stdout and stderr, and the owner's thread does not have
 // yet.
 //
-// A worker's streams send chunks to the owner's thread, which answers each; what is unanswered is
-// what they hold. What handlers do to the streams must not keep a result from its caller: one that
-// was ended, destroyed or corked is not waited for; a `write` of the handler's own is not called,
-// nor anything else that the handler put on the stream where a stream has its own; and what throws
-// all the same counts as no output.
+// A worker's streams post chunks to the owner's thread, which asks for more after each. It asks once
+// before the first as well, and a stream takes any such message for the answer to what it has
+// posted. So an answer may be one message ahead: it says that the owner has all but the last. To
+// know of the last, an empty one is posted behind it.
+//
+// What handlers do to the streams must not keep a result from its caller: one that was ended,
+// destroyed or corked is not waited for; a `write` of the handler's own is not called, nor anything
+// else that the handler put on the stream where a stream has its own; and what throws all the same
+// counts as no output.
 
 import { Writable } from 'node:stream';
-import { ObjectGetOwnPropertyDescriptor, uncurry } from '../base/intrinsics.js';
+import { ObjectGetOwnPropertyDescriptor, ReflectApply, uncurry } from '../base/intrinsics.js';
 
-const { stdout, stderr } = process;
 const write = uncurry(
   Writable.prototype.write as (
     this: Writable,
@@ -30,10 +33,70 @@ function getterOf<T>(key: keyof Writable): (stream: Writable) => T {
   return uncurry(get as (this: Writable) => T);
 }
 
+/** One stream, and how many messages it has posted that are not empty. */
+class Output {
+  readonly #stream: Writable;
+  #posted = 0;
+  /** So many are with the owner, as far as is known. */
+  #arrived = 0;
+
+  constructor(stream: Writable) {
+    this.#stream = stream;
+    const { _writev: post } = stream;
+    // Runtimes differ in it: without, all that is known is what the stream holds.
+    if (typeof post !== 'function') return;
+    const count = (chunks: Chunks): void => {
+      if (!areEmpty(chunks)) this.#posted++;
+    };
+    stream._writev = function (this: Writable, ...args) {
+      count(args[0]);
+      ReflectApply(post, this, args);
+    };
+  }
+
+  get isOnItsWay(): boolean {
+    return this.#posted !== this.#arrived || lengthOf(this.#stream) > 0;
+  }
+
+  /** Calls back once the owner has what was written by now. May throw instead. */
+  whenArrived(done: () => void): void {
+    if (!isWritable(this.#stream) || corksOf(this.#stream) > 0) {
+      this.#arrived = this.#posted;
+      done();
+    } else if (lengthOf(this.#stream) > 0) {
+      // Behind what the stream holds, in the same message perhaps.
+      write(this.#stream, '', 'utf8', () => this.#confirm(done));
+    } else if (this.isOnItsWay) {
+      this.#confirm(done);
+    } else {
+      done();
+    }
+  }
+
+  #confirm(done: () => void): void {
+    const posted = this.#posted;
+    write(this.#stream, '', 'utf8', () => {
+      if (posted > this.#arrived) this.#arrived = posted;
+      done();
+    });
+  }
+}
+
+type Chunks = readonly { readonly chunk: unknown }[];
+
+function areEmpty(chunks: Chunks): boolean {
+  for (let i = 0; i < chunks.length; i++) {
+    if ((chunks[i]!.chunk as { readonly length: number }).length > 0) return false;
+  }
+  return true;
+}
+
+const outputs = [new Output(process.stdout), new Output(process.stderr)] as const;
+
 /** Whether anything is on its way. Asked after every task; never throws. */
 export function hasOutput(): boolean {
   try {
-    return lengthOf(stdout) > 0 || lengthOf(stderr) > 0;
+    return outputs[0].isOnItsWay || outputs[1].isOnItsWay;
   } catch {
     return false;
   }
@@ -45,7 +108,7 @@ export function afterOutput(done: () => void): void {
   const one = (): void => {
     if (--left === 0) done();
   };
-  const ask = (output: Writable): void => {
+  const ask = (output: Output): void => {
     let answered = false;
     const answer = (): void => {
       if (answered) return;
@@ -54,14 +117,12 @@ export function afterOutput(done: () => void): void {
     };
     left++;
     try {
-      if (lengthOf(output) > 0 && isWritable(output) && corksOf(output) === 0)
-        write(output, '', 'utf8', answer);
-      else answer();
+      output.whenArrived(answer);
     } catch {
       answer();
     }
   };
-  ask(stdout);
-  ask(stderr);
+  ask(outputs[0]);
+  ask(outputs[1]);
   one();
 }
