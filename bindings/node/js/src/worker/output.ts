@@ -1,8 +1,8 @@
 // What this worker thread has written to stdout and stderr, and the owner's thread does not have
 // yet.
 //
-// A worker's streams post chunks to the owner's thread, which asks for more after each. It asks once
-// before the first as well, and a stream takes any such message for the answer to what it has
+// A worker's streams post chunks to the owner's thread, which asks for more after each. It asks
+// once before the first as well, and a stream takes any such message for the answer to what it has
 // posted. So an answer may be one message ahead: it says that the owner has all but the last. To
 // know of the last, an empty one is posted behind it.
 //
