@@ -75,6 +75,8 @@ export class Slots {
   /** By slot: what its entry is estimated to hold in the port, until the worker has read it. */
   readonly #bytes: Float64Array;
   #unreadBytes = 0;
+  /** What the last task that was posted holds in the port. */
+  lastBytes = 0;
   /** Being sent: code of the user's may run meanwhile. */
   #sending: Task | null = null;
 
@@ -155,7 +157,7 @@ export class Slots {
     }
     const bytes = byPort ? sizeOf(task.payload) : 0;
     task.handler.measureBytes(bytes);
-    this.#bytes[slot] = bytes;
+    this.#bytes[slot] = this.lastBytes = bytes;
     this.#unreadBytes += bytes;
     channel.setHandler(slot, task.handler.index);
     channel.setCode(slot, task.mayEndWorker ? 1 : 0);

@@ -26,6 +26,9 @@ import type { WorkerEvents, WorkerSpec } from './worker-events.js';
  */
 const kPatienceMs = 200;
 
+/** While large tasks are posted, the worker is woken after the first, and then every so many ms. */
+const kWakeMs = 0.05;
+
 export class WorkerHandle implements ThreadEvents {
   readonly slots: Slots;
   /** The times of its tasks; null where nobody reads them. */
@@ -133,6 +136,7 @@ export class WorkerHandle implements ThreadEvents {
     this.#posting = true;
     // Of an idle worker: from it the worker tells how long its wake took.
     let postedAt = this.#outgoing.count === this.inFlight ? now() : 0;
+    let wokenAt = 0;
     const back: Task[] = bareList();
     try {
       for (let task = this.#outgoing.next(); task !== null; task = this.#outgoing.next()) {
@@ -144,6 +148,12 @@ export class WorkerHandle implements ThreadEvents {
         }
         this.#post(task, postedAt);
         postedAt = 0;
+        if (this.slots.lastBytes === 0) continue;
+        // To send it took its time: the worker reads it while the next is sent.
+        const at = now();
+        if (at - wokenAt < kWakeMs) continue;
+        wokenAt = at;
+        this.#thread.wake();
       }
     } finally {
       this.#posting = false;
