@@ -63,6 +63,12 @@ const programs = {
     ],
     worker: ['begin', 'begin', 'endLast', 'begin', 'end', 'endLast'],
   },
+  'words go by the port where the arena has no room': {
+    slots: 2,
+    arenaBlocks: 1,
+    owner: [['post', 0], ['post', 1], ['revoke', 1], ['collect'], ['post', 2], ['collect']],
+    worker: ['begin', 'begin', 'end', 'end', 'begin', 'end'],
+  },
   'a task is asked to end, and looked at': {
     slots: 2,
     owner: [

@@ -5,6 +5,7 @@ const kRing = 'wire/channel.js';
 const kSlots = 'owner/slots.js';
 const kInbox = 'worker/inbox.js';
 const kPort = 'wire/value-port.js';
+const kOutbox = 'worker/outbox.js';
 
 const atomics = (name, ...args) => `(0, intrinsics_js_1.Atomics${name})(${args.join(', ')})`;
 const states = { posted: 'channel_js_1.kPosted', claimed: 'channel_js_1.kClaimed' };
@@ -17,6 +18,7 @@ const kAdvance = 'this.#ring.advance();';
 const kPush = 'this.#ring.push(slot);';
 const kPushEnd = '    }\n    #forget(';
 const kMark = 'this.#revoked[this.#revoked.length] = slot;';
+const kFreeWords = 'this.#carrier.free(slot);';
 const kUnpost = 'this.#posted[i] = null;';
 const kClaim = atomics('CompareExchange', kCells, 'at', states.posted, states.claimed);
 const kRevoke = atomics('CompareExchange', 'cells', kState, 'from', 'to');
@@ -62,7 +64,7 @@ export const broken = {
     changes: [
       {
         file: kSlots,
-        from: `return false;\n        ${kMark}`,
+        from: `return false;\n        ${kFreeWords}\n        ${kMark}`,
         to: `return false; ${kFree} this.#free[this.#free.length] = slot;`,
       },
     ],
@@ -131,5 +133,23 @@ export const broken = {
   'a late value that nobody wants is given to another': {
     program: late,
     changes: [{ file: kPort, from: 'this.#unwanted++', to: '0' }],
+  },
+  "a task's words are free once it is posted": {
+    program: 'tasks end in another order than they begin',
+    changes: [{ file: kSlots, from: kPush, to: `${kPush} ${kFreeWords}` }],
+  },
+  "a result's words are free once it is published": {
+    program: 'tasks end in another order than they begin',
+    changes: [{ file: kOutbox, from: kPush, to: `${kPush} ${kFreeWords}` }],
+  },
+  'words are read after the slot is given back': {
+    program: 'words go by the port where the arena has no room',
+    changes: [
+      {
+        file: kSlots,
+        from: 'const value = this.#carrier.receive(slot);',
+        to: `${kFree} const value = this.#carrier.receive(slot);`,
+      },
+    ],
   },
 };

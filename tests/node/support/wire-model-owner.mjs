@@ -6,7 +6,7 @@ import { createRequire } from 'node:module';
 const require = createRequire(import.meta.url);
 const side = require('./wire-model-side.cjs');
 
-const netAt = (direction) => side.kNet + direction * (side.kMessages + 2);
+const netAt = (direction) => side.kNet + direction * side.kNetWords;
 
 /** Whether a port has messages that have not arrived. */
 export function isUnderWay(control, direction) {
@@ -36,7 +36,9 @@ export class Owner {
     const channel = new modules.Channel(memory);
     this.#port = new side.ModelPort(control, 0, 1, delayed);
     const values = new modules.ValuePort(this.#port, delayed ? () => {} : null);
-    this.#slots = new modules.Slots(channel, new modules.Carrier(channel, values));
+    const Carrier = side.steppedCarrier(modules);
+    const { toWorker, toOwner } = channel;
+    this.#slots = new modules.Slots(channel, new Carrier(channel, values, toWorker, toOwner));
   }
 
   run(program) {
@@ -49,12 +51,12 @@ export class Owner {
 
   // Steps of a program
 
-  /** A task whose value goes by the area, or by the `port`; nothing if there is no room for it. */
-  post(id, how = 'area') {
-    if (!this.#slots.hasRoom(1, how === 'area' ? 0 : 1)) return;
+  /** A task whose value goes in words, or by the `port`; nothing if there is no room for it. */
+  post(id, how = 'words') {
+    if (!this.#slots.hasRoom(1, how === 'words' ? 0 : 1)) return;
     const task = this.#task(id);
     task.payload =
-      how === 'area'
+      how === 'words'
         ? { number: id }
         : how === 'port'
           ? new side.Big(id)
@@ -76,7 +78,8 @@ export class Owner {
   }
 
   #task(id) {
-    const handler = { index: id, number: id, measureBytes() {} };
+    const prospects = new this.#modules.Prospects();
+    const handler = { index: id, number: id, prospects, measureBytes() {} };
     const task = { id, handler, transferList: null, mayEndWorker: false, fixed: false };
     Object.assign(task, { slot: -1, asked: null, payload: null, revoked: false, ended: false });
     this.#tasks[id] = task;

@@ -36,9 +36,14 @@ const kMark = kRan + kTasks;
 const kAsked = kMark + kTasks;
 /** By slot: its entries that the worker has not read past. */
 const kUnread = kAsked + kTasks;
-/** By direction: messages sent, messages delivered, and then the messages. */
+/**
+ * By direction: messages sent, messages delivered, and then the messages: the number of a big value,
+ * or -1, how many words, and these.
+ */
 const kNet = kUnread + kSlots;
-const kControlWords = kNet + 2 * (kMessages + 2);
+const kMessageWords = 10;
+const kNetWords = 2 + kMessages * kMessageWords;
+const kControlWords = kNet + 2 * kNetWords;
 
 const kOwnersTurn = 0;
 const kWorkersTurn = 1;
@@ -49,6 +54,7 @@ const kQuit = 3;
 const kKinds = ['load', 'store', 'add', 'exchange', 'compareExchange'];
 const kPost = kKinds.length;
 const kReceive = kPost + 1;
+const kRead = kReceive + 1;
 
 const original = { wait: Atomics.wait, notify: Atomics.notify };
 /** Watches what is done to the channel's memory: `before(kind, index, args)`, `after(result)`. */
@@ -106,7 +112,7 @@ function load(broken = []) {
   }
 }
 
-/** A value that no area takes. In the model's port it is its number. */
+/** A value that has no form in words. In the model's port it is its number. */
 class Big {
   constructor(number) {
     this.number = number;
@@ -123,16 +129,23 @@ class ModelPort {
 
   constructor(control, outgoing, incoming, delayed) {
     this.control = control;
-    this.out = kNet + outgoing * (kMessages + 2);
-    this.in = kNet + incoming * (kMessages + 2);
+    this.out = kNet + outgoing * kNetWords;
+    this.in = kNet + incoming * kNetWords;
     this.delayed = delayed;
   }
 
   postMessage(value) {
     const { control, out } = this;
-    if (!(value instanceof Big)) throw new Error('What went by the port was not the value');
     watch.hook?.before(kPost, out, []);
-    control[out + 2 + control[out]] = value.number;
+    const at = out + 2 + control[out] * kMessageWords;
+    if (value instanceof Big) {
+      control[at] = value.number;
+    } else {
+      // Words for which the arena had no room.
+      const words = new Int32Array(value[0]);
+      if (words.length > kMessageWords - 2) throw new Error('What went by the port is too long');
+      control.set([-1, words.length, ...words], at);
+    }
     control[out]++;
     if (!this.delayed) control[out + 1]++;
     watch.hook?.after(out, 0);
@@ -144,7 +157,10 @@ class ModelPort {
     const has = control[this.in + 1] > this.#taken;
     if (this.delayed) watch.hook?.after(this.in, has ? 1 : 0);
     if (!has) return undefined;
-    return { message: new Big(control[this.in + 2 + this.#taken++]) };
+    const at = this.in + 2 + this.#taken++ * kMessageWords;
+    if (control[at] >= 0) return { message: new Big(control[at]) };
+    const words = Int32Array.from(control.subarray(at + 2, at + 2 + control[at + 1]));
+    return { message: [words.buffer] };
   }
 
   on(event, listener) {
@@ -157,6 +173,18 @@ class ModelPort {
     const received = this.receive();
     if (received !== undefined) this.#listener(received.message);
   }
+}
+
+/** A carrier that stops before it reads the words of a value as well. */
+function steppedCarrier({ Carrier }) {
+  return class extends Carrier {
+    receive(slot) {
+      watch.hook?.before(kRead, slot, []);
+      const value = super.receive(slot);
+      watch.hook?.after(slot, value?.number ?? -1);
+      return value;
+    }
+  };
 }
 
 /** Waits for this thread's turn. */
@@ -197,6 +225,7 @@ module.exports = {
   kMark,
   kMessages,
   kNet,
+  kNetWords,
   kOwnersTurn,
   kPendingIndex,
   kPendingKind,
@@ -215,5 +244,6 @@ module.exports = {
   mix,
   ModelPort,
   original,
+  steppedCarrier,
   watch,
 };

@@ -7,6 +7,7 @@ const { workerData } = require('node:worker_threads');
 const { control, prefix, failure, memory, program, broken, delayed } = workerData;
 
 const modules = side.load(broken);
+const Carrier = side.steppedCarrier(modules);
 const cells = new Int32Array(memory.buffer);
 side.watch.buffer = memory.buffer;
 
@@ -45,7 +46,9 @@ function reset() {
   channel = new modules.Channel(memory);
   port = new side.ModelPort(control, 1, 0, delayed);
   const values = new modules.ValuePort(port, delayed ? () => {} : null);
-  const carrier = new modules.Carrier(channel, values);
+  const { toWorker, toOwner } = channel;
+  const isRead = (slot) => modules.AtomicsLoad(cells, channel.stateAt(slot)) !== modules.kClaimed;
+  const carrier = new Carrier(channel, values, toOwner, toWorker, isRead);
   inbox = new modules.Inbox(channel, carrier);
   outbox = new modules.Outbox(
     channel,

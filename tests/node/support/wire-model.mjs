@@ -20,6 +20,9 @@ const side = require('./wire-model-side.cjs');
 const kAborted = 1;
 /** The bytes in which errors come from the worker's side. */
 const kFailureBytes = 4096;
+/** Of the memory of a channel: room for a shape, and the smallest blocks of an arena. */
+const kShapeWords = 16;
+const kBlockWords = 32;
 const kStore = side.kKinds.indexOf('store');
 
 const shared = (words) => new Int32Array(new SharedArrayBuffer(words * 4));
@@ -28,9 +31,21 @@ const shared = (words) => new Int32Array(new SharedArrayBuffer(words * 4));
  * Searches all schedules of two programs. Gives `{ runs, states, failure }`, where `failure` is
  * null or the first that was found: `{ message, schedule }`.
  */
-export async function explore({ slots, owner, worker, firstTail = 0, delayed = false, broken }) {
+export async function explore({
+  slots,
+  owner,
+  worker,
+  arenaBlocks = slots,
+  firstTail = 0,
+  delayed = false,
+  broken,
+}) {
   const modules = side.load(broken);
-  const memory = modules.createChannelMemory(slots, firstTail);
+  const memory = modules.createChannelMemory(slots, {
+    shapeWords: kShapeWords,
+    arenaWords: arenaBlocks * kBlockWords,
+    firstTail,
+  });
   const setup = {
     control: shared(side.kControlWords),
     prefix: new Uint8Array(new SharedArrayBuffer(side.kSteps)),

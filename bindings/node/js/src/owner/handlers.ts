@@ -6,6 +6,7 @@
 
 import { SafeMap } from '../base/intrinsics.js';
 import { noFilename } from '../errors.js';
+import { Prospects } from '../wire/carrier.js';
 
 /** Weight of the newest run in the moving average: an eighth, as TCP smooths its round trips. */
 const kWeight = 1 / 8;
@@ -18,6 +19,8 @@ export class Handler {
    * Moving average of what its tasks take in a port, in bytes; 0 while they fit into shared memory.
    */
   averageBytes = 0;
+  /** Of its payloads. */
+  readonly prospects = new Prospects();
 
   constructor(
     readonly index: number,

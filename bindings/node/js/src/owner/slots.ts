@@ -145,9 +145,10 @@ export class Slots {
     task.slot = slot;
     this.#tasks[slot] = task;
     this.#sending = task;
-    let byPort;
+    const { payload, transferList, handler } = task;
+    let bytes;
     try {
-      byPort = this.#carrier.send(slot, task.payload, task.transferList);
+      bytes = this.#carrier.send(slot, payload, transferList, handler.prospects);
     } catch (error) {
       this.#free[this.#free.length] = slot;
       this.#forget(task);
@@ -155,17 +156,18 @@ export class Slots {
     } finally {
       this.#sending = null;
     }
-    const bytes = byPort ? sizeOf(task.payload) : 0;
-    task.handler.measureBytes(bytes);
+    if (bytes < 0) bytes = sizeOf(payload);
+    handler.measureBytes(bytes);
     this.#bytes[slot] = this.lastBytes = bytes;
     this.#unreadBytes += bytes;
-    channel.setHandler(slot, task.handler.index);
+    channel.setHandler(slot, handler.index);
     channel.setCode(slot, task.mayEndWorker ? 1 : 0);
     channel.setPostedAt(slot, postedAt);
     channel.setRunMs(slot, kStillRunning);
     if (task.slot < 0) {
       // Taken back by a getter of its payload. The message may be out, so the entry goes as well.
       AtomicsStore(channel.cells, channel.stateAt(slot), kRevoked);
+      this.#carrier.free(slot);
       this.#revoked[this.#revoked.length] = slot;
     } else {
       AtomicsStore(channel.cells, channel.stateAt(slot), kPosted);
@@ -222,6 +224,7 @@ export class Slots {
 
   #revokeSlot(slot: number): boolean {
     if (!this.#exchange(slot, kPosted, kRevoked)) return false;
+    this.#carrier.free(slot);
     this.#revoked[this.#revoked.length] = slot;
     return true;
   }
@@ -320,6 +323,7 @@ export class Slots {
     if (slot < 0 || !this.#carrier.isHere(slot)) return false;
     this.#results.advance();
     const task = this.#tasks[slot];
+    this.#carrier.free(slot);
     const value = this.#carrier.receive(slot);
     if (task === undefined) return true;
     this.#readPast(slot);

@@ -96,7 +96,9 @@ export class Thread {
     const control = new MessageChannel();
     this.#ports = [values.port1, control.port1];
     const onValue = portable ? (): void => events.onValue() : null;
-    this.carrier = new Carrier(this.channel, new ValuePort(values.port1, onValue));
+    const { toWorker, toOwner } = this.channel;
+    const port = new ValuePort(values.port1, onValue);
+    this.carrier = new Carrier(this.channel, port, toWorker, toOwner);
     this.control = new ControlPort<ToWorker, ToOwner>(
       control.port1,
       this.channel,

@@ -43,11 +43,18 @@ function isOfRuntime(value: object): boolean {
     isBoxedPrimitive(value) ||
     isAnyArrayBuffer(value) ||
     ArrayBufferIsView(value) ||
+    isExternal(value) ||
+    isUncloneable(value)
+  );
+}
+
+/** Whether an object is of a class that no clone carries. */
+export function isUncloneable(value: object): boolean {
+  return (
     isPromise(value) ||
     isWeakMap(value) ||
     isWeakSet(value) ||
     isGeneratorObject(value) ||
-    isExternal(value) ||
     isArgumentsObject(value)
   );
 }

@@ -21,8 +21,10 @@
 // entry, and then stores the tail, sequentially consistent as all of Atomics; the reader loads the
 // tail before it reads them. That makes plain accesses to the words of a slot ordered.
 //
-// The *area* of a slot holds the task's value, and later the result's, if it is small and plain
-// (codec.ts). A slot without an area, or with a value that does not fit, has its value in the port.
+// Each direction has an *arena* (arena.ts), where the sender puts the words of values (codec.ts) and
+// which only it allocates and frees: the owner when a task was taken back or its result was read,
+// the worker when the owner has freed the slot. A slot says by which *path* its value goes, and
+// where its words begin. A third part holds the shapes that each direction has defined.
 //
 // The tails and kControls are compared for a difference only, and lag by less than the number of
 // slots, or by messages that are in a port: they would have to wrap at 2^32 in between to be wrong.
@@ -30,6 +32,8 @@
 // Words that different threads write lie a cache line apart.
 
 import { AtomicsLoad, AtomicsStore } from '../base/intrinsics.js';
+import { kArenaWords } from './arena.js';
+import { kShapeWords } from './shapes.js';
 
 /** 32-bit words in a cache line. */
 const kLine = 16;
@@ -59,8 +63,8 @@ const kState = 0;
 const kAsk = 1;
 /** The index of its handler. */
 const kHandler = 2;
-/** Whether the value is in the area (0) or in the port (1). */
-const kByPort = 3;
+/** How the value goes: one of kInWords and those that follow. */
+const kPath = 3;
 /** Of a task: 1 if it may cost the worker. Of a result: its code. */
 const kCode = 4;
 /** Of a result: not 0 while output that its task wrote may be on its way. */
@@ -70,6 +74,17 @@ const kPostedAt = 3;
 const kStartedAt = 4;
 const kRunMs = 5;
 const kWakeMs = 6;
+/** Where the words of the value begin. */
+const kValueAt = 14;
+
+/** A value lies in the arena, */
+export const kInWords = 0;
+/** or in the port, as a structured clone; */
+export const kCloned = 1;
+/** or its words do, since the arena has no room, and with them the buffers that it moves; */
+export const kWordsByPort = 2;
+/** or it lies in the arena, and the buffers that it moves in the port. */
+export const kInWordsAndPort = 3;
 
 export const kFree = 0;
 export const kPosted = 1;
@@ -87,14 +102,12 @@ export const kStillRunning = -1;
 /** The most tasks that one worker holds beyond those it may run at once. */
 export const kPrefetchMax = 64;
 
-/** The words of an area, and how many slots have one. */
-const kAreaWords = 128;
-const kAreasMax = 256;
-
 /** What a worker needs to open the channel. Structured-cloneable. */
 export interface ChannelMemory {
   readonly buffer: SharedArrayBuffer;
   readonly slots: number;
+  readonly shapeWords: number;
+  readonly arenaWords: number;
   /** What the tails start at: 0, but for tests of what happens when they wrap. */
   readonly firstTail: number;
 }
@@ -105,15 +118,29 @@ function ringWords(slots: number): number {
   return words;
 }
 
-/** The memory of a channel with room for `slots` tasks. */
-export function createChannelMemory(slots: number, firstTail = 0): ChannelMemory {
-  const areas = slots < kAreasMax ? slots : kAreasMax;
-  const words = kHeaderWords + slots * kLine + 2 * ringWords(slots) + areas * kAreaWords;
+/** Where the parts of the two directions begin. */
+function partsAt(slots: number): number {
+  return kHeaderWords + slots * kLine + 2 * ringWords(slots);
+}
+
+/** Where a direction of the channel has its shapes, and its arena, which ends at `endAt`. */
+export interface Direction {
+  readonly shapesAt: number;
+  readonly arenaAt: number;
+  readonly endAt: number;
+}
+
+/** The memory of a channel with room for `slots` tasks. The sizes are others in tests. */
+export function createChannelMemory(
+  slots: number,
+  { shapeWords = kShapeWords, arenaWords = kArenaWords, firstTail = 0 } = {},
+): ChannelMemory {
+  const words = partsAt(slots) + 2 * (shapeWords + arenaWords);
   const buffer = new SharedArrayBuffer(words * Int32Array.BYTES_PER_ELEMENT);
   const cells = new Int32Array(buffer);
   cells[kTaskTail] = firstTail;
   cells[kResultTail] = firstTail;
-  return { buffer, slots, firstTail };
+  return { buffer, slots, shapeWords, arenaWords, firstTail };
 }
 
 /** The channel, as either side sees it. */
@@ -123,16 +150,15 @@ export class Channel {
   readonly slots: number;
   readonly #times: Float64Array;
   readonly #ringWords: number;
-  readonly #areasAt: number;
-  readonly #firstTail: number;
+  readonly #memory: ChannelMemory;
 
-  constructor({ buffer, slots, firstTail }: ChannelMemory) {
+  constructor(memory: ChannelMemory) {
+    const { buffer, slots } = memory;
+    this.#memory = memory;
     this.cells = new Int32Array(buffer);
     this.slots = slots;
     this.#times = new Float64Array(buffer);
-    this.#firstTail = firstTail;
     this.#ringWords = ringWords(slots);
-    this.#areasAt = kHeaderWords + slots * kLine + 2 * this.#ringWords;
   }
 
   /** The ring from the owner to the worker. */
@@ -148,7 +174,13 @@ export class Channel {
   }
 
   #ring(tailAt: number, at: number): RingWords {
-    return { cells: this.cells, tailAt, firstTail: this.#firstTail, at, length: this.#ringWords };
+    return {
+      cells: this.cells,
+      tailAt,
+      firstTail: this.#memory.firstTail,
+      at,
+      length: this.#ringWords,
+    };
   }
 
   /** The index in {@link cells} of a slot's state, for Atomics. */
@@ -166,21 +198,38 @@ export class Channel {
     return kHeaderWords + slot * kLine + kMark;
   }
 
-  /** Where a slot's area begins, or -1 if it has none. */
-  areaAt(slot: number): number {
-    return slot < kAreasMax ? this.#areasAt + slot * kAreaWords : -1;
+  /** What the owner sends by. */
+  get toWorker(): Direction {
+    return this.#direction(0);
   }
 
-  areaEnd(slot: number): number {
-    return this.#areasAt + (slot + 1) * kAreaWords;
+  /** What the worker sends by. */
+  get toOwner(): Direction {
+    return this.#direction(1);
   }
 
-  isByPort(slot: number): boolean {
-    return this.cells[kHeaderWords + slot * kLine + kByPort] !== 0;
+  #direction(which: number): Direction {
+    const { shapeWords, arenaWords } = this.#memory;
+    const shapesAt = partsAt(this.slots) + which * (shapeWords + arenaWords);
+    const arenaAt = shapesAt + shapeWords;
+    return { shapesAt, arenaAt, endAt: arenaAt + arenaWords };
   }
 
-  setByPort(slot: number, byPort: boolean): void {
-    this.cells[kHeaderWords + slot * kLine + kByPort] = byPort ? 1 : 0;
+  pathOf(slot: number): number {
+    return this.cells[kHeaderWords + slot * kLine + kPath]!;
+  }
+
+  setPath(slot: number, path: number): void {
+    this.cells[kHeaderWords + slot * kLine + kPath] = path;
+  }
+
+  /** Where in {@link cells} the words of a slot's value begin. */
+  valueAt(slot: number): number {
+    return this.cells[kHeaderWords + slot * kLine + kValueAt]!;
+  }
+
+  setValueAt(slot: number, at: number): void {
+    this.cells[kHeaderWords + slot * kLine + kValueAt] = at;
   }
 
   handlerOf(slot: number): number {

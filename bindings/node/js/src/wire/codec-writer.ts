@@ -1,356 +1,415 @@
-// Writes small plain values, as far as they can be.
+// Writes values as words (codec.ts), each property of them read once, in the order in which a
+// structured clone reads it.
 //
-// What crosses so: undefined, null, booleans, numbers, strings, and arrays and plain objects of
-// them, as long as all of it fits into the area that it is given. Everything else is left to the
-// structured clone: what has another prototype, an array with holes or named properties, an object
-// that occurs twice, proxies, functions.
-//
-// Guarantee: each property is read once, in the order in which a structured clone reads it. Where
-// the writer finds out half-way that it cannot carry the value, it answers with what is to be
-// cloned instead: the value itself, if all that was read is data and still there; else a copy that
-// holds what was read, so that no getter runs twice.
-//
-// A copy holds what is not plain as it is. So that is read when the copy is cloned, behind the
-// rest, and what it refers to is the original of an object in the copy.
+// What has no form in words stays as it is: an object with another prototype, an array with holes
+// or named properties, an error, memory that is shared. Such *foreign* objects make the value one
+// for the structured clone. The writer answers with what is to be cloned: the value itself, if to
+// read it again gives the same and runs nobody's code; else a copy made of what was read, with the
+// foreign objects in it, so that no getter runs twice. These are read when the copy is cloned,
+// behind the rest; what they refer to is the original of an object in the copy.
 
 import { types } from 'node:util';
 import {
+  ArrayBufferIsView,
   ArrayIsArray,
   bareList,
-  BufferLatin1Write,
-  BufferUcs2Write,
-  define,
+  BufferCompare,
+  byteLength,
+  isResizable,
+  MapForEach,
   ObjectGetOwnPropertyDescriptor,
   ObjectGetPrototypeOf,
   ObjectHasOwn,
-  ObjectIs,
   ObjectKeys,
   ObjectPrototype,
-  RegExpExec,
-  SafeMap,
-  StringCharCodeAt,
+  PlainUint8Array,
+  SetForEach,
+  TypedArrayLength,
+  viewClassOf,
+  ViewBuffer,
+  ViewByteOffset,
 } from '../base/intrinsics.js';
-import { isBuiltIn } from './built-in.js';
+import { isBuiltIn, isUncloneable } from './built-in.js';
 import {
-  bytesOf,
-  double,
-  doubleWords,
   kArray,
-  kCopiedLength,
-  kDouble,
   kFalse,
-  kInteger,
-  kIntegerMax,
-  kIntegerMin,
-  kLatin1,
+  kForeign,
+  kHasReferences,
+  kHole,
+  kKeyed,
+  kMap,
   kNull,
-  kObject,
+  kOther,
+  kPlain,
+  kReference,
+  kSet,
+  kShaped,
   kTagBits,
   kTrue,
-  kTwoByte,
   kUndefined,
+  kView,
+  wordsOf,
 } from './codec.js';
+import { Reader } from './codec-reader.js';
+import { kShapeKeysMax, type ShapeList, type ShapeNode, type ShapeTree } from './shapes.js';
+import { Visited } from './visited.js';
+import { WordWriter } from './word-writer.js';
 
-const { isProxy } = types;
+const { isAnyArrayBuffer, isDate, isMap, isProxy, isRegExp, isSet, isSharedArrayBuffer } = types;
 
-/** The most objects in one value: each is compared with those before it. */
-const kObjectsMax = 16;
-/** The most items of an array: of one that is longer nothing is looked at in vain. */
-const kItemsMax = 32;
-/** What lies deeper in a value that has to be copied is left in it as it is. */
+/** What lies deeper in a value stays as it is. */
 const kDepthMax = 500;
+/** The clone copies longer arrays of numbers faster than their keys can be looked at. */
+const kNumbersMax = 64;
+/** Longer buffers are for the clone. */
+const kBytesMax = 2 ** 31 - 1;
 
 /** What {@link Writer.write} says of a value that it wrote. */
 export const kWritten: unique symbol = Symbol('written') as never;
+/** Thrown where a value cannot be cloned, to end the walk. */
+const kStop: unique symbol = Symbol('stop') as never;
 
-const kTwoBytePattern = /[\u0100-\uffff]/;
-
-/** How a value is walked: it is being written; */
-const kWriting = 0;
-/** it cannot be written, and to read it once more would show, so what was read is kept; */
-const kCopying = 1;
-/** it cannot be written, and is cloned as it is; */
-const kGivenUp = 2;
-/** or it cannot be cloned either, so nothing behind what keeps it from that is read. */
-const kUncloneable = 3;
-
-export class Writer {
-  readonly #cells: Int32Array;
-  readonly #bytes: Buffer;
-  #at = 0;
-  #end = 0;
-  #mode = kGivenUp;
-  #busy = false;
-  /** The objects of the value, in the order in which they were begun. */
-  readonly #objects: (object | null)[] = bareList();
-  #objectCount = 0;
-  readonly #sizes: number[] = bareList();
-  /** Their indices, once they may be many. */
-  #indices: SafeMap<object, number> | null = null;
+export class Writer extends WordWriter {
+  readonly #tree: ShapeTree;
+  readonly #list: ShapeList;
+  readonly #arrays = new Visited();
+  readonly #others = new Visited();
+  /** Objects that have a number. */
+  #count = 0;
+  #hasReferences = false;
   #depth = 0;
-  /** What was read, in order: the index of an object, a key, and the value that was found there. */
-  readonly #owners: number[] = bareList();
-  readonly #keys: (string | number)[] = bareList();
-  readonly #items: unknown[] = bareList();
-  #readCount = 0;
+  #busy = false;
+  #foreign: object[] = bareList();
+  /** What cannot be cloned, to be told so by the clone. */
+  #culprit: unknown = undefined;
+  /** Nodes at which keys ended, and these keys, where there is no shape yet. */
+  readonly #newNodes: ShapeNode[] = bareList();
+  readonly #newKeys: (readonly string[])[] = bareList();
+  #newCount = 0;
+  /** Writes a value a second time. */
+  #again: Writer | null = null;
 
-  /** Writes into areas of `cells`. */
-  constructor(cells: Int32Array) {
-    this.#cells = cells;
-    this.#bytes = bytesOf(cells);
+  /** `list` reads the shapes that `tree` defines. */
+  constructor(tree: ShapeTree, list: ShapeList) {
+    super();
+    this.#tree = tree;
+    this.#list = list;
   }
 
   /**
-   * Writes a value into the words from `begin` up to `end`. Gives {@link kWritten}, or the value
-   * that is to be cloned instead. Throws what a getter of the value throws.
+   * Writes a value. Gives {@link kWritten}: until the next call it is in `words`, up to `length`,
+   * and in `moved`. Or gives the value that is to be cloned instead. Throws what a getter throws.
    */
-  write(value: unknown, begin: number, end: number): unknown {
+  write(value: unknown): unknown {
     // A getter of another value, which is being written, may have come back here.
     if (this.#busy) return value;
-    this.#at = begin;
-    this.#end = end;
-    if (typeof value !== 'object' || value === null) {
-      return this.#writePrimitive(value) ? kWritten : value;
-    }
+    if (typeof value !== 'object' || value === null) return this.#primitive(value);
     this.#busy = true;
-    this.#mode = kWriting;
-    this.#depth = 0;
     try {
-      this.#visit(value);
-      if (this.#mode === kWriting) return kWritten;
-      return this.#mode === kGivenUp ? value : this.#copied();
+      this.#walk(value);
+      if (this.#foreign.length > 0) return this.#instead(value);
+      this.#learn();
+      return kWritten;
+    } catch (error) {
+      if (error === kStop) return this.#culprit;
+      throw error;
     } finally {
+      this.#forget();
       this.#busy = false;
-      for (let i = 0; i < this.#objectCount; i++) this.#objects[i] = null;
-      for (let i = 0; i < this.#readCount; i++) this.#items[i] = undefined;
-      this.#objectCount = 0;
-      this.#readCount = 0;
-      this.#indices = null;
     }
+  }
+
+  #primitive(value: unknown): unknown {
+    if (typeof value === 'function' || typeof value === 'symbol') return value;
+    this.begin();
+    this.#item(value);
+    this.words[0] = kPlain;
+    return kWritten;
+  }
+
+  #walk(value: unknown): void {
+    this.begin();
+    this.#item(value);
+    this.words[0] = this.#hasReferences ? kHasReferences : kPlain;
+  }
+
+  #learn(): void {
+    for (let i = 0; i < this.#newCount; i++) this.#tree.met(this.#newNodes[i]!, this.#newKeys[i]!);
+  }
+
+  #forget(): void {
+    if (this.#count > 0) {
+      this.#arrays.clear();
+      this.#others.clear();
+      this.#count = 0;
+    }
+    if (this.#foreign.length > 0) this.#foreign = bareList();
+    this.#newCount = 0;
+    this.#hasReferences = false;
+    this.#depth = 0;
+    this.#culprit = undefined;
+  }
+
+  #stop(culprit: unknown): never {
+    // What came before it may not be cloneable either, and then the clone says so.
+    if (this.#foreign.length > 0) {
+      this.#foreign[this.#foreign.length] = culprit as object;
+      culprit = this.#foreign;
+    }
+    this.#culprit = culprit;
+    throw kStop;
   }
 
   // Walking
 
-  #visit(value: object): void {
-    const index = this.#objectCount;
-    if (this.#mode === kWriting && (index === kObjectsMax || this.#at >= this.#end)) this.#giveUp();
-    if (this.#mode >= kGivenUp || this.#depth === kDepthMax) return;
-    if (isProxy(value)) return this.#refuse();
-    // What was visited is the clone's to carry.
-    if (this.#indexOf(value) >= 0) return this.#giveUp();
-    if (ArrayIsArray(value)) return this.#visitArray(value, index);
+  #item(value: unknown): void {
+    // In this form a check of a type is not a call.
+    if (typeof value === 'string') this.string(value);
+    else if (typeof value === 'number') this.number(value);
+    else if (typeof value === 'object') {
+      if (value === null) this.word(kNull);
+      else this.#object(value);
+    } else if (typeof value === 'boolean') this.word(value ? kTrue : kFalse);
+    else if (value === undefined) this.word(kUndefined);
+    else if (typeof value === 'bigint') this.bigint(value);
+    else this.#stop(value);
+  }
+
+  #object(value: object): void {
+    if (isProxy(value)) this.#stop(value);
+    if (ArrayIsArray(value)) {
+      const known = this.#arrays.find(value);
+      return known < 0 ? this.#array(value) : this.#refer(known);
+    }
+    const known = this.#others.find(value);
+    if (known >= 0) return this.#refer(known);
     const prototype: unknown = ObjectGetPrototypeOf(value);
-    if (prototype !== ObjectPrototype && prototype !== null) return this.#giveUp();
+    if (prototype !== ObjectPrototype && prototype !== null) return this.#other(value);
     const keys = ObjectKeys(value);
-    if (isBuiltIn(value, prototype, keys)) return this.#giveUp();
-    this.#register(value, keys.length);
-    const header = this.#at++;
-    let properties = 0;
+    if (isBuiltIn(value, prototype, keys)) return this.#other(value);
+    this.#properties(value, keys);
+  }
+
+  #refer(number: number): void {
+    this.#hasReferences = true;
+    this.word((number << kTagBits) | kReference);
+  }
+
+  /** It has no form in words. */
+  #keep(value: object): void {
+    const { length } = this.#foreign;
+    this.#foreign[length] = value;
+    this.word((length << kTagBits) | kForeign);
+  }
+
+  /** Gives an object a number, unless it lies too deep: `false`. */
+  #enter(visited: Visited, value: object): boolean {
+    if (this.#depth === kDepthMax) {
+      this.#keep(value);
+      return false;
+    }
+    this.#depth++;
+    visited.add(value, this.#count++);
+    return true;
+  }
+
+  #properties(value: object, keys: readonly string[]): void {
+    if (!this.#enter(this.#others, value)) return;
+    const header = this.length;
+    this.word(0);
+    let node: ShapeNode | null = keys.length > kShapeKeysMax ? null : this.#tree.root;
+    let written = keys;
     for (let i = 0; i < keys.length; i++) {
       const key = keys[i]!;
-      if (key === '__proto__' && !ObjectHasOwn(value, key)) continue;
       const item = (value as Record<string, unknown>)[key];
-      // A getter before it may have removed it: what is read then is inherited, if anything.
-      if ((item === undefined || typeof item === 'function') && !ObjectHasOwn(value, key)) continue;
-      this.#note(index, key, item);
-      // To whoever builds an object the name of the prototype is no name like others.
-      if (this.#mode === kWriting && (key === '__proto__' || !this.#writeString(key))) {
-        this.#giveUp();
-      }
-      this.#visitItem(item);
-      if (this.#mode >= kGivenUp) return;
-      properties++;
-    }
-    this.#depth--;
-    if (this.#mode === kWriting) this.#cells[header] = (properties << kTagBits) | kObject;
-  }
-
-  #visitArray(value: readonly unknown[], index: number): void {
-    const { length } = value;
-    if (this.#mode === kWriting && length > kItemsMax) this.#giveUp();
-    if (this.#mode >= kGivenUp) return;
-    // Its keys are its indices, which come first; holes and named properties are for the clone.
-    const keys = ObjectKeys(value);
-    if (keys.length !== length) return this.#giveUp();
-    if (length > 0 && keys[length - 1] !== `${length - 1}`) return this.#giveUp();
-    this.#register(value, length);
-    const header = this.#at++;
-    for (let i = 0; i < length; i++) {
-      const item = value[i];
-      if (item === undefined && !ObjectHasOwn(value, i)) {
+      if (isInherited(value, key, item)) {
         // A getter before it has removed it.
-        this.#giveUp();
+        if (written === keys) written = firstOf(keys, i);
         continue;
       }
-      this.#note(index, i, item);
-      this.#visitItem(item);
-      if (this.#mode >= kGivenUp) return;
+      if (written !== keys) (written as string[])[written.length] = key;
+      if (node !== null) node = this.#tree.step(node, key);
+      this.#item(item);
     }
     this.#depth--;
-    if (this.#mode === kWriting) this.#cells[header] = (length << kTagBits) | kArray;
-  }
-
-  #visitItem(item: unknown): void {
-    if (typeof item === 'object' && item !== null) this.#visit(item);
-    else if (typeof item === 'function' || typeof item === 'symbol') this.#refuse();
-    else if (this.#mode === kWriting && !this.#writePrimitive(item)) this.#giveUp();
-  }
-
-  /** `size`: the count of its properties, or the length of an array. */
-  #register(value: object, size: number): void {
-    const index = this.#objectCount++;
-    this.#objects[index] = value;
-    this.#sizes[index] = size;
-    this.#indices?.set(value, index);
-    this.#depth++;
-  }
-
-  #note(owner: number, key: string | number, item: unknown): void {
-    const at = this.#readCount++;
-    this.#owners[at] = owner;
-    this.#keys[at] = key;
-    this.#items[at] = item;
-  }
-
-  #indexOf(value: object): number {
-    if (this.#indices !== null) return this.#indices.get(value) ?? -1;
-    for (let i = this.#objectCount - 1; i >= 0; i--) if (this.#objects[i] === value) return i;
-    return -1;
-  }
-
-  // Giving up
-
-  /** The value cannot be written. Decides what is cloned instead. */
-  #giveUp(): void {
-    if (this.#mode !== kWriting) return;
-    this.#mode = this.#wouldReadTheSame() ? kGivenUp : kCopying;
-    if (this.#mode === kGivenUp) return;
-    this.#indices = new SafeMap();
-    for (let i = 0; i < this.#objectCount; i++) this.#indices.set(this.#objects[i]!, i);
-  }
-
-  /** The value cannot be cloned. */
-  #refuse(): void {
-    this.#giveUp();
-    if (this.#mode === kCopying) this.#mode = kUncloneable;
-  }
-
-  /** Whether all that was read is data, and still there: nobody can tell if it is read again. */
-  #wouldReadTheSame(): boolean {
-    for (let i = 0; i < this.#readCount; i++) {
-      const owner = this.#objects[this.#owners[i]!]!;
-      const property = ObjectGetOwnPropertyDescriptor(owner, this.#keys[i]!);
-      if (property === undefined || !ObjectHasOwn(property, 'value')) return false;
-      if (!ObjectIs(property.value, this.#items[i])) return false;
+    if (node !== null && node.shape >= 0) {
+      this.words[header] = (node.shape << kTagBits) | kShaped;
+      return;
     }
-    // Getters that made data of themselves may have changed anything.
-    for (let i = 0; i < this.#objectCount; i++) {
-      if (ObjectKeys(this.#objects[i]!).length !== this.#sizes[i]) return false;
-    }
-    return true;
+    this.words[header] = (written.length << kTagBits) | kKeyed;
+    for (let i = 0; i < written.length; i++) this.string(written[i]!);
+    if (node === null) return;
+    this.#newNodes[this.#newCount] = node;
+    this.#newKeys[this.#newCount++] = written;
   }
 
-  /** What was read, in objects of its own. What was not looked into is in there as it is. */
-  #copied(): unknown {
-    const copies: object[] = bareList();
-    for (let i = 0; i < this.#objectCount; i++) {
-      const value = this.#objects[i]!;
-      copies[i] = ArrayIsArray(value) ? new Array<unknown>(this.#sizes[i]!) : {};
-    }
-    for (let i = 0; i < this.#readCount; i++) {
-      const item = this.#items[i];
-      const index = typeof item === 'object' && item !== null ? this.#indexOf(item) : -1;
-      define(copies[this.#owners[i]!]!, this.#keys[i]!, index < 0 ? item : copies[index], true);
-    }
-    return copies[0];
-  }
-
-  // Writing
-
-  #writePrimitive(value: unknown): boolean {
-    switch (typeof value) {
-      case 'string':
-        return this.#writeString(value);
-      case 'number':
-        return this.#writeNumber(value);
-      case 'boolean':
-        return this.#writeWord(value ? kTrue : kFalse);
-      case 'undefined':
-        return this.#writeWord(kUndefined);
-      case 'object':
-        return this.#writeWord(kNull);
-      default:
-        return false;
-    }
-  }
-
-  #writeWord(word: number): boolean {
-    if (this.#at >= this.#end) return false;
-    this.#cells[this.#at++] = word;
-    return true;
-  }
-
-  #writeNumber(value: number): boolean {
-    if ((value | 0) === value && value >= kIntegerMin && value <= kIntegerMax) {
-      if (value !== 0 || 1 / value > 0) return this.#writeWord((value << kTagBits) | kInteger);
-    }
-    if (this.#at + 3 > this.#end) return false;
-    double[0] = value;
-    this.#cells[this.#at] = kDouble;
-    this.#cells[this.#at + 1] = doubleWords[0]!;
-    this.#cells[this.#at + 2] = doubleWords[1]!;
-    this.#at += 3;
-    return true;
-  }
-
-  #writeString(value: string): boolean {
+  #array(value: readonly unknown[]): void {
     const { length } = value;
-    const cells = this.#cells;
-    const start = this.#at;
-    if (start + 1 + ((length + 3) >>> 2) > this.#end) return false;
-    if (length > kCopiedLength) return this.#copyString(value);
-    let at = start + 1;
-    for (let i = 0; i < length; i += 4) {
-      let word = 0;
-      const stop = i + 4 < length ? i + 4 : length;
-      for (let j = i; j < stop; j++) {
-        const code = StringCharCodeAt(value, j);
-        if (code > 0xff) return this.#writeTwoByte(value);
-        word |= code << ((j - i) << 3);
-      }
-      cells[at++] = word;
+    if (length > kNumbersMax && beginsWithNumber(value)) return this.#keep(value);
+    // Its keys are its indices, which come first; holes and named properties are for the clone.
+    const keys = ObjectKeys(value);
+    if (keys.length !== length || (length > 0 && keys[length - 1] !== `${length - 1}`)) {
+      return this.#keep(value);
     }
-    cells[start] = (length << kTagBits) | kLatin1;
-    this.#at = at;
-    return true;
+    if (!this.#enter(this.#arrays, value)) return;
+    this.word((length << kTagBits) | kArray);
+    for (let i = 0; i < length; i++) {
+      const item = value[i];
+      // A getter before it may have removed it.
+      if (item === undefined && !ObjectHasOwn(value, i)) this.word(kHole);
+      else this.#item(item);
+    }
+    this.#depth--;
   }
 
-  #copyString(value: string): boolean {
-    const { length } = value;
-    // A string that the runtime keeps in bytes is not even looked through.
-    if (RegExpExec(kTwoBytePattern, value) !== null) return this.#writeTwoByte(value);
-    this.#cells[this.#at] = (length << kTagBits) | kLatin1;
-    BufferLatin1Write(this.#bytes, value, (this.#at + 1) << 2, length);
-    this.#at += 1 + ((length + 3) >>> 2);
-    return true;
+  // Objects of the runtime's classes
+
+  #other(value: object): void {
+    if (ArrayBufferIsView(value)) return this.#view(value);
+    if (isDate(value)) {
+      this.#number(value);
+      return this.date(value);
+    }
+    if (isMap(value)) return this.#map(value);
+    if (isSet(value)) return this.#set(value);
+    if (isRegExp(value)) {
+      this.#number(value);
+      return this.regExp(value);
+    }
+    if (isAnyArrayBuffer(value)) return isFixed(value) ? this.#bytes(value) : this.#keep(value);
+    return isUncloneable(value) ? this.#stop(value) : this.#keep(value);
   }
 
-  #writeTwoByte(value: string): boolean {
-    const { length } = value;
-    const cells = this.#cells;
-    let at = this.#at;
-    if (at + 1 + ((length + 1) >>> 1) > this.#end) return false;
-    cells[at++] = (length << kTagBits) | kTwoByte;
-    if (length > kCopiedLength) {
-      BufferUcs2Write(this.#bytes, value, at << 2, length << 1);
-      this.#at = at + ((length + 1) >>> 1);
-      return true;
+  #number(value: object): void {
+    this.#others.add(value, this.#count++);
+  }
+
+  #view(value: ArrayBufferView): void {
+    const buffer = ViewBuffer(value);
+    const which = viewClassOf(value);
+    if (which < 0 || !isFixed(buffer)) return this.#keep(value);
+    this.#number(value);
+    this.word((which << kTagBits) | kView);
+    this.word(ViewByteOffset(value));
+    this.word(which === 0 ? byteLength(value) : TypedArrayLength(value));
+    const known = this.#others.find(buffer);
+    if (known < 0) this.#bytes(buffer);
+    else this.#refer(known);
+  }
+
+  #bytes(value: ArrayBufferLike): void {
+    this.#number(value);
+    this.buffer(value, byteLength(value));
+  }
+
+  #map(value: Map<unknown, unknown>): void {
+    if (!this.#enter(this.#others, value)) return;
+    // What getters of its keys and values do to it comes too late, as with the clone.
+    const pairs: unknown[] = bareList();
+    MapForEach(value, (item, key) => {
+      pairs[pairs.length] = key;
+      pairs[pairs.length] = item;
+    });
+    this.word((kMap << kTagBits) | kOther);
+    this.word(pairs.length / 2);
+    for (let i = 0; i < pairs.length; i++) this.#item(pairs[i]);
+    this.#depth--;
+  }
+
+  #set(value: Set<unknown>): void {
+    if (!this.#enter(this.#others, value)) return;
+    const items: unknown[] = bareList();
+    SetForEach(value, (item) => (items[items.length] = item));
+    this.word((kSet << kTagBits) | kOther);
+    this.word(items.length);
+    for (let i = 0; i < items.length; i++) this.#item(items[i]);
+    this.#depth--;
+  }
+
+  // What is cloned instead
+
+  #instead(value: unknown): unknown {
+    if (this.#foreign[0] === value || this.#readsTheSame(value)) return value;
+    const words = wordsOf(this.words, this.length);
+    const moved: unknown[] = bareList();
+    for (let i = 0; i < this.moved.length; i++) moved[i + 1] = this.moved[i];
+    return new Reader(this.#list).readAll(words, moved, this.#foreign);
+  }
+
+  /** Whether to read the value once more runs nobody's code, and gives what was read. */
+  #readsTheSame(value: unknown): boolean {
+    let isData = true;
+    const look = (object: object): void => void (isData &&= hasOnlyData(object));
+    this.#arrays.forEach(look);
+    this.#others.forEach(look);
+    if (!isData) return false;
+    const again = (this.#again ??= new Writer(this.#tree, this.#list));
+    try {
+      again.#walk(value);
+      return this.#isSameAs(again);
+    } catch {
+      return false;
+    } finally {
+      again.#forget();
     }
-    for (let i = 0; i < length; i += 2) {
-      const second = i + 1 < length ? StringCharCodeAt(value, i + 1) : 0;
-      cells[at++] = StringCharCodeAt(value, i) | (second << 16);
+  }
+
+  #isSameAs(other: Writer): boolean {
+    if (this.length !== other.length || this.moved.length !== other.moved.length) return false;
+    for (let i = 0; i < this.length; i++) if (this.words[i] !== other.words[i]) return false;
+    for (let i = 0; i < this.#foreign.length; i++) {
+      if (this.#foreign[i] !== other.#foreign[i]) return false;
     }
-    this.#at = at;
+    for (let i = 0; i < this.moved.length; i++) {
+      if (!haveSameBytes(this.moved[i]!, other.moved[i]!)) return false;
+    }
     return true;
   }
+}
+
+function isInherited(value: object, key: string, item: unknown): boolean {
+  if (item !== undefined && typeof item !== 'function' && key !== '__proto__') return false;
+  return !ObjectHasOwn(value, key);
+}
+
+/** Without reading it: it may be a getter. */
+function beginsWithNumber(array: readonly unknown[]): boolean {
+  const property = ObjectGetOwnPropertyDescriptor(array, 0);
+  return (
+    property !== undefined && ObjectHasOwn(property, 'value') && typeof property.value === 'number'
+  );
+}
+
+function firstOf(keys: readonly string[], count: number): string[] {
+  const first: string[] = bareList();
+  for (let i = 0; i < count; i++) first[i] = keys[i]!;
+  return first;
+}
+
+/** Whether a buffer has bytes of its own, and as many for ever. */
+function isFixed(buffer: ArrayBufferLike): boolean {
+  if (isSharedArrayBuffer(buffer) || isResizable(buffer as ArrayBuffer)) return false;
+  const length = byteLength(buffer);
+  if (length > 0) return length <= kBytesMax;
+  try {
+    // One that was detached is told from one that is empty.
+    new PlainUint8Array(buffer);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Whether nobody's code runs when an object's properties are read. */
+function hasOnlyData(object: object): boolean {
+  const keys = ArrayBufferIsView(object) ? bareList<string>() : ObjectKeys(object);
+  for (let i = 0; i < keys.length; i++) {
+    const property = ObjectGetOwnPropertyDescriptor(object, keys[i]!);
+    if (property === undefined || !ObjectHasOwn(property, 'value')) return false;
+  }
+  return true;
+}
+
+function haveSameBytes(a: ArrayBufferLike, b: ArrayBufferLike): boolean {
+  return BufferCompare(new PlainUint8Array(a), new PlainUint8Array(b)) === 0;
 }

@@ -4,6 +4,7 @@
 // its file has changed, or a while has passed, when a task asks for it.
 
 import { bareList, PromiseThen } from '../base/intrinsics.js';
+import { Prospects } from '../wire/carrier.js';
 import type { HandlerMessage } from '../wire/messages.js';
 import { LoadFailure, type HandlerLoader } from './handler-loader.js';
 import type { Handler } from './task-context.js';
@@ -16,6 +17,8 @@ export class HandlerEntry {
   handler: Handler | LoadFailure | null = null;
   /** Moving average of its run time in ms; Infinity until it has run. */
   averageMs = Infinity;
+  /** Of its results. */
+  readonly prospects = new Prospects();
 
   measure(runMs: number): void {
     this.averageMs =

@@ -41,6 +41,8 @@ export class Inbox {
       return false;
     }
     this.#ring.advance();
+    // What the slot's last result took is the next one's.
+    this.#carrier.free(slot);
     return true;
   }
 

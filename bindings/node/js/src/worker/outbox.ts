@@ -15,8 +15,8 @@ import {
   setTimeout,
 } from '../base/intrinsics.js';
 import { describe } from '../errors.js';
-import type { Carrier } from '../wire/carrier.js';
-import { RingWriter, type Channel } from '../wire/channel.js';
+import { Prospects, type Carrier } from '../wire/carrier.js';
+import { kInWords, RingWriter, type Channel } from '../wire/channel.js';
 import { toWire } from '../wire/errors/decoder.js';
 import { kRefused, kReturned, kThrew, type WireError } from '../wire/messages.js';
 import { isMovable, unwrapMovable } from '../wire/move.js';
@@ -36,6 +36,8 @@ export class Outbox {
   readonly #onLate: () => void;
   /** What takes the marks away from results that wait for output. */
   readonly #held = new SafeSet<() => void>();
+  /** Of what handlers throw. */
+  readonly #ofErrors = new Prospects();
   #lastMark = 0;
   #outputStalled = false;
   /** Results were published that the owner has not been told of. */
@@ -50,10 +52,10 @@ export class Outbox {
   }
 
   /** The task in a slot has ended. Its times are written. `true`: to send it took its time. */
-  finish(slot: number, code: number, value: unknown): boolean {
+  finish(slot: number, code: number, value: unknown, prospects = this.#ofErrors): boolean {
     if (hasOutput() && !this.#outputStalled) this.#mark(slot);
-    this.#publish(slot, code, value);
-    return this.#channel.isByPort(slot);
+    this.#publish(slot, code, value, prospects);
+    return this.#channel.pathOf(slot) !== kInWords;
   }
 
   /** Has the owner keep a result back until the output that there is now is with it. */
@@ -85,9 +87,9 @@ export class Outbox {
     this.#held.forEach((release) => release());
   }
 
-  #publish(slot: number, code: number, value: unknown): void {
+  #publish(slot: number, code: number, value: unknown, prospects: Prospects): void {
     if (code === kReturned) {
-      const error = this.#send(slot, kReturned, value);
+      const error = this.#send(slot, kReturned, value, prospects);
       // A result fails with what the clone said, or with what a getter threw: that may be anything.
       if (error === null) return;
       code = kThrew;
@@ -106,14 +108,19 @@ export class Outbox {
   }
 
   /** `null`, or what kept the value from being sent. */
-  #send(slot: number, code: number, value: unknown): { thrown: unknown } | null {
+  #send(
+    slot: number,
+    code: number,
+    value: unknown,
+    prospects = this.#ofErrors,
+  ): { thrown: unknown } | null {
     const channel = this.#channel;
     try {
       if (code === kReturned && isMovable(value)) {
         const moved = unwrapMovable(value);
-        this.#carrier.send(slot, moved.value, moved.transferList);
+        this.#carrier.send(slot, moved.value, moved.transferList, prospects);
       } else {
-        this.#carrier.send(slot, value, null);
+        this.#carrier.send(slot, value, null, prospects);
       }
     } catch (error) {
       return { thrown: error };

@@ -220,7 +220,7 @@ export class Runner {
     this.#channel.setRunMs(slot, runMs);
     entry.measure(runMs);
     // What it took to send a large result is not the next task's time.
-    if (this.#outbox.finish(slot, code, value)) this.#now = now();
+    if (this.#outbox.finish(slot, code, value, entry.prospects)) this.#now = now();
   }
 
   #tell(): void {

@@ -4,12 +4,13 @@
 // background work. The loop's wait calls `drain` when the owner has published something; where
 // threads cannot ring each other, messages are events.
 
-import { now } from '../base/intrinsics.js';
+import { AtomicsLoad, now } from '../base/intrinsics.js';
 import { thisLoop, wake, type LoopSource } from '../wait/loop.js';
 import { loadNative, whyPortable } from '../wait/native.js';
 import { Carrier } from '../wire/carrier.js';
 import {
   Channel,
+  kClaimed,
   kControlsToOwner,
   kControlsToWorker,
   kOwnerKicked,
@@ -58,7 +59,9 @@ export class WorkerLoop implements LoopSource {
     this.turnBudgetUs = init.turnBudgetUs;
     const channel = new Channel(init.channel);
     const onArrival = portable ? (): void => this.#onEvent() : null;
-    const carrier = new Carrier(channel, new ValuePort(init.values, onArrival));
+    const port = new ValuePort(init.values, onArrival);
+    const { toOwner, toWorker } = channel;
+    const carrier = new Carrier(channel, port, toOwner, toWorker, (slot) => isFreed(channel, slot));
     this.#control = new ControlPort<ToOwner, ToWorker>(
       init.control,
       channel,
@@ -192,4 +195,9 @@ export class WorkerLoop implements LoopSource {
     this.#init.values.unref();
     this.#init.control.unref();
   }
+}
+
+/** Whether the owner has read the result in a slot, if there was one. */
+function isFreed(channel: Channel, slot: number): boolean {
+  return AtomicsLoad(channel.cells, channel.stateAt(slot)) !== kClaimed;
 }
