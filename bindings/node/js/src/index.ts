@@ -2,7 +2,7 @@
 
 export { Pool, type PoolEvents, type RunOptions } from './pool.js';
 export type { OptionSource, PoolOptions, ResolvedOptions } from './options.js';
-export type { PoolStats, TaskCounts, WaitStages, WorkerStats } from './stats.js';
+export type { PoolStats, TaskCounts, WaitStages, WireCounts, WorkerStats } from './stats.js';
 export type { BackgroundCounts, LatencySummaries, LatencySummary } from './owner/recorder.js';
 export { AbortError, CenoteError, type CenoteErrorCode } from './errors.js';
 export { move } from './wire/move.js';

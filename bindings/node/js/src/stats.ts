@@ -11,6 +11,15 @@ import {
   type LatencySummaries,
 } from './owner/recorder.js';
 import type { WorkerHandle } from './owner/worker-handle.js';
+import {
+  kCloned,
+  kClonedUntried,
+  kInWords,
+  kInWordsAndPort,
+  kTransferred,
+  kWordsByPort,
+} from './wire/channel.js';
+import type { Traffic } from './wire/traffic.js';
 
 /** How many tasks ended in which way since the pool was made, and how many have not ended. */
 export interface TaskCounts {
@@ -38,6 +47,29 @@ export interface TaskCounts {
   readonly inFlight: number;
 }
 
+/**
+ * How values crossed in one direction since the pool was made. Each is counted by one of the first
+ * six.
+ */
+export interface WireCounts {
+  /** In shared memory, whole. */
+  readonly shared: number;
+  /** In shared memory, but for large buffers and texts: each was copied once and moved. */
+  readonly moved: number;
+  /** By a port, because the worker's part of shared memory was full. */
+  readonly full: number;
+  /** By a structured clone: something in the value has no form in shared memory. */
+  readonly cloned: number;
+  /** By a structured clone at once: the last of the same handler's had no form. */
+  readonly untried: number;
+  /** By a structured clone: it had a transfer list, or was a result of `move()`. */
+  readonly transferred: number;
+  /** What went in shared memory and as moved buffers, in bytes. Clones are not measured. */
+  readonly bytes: number;
+  /** What structured clones took on the pool's own thread, in ms. */
+  readonly cloneMs: number;
+}
+
 /** How often an event loop went through each stage of the wait. All 0 with the portable waiter. */
 export type WaitStages = Readonly<StageCounts>;
 
@@ -59,6 +91,8 @@ export interface PoolStats extends LatencySummaries {
   readonly threads: number;
   readonly tasks: TaskCounts;
   readonly background: BackgroundCounts;
+  /** How the values of tasks and of results crossed between the threads. */
+  readonly wire: { readonly tasks: WireCounts; readonly results: WireCounts };
   /** How all workers together waited. */
   readonly stages: WaitStages;
   /** How the thread that made the pool waited, for this pool and its others. */
@@ -74,6 +108,7 @@ export function takeStats(dispatcher: Dispatcher): PoolStats {
   const { outcomes, accepted, refused, unsettled } = ledger;
   const total = new Tally();
   total.add(ended.latencies, ended.stages, ended.background);
+  total.addTraffic(ended.tasks, ended.results);
   const workers: WorkerStats[] = [];
   for (let i = 0; i < crew.all.length; i++) append(workers, workerStats(crew.all[i]!, total));
   return {
@@ -81,6 +116,7 @@ export function takeStats(dispatcher: Dispatcher): PoolStats {
     tasks: { accepted, refused, ...outcomes, queued: queueSize, inFlight: unsettled - queueSize },
     ...total.latencies.summarize(),
     background: { ...total.background },
+    wire: { tasks: wireCounts(total.tasks), results: wireCounts(total.results) },
     stages: total.stages,
     ownerStages: thisLoop.stages,
     workers,
@@ -92,6 +128,7 @@ function workerStats(worker: WorkerHandle, total: Tally): WorkerStats {
   const { threadId, state, completed, failed, inFlight, latencies, background } = worker;
   const stages = worker.stages ?? noStages();
   total.add(latencies, stages, background);
+  total.addTraffic(worker.traffic.tasks, worker.traffic.results);
   return {
     threadId,
     state: state === 'exited' ? 'leaving' : state,
@@ -99,5 +136,18 @@ function workerStats(worker: WorkerHandle, total: Tally): WorkerStats {
     ...(latencies ?? kNothing).summarize(),
     background,
     stages,
+  };
+}
+
+function wireCounts({ paths, bytes, cloneMs }: Traffic): WireCounts {
+  return {
+    shared: paths[kInWords]!,
+    moved: paths[kInWordsAndPort]!,
+    full: paths[kWordsByPort]!,
+    cloned: paths[kCloned]!,
+    untried: paths[kClonedUntried]!,
+    transferred: paths[kTransferred]!,
+    bytes,
+    cloneMs,
   };
 }

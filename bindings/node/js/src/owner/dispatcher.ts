@@ -293,6 +293,7 @@ export class Dispatcher implements LoopSource, TaskEvents, CrewEvents {
 
   onLost(worker: WorkerHandle, end: WorkerEnd, held: Held, expected: boolean): void {
     this.ended.add(worker.latencies, worker.stages, { ...worker.background, active: 0 });
+    this.ended.addTraffic(worker.traffic.tasks, worker.traffic.results);
     this.#flow.takeIn();
     this.#flow.requeue(this.#losses.settle(worker, end, held));
     // Given to it while the pool was destroyed.

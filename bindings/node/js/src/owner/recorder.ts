@@ -8,6 +8,7 @@
 import { Histogram } from './histogram.js';
 import type { StageCounts } from '../wait/loop.js';
 import { kStageNames } from '../wait/words.js';
+import { Traffic } from '../wire/traffic.js';
 
 /** A summary of recorded times, in milliseconds. All 0 while nothing was recorded. */
 export interface LatencySummary {
@@ -100,6 +101,10 @@ export class Tally {
   readonly stages = noStages();
   readonly background = { active: 0, completed: 0, failed: 0 };
 
+  /** What has crossed to workers, and from them. */
+  readonly tasks = new Traffic();
+  readonly results = new Traffic();
+
   /** The caller reads what the worker goes on writing, once. */
   add(latencies: Recorder | null, stages: StageCounts | null, background: BackgroundCounts): void {
     if (latencies !== null) this.latencies.add(latencies);
@@ -107,6 +112,11 @@ export class Tally {
     this.background.active += background.active;
     this.background.completed += background.completed;
     this.background.failed += background.failed;
+  }
+
+  addTraffic(tasks: Traffic, results: Traffic): void {
+    this.tasks.add(tasks);
+    this.results.add(results);
   }
 }
 

@@ -26,6 +26,7 @@ import {
   type ToOwner,
   type ToWorker,
 } from '../wire/messages.js';
+import type { Traffic } from '../wire/traffic.js';
 import { ValuePort, type UnreadableValue } from '../wire/value-port.js';
 import type { Handler } from './handlers.js';
 
@@ -161,6 +162,11 @@ export class Thread {
   tell(message: ToWorker): void {
     this.control.post(message);
     if (!this.#portable) this.wake();
+  }
+
+  /** What has crossed to the thread, and from it. */
+  get traffic(): { readonly tasks: Traffic; readonly results: Traffic } {
+    return { tasks: this.carrier.sent, results: this.carrier.received };
   }
 
   /** Registered background work that ended well, and that is alive. In this order: `leave()`. */

@@ -103,6 +103,10 @@ export class WorkerHandle implements ThreadEvents {
     return { active, completed, failed: this.#backgroundFailed };
   }
 
+  get traffic(): Thread['traffic'] {
+    return this.#thread.traffic;
+  }
+
   get stages(): StageCounts | null {
     return this.#thread.stages;
   }

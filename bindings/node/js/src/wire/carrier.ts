@@ -14,6 +14,7 @@ import {
   ArrayIsArray,
   bareList,
   byteLength,
+  now,
   PlainInt32Array,
   TypedArrayBuffer,
   TypedArraySet,
@@ -21,8 +22,10 @@ import {
 import { Arena } from './arena.js';
 import {
   kCloned,
+  kClonedUntried,
   kInWords,
   kInWordsAndPort,
+  kTransferred,
   kWordsByPort,
   type Channel,
   type Direction,
@@ -31,6 +34,7 @@ import { wordsOf } from './codec.js';
 import { Reader } from './codec-reader.js';
 import { kWritten, Writer } from './codec-writer.js';
 import { ShapeList, ShapeTree } from './shapes.js';
+import { Traffic } from './traffic.js';
 import { UnreadableValue, type ValuePort } from './value-port.js';
 
 /** Fewer words are copied one by one. */
@@ -63,6 +67,8 @@ export class Prospects {
 const kNone: readonly unknown[] = bareList();
 
 export class Carrier {
+  readonly sent = new Traffic();
+  readonly received = new Traffic();
   readonly #channel: Channel;
   readonly #port: ValuePort;
   readonly #writer: Writer;
@@ -106,11 +112,12 @@ export class Carrier {
     prospects: Prospects,
   ): number {
     this.#arena.free(slot);
-    if (transferList !== null || !prospects.good) return this.#clone(slot, value, transferList);
+    if (transferList !== null) return this.#clone(slot, value, transferList, kTransferred);
+    if (!prospects.good) return this.#clone(slot, value, null, kClonedUntried);
     const rest = this.#writer.write(value);
     if (rest !== kWritten) {
       prospects.failed();
-      return this.#clone(slot, rest, null);
+      return this.#clone(slot, rest, null, kCloned);
     }
     prospects.succeeded();
     const { words, length, moved } = this.#writer;
@@ -118,12 +125,19 @@ export class Carrier {
     if (at < 0) return this.#sendWords(slot, words, length, moved);
     this.#channel.setValueAt(slot, at);
     copyWords(words, length, this.#channel.cells, at);
+    this.sent.bytes += 4 * length;
     if (moved.length === 0) {
-      this.#channel.setPath(slot, kInWords);
+      this.#tell(slot, kInWords);
       return 0;
     }
-    this.#channel.setPath(slot, kInWordsAndPort);
-    return this.#move(moved, null);
+    const bytes = this.#move(moved, null);
+    this.#tell(slot, kInWordsAndPort);
+    return bytes;
+  }
+
+  #tell(slot: number, path: number): void {
+    this.#channel.setPath(slot, path);
+    this.sent.paths[path]!++;
   }
 
   #allocate(slot: number, words: number): number {
@@ -135,9 +149,16 @@ export class Carrier {
     return this.#arena.allocate(slot, words);
   }
 
-  #clone(slot: number, value: unknown, transferList: readonly Transferable[] | null): number {
+  #clone(
+    slot: number,
+    value: unknown,
+    transferList: readonly Transferable[] | null,
+    path: number,
+  ): number {
+    const from = now();
     this.#port.post(value, transferList);
-    this.#channel.setPath(slot, kCloned);
+    this.sent.cloneMs += now() - from;
+    this.#tell(slot, path);
     return -1;
   }
 
@@ -149,18 +170,13 @@ export class Carrier {
   ): number {
     const copy = new PlainInt32Array(length);
     TypedArraySet(copy, wordsOf(words, length));
-    this.#channel.setPath(slot, kWordsByPort);
-    return this.#move(moved, TypedArrayBuffer(copy));
+    const bytes = this.#move(moved, TypedArrayBuffer(copy));
+    this.#tell(slot, kWordsByPort);
+    return bytes;
   }
 
   /** Moves buffers; `first` is that of the words, if they go along. One alone is the message. */
   #move(moved: readonly ArrayBufferLike[], first: ArrayBufferLike | null): number {
-    if (first === null && moved.length === 1) {
-      const buffer = moved[0] as ArrayBuffer;
-      const bytes = byteLength(buffer);
-      this.#port.post(buffer, [buffer]);
-      return bytes;
-    }
     const message: (ArrayBufferLike | null)[] = [first];
     const list: Transferable[] = [];
     let bytes = 0;
@@ -171,7 +187,8 @@ export class Carrier {
       append(list, buffer);
       bytes += byteLength(buffer);
     }
-    this.#port.post(message, list);
+    this.#port.post(first === null && moved.length === 1 ? moved[0] : message, list);
+    this.sent.bytes += bytes;
     return bytes;
   }
 
@@ -185,13 +202,27 @@ export class Carrier {
    */
   receive(slot: number): unknown {
     const path = this.#channel.pathOf(slot);
+    const { received } = this;
+    received.paths[path]!++;
+    if (path >= kCloned) {
+      const from = now();
+      const value = this.#port.take();
+      received.cloneMs += now() - from;
+      return value;
+    }
     const message = path === kInWords ? kNone : this.#port.take();
-    if (path === kCloned || message instanceof UnreadableValue) return message;
+    if (message instanceof UnreadableValue) return message;
     const parts = ArrayIsArray(message) ? (message as unknown[]) : [null, message];
+    for (let i = 0; i < parts.length; i++) {
+      if (parts[i] !== null) received.bytes += byteLength(parts[i] as ArrayBuffer);
+    }
     try {
-      return path === kWordsByPort
-        ? this.#reader.read(new PlainInt32Array(parts[0] as ArrayBuffer), 0, parts)
-        : this.#reader.read(this.#channel.cells, this.#channel.valueAt(slot), parts);
+      if (path === kWordsByPort) {
+        return this.#reader.read(new PlainInt32Array(parts[0] as ArrayBuffer), 0, parts);
+      }
+      const value = this.#reader.read(this.#channel.cells, this.#channel.valueAt(slot), parts);
+      received.bytes += 4 * this.#reader.length;
+      return value;
     } catch (error) {
       return new UnreadableValue(error);
     }

@@ -63,7 +63,7 @@ const kState = 0;
 const kAsk = 1;
 /** The index of its handler. */
 const kHandler = 2;
-/** How the value goes: one of kInWords and those that follow. */
+/** How the value goes: kInWords, or one of those behind it. */
 const kPath = 3;
 /** Of a task: 1 if it may cost the worker. Of a result: its code. */
 const kCode = 4;
@@ -77,14 +77,19 @@ const kWakeMs = 6;
 /** Where the words of the value begin. */
 const kValueAt = 14;
 
-/** A value lies in the arena, */
+/** How the value of a slot goes. It lies in the arena, */
 export const kInWords = 0;
-/** or in the port, as a structured clone; */
-export const kCloned = 1;
-/** or its words do, since the arena has no room, and with them the buffers that it moves; */
+/** or the large buffers of it lie in the port, on their way to be moved; */
+export const kInWordsAndPort = 1;
+/** or all of it does, as words, since the arena has no room; */
 export const kWordsByPort = 2;
-/** or it lies in the arena, and the buffers that it moves in the port. */
-export const kInWordsAndPort = 3;
+/** or as a structured clone, since it has no form in words; */
+export const kCloned = 3;
+/** since the last of its kind had none, so that it was not tried; */
+export const kClonedUntried = 4;
+/** or since it has a transfer list. */
+export const kTransferred = 5;
+export const kPathCount = 6;
 
 export const kFree = 0;
 export const kPosted = 1;

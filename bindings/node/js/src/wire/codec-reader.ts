@@ -85,6 +85,7 @@ export class Reader {
   readonly #strings = new StringCache();
   #words: Int32Array = new PlainInt32Array(0);
   #bytes = bytesOf(this.#words);
+  #begin = 0;
   #at = 0;
   #moved: readonly unknown[] = bareList();
   #foreign: readonly unknown[] = bareList();
@@ -110,12 +111,18 @@ export class Reader {
     return this.item();
   }
 
+  /** How many words the last value took. */
+  get length(): number {
+    return this.#at - this.#begin;
+  }
+
   #start(words: Int32Array, begin: number, moved: readonly unknown[]): void {
     if (words !== this.#words) {
       this.#words = words;
       this.#bytes = bytesOf(words);
     }
     this.#moved = moved;
+    this.#begin = begin;
     this.#at = begin + 1;
     this.#objects = words[begin] === kHasReferences ? bareList() : null;
   }
