@@ -42,6 +42,24 @@ test('a thread ended while idle is replaced, and an event says so', watched, asy
   }
 });
 
+test(
+  'a task whose value was being read when its thread ended runs on another',
+  watched,
+  async (t) => {
+    const pool = poolOf(t, { maxThreads: 1 });
+    await pool.run(0, { name: 'echo' });
+    // It takes long to read beside the time that the owner takes to end the thread.
+    const records = Array.from({ length: 200_000 }, (_, id) => ({ id, text: `number ${id}` }));
+    for (let round = 0; round < 3; round++) {
+      const [thread] = pool.threads;
+      const task = pool.run(records, { name: 'echo' });
+      await new Promise((resolve) => setImmediate(resolve));
+      await thread.terminate();
+      assert.equal((await task).length, records.length);
+    }
+  },
+);
+
 test('an abort ends the thread of a running task, and loses no other', watched, async (t) => {
   const pool = poolOf(t, { maxThreads: 1 });
   const ledger = sharedWords(40);

@@ -73,6 +73,8 @@ const steps = {
     channel.setStartedAt(slot, mark);
     if (!inbox.claim(slot)) return true;
     control[side.kUnread + slot]--;
+    // What is given up in the model goes on: all that it has claimed will run.
+    channel.setEntered(slot, true);
     const value = inbox.take(slot);
     const id = value?.number;
     if (!(id >= 0 && id < side.kTasks)) fail(`slot ${slot} has no value`);

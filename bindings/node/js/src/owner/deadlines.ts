@@ -99,6 +99,7 @@ export class Deadlines {
   }
 
   #endWorker(holder: WorkerHandle): void {
+    this.#host.requeue(holder.revokeAll());
     holder.terminate();
     this.#host.onWorkerEnded();
   }

@@ -34,7 +34,7 @@ import { Withheld, type Result } from './withheld.js';
 
 /** What a worker held when it ended. */
 export interface Held {
-  /** It had begun them. */
+  /** It had called their handlers. */
   readonly started: Task[];
   readonly unclaimed: Task[];
 }
@@ -164,6 +164,7 @@ export class Slots {
     channel.setCode(slot, task.mayEndWorker ? 1 : 0);
     channel.setPostedAt(slot, postedAt);
     channel.setRunMs(slot, kStillRunning);
+    channel.setEntered(slot, false);
     if (task.slot < 0) {
       // Taken back by a getter of its payload. The message may be out, so the entry goes as well.
       AtomicsStore(channel.cells, channel.stateAt(slot), kRevoked);
@@ -363,10 +364,7 @@ export class Slots {
     return this.#results.peek() >= 0 || this.#withheld.hasReleased;
   }
 
-  /**
-   * Empties the table, so that the worker begins none of its tasks any more, and gives what it
-   * held.
-   */
+  /** Empties the table of a worker that has ended, or is being terminated. */
   abandon(): Held {
     const started: Task[] = bareList();
     const unclaimed: Task[] = bareList();
@@ -377,14 +375,16 @@ export class Slots {
       this.#forget(task);
       unclaimed[unclaimed.length] = task;
     }
-    reverse(unclaimed);
     for (let slot = 0; slot < this.#tasks.length; slot++) {
       const task = this.#tasks[slot];
       if (task === undefined) continue;
-      const held = task === this.#sending ? unclaimed : started;
+      // Nobody else is to begin one that was asked to end.
+      const had = this.#channel.wasEntered(slot) || task.asked !== null;
+      const held = had && task !== this.#sending ? started : unclaimed;
       held[held.length] = task;
       this.#forget(task);
     }
+    reverse(unclaimed);
     this.#posted = bareList();
     this.#firstUnclaimed = 0;
     return { started, unclaimed };

@@ -13,8 +13,9 @@
 // |          |                              | owner reads it and stores FREE                   |
 // | REVOKED  | owner: exchange from POSTED  | worker reads past the entry and stores FREE      |
 //
-// So a task runs if and only if its claim succeeded; what is POSTED when a worker dies had not
-// begun; what is CLAIMED and not in the result ring had, and is lost.
+// So a task runs if and only if its claim succeeded. What is POSTED when a worker dies had not begun,
+// nor had what is CLAIMED and not *entered*: its value was being read. What was entered and is not in
+// the result ring had begun, and is lost.
 //
 // Two *rings* hold numbers of slots, in order: tasks to the worker, results to the owner. A slot is
 // in each at most once, so neither overflows. The writer of a ring writes the slot's words and the
@@ -67,6 +68,8 @@ const kHandler = 2;
 const kPath = 3;
 /** Of a task: 1 if it may cost the worker. Of a result: its code. */
 const kCode = 4;
+/** Of a task: 1 from when its handler is called on. Read when the worker is dead. */
+const kEntered = 15;
 /** Of a result: not 0 while output that its task wrote may be on its way. */
 const kMark = 5;
 /** Times in ms on the owner's clock, as indices of 64-bit words. */
@@ -243,6 +246,14 @@ export class Channel {
 
   setHandler(slot: number, handler: number): void {
     this.cells[kHeaderWords + slot * kLine + kHandler] = handler;
+  }
+
+  wasEntered(slot: number): boolean {
+    return this.cells[kHeaderWords + slot * kLine + kEntered] !== 0;
+  }
+
+  setEntered(slot: number, entered: boolean): void {
+    this.cells[kHeaderWords + slot * kLine + kEntered] = entered ? 1 : 0;
   }
 
   codeOf(slot: number): number {

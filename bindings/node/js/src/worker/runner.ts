@@ -162,6 +162,7 @@ export class Runner {
     }
     const context = this.#options.bare ? null : new WorkerTaskContext(this.#host, slot);
     let value: unknown;
+    channel.setEntered(slot, true);
     try {
       value = this.#isolation.run(handler, payload, context);
     } catch (error) {
