@@ -14,6 +14,7 @@
 
 import type { Task, WaitQueue } from './task.js';
 import type { WorkerHandle } from './worker-handle.js';
+import { addAll, includes } from './lists.js';
 import { bareList, MathCeil, MathFloor, MathMax, MathMin, now } from '../base/intrinsics.js';
 import { kPrefetchMax } from '../wire/channel.js';
 
@@ -288,19 +289,10 @@ export class Dealer {
     for (let i = 0; i < ready.length; i++) {
       const worker = ready[i]!;
       if (worker.inFlight > 1 && worker.wasReady && worker.isStuck(at, kStuckMs))
-        append(back, worker.revokeAll());
+        addAll(back, worker.revokeAll());
     }
     return back;
   }
-}
-
-function includes(workers: readonly WorkerHandle[], worker: WorkerHandle): boolean {
-  for (let i = 0; i < workers.length; i++) if (workers[i] === worker) return true;
-  return false;
-}
-
-function append(list: Task[], more: readonly Task[]): void {
-  for (let i = 0; i < more.length; i++) list[list.length] = more[i]!;
 }
 
 function mayPrefetch(task: Task): boolean {

@@ -28,6 +28,7 @@ import {
   RingWriter,
   type Channel,
 } from '../wire/channel.js';
+import { reverse } from './lists.js';
 import { sizeOf } from './size-of.js';
 import type { Task } from './task.js';
 import { Withheld, type Result } from './withheld.js';
@@ -393,12 +394,4 @@ export class Slots {
 
 function timeOr0(ms: number): number {
   return ms >= 0 && ms < Infinity ? ms : 0;
-}
-
-function reverse(tasks: Task[]): void {
-  for (let i = 0, j = tasks.length - 1; i < j; i++, j--) {
-    const task = tasks[i]!;
-    tasks[i] = tasks[j]!;
-    tasks[j] = task;
-  }
 }

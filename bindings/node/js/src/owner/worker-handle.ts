@@ -26,9 +26,8 @@ import type { WorkerEvents, WorkerSpec } from './worker-events.js';
  */
 const kPatienceMs = 200;
 
-/** While large tasks are posted, the worker is woken after the first, and then every so many ms. */
+/** While large tasks are posted, the worker is woken after the first, and every so many ms. */
 const kWakeMs = 0.05;
-
 export class WorkerHandle implements ThreadEvents {
   readonly slots: Slots;
   /** The times of its tasks; null where nobody reads them. */
@@ -99,8 +98,7 @@ export class WorkerHandle implements ThreadEvents {
   }
 
   get background(): BackgroundCounts {
-    const { active, completed } = this.#thread.background;
-    return { active, completed, failed: this.#backgroundFailed };
+    return { ...this.#thread.background, failed: this.#backgroundFailed };
   }
 
   get traffic(): Thread['traffic'] {

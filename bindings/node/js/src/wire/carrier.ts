@@ -15,10 +15,9 @@ import {
   bareList,
   byteLength,
   now,
-  PlainInt32Array,
   TypedArrayBuffer,
-  TypedArraySet,
 } from '../base/intrinsics.js';
+import { PlainInt32Array, TypedArraySet } from '../base/value-intrinsics.js';
 import { Arena } from './arena.js';
 import {
   kCloned,

@@ -9,16 +9,20 @@
 
 import { compileFunction } from 'node:vm';
 import {
-  allocateBytes,
   ArrayPrototype,
   bareList,
   BufferLatin1Slice,
   BufferUcs2Slice,
   define,
+  ObjectPrototype,
+  StringSlice,
+  TypedArrayBuffer,
+} from '../base/intrinsics.js';
+import {
+  allocateBytes,
   JSONStringify,
   kViewClasses,
   MapSet,
-  ObjectPrototype,
   PlainBigInt,
   PlainDate,
   PlainInt32Array,
@@ -27,10 +31,8 @@ import {
   PlainSet,
   PlainUint8Array,
   SetAdd,
-  StringSlice,
-  TypedArrayBuffer,
   TypedArraySet,
-} from '../base/intrinsics.js';
+} from '../base/value-intrinsics.js';
 import {
   bytesOf,
   double,

@@ -13,22 +13,20 @@ import {
   ArrayBufferIsView,
   ArrayIsArray,
   bareList,
-  BufferCompare,
   byteLength,
-  isResizable,
-  MapForEach,
-  ObjectGetOwnPropertyDescriptor,
   ObjectGetPrototypeOf,
   ObjectHasOwn,
   ObjectKeys,
   ObjectPrototype,
-  PlainUint8Array,
+} from '../base/intrinsics.js';
+import {
+  MapForEach,
   SetForEach,
   TypedArrayLength,
   viewClassOf,
   ViewBuffer,
   ViewByteOffset,
-} from '../base/intrinsics.js';
+} from '../base/value-intrinsics.js';
 import { isBuiltIn, isUncloneable } from './built-in.js';
 import {
   kArray,
@@ -51,18 +49,17 @@ import {
   wordsOf,
 } from './codec.js';
 import { Reader } from './codec-reader.js';
+import { beginsWithNumber, hasOnlyData, haveSameBytes, isFixed, isInherited } from './looks.js';
 import { kShapeKeysMax, type ShapeList, type ShapeNode, type ShapeTree } from './shapes.js';
 import { Visited } from './visited.js';
 import { WordWriter } from './word-writer.js';
 
-const { isAnyArrayBuffer, isDate, isMap, isProxy, isRegExp, isSet, isSharedArrayBuffer } = types;
+const { isAnyArrayBuffer, isDate, isMap, isProxy, isRegExp, isSet } = types;
 
 /** What lies deeper in a value stays as it is. */
 const kDepthMax = 500;
 /** The clone copies longer arrays of numbers faster than their keys can be looked at. */
 const kNumbersMax = 64;
-/** Longer buffers are for the clone. */
-const kBytesMax = 2 ** 31 - 1;
 
 /** What {@link Writer.write} says of a value that it wrote. */
 export const kWritten: unique symbol = Symbol('written') as never;
@@ -367,49 +364,8 @@ export class Writer extends WordWriter {
   }
 }
 
-function isInherited(value: object, key: string, item: unknown): boolean {
-  if (item !== undefined && typeof item !== 'function' && key !== '__proto__') return false;
-  return !ObjectHasOwn(value, key);
-}
-
-/** Without reading it: it may be a getter. */
-function beginsWithNumber(array: readonly unknown[]): boolean {
-  const property = ObjectGetOwnPropertyDescriptor(array, 0);
-  return (
-    property !== undefined && ObjectHasOwn(property, 'value') && typeof property.value === 'number'
-  );
-}
-
 function firstOf(keys: readonly string[], count: number): string[] {
   const first: string[] = bareList();
   for (let i = 0; i < count; i++) first[i] = keys[i]!;
   return first;
-}
-
-/** Whether a buffer has bytes of its own, and as many for ever. */
-function isFixed(buffer: ArrayBufferLike): boolean {
-  if (isSharedArrayBuffer(buffer) || isResizable(buffer as ArrayBuffer)) return false;
-  const length = byteLength(buffer);
-  if (length > 0) return length <= kBytesMax;
-  try {
-    // One that was detached is told from one that is empty.
-    new PlainUint8Array(buffer);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-/** Whether nobody's code runs when an object's properties are read. */
-function hasOnlyData(object: object): boolean {
-  const keys = ArrayBufferIsView(object) ? bareList<string>() : ObjectKeys(object);
-  for (let i = 0; i < keys.length; i++) {
-    const property = ObjectGetOwnPropertyDescriptor(object, keys[i]!);
-    if (property === undefined || !ObjectHasOwn(property, 'value')) return false;
-  }
-  return true;
-}
-
-function haveSameBytes(a: ArrayBufferLike, b: ArrayBufferLike): boolean {
-  return BufferCompare(new PlainUint8Array(a), new PlainUint8Array(b)) === 0;
 }

@@ -25,7 +25,8 @@
 // Objects are numbered in the order in which they begin: objects, arrays, buffers, and all of VIEW
 // and OTHER but big integers. Moved buffers travel beside the words, in a message.
 
-import { PlainFloat64Array, PlainInt32Array, TypedArrayBuffer } from '../base/intrinsics.js';
+import { PlainFloat64Array, TypedArrayBuffer } from '../base/intrinsics.js';
+import { PlainInt32Array } from '../base/value-intrinsics.js';
 
 export const kConstant = 0;
 export const kInteger = 1;

@@ -3,7 +3,8 @@
 // A set would have to give each object an identity hash, which costs more than to carry a small
 // object does: up to kSearched objects are searched for one by one, some three in a nanosecond.
 
-import { append, ArrayIndexOf, bareList, SafeMap } from '../base/intrinsics.js';
+import { append, bareList, SafeMap } from '../base/intrinsics.js';
+import { ArrayIndexOf } from '../base/value-intrinsics.js';
 
 const kChunk = 64;
 const kFewMax = 8;

@@ -5,20 +5,22 @@
 // which is moved, so that it is copied once.
 
 import {
-  allocateBytes,
   bareList,
-  BigIntToString,
   BufferLatin1Write,
   BufferUcs2Write,
+  RegExpExec,
+  TypedArrayBuffer,
+} from '../base/intrinsics.js';
+import {
+  allocateBytes,
+  BigIntToString,
   DateGetTime,
   flagsOf,
   PlainInt32Array,
   PlainUint8Array,
-  RegExpExec,
   RegExpSource,
-  TypedArrayBuffer,
   TypedArraySet,
-} from '../base/intrinsics.js';
+} from '../base/value-intrinsics.js';
 import {
   bytesOf,
   double,
