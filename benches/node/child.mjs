@@ -2,19 +2,18 @@
 //
 //   node child.mjs '{"scenario":"c64","pool":"piscina","round":1,"scale":1,"collectorPort":1234}'
 //
-// `checkout` in the job names the folder whose build of cenote is measured in place of this one's.
+// `checkout` in the job names the folder whose build of cenote is measured in place of this one's,
+// `folder` the one in which a peer lies that comes with no package.
 // Reports over IPC: {type:'result', figures, details} when it has measured, {type:'destroyed'} when
 // the pool is gone, {type:'failed', invalid, message} when the pool gave a wrong answer or threw.
 // It has no time-out of its own: the parent kills what does not come back.
 
 import { fileURLToPath } from 'node:url';
 import { inspect } from 'node:util';
-import { pools } from './pools.mjs';
+import { pools, threadsOf } from './pools.mjs';
 import { scenarios } from './scenarios/index.mjs';
 import { InvalidResult } from './lib/check.mjs';
 import { startMeter } from './lib/cpu.mjs';
-
-const kThreads = 2;
 
 const job = JSON.parse(process.argv[2]);
 const scenario = scenarios.find(({ name }) => name === job.scenario);
@@ -32,9 +31,10 @@ process.on('uncaughtException', fail);
 process.on('unhandledRejection', fail);
 
 await pool.start({
-  threads: kThreads,
+  threads: threadsOf(pool),
   filename: fileURLToPath(new URL(`./tasks/${scenario.task}.cjs`, import.meta.url)),
   checkout: job.checkout,
+  folder: job.folder,
 });
 const meter = startMeter(pool.run);
 const figures = await scenario.run({

@@ -12,12 +12,13 @@ import { compareCells, comparisonJobs, comparisonTables } from './lib/comparison
 import { describeMachine, machineLine } from './lib/machine.mjs';
 import { runJobs } from './lib/matrix.mjs';
 import { compareUsage, parseCompareOptions, UsageError } from './lib/options.mjs';
+import { kCheckout, lookUp } from './lib/packages.mjs';
 import { startProgress } from './lib/progress.mjs';
 import { remarks } from './lib/report.mjs';
 import { writeResults } from './lib/results.mjs';
-import { lookAround, readTicks, shares } from './lib/surroundings.mjs';
+import { surroundingsText, withSurroundings } from './lib/surroundings.mjs';
 import { renderText } from './lib/table.mjs';
-import { kCheckout, lookUp, pools } from './pools.mjs';
+import { pools } from './pools.mjs';
 import { scenarios } from './scenarios/index.mjs';
 
 const metricsOf = (scenario) => scenarios.find(({ name }) => name === scenario).metrics;
@@ -28,10 +29,10 @@ const labelled = (cell) => ({ ...cell, pool: `${cell.pool} (${cell.build})` });
 /** Version and folder of the build that `checkout` gives. */
 function find(checkout, chosen) {
   for (const pool of chosen) {
-    const found = lookUp(pool, checkout);
+    const found = lookUp(pool, { checkout });
     if (found.missing) throw new UsageError(`${checkout}: ${pool.module} is ${found.missing}`);
   }
-  return lookUp(chosen[0], checkout);
+  return lookUp(chosen[0], { checkout });
 }
 
 async function compare(options) {
@@ -40,35 +41,19 @@ async function compare(options) {
     new: find(kCheckout, options.pools),
   };
   const machine = describeMachine();
-  const before = await lookAround();
-  const from = readTicks();
   const progress = startProgress(process.stderr, { rounds: options.rounds, metricsOf });
-  const cells = await runJobs(comparisonJobs(options), {
-    onStart: (job, ...place) => progress.onStart(labelled(job), ...place),
-    onEnd: (cell, ...place) => progress.onEnd(labelled(cell), ...place),
-  });
+  const { result: cells, ...surroundings } = await withSurroundings(() =>
+    runJobs(comparisonJobs(options), {
+      onStart: (job, ...place) => progress.onStart(labelled(job), ...place),
+      onEnd: (cell, ...place) => progress.onEnd(labelled(cell), ...place),
+    }),
+  );
   progress.end();
-  const during = shares(from, readTicks());
-  const after = await lookAround();
   const { rounds, scale } = options;
-  return {
-    machine,
-    builds,
-    rounds,
-    scale,
-    before,
-    during,
-    after,
-    rows: compareCells(cells),
-    cells,
-  };
+  return { machine, builds, rounds, scale, ...surroundings, rows: compareCells(cells), cells };
 }
 
-const percent = (share) => (share === undefined ? 'unknown' : `${share.toFixed(1)} %`);
-
-function report({ machine, builds, rounds, scale, before, during, after, rows, cells }) {
-  const around = ({ load, busy, steal }) =>
-    `load average ${load.toFixed(2)}, CPUs busy ${percent(busy)}, steal ${percent(steal)}`;
+function report({ machine, builds, rounds, scale, rows, cells, ...surroundings }) {
   const build = ({ version, folder }) => `${version}, ${folder}`;
   return [
     ...comparisonTables(rows).map(renderText),
@@ -80,12 +65,7 @@ function report({ machine, builds, rounds, scale, before, during, after, rows, c
         'Medians; smallest to largest in brackets.',
       'new/old: the median of the ratios of each round. Rates: higher is better; all else: lower.',
     ].join('\n'),
-    [
-      `before: ${around(before)}`,
-      `during: steal ${percent(during.steal)}`,
-      `after:  ${around(after)}`,
-      machineLine(machine),
-    ].join('\n'),
+    `${surroundingsText(surroundings)}\n${machineLine(machine)}`,
   ].join('\n\n');
 }
 

@@ -1,35 +1,38 @@
 // The competitors: one adapter each, with the same three calls.
 //
-//   start({ threads, filename, checkout })  makes a pool of exactly `threads` workers that run the
-//                                           handler module
-//   run(task)                               resolves with the handler's result
-//   destroy()                               resolves when the workers are gone
+//   start({ threads, filename, checkout, folder })
+//                   makes a pool of exactly `threads` workers that run the handler module
+//   run(task)       resolves with the handler's result
+//   destroy()       resolves when the workers are gone
 //
 // Every pool runs with its own defaults, apart from the number of workers and what its name says.
 // `checkout` is the folder whose build of cenote is taken, this checkout unless said otherwise; the
-// other pools take no notice of it. `details()`, where a pool has it, returns statistics that go
-// into the JSON file and into no figure.
+// other pools take no notice of it. `folder` is where a peer lies that comes with no npm package.
+// `details()`, where a pool has it, returns statistics that go into the JSON file and into no
+// figure.
+//
+// What a pool says of itself beside `name` and `peer` (whether it is somebody else's):
+//   module     the package that it comes from, under its name here; `from` is its published name
+//   threads    how many workers it has, where it is not as many as the others
+//   only       scenarios outside of which it runs only if the command line names it
+//   cannot     scenarios whose values it cannot carry
+//   given      the name under which `--peer` gives its folder
 
-import { createRequire } from 'node:module';
-import { readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { entryOf, kCheckout, requireFrom, requireHere } from './lib/packages.mjs';
+import { RawWorkers } from './lib/raw-workers.mjs';
 
-const require = createRequire(import.meta.url);
+const kThreads = 2;
 
-/** The root of this checkout. */
-export const kCheckout = fileURLToPath(new URL('../..', import.meta.url));
-
-/** Finds modules as a file in `checkout` does; there `cenote` is that checkout's own build. */
-const requireFrom = (checkout) => createRequire(join(checkout, 'package.json'));
 const wrapper = (file) => fileURLToPath(new URL(`./wrappers/${file}`, import.meta.url));
 
-function cenote(name, options) {
+function cenote(name, options, more) {
   let pool;
   return {
     name,
     module: 'cenote',
     peer: false,
+    ...more,
     start({ threads, filename, checkout = kCheckout }) {
       const { Pool } = requireFrom(checkout)('cenote');
       pool = new Pool({ filename, minThreads: threads, maxThreads: threads, ...options });
@@ -40,15 +43,17 @@ function cenote(name, options) {
   };
 }
 
-/** Piscina's interface: Piscina's own, or ours. */
+/** Piscina's interface: Piscina's own, of either version, or ours. */
 function piscina(name, options, module = 'piscina') {
   let pool;
+  const peer = module !== 'cenote/piscina';
   return {
     name,
     module,
-    peer: module === 'piscina',
+    from: peer ? 'piscina' : 'cenote',
+    peer,
     start({ threads, filename, checkout }) {
-      const find = module === 'piscina' ? require : requireFrom(checkout ?? kCheckout);
+      const find = peer ? requireHere : requireFrom(checkout ?? kCheckout);
       const { Piscina } = find(module);
       pool = new Piscina({ filename, minThreads: threads, maxThreads: threads, ...options });
     },
@@ -65,7 +70,7 @@ function tinypool(name) {
     peer: true,
     async start({ threads, filename }) {
       // An ES module only, and found the same way as the others.
-      const { Tinypool } = await import(pathToFileURL(require.resolve('tinypool')));
+      const { Tinypool } = await import(pathToFileURL(requireHere.resolve('tinypool')));
       pool = new Tinypool({ filename, minThreads: threads, maxThreads: threads });
     },
     run: (task) => pool.run(task),
@@ -80,7 +85,7 @@ function workerpool(name) {
     module: 'workerpool',
     peer: true,
     start({ threads, filename }) {
-      pool = require('workerpool').pool(wrapper('workerpool-worker.cjs'), {
+      pool = requireHere('workerpool').pool(wrapper('workerpool-worker.cjs'), {
         workerType: 'thread',
         minWorkers: threads,
         maxWorkers: threads,
@@ -99,7 +104,7 @@ function poolifier(name) {
     module: 'poolifier',
     peer: true,
     start({ threads, filename }) {
-      const { FixedThreadPool } = require('poolifier');
+      const { FixedThreadPool } = requireHere('poolifier');
       pool = new FixedThreadPool(threads, wrapper('poolifier-worker.cjs'), {
         workerOptions: { workerData: { filename } },
       });
@@ -109,41 +114,65 @@ function poolifier(name) {
   };
 }
 
+/** What people write without a pool: a Worker per thread, `postMessage`, a map of promises. */
+function rawWorkers(name) {
+  let workers;
+  return {
+    name,
+    peer: true,
+    start({ threads, filename }) {
+      workers = new RawWorkers(wrapper('raw-worker.cjs'), threads, { filename });
+    },
+    run: (task) => workers.run(task),
+    destroy: () => workers.destroy(),
+  };
+}
+
+/** knitting, from a folder with its sources or with its package. */
+function knitting(name, more) {
+  let pool;
+  return {
+    name,
+    module: 'knitting',
+    peer: true,
+    given: 'knitting',
+    // Objects cross as JSON, so shared memory inside of them does not arrive as such.
+    cannot: ['detach', 'blocked-main'],
+    ...more,
+    async start({ threads, filename, folder }) {
+      const entry = pathToFileURL(entryOf(folder)).href;
+      // Its workers import the module that names the task, so that is one of its own.
+      const tasks = pathToFileURL(wrapper('knitting-task.mjs'));
+      tasks.searchParams.set('knitting', entry);
+      tasks.searchParams.set('handler', filename);
+      const [{ createPool }, { run }] = await Promise.all([import(entry), import(tasks)]);
+      pool = createPool({ threads })({ run });
+    },
+    run: (task) => pool.call.run(task),
+    destroy: () => pool.shutdown(),
+  };
+}
+
 /** Every competitor, in the order of the tables. */
 export const pools = [
   cenote('cenote', {}),
   cenote('cenote-spin0', { maxSpinUs: 0 }),
+  cenote('cenote-1', {}, { threads: 1, only: ['c64', 'c64-number', 'load50'] }),
   piscina('cenote-piscina', {}, 'cenote/piscina'),
+  rawWorkers('worker'),
   piscina('piscina', {}),
   piscina('piscina-atomics-off', { atomics: 'disabled' }),
+  piscina('piscina-next', {}, 'piscina-next'),
   tinypool('tinypool'),
   workerpool('workerpool'),
   poolifier('poolifier'),
+  knitting('knitting'),
+  knitting('knitting-1', { threads: 1 }),
 ];
 
-/**
- * The version and the folder of a competitor's package, or the reason why it cannot run.
- * @param checkout as for `start`
- * @returns {{ version: string, folder: string } | { missing: string }}
- */
-export function lookUp(pool, checkout = kCheckout) {
-  let folder;
-  try {
-    folder = dirname((pool.peer ? require : requireFrom(checkout)).resolve(pool.module));
-  } catch {
-    return { missing: pool.peer ? 'not installed (npm install)' : 'not built (npm run build)' };
-  }
-  // Not every package exports its package.json, so it is searched upwards from the entry.
-  const wanted = pool.peer ? pool.module : 'cenote';
-  for (;;) {
-    try {
-      const manifest = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
-      if (manifest.name === wanted) return { version: manifest.version, folder };
-    } catch (error) {
-      if (error.code !== 'ENOENT') throw error;
-    }
-    if (dirname(folder) === folder)
-      return { missing: `no package.json of ${wanted} above its entry` };
-    folder = dirname(folder);
-  }
-}
+/** Whether `pool` runs in `scenario` at all. */
+export const runsIn = ({ only, cannot }, scenario) =>
+  (!only || only.includes(scenario)) && !cannot?.includes(scenario);
+
+/** How many workers a competitor has. */
+export const threadsOf = ({ threads = kThreads }) => threads;

@@ -10,12 +10,14 @@ import { startCollector } from './collector.mjs';
 import { bars, judge } from './lib/bars.mjs';
 import { describeMachine } from './lib/machine.mjs';
 import { matrixJobs, runJobs } from './lib/matrix.mjs';
+import { lookUp } from './lib/packages.mjs';
 import { parseOptions, usage, UsageError } from './lib/options.mjs';
 import { startProgress } from './lib/progress.mjs';
 import { markdownReport, textReport } from './lib/report.mjs';
 import { readResults, writeResults } from './lib/results.mjs';
 import { summarise } from './lib/summarise.mjs';
-import { lookUp, pools } from './pools.mjs';
+import { withSurroundings } from './lib/surroundings.mjs';
+import { pools, threadsOf } from './pools.mjs';
 import { scenarios } from './scenarios/index.mjs';
 
 const kLatest = fileURLToPath(new URL('./results/latest.json', import.meta.url));
@@ -29,30 +31,32 @@ async function measure(options) {
   const skipped = [];
   const versions = {};
   for (const pool of options.pools) {
-    const { version, missing } = lookUp(pool);
+    const { version, missing } = lookUp(pool, { folder: options.folders[pool.given] });
     if (missing) {
       skipped.push({ pool: pool.name, reason: missing });
       process.stderr.write(`${pool.name} is skipped: ${missing}\n`);
       continue;
     }
     available.push(pool);
-    versions[pool.peer ? pool.module : 'cenote'] = version;
+    if (pool.module) versions[pool.peer ? pool.module : 'cenote'] = version;
   }
 
   const collector = await startCollector();
   const progress = startProgress(process.stderr, { rounds: options.rounds, metricsOf });
   const jobs = matrixJobs({ ...options, pools: available, collectorPort: collector.port });
-  const cells = await runJobs(jobs, progress);
+  const { result: cells, ...surroundings } = await withSurroundings(() => runJobs(jobs, progress));
   progress.end();
   collector.close();
 
   const medians = summarise(cells);
   return {
     machine,
+    surroundings,
     versions,
     rounds: options.rounds,
     quick: options.quick,
     pools: available.map((pool) => pool.name),
+    workers: Object.fromEntries(available.map((pool) => [pool.name, threadsOf(pool)])),
     skipped,
     medians,
     bars: bars.map((bar) => ({ ...bar, ...judge(bar, medians, peers) })),

@@ -18,8 +18,9 @@ const kOutputLimit = 2_000;
 const kChild = fileURLToPath(new URL('../child.mjs', import.meta.url));
 
 /**
- * @param job { scenario, pool, round, scale, collectorPort }, names and numbers; when two builds
- * are compared, also { build, checkout }: the name that the cell gets, and the folder for child.mjs
+ * @param job { scenario, pool, round, scale, collectorPort, folder }, names and numbers; when two
+ * builds are compared, also { build, checkout }: the name that the cell gets. `folder` and
+ * `checkout` are for child.mjs
  * @param watch the script to run, and how long in ms it may take to measure and to destroy the pool
  */
 export function runCell(

@@ -12,13 +12,30 @@ import { columnsOf } from './tables.mjs';
 /** With fewer rounds all ratios lie on one side too often by chance: with 5 once in 16 times. */
 const kRoundsForVerdict = 5;
 
-const cpuColumn = (scenario) => ({
-  head: `${scenario} CPU µs a task`,
-  scenario,
-  metric: 'cpuNs',
-  divide: 1000,
-  higherIsBetter: false,
-});
+const rateHeads = {
+  perSecond: 'thousand tasks/s',
+  coldPerSecond: 'cold, thousand/s',
+  warmPerSecond: 'warm, thousand/s',
+};
+const cpuHeads = {
+  cpuNs: 'CPU µs a task',
+  coldCpuNs: 'cold, CPU µs a task',
+  warmCpuNs: 'warm, CPU µs a task',
+};
+
+/** The figures of a scenario, each with the head of its row: those in the tables, and CPU times. */
+function rowsOf(scenario) {
+  const shown = columnsOf(scenario).filter(({ metric }) => !(metric in cpuHeads));
+  const cpu = Object.keys(cpuHeads).map((metric) => ({ metric, divide: 1000 }));
+  return [...shown, ...cpu].map((column) => {
+    const what = rateHeads[column.metric] ?? cpuHeads[column.metric];
+    return {
+      ...column,
+      head: what ? `${scenario} ${what}` : column.head,
+      higherIsBetter: column.metric in rateHeads,
+    };
+  });
+}
 
 /**
  * The jobs of a comparison, in their order.
@@ -70,8 +87,7 @@ export function compareCells(cells) {
   );
   for (const { scenario, pool } of kinds.values()) {
     const pairs = pairsOf(cells, scenario, pool);
-    for (const column of [...columnsOf(scenario), cpuColumn(scenario)]) {
-      const { metric, head, divide = 1, higherIsBetter } = column;
+    for (const { metric, head, divide = 1, higherIsBetter } of rowsOf(scenario)) {
       const measured = pairs.filter((pair) => pair.old[metric] > 0 && pair.new[metric] > 0);
       if (measured.length === 0) continue;
       const ratio = summary(measured.map((pair) => pair.new[metric] / pair.old[metric]));
@@ -79,7 +95,7 @@ export function compareCells(cells) {
         scenario,
         pool,
         metric,
-        head: metric === 'perSecond' ? `${head} thousand tasks/s` : head,
+        head,
         divide,
         rounds: measured.length,
         old: summary(measured.map((pair) => pair.old[metric])),

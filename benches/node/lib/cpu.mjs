@@ -15,28 +15,32 @@ export async function cpuMsPerSecond(body) {
 
 /**
  * What a task costs in CPU time, however long the process waited for a CPU. `run` takes the place
- * of the pool's, `measured` runs the part of a scenario that counts and resolves with its result,
- * and `figures()` is { cpuNs }: nanoseconds of CPU of the whole process per task of that part, or
- * {} if there was none.
+ * of the pool's, `measured` runs a part of a scenario that counts and resolves with its result, and
+ * `figures()` is the nanoseconds of CPU of the whole process per task of each such part: { cpuNs },
+ * or { coldCpuNs, warmCpuNs } of parts that are named, or {} if there was none.
  */
 export function startMeter(runTask) {
   let tasks = 0;
-  let measuredTasks = 0;
-  let measuredUs = 0;
+  const parts = new Map();
   return {
     run(task) {
       tasks++;
       return runTask(task);
     },
-    async measured(body) {
+    async measured(body, part = '') {
       const tasksBefore = tasks;
       const before = process.cpuUsage();
       const result = await body();
       const { user, system } = process.cpuUsage(before);
-      measuredUs += user + system;
-      measuredTasks += tasks - tasksBefore;
+      const sum = parts.get(part) ?? { us: 0, tasks: 0 };
+      parts.set(part, { us: sum.us + user + system, tasks: sum.tasks + tasks - tasksBefore });
       return result;
     },
-    figures: () => (measuredTasks > 0 ? { cpuNs: (measuredUs * 1000) / measuredTasks } : {}),
+    figures: () =>
+      Object.fromEntries(
+        [...parts]
+          .filter(([, sum]) => sum.tasks > 0)
+          .map(([part, sum]) => [part ? `${part}CpuNs` : 'cpuNs', (sum.us * 1000) / sum.tasks]),
+      ),
   };
 }

@@ -1,21 +1,34 @@
 // The whole run: rounds × scenarios × pools, one cell at a time.
 //
 // Within a round all pools run a scenario one after the other, so that what the machine does
-// meanwhile hits them alike; from round to round the order is rotated, so that none is always the
-// first or next to the same one.
+// meanwhile hits them alike. The order is reversed from round to round, so that what drifts within
+// a scenario favours none over two rounds, and rotated after every two, so that none is always at
+// an end.
 
 import { runCell } from './cell.mjs';
 
-const rotated = (list, by) => list.map((_, i) => list[(i + by) % list.length]);
+/** Whether `pool` (one of pools.mjs) takes part in `scenario`. */
+const runsIn = ({ only, cannot }, scenario) =>
+  (!only || only.includes(scenario)) && !cannot?.includes(scenario);
 
-/** The jobs of a run, in their order. */
-export function matrixJobs({ rounds, scenarios, pools, scale, collectorPort }) {
+/** The pools in the order of `round`, which counts from 1. */
+function inTurn(pools, round) {
+  const by = Math.floor((round - 1) / 2);
+  const rotated = pools.map((_, i) => pools[(i + by) % pools.length]);
+  return round % 2 ? rotated : rotated.reverse();
+}
+
+/**
+ * The jobs of a run, in their order.
+ * @param folders where peers lie that come with no package, by the name that `--peer` gives them
+ */
+export function matrixJobs({ rounds, scenarios, pools, scale, collectorPort, folders = {} }) {
   const jobs = [];
   for (let round = 1; round <= rounds; round++) {
-    for (const scenario of scenarios) {
-      for (const pool of rotated(pools, round - 1)) {
-        jobs.push({ scenario: scenario.name, pool: pool.name, round, scale, collectorPort });
-      }
+    for (const { name: scenario } of scenarios) {
+      const taking = pools.filter((pool) => runsIn(pool, scenario));
+      for (const { name: pool, given } of inTurn(taking, round))
+        jobs.push({ scenario, pool, round, scale, collectorPort, folder: folders[given] });
     }
   }
   return jobs;

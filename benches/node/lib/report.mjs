@@ -2,6 +2,7 @@
 
 import { barsTable } from './bars.mjs';
 import { machineLine, wasBusy } from './machine.mjs';
+import { surroundingsSentence, surroundingsText } from './surroundings.mjs';
 import { renderMarkdown, renderText } from './table.mjs';
 import { groupTables, overviewTable } from './tables.mjs';
 
@@ -51,7 +52,31 @@ const versions = (results) =>
     .map(([name, version]) => `${name} ${version}`)
     .join(', ');
 
-const scenariosOf = ({ cells }) => cells.map(({ scenario }) => scenario);
+/** How long a round took, and which pool took how much of it. */
+function timePerRound({ pools, cells, rounds: count }) {
+  const seconds = (own) => own.reduce((sum, cell) => sum + (cell.seconds ?? 0), 0) / count;
+  if (cells.length === 0) return '';
+  const each = pools.map(
+    (pool) => `${pool} ${seconds(cells.filter((cell) => cell.pool === pool)).toFixed(0)}`,
+  );
+  return `A round took ${seconds(cells).toFixed(0)} s: ${each.join(', ')}.`;
+}
+
+/** How many workers each pool has. */
+function workersText({ workers, pools }) {
+  const single = pools.filter((pool) => workers[pool] === 1);
+  return single.length > 0 ? `2 workers; 1 in ${single.join(' and ')}.` : '2 workers.';
+}
+
+/** The bars, as far as their pools took part. */
+function barsParts(results, context, render) {
+  const { leftOut, ...table } = barsTable(results, context);
+  const [s, are] = leftOut === 1 ? ['', 'is'] : ['s', 'are'];
+  return [
+    ...(table.rows.length > 0 ? [render(table)] : []),
+    ...(leftOut > 0 ? [`${leftOut} more bar${s} ${are} about pools that took no part.`] : []),
+  ];
+}
 
 /**
  * The whole report as plain text.
@@ -59,23 +84,38 @@ const scenariosOf = ({ cells }) => cells.map(({ scenario }) => scenario);
  * metrics by its name
  */
 export function textReport(results, context) {
-  const parts = [
-    ...groupTables(results).map(renderText),
-    renderText(barsTable(results.medians, scenariosOf(results), context)),
-    ...remarks(results),
-    `2 workers. ${rounds(results)}\n${versions(results)}\n${machineLine(results.machine)}`,
+  const { surroundings, machine } = results;
+  const run = [
+    `${workersText(results)} ${rounds(results)}`,
+    versions(results),
+    timePerRound(results),
+    surroundings ? surroundingsText(surroundings) : '',
+    machineLine(machine),
   ];
-  return parts.join('\n\n');
+  return [
+    ...groupTables(results).map(renderText),
+    ...barsParts(results, context, renderText),
+    ...remarks(results),
+    run.filter((line) => line !== '').join('\n'),
+  ].join('\n\n');
 }
 
 /** The comparison to quote: one table, the bars, and where it was measured. `context` as above. */
 export function markdownReport(results, context) {
-  const howMany = rounds(results).replace('; smallest to largest in brackets', '');
+  const { surroundings, machine } = results;
+  const howMany = rounds(results).replace(
+    '; smallest to largest in brackets',
+    '; spread: of the pool of a row where it is widest, largest less smallest',
+  );
+  const run = [
+    `${workersText(results)} ${howMany} ${versions(results)}. ${machineLine(machine)}.`,
+    ...(surroundings ? [surroundingsSentence(surroundings)] : []),
+    'To repeat: `npm run bench`.',
+  ];
   return [
     renderMarkdown(overviewTable(results)),
-    `2 workers. ${howMany} ${versions(results)}. ` +
-      `${machineLine(results.machine)}. To repeat: \`npm run bench\`.`,
-    renderMarkdown(barsTable(results.medians, scenariosOf(results), context)),
+    run.join(' '),
+    ...barsParts(results, context, renderMarkdown),
     '',
   ].join('\n\n');
 }

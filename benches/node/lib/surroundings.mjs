@@ -43,3 +43,35 @@ export async function lookAround() {
   await sleep(kLookMs);
   return { load: loadavg()[0], ...shares(from, readTicks()) };
 }
+
+const percent = (share) => (share === undefined ? 'unknown' : `${share.toFixed(1)} %`);
+
+function around({ load, busy, steal }) {
+  return `load average ${load.toFixed(2)}, CPUs busy ${percent(busy)}, steal ${percent(steal)}`;
+}
+
+/** Runs `body` and looks around before and after it: { result, before, during, after }. */
+export async function withSurroundings(body) {
+  const before = await lookAround();
+  const from = readTicks();
+  const result = await body();
+  const during = shares(from, readTicks());
+  return { result, before, during, after: await lookAround() };
+}
+
+/** What `withSurroundings` saw, in three lines. */
+export function surroundingsText({ before, during, after }) {
+  return [
+    `before: ${around(before)}`,
+    `during: steal ${percent(during.steal)}`,
+    `after:  ${around(after)}`,
+  ].join('\n');
+}
+
+/** The same in a sentence. */
+export function surroundingsSentence({ before, during, after }) {
+  return (
+    `Load average ${before.load.toFixed(2)} before the run, ${after.load.toFixed(2)} after it; ` +
+    `steal ${percent(during.steal)} during it.`
+  );
+}

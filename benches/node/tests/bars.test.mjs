@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { bars, judge } from '../lib/bars.mjs';
+import { bars, barsTable, four, judge } from '../lib/bars.mjs';
 import { scenarios } from '../scenarios/index.mjs';
 import { pools } from '../pools.mjs';
 
@@ -36,6 +36,26 @@ test('another form of cenote is no peer', () => {
   );
 });
 
+test('the best of the four is none of the others, however fast', () => {
+  const bar = { scenario: 's', metric: 'x', atLeast: 5, times: 'best of the four' };
+  const rate = { s: figures('x', { cenote: 100, worker: 90, poolifier: 25, tinypool: 50 }) };
+  const { against, figure } = judge(bar, rate, [...peers, 'worker', 'tinypool']);
+  assert.deepEqual([against, figure], ['tinypool', 2]);
+  assert.deepEqual(judge(bar, { s: figures('x', { cenote: 1, worker: 1 }) }, ['worker']), {
+    measured: false,
+  });
+});
+
+test('a form of cenote is held against another where the bar says so', () => {
+  const rate = { s: figures('x', { cenote: 100, 'cenote-piscina': 65, piscina: 10 }) };
+  const bar = {
+    ...{ scenario: 's', metric: 'x', pool: 'cenote-piscina' },
+    ...{ atLeast: 0.7, times: 'cenote' },
+  };
+  const { against, figure, met } = judge(bar, rate, peers);
+  assert.deepEqual([against, figure, met], ['cenote', 0.65, false]);
+});
+
 test('a missed bar says by how much of the limit', () => {
   const rate = { s: figures('x', { cenote: 90, piscina: 10 }) };
   const low = judge({ scenario: 's', metric: 'x', atLeast: 12, times: 'piscina' }, rate, peers);
@@ -54,6 +74,27 @@ test('without the figures of either side there is no verdict', () => {
   assert.deepEqual(judge(bar, { s: figures('x', { cenote: 1 }) }, peers), { measured: false });
   assert.deepEqual(judge(bar, { s: figures('x', { piscina: 1 }) }, peers), { measured: false });
   assert.deepEqual(judge(bar, {}, peers), { measured: false });
+  // Nor with figures of a file that does not have this one.
+  const other = { s: figures('y', { cenote: 1, piscina: 1 }) };
+  assert.deepEqual(judge(bar, other, peers), { measured: false });
+});
+
+test('bars on pools that took no part are counted, those on pools that hung are shown', () => {
+  const table = (pools) =>
+    barsTable(
+      { medians: {}, pools, cells: [{ scenario: 'c64-number' }] },
+      { peers, metricsOf: (name) => scenarios.find((one) => one.name === name).metrics },
+    );
+  const alone = table(['cenote']);
+  assert.deepEqual([alone.rows.length, alone.leftOut], [1, 2]);
+  const beside = table(['cenote', 'knitting']);
+  assert.deepEqual(
+    beside.rows.map((row) => [row[2], row[4]]),
+    [
+      ['≥ 800,000 tasks/s', 'not measured'],
+      ['≥ 1 × knitting', 'not measured'],
+    ],
+  );
 });
 
 test('every bar names a figure, a pool and an opponent that exist', () => {
@@ -63,6 +104,8 @@ test('every bar names a figure, a pool and an opponent that exist', () => {
     assert.ok(scenario?.metrics[bar.metric], `${bar.scenario} ${bar.metric}`);
     if (bar.worst) assert.ok(scenario.metrics[bar.worst], bar.worst);
     if (bar.pool) assert.ok(names.includes(bar.pool), bar.pool);
-    if (bar.times && bar.times !== 'best peer') assert.ok(names.includes(bar.times), bar.times);
+    if (bar.times && !bar.times.startsWith('best '))
+      assert.ok(names.includes(bar.times), bar.times);
   }
+  for (const name of four) assert.equal(pools.find((pool) => pool.name === name)?.peer, true, name);
 });
