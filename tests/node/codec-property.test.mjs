@@ -7,10 +7,18 @@ import { test } from 'node:test';
 import { MessageChannel } from 'node:worker_threads';
 import { runProgram, watched } from './support/behaviour.mjs';
 import { withPollution } from './support/pollution.mjs';
+import { examples } from './support/particular-values.mjs';
 import { assertSame, objectsIn, randomValue } from './support/random-values.mjs';
 
 const require = createRequire(import.meta.url);
-const { Channel, createChannelMemory } = require('../../dist/wire/channel.js');
+const {
+  Channel,
+  createChannelMemory,
+  kCloned,
+  kClonedUntried,
+  kInWords,
+  kWordsByPort,
+} = require('../../dist/wire/channel.js');
 const { Carrier, Prospects } = require('../../dist/wire/carrier.js');
 const { ValuePort } = require('../../dist/wire/value-port.js');
 
@@ -112,115 +120,6 @@ test('random values arrive whatever became of prototypes', { timeout: kLongMs },
   });
 });
 
-/** By name: what makes a value anew. */
-const examples = {
-  'an array with as many named properties as holes': () => {
-    const list = [1, , 3]; // eslint-disable-line no-sparse-arrays
-    list.named = 2;
-    return list;
-  },
-  'a getter that makes data of itself': () => ({
-    get a() {
-      Object.defineProperty(this, 'a', { value: 2, enumerable: true });
-      return 1;
-    },
-    m: new Map(),
-  }),
-  'a getter that changes what was read, and removes itself': () => ({
-    a: 1,
-    get b() {
-      this.a = 2;
-      delete this.b;
-      return 1;
-    },
-    m: new Map(),
-  }),
-  'a getter that adds to what is being read': () => ({
-    get b() {
-      this.c = 2;
-      Object.defineProperty(this, 'b', { value: 1, enumerable: true });
-      return 1;
-    },
-    m: new Map(),
-  }),
-  'a getter that makes a hole': () => {
-    const list = [0, 1, 2];
-    return Object.defineProperty(list, 0, {
-      get: () => Reflect.deleteProperty(list, 1),
-      enumerable: true,
-      configurable: true,
-    });
-  },
-  'a getter behind what cannot be cloned': () => ({
-    f() {},
-    get a() {
-      throw new Error('read');
-    },
-  }),
-  'a getter before and behind what cannot be cloned': () => ({
-    get z() {
-      return 1;
-    },
-    s: Symbol('s'),
-    get a() {
-      throw new Error('read');
-    },
-  }),
-  'a getter that removes a property with an inherited namesake': () => ({
-    get a() {
-      delete this.toString;
-      delete this.__proto__;
-      return 1;
-    },
-    toString: 1,
-    ['__proto__']: 2,
-  }),
-  'an object that occurs twice, beside a getter': () => {
-    const twice = { a: 1 };
-    return {
-      twice,
-      get g() {
-        return twice;
-      },
-      list: [twice],
-    };
-  },
-  'a cycle with a getter': () => {
-    const value = {
-      get a() {
-        return value;
-      },
-    };
-    return value;
-  },
-  'a map that inherits as a plain object': () =>
-    Object.setPrototypeOf(new Map([[1, 2]]), Object.prototype),
-  'a map that inherits nothing': () => Object.setPrototypeOf(new Map([[1, 2]]), null),
-  'bytes that inherit as a plain object': () =>
-    Object.setPrototypeOf(new Uint8Array(3), Object.prototype),
-  'a boxed string that inherits as a plain object': () =>
-    Object.setPrototypeOf(new String('ab'), Object.prototype),
-  'a promise that inherits as a plain object': () =>
-    Object.setPrototypeOf(Promise.resolve(), Object.prototype),
-  'an error that inherits as a plain object': () =>
-    Object.setPrototypeOf(Object.assign(new Error('m'), { stack: 's' }), Object.prototype),
-  'the arguments of a function': () => (function () { return arguments; })(1, 2), // prettier-ignore
-  'a proxy': () => ({ p: new Proxy([1], {}) }),
-  'deep nesting': () => {
-    let value = {};
-    for (let i = 0; i < 400; i++)
-      value =
-        i === 200
-          ? {
-              get g() {
-                return 1;
-              },
-              value,
-            }
-          : [value];
-    return value;
-  },
-};
 for (const unit of ['a', 'é', 'Ж', '\ud800', '😀']) {
   for (
     let length = 0;
@@ -267,6 +166,53 @@ test('what a getter sends meanwhile arrives for itself', watched, (t) => {
     assert.deepEqual(receiver.receive(1), inner);
     assert.deepEqual(receiver.receive(0), { a: 'before', b: { c: 'behind' } });
   }
+});
+
+test('values arrive that do not fit beside the others', watched, (t) => {
+  const wire = openWire(t);
+  const make = (slot) => Array.from({ length: 30_000 }, (_, i) => ({ slot, i, t: `${slot} ${i}` }));
+  // Each slot keeps its words until it is used again, or freed.
+  for (let round = 0; round < 3; round++) {
+    for (let slot = 0; slot < kSlots; slot++) {
+      wire.sender.send(slot, make(slot), null, new Prospects());
+    }
+    for (let slot = 0; slot < kSlots; slot++) {
+      assert.deepEqual(wire.receiver.receive(slot), make(slot));
+      if (round > 0) wire.sender.free(slot);
+    }
+  }
+  const paths = Array.from(wire.sender.sent.paths);
+  assert.ok(paths[kInWords] > 0 && paths[kWordsByPort] > 0, `by path: ${paths}`);
+  assert.deepEqual(paths, Array.from(wire.receiver.received.paths));
+});
+
+test('tables with ever new keys arrive, and shapes behind them', watched, (t) => {
+  const wire = openWire(t);
+  const long = 'k'.repeat(200);
+  for (let i = 0; i < 20_000; i++) {
+    const value = { [`key ${i}`]: i, [`${long}${i % 2000}`]: { same: i, [`x${i % 300}`]: 1 } };
+    assert.deepEqual(wire.carry(value), value);
+    if (i % 7 === 0) assert.deepEqual(wire.carry(value), value);
+  }
+});
+
+test('values that are cloned now are not tried again at once, and are again later', (t) => {
+  const wire = openWire(t);
+  const prospects = new Prospects();
+  class Point {
+    x = 1;
+  }
+  const carry = (value) => {
+    wire.sender.send(0, value, null, prospects);
+    assert.deepEqual(wire.receiver.receive(0), { ...value });
+  };
+  for (let i = 0; i < 1000; i++) carry(new Point());
+  let paths = Array.from(wire.sender.sent.paths);
+  assert.ok(paths[kCloned] < 30 && paths[kClonedUntried] > 900, `by path: ${paths}`);
+  for (let i = 0; i < 100; i++) carry({ x: 1 });
+  paths = Array.from(wire.sender.sent.paths);
+  assert.ok(paths[kInWords] >= 30, `by path: ${paths}`);
+  assert.ok(wire.sender.sent.cloneMs > 0);
 });
 
 test('values arrive where the prototypes are frozen', watched, async () => {
