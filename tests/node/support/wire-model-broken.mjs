@@ -82,7 +82,7 @@ export const broken = {
         from: `break;\n            ${kUnpost}`,
         to: `continue; ${kUnpost}`,
       },
-      { file: kSlots, from: 'reverse(tasks);', to: '' },
+      { file: kSlots, from: '(0, lists_js_1.reverse)(tasks);', to: '' },
     ],
   },
   'an entry is published before it is written': {
