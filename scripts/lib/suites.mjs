@@ -22,6 +22,7 @@ const modes = {
   default: {},
   'no-spin': { CENOTE_MAX_SPIN_US: '0' },
   portable: { CENOTE_FORCE_PORTABLE: '1' },
+  port: { CENOTE_WIRE: 'port' },
 };
 
 // Most of these tests wait, for threads or for time, so several files share the machine.

@@ -5,9 +5,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
   blocker,
+  fixture,
   poolFor,
   portable,
   readyWorkers,
+  runProgram,
   sharedWords,
   until,
   watched,
@@ -183,3 +185,45 @@ test(
     }
   },
 );
+
+class Point {
+  constructor(x) {
+    this.x = x;
+  }
+}
+
+test('values are counted by the way they crossed', watched, async (t) => {
+  const byPort = process.env.CENOTE_WIRE === 'port';
+  const pool = poolFor(t, { minThreads: 1, maxThreads: 1 });
+  const values = [1, { a: 'b' }, new Map([[1, 2]]), Buffer.alloc(100_000), new Point(1)];
+  for (const value of values) await pool.run(value, { name: 'echo' });
+  const { tasks, results } = pool.stats().wire;
+  const ways = ['shared', 'moved', 'full', 'cloned', 'untried', 'transferred'];
+  const counts = (of) => ways.map((way) => of[way]);
+  assert.deepEqual(counts(tasks), byPort ? [0, 0, 0, 0, 5, 0] : [3, 1, 0, 1, 0, 0]);
+  // A copy of an instance is a plain object.
+  assert.deepEqual(counts(results), byPort ? [0, 0, 0, 0, 5, 0] : [4, 1, 0, 0, 0, 0]);
+  if (!byPort) assert.ok(tasks.bytes > 100_000 && results.bytes > 100_000);
+  assert.ok(tasks.cloneMs > 0 && (results.cloneMs > 0) === byPort);
+  const bytes = new Uint8Array(10);
+  await pool.run(bytes, { name: 'echo', transferList: [bytes.buffer] });
+  assert.equal(pool.stats().wire.tasks.transferred, 1);
+  await pool.threads[0].terminate();
+  assert.equal(pool.stats().wire.tasks.transferred, 1, 'those of a thread that ended are kept');
+});
+
+test('CENOTE_WIRE=port has all values cloned, and nonsense is refused', watched, async () => {
+  const source = `
+    import { Pool } from 'cenote';
+    const pool = new Pool({ filename: process.env.TASKS, minThreads: 1, maxThreads: 1 });
+    const { a } = await pool.run({ a: 1 }, { name: 'echo' });
+    const { tasks, results } = pool.stats().wire;
+    console.log(a, tasks.untried, results.untried, tasks.shared);
+    await pool.close();`;
+  const env = { TASKS: fixture('tasks.cjs'), NODE_NO_WARNINGS: '1' };
+  const { stdout } = await runProgram(source, { env: { ...env, CENOTE_WIRE: 'port' } });
+  assert.equal(stdout, '1 1 1 0\n');
+  const wrong = await runProgram(source, { env: { ...env, CENOTE_WIRE: 'pigeon' } });
+  assert.equal(wrong.code, 1);
+  assert.match(wrong.stderr, /CENOTE_WIRE.*'shared' or 'port'.*'pigeon'/s);
+});

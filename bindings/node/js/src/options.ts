@@ -233,6 +233,18 @@ export function resolveOptions(input: unknown): ResolvedOptions {
   });
 }
 
+/**
+ * Whether values are to cross as structured clones only. Environment: `CENOTE_WIRE=port`; `shared`
+ * is the default.
+ */
+export function wireByPort(): boolean {
+  const wire = process.env['CENOTE_WIRE'] ?? '';
+  if (wire !== '' && wire !== 'shared' && wire !== 'port') {
+    throw outOfRange('CENOTE_WIRE', "'shared' or 'port'", wire);
+  }
+  return wire === 'port';
+}
+
 /** The options of a call, all of which exist. */
 export function readOptions(input: unknown, call: 'new Pool()' | 'run()'): Record<string, unknown> {
   if (isNoOptions(input)) throw wrongOptions(input, call);

@@ -60,7 +60,10 @@ export interface WireCounts {
   readonly full: number;
   /** By a structured clone: something in the value has no form in shared memory. */
   readonly cloned: number;
-  /** By a structured clone at once: the last of the same handler's had no form. */
+  /**
+   * By a structured clone at once: the last of the same handler's had no form, or the environment
+   * says so (`CENOTE_WIRE=port`).
+   */
   readonly untried: number;
   /** By a structured clone: it had a transfer list, or was a result of `move()`. */
   readonly transferred: number;

@@ -88,7 +88,8 @@ function lengthGetter(prototype: object): (receiver: ArrayBufferView | ArrayBuff
 }
 const lengthOfTypedArray = lengthGetter(Object.getPrototypeOf(Uint8Array.prototype) as object);
 const lengthOfDataView = lengthGetter(DataView.prototype);
-const lengthOfArrayBuffer = lengthGetter(ArrayBuffer.prototype);
+/** Throws where it is another kind of memory. */
+export const lengthOfArrayBuffer = lengthGetter(ArrayBuffer.prototype);
 const lengthOfShared = lengthGetter(SharedArrayBuffer.prototype);
 /** The bytes of a view or a buffer, whatever properties of its own it has. 0 if it is detached. */
 export function byteLength(value: ArrayBufferView | ArrayBufferLike): number {
@@ -166,7 +167,10 @@ export const TypedArrayBuffer = getterOf<Int32Array | Uint8Array, ArrayBufferLik
   typedArray,
   'buffer',
 );
-export const TypedArrayByteOffset = getterOf<Int32Array, number>(typedArray, 'byteOffset');
+export const TypedArrayByteOffset = getterOf<Int32Array | Uint8Array, number>(
+  typedArray,
+  'byteOffset',
+);
 export const PlainFloat64Array = Float64Array;
 export const { MAX_SAFE_INTEGER } = Number;
 export const StringIndexOf = uncurry(String.prototype.indexOf);

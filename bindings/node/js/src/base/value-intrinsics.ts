@@ -1,7 +1,6 @@
 // The functions of the runtime that values are read and made by (see `wire/codec.ts`), taken when
 // the package loads, as in `intrinsics.ts`.
 
-import { types } from 'node:util';
 import { getterOf, typedArray, uncurry } from './intrinsics.js';
 
 export const ArrayIndexOf = uncurry(Array.prototype.indexOf) as <T>(list: T[], item: T) => number;
@@ -31,24 +30,34 @@ export const kViewClasses = [
   BigInt64Array,
   BigUint64Array,
 ] as const;
-const toStringTag = getterOf<ArrayBufferView, string>(typedArray, Symbol.toStringTag);
+const toStringTag = getterOf<ArrayBufferView, string | undefined>(typedArray, Symbol.toStringTag);
 const kViewNames = kViewClasses.map(({ name }) => name);
 /** The index in {@link kViewClasses} of a view's class; -1 if it is of another. */
 export function viewClassOf(view: ArrayBufferView): number {
-  if (types.isDataView(view)) return 0;
   const name = toStringTag(view);
+  if (name === undefined) return 0;
   for (let i = 1; i < kViewNames.length; i++) if (kViewNames[i] === name) return i;
   return -1;
 }
-const viewGetters = <R>(name: string) => {
-  const ofTypedArray = getterOf<ArrayBufferView, R>(typedArray, name);
-  const ofDataView = getterOf<ArrayBufferView, R>(DataView.prototype, name);
-  return (view: ArrayBufferView): R =>
-    types.isDataView(view) ? ofDataView(view) : ofTypedArray(view);
-};
-export const ViewBuffer = viewGetters<ArrayBufferLike>('buffer');
-export const ViewByteOffset = viewGetters<number>('byteOffset');
-export const TypedArrayLength = getterOf<ArrayBufferView, number>(typedArray, 'length');
+const getters = <R>(name: string) => ({
+  ofDataView: getterOf<ArrayBufferView, R>(DataView.prototype, name),
+  ofTypedArray: getterOf<ArrayBufferView, R>(typedArray, name),
+});
+const buffer = getters<ArrayBufferLike>('buffer');
+const byteOffset = getters<number>('byteOffset');
+const byteLength = getterOf<ArrayBufferView, number>(DataView.prototype, 'byteLength');
+const length = getterOf<ArrayBufferView, number>(typedArray, 'length');
+/** Of views; the class is what {@link viewClassOf} says. */
+export function viewBuffer(view: ArrayBufferView, viewClass: number): ArrayBufferLike {
+  return viewClass === 0 ? buffer.ofDataView(view) : buffer.ofTypedArray(view);
+}
+export function viewOffset(view: ArrayBufferView, viewClass: number): number {
+  return viewClass === 0 ? byteOffset.ofDataView(view) : byteOffset.ofTypedArray(view);
+}
+/** In elements; of a `DataView` in bytes. */
+export function viewLength(view: ArrayBufferView, viewClass: number): number {
+  return viewClass === 0 ? byteLength(view) : length(view);
+}
 const setBytes = uncurry(Uint8Array.prototype.set);
 /** Copies one typed array into another of its kind. */
 export const TypedArraySet = setBytes as unknown as (

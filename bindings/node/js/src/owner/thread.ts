@@ -44,6 +44,8 @@ export interface ThreadSpec {
   readonly maxSpinUs: number;
   readonly turnBudgetUs: number;
   readonly portable: boolean;
+  /** Values cross as structured clones only. */
+  readonly wireByPort: boolean;
   readonly preload: Handler | null;
   /** Handlers are called with the task alone; `setup` and `teardown` are exports like any other. */
   readonly bare: boolean;
@@ -89,7 +91,8 @@ export class Thread {
   constructor(spec: ThreadSpec, events: ThreadEvents) {
     const { portable } = spec;
     this.#portable = portable;
-    const memory = createChannelMemory(spec.concurrency + kPrefetchMax);
+    const { concurrency, wireByPort } = spec;
+    const memory = createChannelMemory(concurrency + kPrefetchMax, { byPort: wireByPort });
     this.channel = new Channel(memory);
     this.worker = new Worker(kWorkerFile, spec.workerOptions);
     this.id = this.worker.threadId;

@@ -11,7 +11,13 @@ import type { DispatcherListener } from '../owner/dispatcher-options.js';
 import { CenoteError, type PoolErrors, type WorkerEnd } from '../errors.js';
 import type { HandlerTable } from '../owner/handlers.js';
 import { warnPortable, whyPoolIsPortable } from '../wait/native.js';
-import { kMaxConcurrency, kMaxTimerMs, resolveOptions, workerOptions } from '../options.js';
+import {
+  kMaxConcurrency,
+  kMaxTimerMs,
+  resolveOptions,
+  wireByPort,
+  workerOptions,
+} from '../options.js';
 import type { WaitQueue } from '../owner/task.js';
 import type { WorkerSpec } from '../owner/worker-events.js';
 import { loadingNow } from '../worker/worker-state.js';
@@ -75,6 +81,7 @@ export function startDispatcher(
         maxSpinUs,
         turnBudgetUs,
         portable: portable !== '',
+        wireByPort: wireByPort(),
         preload: parts.handlers.preload,
         bare: true,
         niceIncrement: options.niceIncrement,

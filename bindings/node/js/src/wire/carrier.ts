@@ -10,10 +10,9 @@
 
 import type { Transferable } from 'node:worker_threads';
 import {
-  append,
   ArrayIsArray,
   bareList,
-  byteLength,
+  lengthOfArrayBuffer,
   now,
   TypedArrayBuffer,
 } from '../base/intrinsics.js';
@@ -73,6 +72,7 @@ export class Carrier {
   readonly #writer: Writer;
   readonly #reader: Reader;
   readonly #arena: Arena;
+  readonly #byPort: boolean;
   readonly #isRead: ((slot: number) => boolean) | null;
 
   /**
@@ -87,6 +87,7 @@ export class Carrier {
     isRead: ((slot: number) => boolean) | null = null,
   ) {
     this.#isRead = isRead;
+    this.#byPort = channel.byPort;
     const { cells } = channel;
     this.#channel = channel;
     this.#port = port;
@@ -112,7 +113,7 @@ export class Carrier {
   ): number {
     this.#arena.free(slot);
     if (transferList !== null) return this.#clone(slot, value, transferList, kTransferred);
-    if (!prospects.good) return this.#clone(slot, value, null, kClonedUntried);
+    if (this.#byPort || !prospects.good) return this.#clone(slot, value, null, kClonedUntried);
     const rest = this.#writer.write(value);
     if (rest !== kWritten) {
       prospects.failed();
@@ -176,17 +177,25 @@ export class Carrier {
 
   /** Moves buffers; `first` is that of the words, if they go along. One alone is the message. */
   #move(moved: readonly ArrayBufferLike[], first: ArrayBufferLike | null): number {
-    const message: (ArrayBufferLike | null)[] = [first];
-    const list: Transferable[] = [];
+    if (first === null && moved.length === 1) {
+      const buffer = moved[0] as ArrayBuffer;
+      const bytes = lengthOfArrayBuffer(buffer);
+      this.#port.post(buffer, [buffer]);
+      this.sent.bytes += bytes;
+      return bytes;
+    }
+    const message: (ArrayBufferLike | null)[] = bareList();
+    const list: Transferable[] = bareList();
+    message[0] = first;
+    for (let i = 0; i < moved.length; i++) message[i + 1] = moved[i]!;
     let bytes = 0;
-    for (let i = 0; i < moved.length; i++) append(message, moved[i]!);
     for (let i = 0; i < message.length; i++) {
       const buffer = message[i] as ArrayBuffer | null;
       if (buffer === null) continue;
-      append(list, buffer);
-      bytes += byteLength(buffer);
+      list[list.length] = buffer;
+      bytes += lengthOfArrayBuffer(buffer);
     }
-    this.#port.post(first === null && moved.length === 1 ? moved[0] : message, list);
+    this.#port.post(message, list);
     this.sent.bytes += bytes;
     return bytes;
   }
@@ -213,7 +222,7 @@ export class Carrier {
     if (message instanceof UnreadableValue) return message;
     const parts = ArrayIsArray(message) ? (message as unknown[]) : [null, message];
     for (let i = 0; i < parts.length; i++) {
-      if (parts[i] !== null) received.bytes += byteLength(parts[i] as ArrayBuffer);
+      if (parts[i] !== null) received.bytes += lengthOfArrayBuffer(parts[i] as ArrayBuffer);
     }
     try {
       if (path === kWordsByPort) {

@@ -116,6 +116,8 @@ export interface ChannelMemory {
   readonly slots: number;
   readonly shapeWords: number;
   readonly arenaWords: number;
+  /** No value goes in words. */
+  readonly byPort: boolean;
   /** What the tails start at: 0, but for tests of what happens when they wrap. */
   readonly firstTail: number;
 }
@@ -141,14 +143,14 @@ export interface Direction {
 /** The memory of a channel with room for `slots` tasks. The sizes are others in tests. */
 export function createChannelMemory(
   slots: number,
-  { shapeWords = kShapeWords, arenaWords = kArenaWords, firstTail = 0 } = {},
+  { shapeWords = kShapeWords, arenaWords = kArenaWords, byPort = false, firstTail = 0 } = {},
 ): ChannelMemory {
   const words = partsAt(slots) + 2 * (shapeWords + arenaWords);
   const buffer = new SharedArrayBuffer(words * Int32Array.BYTES_PER_ELEMENT);
   const cells = new Int32Array(buffer);
   cells[kTaskTail] = firstTail;
   cells[kResultTail] = firstTail;
-  return { buffer, slots, shapeWords, arenaWords, firstTail };
+  return { buffer, slots, shapeWords, arenaWords, byPort, firstTail };
 }
 
 /** The channel, as either side sees it. */
@@ -204,6 +206,10 @@ export class Channel {
   /** The index in {@link cells} of a slot's mark, for Atomics. */
   markAt(slot: number): number {
     return kHeaderWords + slot * kLine + kMark;
+  }
+
+  get byPort(): boolean {
+    return this.#memory.byPort;
   }
 
   /** What the owner sends by. */

@@ -14,9 +14,11 @@ import {
   BufferLatin1Slice,
   BufferUcs2Slice,
   define,
+  lengthOfArrayBuffer,
   ObjectPrototype,
   StringSlice,
   TypedArrayBuffer,
+  TypedArrayByteOffset,
 } from '../base/intrinsics.js';
 import {
   allocateBytes,
@@ -247,8 +249,8 @@ export class Reader {
     const at = this.#at;
     this.#at = at + ((length + 3) >>> 2);
     const bytes = length === 0 ? new PlainUint8Array(0) : allocateBytes(length);
-    const from = words.byteOffset + (at << 2);
-    TypedArraySet(bytes, new PlainUint8Array(words.buffer, from, length));
+    const from = TypedArrayByteOffset(words) + (at << 2);
+    TypedArraySet(bytes, new PlainUint8Array(TypedArrayBuffer(words), from, length));
     return this.#registered(TypedArrayBuffer(bytes));
   }
 
@@ -268,9 +270,10 @@ export class Reader {
   #readText(number: number): string {
     const buffer = this.#moved[(number >>> 1) + 1] as ArrayBuffer;
     const bytes = new PlainUint8Array(buffer) as Buffer;
+    const length = lengthOfArrayBuffer(buffer);
     return (number & 1) === 1
-      ? BufferUcs2Slice(bytes, 0, bytes.length)
-      : BufferLatin1Slice(bytes, 0, bytes.length);
+      ? BufferUcs2Slice(bytes, 0, length)
+      : BufferLatin1Slice(bytes, 0, length);
   }
 
   // The other classes

@@ -13,7 +13,6 @@ import {
   ArrayBufferIsView,
   ArrayIsArray,
   bareList,
-  byteLength,
   ObjectGetPrototypeOf,
   ObjectHasOwn,
   ObjectKeys,
@@ -22,10 +21,10 @@ import {
 import {
   MapForEach,
   SetForEach,
-  TypedArrayLength,
+  viewBuffer,
   viewClassOf,
-  ViewBuffer,
-  ViewByteOffset,
+  viewLength,
+  viewOffset,
 } from '../base/value-intrinsics.js';
 import { isBuiltIn, isUncloneable } from './built-in.js';
 import {
@@ -49,7 +48,7 @@ import {
   wordsOf,
 } from './codec.js';
 import { Reader } from './codec-reader.js';
-import { beginsWithNumber, hasOnlyData, haveSameBytes, isFixed, isInherited } from './looks.js';
+import { beginsWithNumber, fixedLength, hasOnlyData, haveSameBytes, isInherited } from './looks.js';
 import { kShapeKeysMax, type ShapeList, type ShapeNode, type ShapeTree } from './shapes.js';
 import { Visited } from './visited.js';
 import { WordWriter } from './word-writer.js';
@@ -273,7 +272,10 @@ export class Writer extends WordWriter {
       this.#number(value);
       return this.regExp(value);
     }
-    if (isAnyArrayBuffer(value)) return isFixed(value) ? this.#bytes(value) : this.#keep(value);
+    if (isAnyArrayBuffer(value)) {
+      const length = fixedLength(value);
+      return length < 0 ? this.#keep(value) : this.#bytes(value, length);
+    }
     return isUncloneable(value) ? this.#stop(value) : this.#keep(value);
   }
 
@@ -282,21 +284,23 @@ export class Writer extends WordWriter {
   }
 
   #view(value: ArrayBufferView): void {
-    const buffer = ViewBuffer(value);
     const which = viewClassOf(value);
-    if (which < 0 || !isFixed(buffer)) return this.#keep(value);
+    if (which < 0) return this.#keep(value);
+    const buffer = viewBuffer(value, which);
+    const bytes = fixedLength(buffer);
+    if (bytes < 0) return this.#keep(value);
     this.#number(value);
     this.word((which << kTagBits) | kView);
-    this.word(ViewByteOffset(value));
-    this.word(which === 0 ? byteLength(value) : TypedArrayLength(value));
+    this.word(viewOffset(value, which));
+    this.word(viewLength(value, which));
     const known = this.#others.find(buffer);
-    if (known < 0) this.#bytes(buffer);
+    if (known < 0) this.#bytes(buffer, bytes);
     else this.#refer(known);
   }
 
-  #bytes(value: ArrayBufferLike): void {
+  #bytes(value: ArrayBufferLike, length: number): void {
     this.#number(value);
-    this.buffer(value, byteLength(value));
+    this.buffer(value, length);
   }
 
   #map(value: Map<unknown, unknown>): void {

@@ -25,8 +25,8 @@
 // Objects are numbered in the order in which they begin: objects, arrays, buffers, and all of VIEW
 // and OTHER but big integers. Moved buffers travel beside the words, in a message.
 
-import { PlainFloat64Array, TypedArrayBuffer } from '../base/intrinsics.js';
-import { PlainInt32Array } from '../base/value-intrinsics.js';
+import { PlainFloat64Array, TypedArrayBuffer, TypedArrayByteOffset } from '../base/intrinsics.js';
+import { PlainInt32Array, PlainUint8Array } from '../base/value-intrinsics.js';
 
 export const kConstant = 0;
 export const kInteger = 1;
@@ -84,7 +84,7 @@ export const kCopiedLength = 24;
 
 /** The bytes of words, for what the runtime copies. */
 export function bytesOf(words: Int32Array): Buffer {
-  return Buffer.from(words.buffer as ArrayBuffer, words.byteOffset, words.byteLength);
+  return new PlainUint8Array(TypedArrayBuffer(words), TypedArrayByteOffset(words)) as Buffer;
 }
 
 /** The first of some words. */

@@ -1,17 +1,14 @@
 // What the writer of values has to know of objects, found out without running anybody's code.
 
-import { types } from 'node:util';
 import {
   ArrayBufferIsView,
   bareList,
-  byteLength,
+  lengthOfArrayBuffer,
   ObjectGetOwnPropertyDescriptor,
   ObjectHasOwn,
   ObjectKeys,
 } from '../base/intrinsics.js';
 import { BufferCompare, isResizable, PlainUint8Array } from '../base/value-intrinsics.js';
-
-const { isSharedArrayBuffer } = types;
 
 /** Longer buffers are for the clone. */
 const kBytesMax = 2 ** 31 - 1;
@@ -30,17 +27,19 @@ export function beginsWithNumber(array: readonly unknown[]): boolean {
   );
 }
 
-/** Whether a buffer has bytes of its own, and as many for ever. */
-export function isFixed(buffer: ArrayBufferLike): boolean {
-  if (isSharedArrayBuffer(buffer) || isResizable(buffer as ArrayBuffer)) return false;
-  const length = byteLength(buffer);
-  if (length > 0) return length <= kBytesMax;
+/**
+ * The bytes of a buffer that has bytes of its own, and as many for ever; else -1: it is shared,
+ * resizable, detached, or too long.
+ */
+export function fixedLength(buffer: ArrayBufferLike): number {
   try {
+    const length = lengthOfArrayBuffer(buffer);
+    if (isResizable(buffer as ArrayBuffer) || length > kBytesMax) return -1;
     // One that was detached is told from one that is empty.
-    new PlainUint8Array(buffer);
-    return true;
+    if (length === 0) new PlainUint8Array(buffer);
+    return length;
   } catch {
-    return false;
+    return -1;
   }
 }
 

@@ -50,7 +50,7 @@ const kFirstWords = 4096;
 /** More words than that are given back when the value is gone. */
 const kKeptWords = 256 * 1024;
 /** As many bytes, and texts of so many characters, are moved. */
-const kMovedBytes = 16 * 1024;
+const kMovedBytes = 6 * 1024;
 const kMovedLength = 128 * 1024;
 
 const kTwoBytePattern = /[\u0100-\uffff]/;
@@ -61,6 +61,7 @@ export class WordWriter {
   /** What was written is in the first `length` of them. */
   words: Int32Array = new PlainInt32Array(kFirstWords);
   length = 0;
+  #capacity = kFirstWords;
   /** Buffers that travel beside the words. */
   moved: ArrayBufferLike[] = bareList();
   #bytes = bytesOf(this.words);
@@ -69,27 +70,28 @@ export class WordWriter {
   protected begin(): void {
     this.length = 1;
     if (this.moved.length > 0) this.moved = bareList();
-    if (this.words.length > kKeptWords) this.#resize(kFirstWords);
+    if (this.#capacity > kKeptWords) this.#resize(kFirstWords);
   }
 
   #resize(count: number): void {
     const words = new PlainInt32Array(count);
     if (count >= this.length) TypedArraySet(words, wordsOf(this.words, this.length));
     this.words = words;
+    this.#capacity = count;
     this.#bytes = bytesOf(words);
   }
 
   /** Makes room for so many words. */
   protected ensure(count: number): void {
     const needed = this.length + count;
-    if (needed <= this.words.length) return;
-    let size = this.words.length;
+    if (needed <= this.#capacity) return;
+    let size = this.#capacity;
     while (size < needed) size *= 2;
     this.#resize(size);
   }
 
   protected word(word: number): void {
-    if (this.length === this.words.length) this.ensure(1);
+    if (this.length === this.#capacity) this.ensure(1);
     this.words[this.length++] = word;
   }
 
