@@ -5,7 +5,7 @@
 // threads of a pool pay. A task pays it twice, once for its value and once for its result, half of
 // it on the pool's thread. Some values are in flight at any time, as in a busy pool.
 //
-// Usage: node benches/node/payloads.mjs [--markdown]     (after `npm run build`, on an idle machine)
+// Usage, after `npm run build`, on an idle machine: node benches/node/payloads.mjs [--markdown]
 //
 // The figures are medians of several rounds, in which both ways alternate. Validated: the path that
 // a value goes by, and that all arrive.

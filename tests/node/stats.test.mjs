@@ -204,7 +204,7 @@ test('values are counted by the way they crossed', watched, async (t) => {
   // A copy of an instance is a plain object.
   assert.deepEqual(counts(results), byPort ? [0, 0, 0, 0, 5, 0] : [4, 1, 0, 0, 0, 0]);
   if (!byPort) assert.ok(tasks.bytes > 100_000 && results.bytes > 100_000);
-  assert.ok(tasks.cloneMs > 0 && (results.cloneMs > 0) === byPort);
+  assert.ok(tasks.cloneMs > 0 && results.cloneMs > 0 === byPort);
   const bytes = new Uint8Array(10);
   await pool.run(bytes, { name: 'echo', transferList: [bytes.buffer] });
   assert.equal(pool.stats().wire.tasks.transferred, 1);

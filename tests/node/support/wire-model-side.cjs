@@ -37,8 +37,8 @@ const kAsked = kMark + kTasks;
 /** By slot: its entries that the worker has not read past. */
 const kUnread = kAsked + kTasks;
 /**
- * By direction: messages sent, messages delivered, and then the messages: the number of a big value,
- * or -1, how many words, and these.
+ * By direction: messages sent, messages delivered, and then the messages: the number of a big
+ * value, or -1, how many words, and these.
  */
 const kNet = kUnread + kSlots;
 const kMessageWords = 10;

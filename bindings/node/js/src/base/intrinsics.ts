@@ -60,7 +60,6 @@ export const {
   getOwnPropertyDescriptor: ObjectGetOwnPropertyDescriptor,
   getPrototypeOf: ObjectGetPrototypeOf,
   hasOwn: ObjectHasOwn,
-  is: ObjectIs,
   keys: ObjectKeys,
 } = Object;
 export const ObjectPrototype = Object.prototype;

@@ -5,9 +5,7 @@ import { getterOf, typedArray, uncurry } from './intrinsics.js';
 
 export const ArrayIndexOf = uncurry(Array.prototype.indexOf) as <T>(list: T[], item: T) => number;
 export const {
-  ArrayBuffer: PlainArrayBuffer,
   BigInt: PlainBigInt,
-  DataView: PlainDataView,
   Date: PlainDate,
   Int32Array: PlainInt32Array,
   Map: PlainMap,
@@ -17,7 +15,7 @@ export const {
 } = globalThis;
 /** The classes of views that every supported runtime has. */
 export const kViewClasses = [
-  PlainDataView,
+  DataView,
   Int8Array,
   PlainUint8Array,
   Uint8ClampedArray,

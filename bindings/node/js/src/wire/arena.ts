@@ -36,7 +36,7 @@ export class Arena {
     }
   }
 
-  /** Where a block of so many words begins, which is the slot's from now on; -1: there is no room. */
+  /** Where a block of so many words begins, the slot's from now on; -1: there is no room. */
   allocate(slot: number, words: number): number {
     let bits = 32 - MathClz32(words - 1);
     if (bits < kLeastBits) bits = kLeastBits;

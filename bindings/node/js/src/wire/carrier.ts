@@ -40,7 +40,7 @@ const kCopiedWords = 64;
 /** After so many failures in a row as many values less one are not tried. */
 const kSkipMax = 64;
 
-/** Whether to try to write values of one kind: those that were not carried in words are likely not. */
+/** Whether to try to write values of one kind: what had no form in words is likely to have none. */
 export class Prospects {
   #skip = 0;
   #penalty = 0;

@@ -13,19 +13,19 @@
 // |          |                              | owner reads it and stores FREE                   |
 // | REVOKED  | owner: exchange from POSTED  | worker reads past the entry and stores FREE      |
 //
-// So a task runs if and only if its claim succeeded. What is POSTED when a worker dies had not begun,
-// nor had what is CLAIMED and not *entered*: its value was being read. What was entered and is not in
-// the result ring had begun, and is lost.
+// So a task runs if and only if its claim succeeded. What is POSTED when a worker dies had not
+// begun, nor had what is CLAIMED and not *entered*: its value was being read. What was entered and
+// is not in the result ring had begun, and is lost.
 //
 // Two *rings* hold numbers of slots, in order: tasks to the worker, results to the owner. A slot is
 // in each at most once, so neither overflows. The writer of a ring writes the slot's words and the
 // entry, and then stores the tail, sequentially consistent as all of Atomics; the reader loads the
 // tail before it reads them. That makes plain accesses to the words of a slot ordered.
 //
-// Each direction has an *arena* (arena.ts), where the sender puts the words of values (codec.ts) and
-// which only it allocates and frees: the owner when a task was taken back or its result was read,
-// the worker when the owner has freed the slot. A slot says by which *path* its value goes, and
-// where its words begin. A third part holds the shapes that each direction has defined.
+// Each direction has an *arena* (arena.ts), where the sender puts the words of values (codec.ts).
+// Only the sender allocates and frees there: the owner when a task was taken back or its result was
+// read, the worker when the owner has freed the slot. A slot says by which *path* its value goes,
+// and where its words begin. A third part holds the shapes that each direction has defined.
 //
 // The tails and kControls are compared for a difference only, and lag by less than the number of
 // slots, or by messages that are in a port: they would have to wrap at 2^32 in between to be wrong.

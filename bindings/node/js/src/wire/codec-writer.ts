@@ -36,6 +36,7 @@ import {
   kKeyed,
   kMap,
   kNull,
+  kNumberMax,
   kOther,
   kPlain,
   kReference,
@@ -241,7 +242,9 @@ export class Writer extends WordWriter {
 
   #array(value: readonly unknown[]): void {
     const { length } = value;
-    if (length > kNumbersMax && beginsWithNumber(value)) return this.#keep(value);
+    if (length > kNumbersMax && (length > kNumberMax || beginsWithNumber(value))) {
+      return this.#keep(value);
+    }
     // Its keys are its indices, which come first; holes and named properties are for the clone.
     const keys = ObjectKeys(value);
     if (keys.length !== length || (length > 0 && keys[length - 1] !== `${length - 1}`)) {
