@@ -57,7 +57,7 @@ import { WordWriter } from './word-writer.js';
 const { isAnyArrayBuffer, isDate, isMap, isProxy, isRegExp, isSet } = types;
 
 /** What lies deeper in a value stays as it is. */
-const kDepthMax = 500;
+const kDepthMax = 100;
 /** The clone copies longer arrays of numbers faster than their keys can be looked at. */
 const kNumbersMax = 64;
 
