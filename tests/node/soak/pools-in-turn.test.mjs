@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { promisify } from 'node:util';
 import { fixture } from '../support/behaviour.mjs';
 
-const kPools = 250;
+const kPools = 500;
 
 // KiB that a pool may leave. It leaves kilobytes of JavaScript if anything still refers to it, and
 // megabytes if its thread is still there. Resident memory also grows by what the allocator keeps,

@@ -56,7 +56,7 @@ export interface WireCounts {
   readonly shared: number;
   /** In shared memory, but for large buffers and texts: each was copied once and moved. */
   readonly moved: number;
-  /** By a port, because the worker's part of shared memory was full. */
+  /** As in shared memory, but by a port: there was no room, or the value takes over 64 KiB. */
   readonly full: number;
   /** By a structured clone: something in the value has no form in shared memory. */
   readonly cloned: number;

@@ -7,8 +7,8 @@
 
 import { bareList, MathClz32 } from '../base/intrinsics.js';
 
-/** The words of an arena. What was never used takes no memory. */
-const kMostBits = 18;
+/** The words of an arena. They are there for each worker twice, so they are few. */
+const kMostBits = 14;
 export const kArenaWords = 1 << kMostBits;
 /** 2 to this many words is the smallest block. */
 const kLeastBits = 5;

@@ -16,7 +16,7 @@ export const kShapeKeysMax = 64;
 const kShapesMax = 1024;
 const kNodesMax = 8192;
 /** The words of the part where shapes are defined. */
-export const kShapeWords = 16 * 1024;
+export const kShapeWords = 4 * 1024;
 
 /** Where a walk along keys has come to. */
 export class ShapeNode {
