@@ -65,7 +65,7 @@ export const broken = {
       {
         file: kSlots,
         from: `return false;\n        ${kFreeWords}\n        ${kMark}`,
-        to: `return false; ${kFree} this.#free[this.#free.length] = slot;`,
+        to: `return false; ${kFree} this.#free[this.#freeCount++] = slot;`,
       },
     ],
   },
@@ -74,8 +74,8 @@ export const broken = {
     changes: [
       {
         file: kSlots,
-        from: `for (let i = this.#posted.length - 1; i >= first; i--) ${kEach}`,
-        to: `for (let i = first; i < this.#posted.length; i++) ${kEach}`,
+        from: `for (let i = this.#postedCount - 1; i >= first; i--) ${kEach}`,
+        to: `for (let i = first; i < this.#postedCount; i++) ${kEach}`,
       },
       {
         file: kSlots,

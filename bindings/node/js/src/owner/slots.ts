@@ -63,8 +63,9 @@ export class Slots {
   readonly #results: RingReader;
   readonly #withheld: Withheld;
   readonly #tasks: (Task | undefined)[] = bareList();
-  /** Slots that can be used; the last is used next. */
+  /** Slots that can be used, so many; the last is used next. A list's length costs to set. */
   readonly #free: number[] = bareList();
+  #freeCount = 0;
   /** Slots whose tasks were taken back, and that the worker has yet to read past. */
   readonly #revoked: number[] = bareList();
   /**
@@ -73,6 +74,7 @@ export class Slots {
    */
   #posted: (Task | null)[] = bareList();
   #firstUnclaimed = 0;
+  #postedCount = 0;
   /** By slot: what its entry is estimated to hold in the port, until the worker has read it. */
   readonly #bytes: Float64Array;
   #unreadBytes = 0;
@@ -90,14 +92,14 @@ export class Slots {
     this.#bytes = new Float64Array(channel.slots);
     for (let slot = 0; slot < channel.slots; slot++) {
       this.#tasks[slot] = undefined;
-      this.#free[slot] = channel.slots - 1 - slot;
+      this.#free[this.#freeCount++] = channel.slots - 1 - slot;
     }
   }
 
   /** Whether so many more tasks, with that many bytes, may be posted. */
   hasRoom(tasks: number, bytes: number): boolean {
     this.#reclaim();
-    if (this.#free.length < tasks) return false;
+    if (this.#freeCount < tasks) return false;
     if (bytes === 0 && this.#unreadBytes === 0) return true;
     this.#lookAtClaims();
     return this.#unreadBytes + bytes < kUnreadBytesMax;
@@ -120,7 +122,7 @@ export class Slots {
   get unclaimed(): number {
     this.#lookAtClaims();
     let count = 0;
-    for (let i = this.#firstUnclaimed; i < this.#posted.length; i++) {
+    for (let i = this.#firstUnclaimed; i < this.#postedCount; i++) {
       if (this.#posted[i] !== null) count++;
     }
     return count;
@@ -129,7 +131,7 @@ export class Slots {
   /** The task that the worker is to begin next, if there is one. */
   get next(): Task | null {
     this.#lookAtClaims();
-    return this.#posted[this.#firstUnclaimed] ?? null;
+    return this.#firstUnclaimed < this.#postedCount ? this.#posted[this.#firstUnclaimed]! : null;
   }
 
   // Posting
@@ -141,8 +143,7 @@ export class Slots {
   post(task: Task, postedAt: number): void {
     const channel = this.#channel;
     // The worker was given no more than it has slots.
-    const slot = this.#free[this.#free.length - 1]!;
-    this.#free.length--;
+    const slot = this.#free[--this.#freeCount]!;
     task.slot = slot;
     this.#tasks[slot] = task;
     this.#sending = task;
@@ -151,7 +152,7 @@ export class Slots {
     try {
       bytes = this.#carrier.send(slot, payload, transferList, handler.prospects);
     } catch (error) {
-      this.#free[this.#free.length] = slot;
+      this.#free[this.#freeCount++] = slot;
       this.#forget(task);
       throw error;
     } finally {
@@ -173,7 +174,7 @@ export class Slots {
       this.#revoked[this.#revoked.length] = slot;
     } else {
       AtomicsStore(channel.cells, channel.stateAt(slot), kPosted);
-      this.#posted[this.#posted.length] = task;
+      this.#posted[this.#postedCount++] = task;
     }
     this.#ring.push(slot);
   }
@@ -193,7 +194,7 @@ export class Slots {
       return true;
     }
     if (!this.#revokeSlot(task.slot)) return false;
-    for (let i = this.#posted.length - 1; i >= this.#firstUnclaimed; i--) {
+    for (let i = this.#postedCount - 1; i >= this.#firstUnclaimed; i--) {
       if (this.#posted[i] === task) this.#posted[i] = null;
     }
     this.#forget(task);
@@ -208,11 +209,11 @@ export class Slots {
     this.#lookAtClaims();
     const tasks: Task[] = bareList();
     let first = this.#firstUnclaimed;
-    for (let left = kept; left > 0 && first < this.#posted.length; first++) {
+    for (let left = kept; left > 0 && first < this.#postedCount; first++) {
       if (this.#posted[first] !== null) left--;
     }
     // From the last on: what the worker claims meanwhile comes before what is taken back.
-    for (let i = this.#posted.length - 1; i >= first; i--) {
+    for (let i = this.#postedCount - 1; i >= first; i--) {
       const task = this.#posted[i]!;
       if (task === null || task.fixed) continue;
       if (!this.#revokeSlot(task.slot)) break;
@@ -249,7 +250,7 @@ export class Slots {
       const slot = revoked[i]!;
       if (this.#stateOf(slot) === kFree) {
         this.#readPast(slot);
-        this.#free[this.#free.length] = slot;
+        this.#free[this.#freeCount++] = slot;
       } else {
         revoked[left++] = slot;
       }
@@ -266,7 +267,7 @@ export class Slots {
   #lookAtClaims(): void {
     const posted = this.#posted;
     let at = this.#firstUnclaimed;
-    for (; at < posted.length; at++) {
+    for (; at < this.#postedCount; at++) {
       const task = posted[at]!;
       if (task === null) continue;
       // One that has ended meanwhile has given its slot back.
@@ -277,13 +278,14 @@ export class Slots {
       posted[at] = null;
     }
     this.#firstUnclaimed = at;
-    if (at === posted.length) {
-      posted.length = 0;
+    if (at === this.#postedCount) {
+      this.#postedCount = 0;
       this.#firstUnclaimed = 0;
     } else if (at > kPassedMax) {
       const rest: (Task | null)[] = bareList();
-      for (let i = at; i < posted.length; i++) rest[i - at] = posted[i]!;
+      for (let i = at; i < this.#postedCount; i++) rest[i - at] = posted[i]!;
       this.#posted = rest;
+      this.#postedCount -= at;
       this.#firstUnclaimed = 0;
     }
   }
@@ -350,7 +352,7 @@ export class Slots {
     const startedAt = timeOr0(channel.startedAt(slot));
     const wakeMs = timeOr0(channel.wakeMs(slot));
     AtomicsStore(channel.cells, channel.stateAt(slot), kFree);
-    this.#free[this.#free.length] = slot;
+    this.#free[this.#freeCount++] = slot;
     this.#forget(task);
     settle(task, code, value, runMs, startedAt, wakeMs);
   }
@@ -370,7 +372,7 @@ export class Slots {
     const started: Task[] = bareList();
     const unclaimed: Task[] = bareList();
     this.#lookAtClaims();
-    for (let i = this.#posted.length - 1; i >= this.#firstUnclaimed; i--) {
+    for (let i = this.#postedCount - 1; i >= this.#firstUnclaimed; i--) {
       const task = this.#posted[i]!;
       if (task === null || !this.#revokeSlot(task.slot)) continue;
       this.#forget(task);
@@ -387,6 +389,7 @@ export class Slots {
     }
     reverse(unclaimed);
     this.#posted = bareList();
+    this.#postedCount = 0;
     this.#firstUnclaimed = 0;
     return { started, unclaimed };
   }

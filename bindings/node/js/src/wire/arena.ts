@@ -18,8 +18,9 @@ export class Arena {
   readonly #end: number;
   #next: number;
   #live = 0;
-  /** By size: where free blocks begin. */
+  /** By size: where free blocks begin, and how many there are. A list's length costs to set. */
   readonly #free: number[][] = bareList();
+  readonly #freeCount: number[] = bareList();
   /** By slot: where its block begins, -1 if it has none, and the bits of its size. */
   readonly #blocks: number[] = bareList();
   readonly #bits: number[] = bareList();
@@ -29,7 +30,10 @@ export class Arena {
     this.#begin = begin;
     this.#end = end;
     this.#next = begin;
-    for (let bits = 0; bits <= kMostBits; bits++) this.#free[bits] = bareList();
+    for (let bits = 0; bits <= kMostBits; bits++) {
+      this.#free[bits] = bareList();
+      this.#freeCount[bits] = 0;
+    }
     for (let slot = 0; slot < slots; slot++) {
       this.#blocks[slot] = -1;
       this.#bits[slot] = 0;
@@ -41,11 +45,11 @@ export class Arena {
     let bits = 32 - MathClz32(words - 1);
     if (bits < kLeastBits) bits = kLeastBits;
     if (bits > kMostBits) return -1;
-    const free = this.#free[bits]!;
+    const freeCount = this.#freeCount[bits]!;
     let at: number;
-    if (free.length > 0) {
-      at = free[free.length - 1]!;
-      free.length--;
+    if (freeCount > 0) {
+      at = this.#free[bits]![freeCount - 1]!;
+      this.#freeCount[bits] = freeCount - 1;
     } else {
       at = this.#next;
       if (at + (1 << bits) > this.#end) return -1;
@@ -66,15 +70,12 @@ export class Arena {
       this.#forget();
       return;
     }
-    const free = this.#free[this.#bits[slot]!]!;
-    free[free.length] = at;
+    const bits = this.#bits[slot]!;
+    this.#free[bits]![this.#freeCount[bits]!++] = at;
   }
 
   #forget(): void {
     this.#next = this.#begin;
-    for (let bits = kLeastBits; bits <= kMostBits; bits++) {
-      const free = this.#free[bits]!;
-      if (free.length > 0) free.length = 0;
-    }
+    for (let bits = kLeastBits; bits <= kMostBits; bits++) this.#freeCount[bits] = 0;
   }
 }
