@@ -4,7 +4,6 @@
 // that the threads keep alive, so it can be collected, and its threads are closed then.
 
 import { EventEmitter } from 'node:events';
-import { availableParallelism } from 'node:os';
 import type { Transferable, Worker } from 'node:worker_threads';
 import { functionAsTask, isAbortSignal, refuseAssignments } from './arguments.js';
 import { append, ArrayIsArray, bareList, SafePromise } from './base/intrinsics.js';
@@ -110,7 +109,6 @@ export class Pool<Payload = unknown, Result = unknown> extends EventEmitter<Pool
         abortGraceMs: resolved.abortGrace,
         maxQueue: resolved.maxQueue,
         prefetchWindowMs: resolved.prefetchWindowUs / 1000,
-        cpus: availableParallelism(),
         eager: false,
         queue: new TaskQueue(),
         balancer: null,

@@ -6,9 +6,6 @@
 //    short (`prefetchWindow` of expected work, kDeep times that behind a deep queue; kPrefetchMax
 //    tasks). Tasks with a signal, a limit on their run or a transfer list are put behind no other.
 //
-// Where as many threads of the pool run as there are CPUs, short tasks go behind those of a worker
-// that runs, and wake no idle one: the two would only take turns on a CPU, at the price of a wake.
-//
 // With a balancer of the user's, that one decides alone, and nothing is prefetched.
 //
 // A prefetch that was a wrong guess is taken back: when a worker idles while another holds tasks
@@ -36,8 +33,6 @@ export interface DealerOptions {
   /** Workers are given tasks while they boot, and idle ones are taken in their order. */
   readonly eager: boolean;
   readonly prefetchWindowMs: number;
-  /** CPUs that this process may use. */
-  readonly cpus: number;
   readonly balancer: Balancer | null;
 }
 
@@ -135,8 +130,6 @@ export class Dealer {
 
   #dealToIdle(): void {
     while (this.#queue.length > 0) {
-      // It is posted ahead, to a worker that runs.
-      if (this.#fitsBehind()) return;
       const worker = this.#options.eager ? this.#firstIdle() : this.#warmestIdle();
       if (worker === null || !this.#giveFirst(worker)) return;
     }
@@ -210,57 +203,20 @@ export class Dealer {
     this.#queue.unshift(refused);
   }
 
-  /** Threads of this pool that run: its own, and the workers that hold tasks. */
-  get #running(): number {
-    let running = 1;
-    for (let i = 0; i < this.#ready.length; i++) if (this.#ready[i]!.inFlight > 0) running++;
-    return running;
-  }
-
-  /** Whether another worker that runs would only take turns with those that do. */
-  get #isCrowded(): boolean {
-    const running = this.#running;
-    return running > 1 && running >= this.#options.cpus;
-  }
-
-  /**
-   * Whether the next task is to go behind others, though a worker may be idle: all CPUs are taken,
-   * and one of the workers that run soon gets to it.
-   */
-  #fitsBehind(): boolean {
-    if (!this.prefetches || !this.#isCrowded) return false;
-    const first = this.#queue.peek();
-    if (first === null || !mayPrefetch(first)) return false;
-    const averageMs = averageOf(first);
-    const windowMs = this.#windowMs(averageMs);
-    for (let i = 0; i < this.#ready.length; i++) {
-      const worker = this.#ready[i]!;
-      if (worker.inFlight > 0 && this.#isShort(worker, averageMs, windowMs)) return true;
-    }
-    return false;
-  }
-
-  /** Whether a worker may be given a task of so many ms ahead, if there is room. */
-  #isShort(worker: WorkerHandle, averageMs: number, windowMs: number): boolean {
-    if (!worker.mayPrefetch || worker.exclusive || !worker.wasReady) return false;
-    return worker.expectedMs + averageMs <= windowMs;
-  }
-
   /** Gives tasks to workers that will soon get to them. */
   prefetch(): void {
     const { concurrency } = this.#options;
     for (;;) {
       const first = this.#queue.peek();
       if (first === null || !mayPrefetch(first)) return;
-      const averageMs = averageOf(first);
+      const averageMs = MathMax(first.handler.averageMs, kLeastAverageMs);
       const windowMs = this.#windowMs(averageMs);
-      const behind = this.#fitsBehind();
       let least: WorkerHandle | null = null;
       for (let i = 0; i < this.#ready.length; i++) {
         const worker = this.#ready[i]!;
-        if (behind && worker.inFlight === 0) continue;
-        if (worker.inFlight >= kPrefetchMax) continue;
-        if (!this.#isShort(worker, averageMs, windowMs) || !this.#hasRoom(worker)) continue;
+        if (!worker.mayPrefetch || worker.exclusive || !worker.wasReady) continue;
+        if (worker.inFlight >= kPrefetchMax || worker.expectedMs + averageMs > windowMs) continue;
+        if (!this.#hasRoom(worker)) continue;
         if (least === null || worker.inFlight < least.inFlight) least = worker;
       }
       if (least === null) return;
@@ -268,7 +224,7 @@ export class Dealer {
         MathMax(kPrefetchMax, concurrency) - least.inFlight,
         // One at least, however the quotient is rounded: else this would repeat for ever.
         MathMax(1, MathFloor((windowMs - least.expectedMs) / averageMs)),
-        MathCeil(this.#queue.length / (behind ? this.#running - 1 : this.#ready.length)),
+        MathCeil(this.#queue.length / this.#ready.length),
         kShareMax,
       );
       for (let i = 0; i < room; i++) {
@@ -307,15 +263,6 @@ export class Dealer {
     return false;
   }
 
-  /**
-   * Whether what a worker holds is to stay there, though another is idle. While it begins tasks it
-   * soon gets to them all; `isStuck` says when it does not.
-   */
-  #isPatient(worker: WorkerHandle): boolean {
-    if (!this.#isCrowded || !worker.wasReady || !this.prefetches) return false;
-    return worker.expectedMs <= kDeep * this.#options.prefetchWindowMs;
-  }
-
   /** Takes tasks back from workers that will not get to them as soon as others would. */
   takeBack(): Task[] {
     const ready = this.#ready;
@@ -336,7 +283,7 @@ export class Dealer {
       }
     }
     if (loaded === null) return [];
-    if (idle && !this.#isPatient(loaded)) return loaded.revokeAll();
+    if (idle) return loaded.revokeAll();
     const at = now();
     const back: Task[] = bareList();
     for (let i = 0; i < ready.length; i++) {
@@ -346,10 +293,6 @@ export class Dealer {
     }
     return back;
   }
-}
-
-function averageOf(task: Task): number {
-  return MathMax(task.handler.averageMs, kLeastAverageMs);
 }
 
 function mayPrefetch(task: Task): boolean {

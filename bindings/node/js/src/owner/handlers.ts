@@ -21,9 +21,6 @@ export class Handler {
   averageBytes = 0;
   /** Of its payloads. */
   readonly prospects = new Prospects();
-  /** The last two run times. */
-  #lastMs = 0;
-  #beforeMs = 0;
 
   constructor(
     readonly index: number,
@@ -31,20 +28,9 @@ export class Handler {
     readonly exportName: string,
   ) {}
 
-  /**
-   * The average is one of medians of three, so that a single long run among short ones leaves no
-   * trace.
-   */
   measure(runMs: number): void {
-    if (!this.measured) {
-      this.#lastMs = this.#beforeMs = this.averageMs = runMs;
-      this.measured = true;
-      return;
-    }
-    const typicalMs = medianOf(runMs, this.#lastMs, this.#beforeMs);
-    this.#beforeMs = this.#lastMs;
-    this.#lastMs = runMs;
-    this.averageMs += (typicalMs - this.averageMs) * kWeight;
+    this.averageMs = this.measured ? this.averageMs + (runMs - this.averageMs) * kWeight : runMs;
+    this.measured = true;
   }
 
   measureBytes(bytes: number): void {
@@ -52,11 +38,6 @@ export class Handler {
     // Under a byte it is that of tasks that have gone by.
     if (this.averageBytes < 1) this.averageBytes = 0;
   }
-}
-
-function medianOf(a: number, b: number, c: number): number {
-  if (a < b) return b < c ? b : a < c ? c : a;
-  return a < c ? a : b < c ? c : b;
 }
 
 export class HandlerTable {

@@ -4,7 +4,6 @@
 // no option for comes from where a `Pool` without options has it, so the environment variables
 // hold.
 
-import { availableParallelism } from 'node:os';
 import { MathCeil, MathMax, MathMin, ObjectGetPrototypeOf } from '../base/intrinsics.js';
 import type { Balancer } from '../owner/dealer.js';
 import { Dispatcher } from '../owner/dispatcher.js';
@@ -67,7 +66,6 @@ export function startDispatcher(
       idleTimeoutMs: options.idleTimeout > kMaxTimerMs ? Infinity : options.idleTimeout,
       maxQueue: options.maxQueue,
       // A balancer, or an order of the user's own, is to see each task only when it can start.
-      cpus: availableParallelism(),
       prefetchWindowMs:
         parts.balancer === null && keepsArrivalOrder(options) ? prefetchWindowUs / 1000 : 0,
       bootTimeoutMs: Infinity,
