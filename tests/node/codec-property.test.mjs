@@ -88,7 +88,9 @@ function forSeeds(count, check) {
     try {
       check(seed);
     } catch (error) {
+      // Reporters print the stack of some errors, and the message of others.
       error.message = `CENOTE_SEED=${seed}: ${error.message}`;
+      error.stack = `CENOTE_SEED=${seed}: ${error.stack}`;
       throw error;
     }
   }

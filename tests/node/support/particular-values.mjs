@@ -178,6 +178,17 @@ export const examples = {
     const get = () => map.set('later', 1).size;
     return map.set(Object.defineProperty({}, 'g', { get, enumerable: true }), 2).set('end', 3);
   },
+  'a proxy in an array that refers back, before what cannot be cloned': () => {
+    const value = { list: [], fail: Symbol('s') };
+    value.list = Object.assign([value], { named: new Proxy({}, {}) });
+    return value;
+  },
+  'a getter of the name of the prototype, which removes itself': () => {
+    const get = () => Reflect.deleteProperty(value, '__proto__');
+    const value = { a: 1 };
+    const property = { get, enumerable: true, configurable: true };
+    return Object.defineProperty(value, '__proto__', property);
+  },
   'many numbers': () => ({ list: Array.from({ length: 1000 }, (_, i) => i / 3), text: 'end' }),
   'many numbers behind a getter': () => {
     const list = Array.from({ length: 100 }, (_, i) => i);

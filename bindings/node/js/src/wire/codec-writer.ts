@@ -108,7 +108,7 @@ export class Writer extends WordWriter {
       this.#learn();
       return kWritten;
     } catch (error) {
-      if (error === kStop) return this.#culprit;
+      if (error === kStop) return this.#whatIsRefused(value);
       throw error;
     } finally {
       this.#forget();
@@ -148,13 +148,16 @@ export class Writer extends WordWriter {
   }
 
   #stop(culprit: unknown): never {
-    // What came before it may not be cloneable either, and then the clone says so.
-    if (this.#foreign.length > 0) {
-      this.#foreign[this.#foreign.length] = culprit as object;
-      culprit = this.#foreign;
-    }
     this.#culprit = culprit;
     throw kStop;
+  }
+
+  /** What the clone is to say cannot be cloned. Foreign objects before it may be the first. */
+  #whatIsRefused(value: unknown): unknown {
+    if (this.#foreign.length === 0) return this.#culprit;
+    if (this.#readsNobodysCode()) return value;
+    this.#foreign[this.#foreign.length] = this.#culprit as object;
+    return this.#foreign;
   }
 
   // Walking
@@ -218,8 +221,10 @@ export class Writer extends WordWriter {
     let written = keys;
     for (let i = 0; i < keys.length; i++) {
       const key = keys[i]!;
-      const item = (value as Record<string, unknown>)[key];
-      if (isInherited(value, key, item)) {
+      // Its own is asked for first: what is read else is the prototype.
+      const isGone = key === '__proto__' && !ObjectHasOwn(value, key);
+      const item = isGone ? undefined : (value as Record<string, unknown>)[key];
+      if (isGone || isInherited(value, key, item)) {
         // A getter before it has removed it.
         if (written === keys) written = firstOf(keys, i);
         continue;
@@ -342,11 +347,7 @@ export class Writer extends WordWriter {
 
   /** Whether to read the value once more runs nobody's code, and gives what was read. */
   #readsTheSame(value: unknown): boolean {
-    let isData = true;
-    const look = (object: object): void => void (isData &&= hasOnlyData(object));
-    this.#arrays.forEach(look);
-    this.#others.forEach(look);
-    if (!isData) return false;
+    if (!this.#readsNobodysCode()) return false;
     const again = (this.#again ??= new Writer(this.#tree, this.#list));
     try {
       again.#walk(value);
@@ -356,6 +357,14 @@ export class Writer extends WordWriter {
     } finally {
       again.#forget();
     }
+  }
+
+  #readsNobodysCode(): boolean {
+    let isData = true;
+    const look = (object: object): void => void (isData &&= hasOnlyData(object));
+    this.#arrays.forEach(look);
+    this.#others.forEach(look);
+    return isData;
   }
 
   #isSameAs(other: Writer): boolean {

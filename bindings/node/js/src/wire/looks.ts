@@ -15,7 +15,7 @@ const kBytesMax = 2 ** 31 - 1;
 
 /** Whether what was read of a key is not the object's own: the key is gone. */
 export function isInherited(value: object, key: string, item: unknown): boolean {
-  if (item !== undefined && typeof item !== 'function' && key !== '__proto__') return false;
+  if (item !== undefined && typeof item !== 'function') return false;
   return !ObjectHasOwn(value, key);
 }
 
