@@ -110,4 +110,5 @@ export const SetForEach = uncurry(Set.prototype.forEach) as (
 ) => void;
 export const SetAdd = uncurry(Set.prototype.add) as (set: Set<unknown>, value: unknown) => void;
 export const BigIntToString = uncurry(BigInt.prototype.toString);
+export const JSONParse = JSON.parse.bind(JSON) as (text: string) => unknown;
 export const JSONStringify = JSON.stringify.bind(JSON) as (text: string | undefined) => string;

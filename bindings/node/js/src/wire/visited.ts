@@ -3,10 +3,11 @@
 // A set would have to give each object an identity hash, which costs more than to carry a small
 // object does: up to kSearched objects are searched for one by one, some three in a nanosecond.
 
-import { append, bareList, SafeMap } from '../base/intrinsics.js';
-import { ArrayIndexOf } from '../base/value-intrinsics.js';
+import { bareList, SafeMap } from '../base/intrinsics.js';
+import { ArrayIndexOf, JSONParse } from '../base/value-intrinsics.js';
 
 const kChunk = 64;
+const kEmptyChunk = JSON.stringify(Array.from({ length: kChunk }, () => null));
 const kFewMax = 8;
 const kSearchedMax = 8 * kChunk;
 
@@ -17,15 +18,12 @@ export class Visited {
   /** All of them, once they are too many to be searched. */
   #map: SafeMap<object, number> | null = null;
 
-  constructor() {
-    this.#chunks[0] = newChunk();
-  }
-
   /** The number of an object, -1 if it was not met. */
   find(object: object): number {
     const count = this.#count;
-    const first = this.#chunks[0]!;
+    if (count === 0) return -1;
     if (count <= kFewMax) {
+      const first = this.#chunks[0]!;
       for (let i = 0; i < count; i++) if (first[i] === object) return this.#numbers[i]!;
       return -1;
     }
@@ -75,9 +73,10 @@ export class Visited {
   }
 }
 
-/** A plain array, which is searched faster than any other. */
+/**
+ * A plain array, which is searched faster than any other. What is parsed meets no setter of a
+ * prototype, and is cheaper than to define each item.
+ */
 function newChunk(): (object | null)[] {
-  const chunk: (object | null)[] = [];
-  for (let i = 0; i < kChunk; i++) append(chunk, null);
-  return chunk;
+  return JSONParse(kEmptyChunk) as null[];
 }

@@ -46,7 +46,7 @@ import {
 import { stringWordsMax, writeString } from './strings.js';
 
 /** The words that there are at first. */
-const kFirstWords = 4096;
+const kFirstWords = 1024;
 /** More words than that are given back when the value is gone. */
 const kKeptWords = 256 * 1024;
 /** As many bytes, and texts of so many characters, are moved. */
