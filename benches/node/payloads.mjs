@@ -13,6 +13,7 @@
 import { createRequire } from 'node:module';
 import { MessageChannel, receiveMessageOnPort } from 'node:worker_threads';
 import { renderMarkdown, renderText } from './lib/table.mjs';
+import { record } from './lib/user-record.mjs';
 
 const require = createRequire(import.meta.url);
 const channels = require('../../dist/wire/channel.js');
@@ -24,12 +25,6 @@ const kRounds = 9;
 const kMeasureMs = 40;
 const kInFlight = 8;
 
-const record = (id) => ({
-  id,
-  name: `user ${id}`,
-  email: `user${id}@example.org`,
-  active: id % 2 === 0,
-});
 const order = (id) => ({
   sku: `sku-${id}`,
   count: id,

@@ -217,6 +217,46 @@ test('values that are cloned now are not tried again at once, and are again late
   assert.ok(wire.sender.sent.cloneMs > 0);
 });
 
+test('what was received is kept by nobody', watched, async () => {
+  const { code, stderr } = await runProgram(
+    `
+    import assert from 'node:assert/strict';
+    import { createRequire } from 'node:module';
+    import { MessageChannel } from 'node:worker_threads';
+    const require = createRequire(process.cwd() + '/');
+    const { Channel, createChannelMemory } = require('./dist/wire/channel.js');
+    const { Carrier, Prospects } = require('./dist/wire/carrier.js');
+    const { ValuePort } = require('./dist/wire/value-port.js');
+    const channel = new Channel(createChannelMemory(1));
+    const { port1, port2 } = new MessageChannel();
+    const { toWorker, toOwner } = channel;
+    const sender = new Carrier(channel, new ValuePort(port1, null), toWorker, toOwner);
+    const receiver = new Carrier(channel, new ValuePort(port2, null), toOwner, toWorker);
+    const twice = { a: 1 };
+    for (const make of [
+      () => Buffer.alloc(100_000),
+      () => [Buffer.alloc(100_000), Buffer.alloc(50_000)],
+      () => ({ twice, again: twice }),
+      () => Array.from({ length: 100_000 }, (_, i) => ({ i })),
+      () => [new Error('cloned')],
+    ]) {
+      const carried = (() => {
+        sender.send(0, make(), null, new Prospects());
+        return new WeakRef(receiver.receive(0));
+      })();
+      for (let i = 0; i < 20 && carried.deref() !== undefined; i++) {
+        await new Promise((resolve) => setTimeout(resolve, 5));
+        globalThis.gc();
+      }
+      assert.equal(carried.deref(), undefined, String(make));
+    }
+    port1.close();
+  `,
+    { args: ['--expose-gc'] },
+  );
+  assert.equal(code, 0, stderr);
+});
+
 test('values arrive where the prototypes are frozen', watched, async () => {
   const { code, stderr } = await runProgram(`
     import assert from 'node:assert/strict';

@@ -10,16 +10,10 @@
 import { closedLoop } from '../lib/closed-loop.mjs';
 import { coldAndWarm, coldAndWarmMetrics } from '../lib/cold-warm.mjs';
 import { checkSame } from '../lib/check.mjs';
+import { record } from '../lib/user-record.mjs';
 
 const kInFlight = 64;
 const kRecords = 100;
-
-const record = (id) => ({
-  id,
-  name: `user ${id}`,
-  email: `user${id}@example.org`,
-  active: id % 2 === 0,
-});
 
 export default {
   name: 'users',

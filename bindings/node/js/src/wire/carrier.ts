@@ -170,6 +170,8 @@ export class Carrier {
   ): number {
     const copy = new PlainInt32Array(length);
     TypedArraySet(copy, wordsOf(words, length));
+    // Only such a value can have taken much room.
+    this.#writer.release();
     const bytes = this.#move(moved, TypedArrayBuffer(copy));
     this.#tell(slot, kWordsByPort);
     return bytes;
@@ -226,7 +228,10 @@ export class Carrier {
     }
     try {
       if (path === kWordsByPort) {
-        return this.#reader.read(new PlainInt32Array(parts[0] as ArrayBuffer), 0, parts);
+        const words = new PlainInt32Array(parts[0] as ArrayBuffer);
+        const value = this.#reader.read(words, 0, parts);
+        this.#reader.drop();
+        return value;
       }
       const value = this.#reader.read(this.#channel.cells, this.#channel.valueAt(slot), parts);
       received.bytes += 4 * this.#reader.length;

@@ -1,7 +1,8 @@
 // Reads values that were written as words (codec.ts).
 //
 // Guarantees: what is read consists of objects that nobody else has, and nothing that user code did
-// to a prototype shows in it. Strings may be shared: nobody can tell.
+// to a prototype shows in it. Strings may be shared: nobody can tell. Nothing of a value is kept
+// but short strings.
 //
 // Objects of one shape are made by a literal that is compiled for it, once they are many. The
 // compiler is that of `node:vm`, which works also where `eval` is not allowed; elsewhere their keys
@@ -74,6 +75,10 @@ import { StringCache, wordsOfString } from './strings.js';
 /** The literal of a shape is compiled when so many of its objects were read. */
 const kOften = 32;
 
+const kNone: readonly unknown[] = bareList();
+const kNoWords: Int32Array = new PlainInt32Array(0);
+const kNoBytes = bytesOf(kNoWords);
+
 interface Maker {
   readonly keys: readonly string[];
   uses: number;
@@ -87,12 +92,12 @@ export class Reader {
   readonly #shapes: ShapeList;
   readonly #makers: Maker[] = bareList();
   readonly #strings = new StringCache();
-  #words: Int32Array = new PlainInt32Array(0);
-  #bytes = bytesOf(this.#words);
+  #words: Int32Array = kNoWords;
+  #bytes = kNoBytes;
   #begin = 0;
   #at = 0;
-  #moved: readonly unknown[] = bareList();
-  #foreign: readonly unknown[] = bareList();
+  #moved = kNone;
+  #foreign = kNone;
   /** The objects of the value by number, where some occur twice. */
   #objects: object[] | null = null;
 
@@ -105,7 +110,11 @@ export class Reader {
    */
   read(words: Int32Array, begin: number, moved: readonly unknown[]): unknown {
     this.#start(words, begin, moved);
-    return this.item();
+    try {
+      return this.item();
+    } finally {
+      this.#forget();
+    }
   }
 
   /** As {@link read}, where foreign objects are among the items. */
@@ -129,6 +138,17 @@ export class Reader {
     this.#begin = begin;
     this.#at = begin + 1;
     this.#objects = words[begin] === kHasReferences ? bareList() : null;
+  }
+
+  #forget(): void {
+    if (this.#moved !== kNone) this.#moved = kNone;
+    if (this.#objects !== null) this.#objects = null;
+  }
+
+  /** Lets go of words that do not come again. */
+  drop(): void {
+    this.#words = kNoWords;
+    this.#bytes = kNoBytes;
   }
 
   /** The next item. For the literals of shapes. */

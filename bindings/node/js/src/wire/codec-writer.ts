@@ -61,6 +61,9 @@ const kDepthMax = 100;
 /** The clone copies longer arrays of numbers faster than their keys can be looked at. */
 const kNumbersMax = 64;
 
+/** Longer lists of keys without a shape are not kept for the next value. */
+const kNewKept = 64;
+
 /** What {@link Writer.write} says of a value that it wrote. */
 export const kWritten: unique symbol = Symbol('written') as never;
 /** Thrown where a value cannot be cloned, to end the walk. */
@@ -80,8 +83,8 @@ export class Writer extends WordWriter {
   /** What cannot be cloned, to be told so by the clone. */
   #culprit: unknown = undefined;
   /** Nodes at which keys ended, and these keys, where there is no shape yet. */
-  readonly #newNodes: ShapeNode[] = bareList();
-  readonly #newKeys: (readonly string[])[] = bareList();
+  #newNodes: ShapeNode[] = bareList();
+  #newKeys: (readonly string[])[] = bareList();
   #newCount = 0;
   /** Writes a value a second time. */
   #again: Writer | null = null;
@@ -104,10 +107,15 @@ export class Writer extends WordWriter {
     this.#busy = true;
     try {
       this.#walk(value);
-      if (this.#foreign.length > 0) return this.#instead(value);
+      if (this.#foreign.length > 0) {
+        const instead = this.#instead(value);
+        this.release();
+        return instead;
+      }
       this.#learn();
       return kWritten;
     } catch (error) {
+      this.release();
       if (error === kStop) return this.#whatIsRefused(value);
       throw error;
     } finally {
@@ -141,6 +149,10 @@ export class Writer extends WordWriter {
       this.#count = 0;
     }
     if (this.#foreign.length > 0) this.#foreign = bareList();
+    if (this.#newCount > kNewKept) {
+      this.#newNodes = bareList();
+      this.#newKeys = bareList();
+    }
     this.#newCount = 0;
     this.#hasReferences = false;
     this.#depth = 0;
@@ -356,6 +368,7 @@ export class Writer extends WordWriter {
       return false;
     } finally {
       again.#forget();
+      again.release();
     }
   }
 

@@ -1,7 +1,7 @@
 // The objects of a value that were met so far, each with a number.
 //
 // A set would have to give each object an identity hash, which costs more than to carry a small
-// object does: up to kSearched objects are searched for one by one, some three in a nanosecond.
+// object does: up to kSearchedMax objects are searched for one by one, some three in a nanosecond.
 
 import { bareList, SafeMap } from '../base/intrinsics.js';
 import { ArrayIndexOf, JSONParse } from '../base/value-intrinsics.js';

@@ -47,7 +47,7 @@ import { stringWordsMax, writeString } from './strings.js';
 
 /** The words that there are at first. */
 const kFirstWords = 1024;
-/** More words than that are given back when the value is gone. */
+/** More words than that are given back when the value is out. */
 const kKeptWords = 256 * 1024;
 /** As many bytes, and texts of so many characters, are moved. */
 const kMovedBytes = 6 * 1024;
@@ -70,12 +70,17 @@ export class WordWriter {
   protected begin(): void {
     this.length = 1;
     if (this.moved.length > 0) this.moved = bareList();
+  }
+
+  /** Gives much room back, with what was written. */
+  release(): void {
+    this.length = 0;
     if (this.#capacity > kKeptWords) this.#resize(kFirstWords);
   }
 
   #resize(count: number): void {
     const words = new PlainInt32Array(count);
-    if (count >= this.length) TypedArraySet(words, wordsOf(this.words, this.length));
+    TypedArraySet(words, wordsOf(this.words, this.length));
     this.words = words;
     this.#capacity = count;
     this.#bytes = bytesOf(words);
