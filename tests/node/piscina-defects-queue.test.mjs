@@ -309,3 +309,29 @@ test('a queue of thousands aborts, runs and closes to the last task', watched, a
   );
   await outcome(closing);
 });
+
+// Both pass with Piscina.
+test('as many tasks as there are places begin, though their caller blocks', watched, async (t) => {
+  const pool = piscinaFor(t, { minThreads: 2, maxThreads: 2 });
+  const words = sharedWords();
+  // They are known to be short, so that one may go behind another.
+  for (let i = 0; i < 50; i++) await pool.run({ words }, { name: 'count' });
+  for (let i = 0; i < 20; i++) {
+    words[0] = 0;
+    const all = [0, 1, 2].map(() => pool.run({ words }, { name: 'count' }));
+    for (const until = performance.now() + 20_000; Atomics.load(words, 0) < 2;)
+      assert.ok(performance.now() < until, `${words[0]} have begun`);
+    await Promise.all(all);
+  }
+});
+
+test('short tasks that go behind others take no place in the queue', watched, async (t) => {
+  const pool = piscinaFor(t, { minThreads: 2, maxThreads: 2, maxQueue: 1 });
+  for (let i = 0; i < 50; i++) await pool.run(i);
+  for (let i = 0; i < 20; i++) {
+    const both = [pool.run(0), pool.run(1)];
+    assert.equal(pool.queueSize, 0);
+    const all = settled([...both, pool.run(2), pool.run(3)]);
+    assert.deepEqual(messages(await all), [0, 1, 2, 'Task queue is at limit']);
+  }
+});

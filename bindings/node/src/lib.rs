@@ -13,6 +13,7 @@ mod event_loop;
 mod handles;
 mod ringer;
 mod station;
+mod threads;
 mod uv;
 mod words;
 
@@ -174,6 +175,19 @@ pub fn ring(station: f64) {
     if let Some(number) = Number::from_js(station) {
         ringer::ring(number);
     }
+}
+
+/// How many CPUs this process may use, by its affinity and by its cgroup's quota; at least one.
+#[napi]
+pub fn cpus() -> u32 {
+    threads::cpus()
+}
+
+/// The CPU time in ms of a thread of this process, by the number in its loop's words; -1 where
+/// there is no such thread, or the system does not say.
+#[napi]
+pub fn thread_cpu_ms(thread: i32) -> f64 {
+    threads::cpu_ms(thread)
 }
 
 /// How many stations are open in this process.

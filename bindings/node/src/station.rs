@@ -38,6 +38,7 @@ use crate::callback::{Callback, Reference, Refused, check};
 use crate::event_loop::{EventLoop, Readiness};
 use crate::handles::{Handles, Owner};
 use crate::ringer::{self, Number, Ringer};
+use crate::threads;
 use crate::uv::{Uv, UvLoop};
 use crate::words::Words;
 
@@ -146,6 +147,7 @@ impl Station {
         // SAFETY: made one line above and freed only by `closed`, in a later turn of the loop.
         let this = unsafe { &*station };
         words.set_referenced(false);
+        words.set_thread(threads::number());
         ringer::enter(number, ringer);
         // SAFETY: the station has the handles and lives until `closed`.
         unsafe { this.handles.start(station) };

@@ -10,6 +10,7 @@
 //! | 17 | the loop's JavaScript | [`KEEP_ALIVE`]: 1 while the loop must stay alive for the pool |
 //! | 18 | native | [`REFERENCED`]: 1 while the async handle holds the loop open |
 //! | 19 | native | [`TURN_LEFT_US`]: what is left of the turn budget when a drain is called |
+//! | 20 | native | [`THREAD`]: the number of the loop's thread, see `threads.rs` |
 //! | 32… | native | stage counters as `f64`, see [`STAGES`] |
 //!
 //! # Why no count is taken for another
@@ -56,6 +57,8 @@ layout! {
     "kReferenced" REFERENCED = 18;
     /// µs that a drain may take.
     "kTurnLeftUs" TURN_LEFT_US = 19;
+    /// The system's number of the loop's thread; 0 where it has none.
+    "kThread" THREAD = 20;
     /// First of the stage counters, in `f64`s from the start: each takes two words.
     "kStages" FIRST_STAGE = 16;
     /// Length of the array, in 32-bit words.
@@ -82,7 +85,7 @@ pub(crate) const STAGES: [(&str, Stage); 6] = [
 const _: () = {
     assert!(EPOCH == 0 && STATE == 1 && LAPPED > STATE);
     assert!(LAP.is_power_of_two() && LAP < 1 << 31);
-    assert!(TURN_LEFT_US < 2 * FIRST_STAGE);
+    assert!(TURN_LEFT_US < THREAD && THREAD < 2 * FIRST_STAGE);
     assert!(2 * (FIRST_STAGE + STAGES.len()) <= LEN);
 };
 
@@ -156,6 +159,10 @@ impl Words {
         self.word(TURN_LEFT_US).store(us, Ordering::Relaxed);
     }
 
+    pub(crate) fn set_thread(&self, number: i32) {
+        self.word(THREAD).store(number, Ordering::Relaxed);
+    }
+
     /// Publishes the stage counters. JavaScript reads each as an `f64`, exact up to 2^53.
     pub(crate) fn set_stages(&self, stages: &StageSnapshot) {
         for (stage, (_, read)) in STAGES.iter().enumerate() {
@@ -188,6 +195,7 @@ mod tests {
             KEEP_ALIVE,
             REFERENCED,
             TURN_LEFT_US,
+            THREAD,
         ];
         let stages = (0..2 * STAGES.len()).map(|word| 2 * FIRST_STAGE + word);
         let mut places: Vec<usize> = words.into_iter().chain(stages).collect();

@@ -25,6 +25,7 @@ import {
   type ResolvedOptions,
 } from './options.js';
 import { takeStats, type PoolStats } from './stats.js';
+import { cpuCount } from './wait/cpus.js';
 import { warnPortable, whyPoolIsPortable } from './wait/native.js';
 import { isMovable, takeTransfer } from './wire/move.js';
 import { loadingNow, refuseRecursion } from './worker/worker-state.js';
@@ -109,6 +110,7 @@ export class Pool<Payload = unknown, Result = unknown> extends EventEmitter<Pool
         abortGraceMs: resolved.abortGrace,
         maxQueue: resolved.maxQueue,
         prefetchWindowMs: resolved.prefetchWindowUs / 1000,
+        cpus: cpuCount(),
         eager: false,
         queue: new TaskQueue(),
         balancer: null,

@@ -236,15 +236,6 @@ export class SafeWeakSet<T extends object> extends WeakSet<T> {
 }
 keepMethods(SafeWeakSet, WeakSet);
 
-const { next } = Object.getPrototypeOf(new Set().values()) as Iterator<unknown>;
-const setIteratorNext = uncurry(
-  next as Method<Iterator<unknown>, unknown[], IteratorResult<unknown>>,
-);
-/** The element that was added first, or undefined. */
-export function firstOf<T>(set: SafeSet<T>): T | undefined {
-  return setIteratorNext(set.values()).value as T | undefined;
-}
-
 export const { clz32: MathClz32, random: MathRandom, sqrt: MathSqrt } = Math;
 export const {
   ceil: MathCeil,

@@ -6,6 +6,9 @@
 //    short (`prefetchWindow` of expected work, kDeep times that behind a deep queue; kPrefetchMax
 //    tasks). Tasks with a signal, a limit on their run or a transfer list are put behind no other.
 //
+// Where as many threads of the pool run as there are CPUs, what takes less than to wake a thread
+// goes behind the tasks of workers that run: another would only take turns on a CPU with them.
+//
 // With a balancer of the user's, that one decides alone, and nothing is prefetched.
 //
 // A prefetch that was a wrong guess is taken back: when a worker idles while another holds tasks
@@ -15,7 +18,7 @@
 import type { Task, WaitQueue } from './task.js';
 import type { WorkerHandle } from './worker-handle.js';
 import { addAll, includes } from './lists.js';
-import { bareList, MathCeil, MathFloor, MathMax, MathMin, now } from '../base/intrinsics.js';
+import { bareList, MathCeil, MathFloor, MathMax, MathMin } from '../base/intrinsics.js';
 import { kPrefetchMax } from '../wire/channel.js';
 
 /** Chooses the worker for each task, instead of the dealer. */
@@ -33,6 +36,8 @@ export interface DealerOptions {
   /** Workers are given tasks while they boot, and idle ones are taken in their order. */
   readonly eager: boolean;
   readonly prefetchWindowMs: number;
+  /** CPUs that this process may use. */
+  readonly cpus: number;
   readonly balancer: Balancer | null;
 }
 
@@ -43,13 +48,13 @@ interface DealerEvents {
   onFailed(task: Task, error: unknown): void;
 }
 
-/** A worker that has claimed none of its tasks for so long, in ms, is taken to be in a long one. */
-const kStuckMs = 1;
 /**
  * A queue that holds so many windows of work for each worker is deep, and the window grows to as
  * many.
  */
 const kDeep = 5;
+/** Work of so many ms is not worth a wake: that costs both threads, together, about as much. */
+const kWorthMs = 0.1;
 /** At most so many tasks go to one worker before the others are looked at. */
 const kShareMax = 32;
 /** Under a tenth of a microsecond a measured run time is the clock's grain. */
@@ -90,6 +95,10 @@ export class Dealer {
       this.#dealBy(this.#options.balancer);
       return;
     }
+    this.#dealToFree();
+  }
+
+  #dealToFree(): void {
     this.#dealToIdle();
     if (this.#options.concurrency > 1) this.#dealToOpen();
   }
@@ -130,6 +139,8 @@ export class Dealer {
 
   #dealToIdle(): void {
     while (this.#queue.length > 0) {
+      // It is posted ahead, to a worker that runs.
+      if (this.#fitsBehind()) return;
       const worker = this.#options.eager ? this.#firstIdle() : this.#warmestIdle();
       if (worker === null || !this.#giveFirst(worker)) return;
     }
@@ -203,28 +214,68 @@ export class Dealer {
     this.#queue.unshift(refused);
   }
 
-  /** Gives tasks to workers that will soon get to them. */
-  prefetch(): void {
+  /** How many workers can run beside the pool's own thread, each on a CPU of its own. */
+  get #besideOwner(): number {
+    return MathMax(1, this.#options.cpus - 1);
+  }
+
+  /** Whether another worker that runs would only take turns on a CPU with threads that do. */
+  get #isCrowded(): boolean {
+    let running = 0;
+    for (let i = 0; i < this.#ready.length; i++) if (this.#ready[i]!.inFlight > 0) running++;
+    return running >= this.#besideOwner;
+  }
+
+  /**
+   * Whether what waits is to go behind what some workers hold, though others may be idle: all CPUs
+   * are taken, and it is done there before another worker would be awake. Those are the first
+   * {@link #besideOwner} that run; others that do are given nothing, so that they go to sleep.
+   */
+  #fitsBehind(): boolean {
+    if (!this.prefetches || !this.#isCrowded) return false;
+    const first = this.#queue.peek();
+    if (first === null || !mayPrefetch(first)) return false;
+    const beside = this.#besideOwner;
+    const waitingMs = (this.#queue.length * averageOf(first)) / beside;
+    let running = 0;
+    for (let i = 0; i < this.#ready.length && running < beside; i++) {
+      const worker = this.#ready[i]!;
+      if (worker.inFlight === 0) continue;
+      running++;
+      if (mayHoldMore(worker) && worker.expectedMs + waitingMs <= kWorthMs) return true;
+    }
+    return false;
+  }
+
+  /** Gives tasks to workers that will soon get to them, so many at most. */
+  prefetch(most = Infinity): void {
     const { concurrency } = this.#options;
-    for (;;) {
+    for (let wentBehind = false; ;) {
+      const fitsBehind = this.#fitsBehind();
+      // What comes after may be worth a wake.
+      if (wentBehind && !fitsBehind) this.#dealToFree();
+      wentBehind = fitsBehind;
       const first = this.#queue.peek();
-      if (first === null || !mayPrefetch(first)) return;
-      const averageMs = MathMax(first.handler.averageMs, kLeastAverageMs);
+      if (most <= 0 || first === null || !mayPrefetch(first)) return;
+      const averageMs = averageOf(first);
       const windowMs = this.#windowMs(averageMs);
+      const among = fitsBehind ? this.#besideOwner : this.#ready.length;
       let least: WorkerHandle | null = null;
-      for (let i = 0; i < this.#ready.length; i++) {
+      for (let i = 0, looked = 0; i < this.#ready.length && looked < among; i++) {
         const worker = this.#ready[i]!;
-        if (!worker.mayPrefetch || worker.exclusive || !worker.wasReady) continue;
-        if (worker.inFlight >= kPrefetchMax || worker.expectedMs + averageMs > windowMs) continue;
-        if (!this.#hasRoom(worker)) continue;
+        if (fitsBehind && worker.inFlight === 0) continue;
+        looked++;
+        if (!mayHoldMore(worker) || worker.inFlight >= kPrefetchMax) continue;
+        if (worker.expectedMs + averageMs > windowMs || !this.#hasRoom(worker)) continue;
         if (least === null || worker.inFlight < least.inFlight) least = worker;
       }
       if (least === null) return;
       const room = MathMin(
+        most,
         MathMax(kPrefetchMax, concurrency) - least.inFlight,
         // One at least, however the quotient is rounded: else this would repeat for ever.
         MathMax(1, MathFloor((windowMs - least.expectedMs) / averageMs)),
-        MathCeil(this.#queue.length / this.#ready.length),
+        MathCeil(this.#queue.length / among),
         kShareMax,
       );
       for (let i = 0; i < room; i++) {
@@ -232,8 +283,17 @@ export class Dealer {
         if (task === null || task.handler !== first.handler || !mayPrefetch(task)) break;
         if (!this.#hasRoom(least)) break;
         if (!this.#giveFirst(least)) return;
+        most--;
       }
     }
+  }
+
+  /** Places of the workers, less the tasks that they hold. */
+  get openPlaces(): number {
+    const { concurrency } = this.#options;
+    let held = 0;
+    for (let i = 0; i < this.#ready.length; i++) held += this.#ready[i]!.inFlight;
+    return this.#ready.length * concurrency - held;
   }
 
   /** Behind a deep queue a larger window delays nothing, and saves wakes. */
@@ -257,10 +317,26 @@ export class Dealer {
     return false;
   }
 
+  /** Whether a worker may be in a long task, and a look soon will tell. */
+  get hasSuspect(): boolean {
+    for (let i = 0; i < this.#ready.length; i++)
+      if (this.#ready[i]!.progress.isSuspect) return true;
+    return false;
+  }
+
   #hasRoom(worker: WorkerHandle): boolean {
     if (worker.hasRoom) return true;
     this.#lackedRoom = true;
     return false;
+  }
+
+  /**
+   * Whether what a worker holds is to stay there, though another is idle. While it begins tasks it
+   * soon gets to them all; `isStuck` says when it does not.
+   */
+  #isPatient(worker: WorkerHandle): boolean {
+    if (!this.#isCrowded || !mayHoldMore(worker)) return false;
+    return this.prefetches && worker.expectedMs <= this.#options.prefetchWindowMs;
   }
 
   /** Takes tasks back from workers that will not get to them as soon as others would. */
@@ -283,16 +359,24 @@ export class Dealer {
       }
     }
     if (loaded === null) return [];
-    if (idle) return loaded.revokeAll();
-    const at = now();
+    if (idle && !this.#isPatient(loaded)) return loaded.revokeAll();
     const back: Task[] = bareList();
     for (let i = 0; i < ready.length; i++) {
       const worker = ready[i]!;
-      if (worker.inFlight > 1 && worker.wasReady && worker.isStuck(at, kStuckMs))
+      if (worker.inFlight > 1 && worker.wasReady && worker.isStuck())
         addAll(back, worker.revokeAll());
     }
     return back;
   }
+}
+
+function averageOf(task: Task): number {
+  return MathMax(task.handler.averageMs, kLeastAverageMs);
+}
+
+/** Whether a worker may be given what it cannot start yet. */
+function mayHoldMore(worker: WorkerHandle): boolean {
+  return worker.mayPrefetch && !worker.exclusive && worker.wasReady;
 }
 
 function mayPrefetch(task: Task): boolean {

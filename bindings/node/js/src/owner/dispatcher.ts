@@ -1,8 +1,9 @@
 // Which tasks a pool accepts, when they are dealt to workers, and how each of them settles.
 //
 // `submit` queues; one microtask later everything that was queued in the meantime is dealt out
-// (dealer.ts), with one wake per worker and as few messages as may be. `flushNow` deals at once:
-// what can start somewhere is posted when it returns, even if the caller then blocks its thread.
+// (dealer.ts), with one wake per worker and as few messages as may be. `flushNow` deals at once: as
+// many as the workers have places are posted when it returns, even if the caller then blocks its
+// thread.
 //
 // Guarantees: every accepted task settles exactly once, whatever happens to its worker; at most
 // `maxThreads * concurrency + maxQueue` tasks are accepted and unsettled (where the dispatcher is
@@ -130,7 +131,7 @@ export class Dispatcher implements LoopSource, TaskEvents, CrewEvents {
     return this.#queue.length;
   }
 
-  /** Accepted tasks that cannot have begun: queued, or given to a worker ahead. */
+  /** Accepted tasks that cannot have begun: queued, or given to workers beyond their places. */
   get waiting(): number {
     return this.#flow.waiting;
   }

@@ -58,14 +58,9 @@ export class Flow {
     this.#demand = demand;
   }
 
-  /** Accepted tasks that cannot have begun: queued, or given to a worker ahead. */
+  /** Accepted tasks that cannot have begun: queued, or given to workers beyond their places. */
   get waiting(): number {
-    const { takers } = this.#crew;
-    let waiting = this.#queue.length;
-    for (let i = 0; i < takers.length; i++) {
-      waiting += MathMax(0, takers[i]!.inFlight - this.#options.concurrency);
-    }
-    return waiting;
+    return this.#queue.length + MathMax(0, -this.#dealer.openPlaces);
   }
 
   /** Tasks that the threads hold. */
@@ -93,7 +88,10 @@ export class Flow {
       this.requeue(back);
       this.#deal(true);
     }
-    if (this.#dealer.isAhead) this.#secondLook.arm();
+    if (this.#dealer.isAhead) {
+      if (this.#dealer.hasSuspect) this.#secondLook.hasten();
+      this.#secondLook.arm();
+    }
     this.#crew.idle.watch();
     thisLoop.expect();
   }
@@ -122,12 +120,13 @@ export class Flow {
     this.#dealing = true;
     try {
       this.#dealer.deal();
-      if (ahead && this.#queue.length > 0 && this.#dealer.prefetches) {
+      if (this.#queue.length > 0 && this.#dealer.prefetches) {
         // What is posted ahead waits for no thread, yet may end up behind a long task, with no
         // worker idle that would take it over. So that there is one soon, the crew grows, by one at
         // a time.
-        if (this.#crew.all.length < this.#options.maxThreads) this.#demand.ensure(1);
-        this.#dealer.prefetch();
+        if (ahead && this.#crew.all.length < this.#options.maxThreads) this.#demand.ensure(1);
+        // As many as can start are posted, though some go behind others.
+        this.#dealer.prefetch(ahead ? Infinity : this.#dealer.openPlaces);
       }
       this.#dealer.post();
     } finally {

@@ -1,18 +1,24 @@
 // The handlers that a pool's tasks name, and how long each is measured to take.
 //
 // A handler is a file and an export. The owner sends the pair to each worker once, and names it by
-// its number from then on. The moving average of its run time decides how many of its tasks a
+// its number from then on. What its runs are expected to take decides how many of its tasks a
 // worker gets ahead (see dealer.ts).
 
-import { SafeMap } from '../base/intrinsics.js';
+import { MathMax, MathMin, SafeMap } from '../base/intrinsics.js';
 import { noFilename } from '../errors.js';
 import { Prospects } from '../wire/carrier.js';
 
 /** Weight of the newest run in the moving average: an eighth, as TCP smooths its round trips. */
 const kWeight = 1 / 8;
+/** A run of so many ms is long: nobody is to wait behind it who need not. */
+const kLongMs = 1;
+/** So many runs are remembered to tell how often they are long. */
+const kMemory = 256;
+/** Long runs recur from a share on that a single one does not leave, and a second does. */
+const kRecurring = 1.5;
 
 export class Handler {
-  /** The moving average of its run time in ms. It means something once `measured` is true. */
+  /** What a run is expected to take, in ms. It means something once `measured` is true. */
   averageMs = 0;
   measured = false;
   /**
@@ -21,6 +27,12 @@ export class Handler {
   averageBytes = 0;
   /** Of its payloads. */
   readonly prospects = new Prospects();
+  /** Moving average of its last runs, lone long ones left out, in ms. */
+  #recentMs = 0;
+  /** Of all its runs, the last kMemory or so: their mean in ms, and the share of long ones. */
+  #meanMs = 0;
+  #longShare = 0;
+  #runs = 0;
 
   constructor(
     readonly index: number,
@@ -28,8 +40,22 @@ export class Handler {
     readonly exportName: string,
   ) {}
 
+  /**
+   * A lone long run, a pause of the garbage collector say, leaves no trace. Where long ones recur
+   * among short ones they count in full, however short the last few were: whoever is put behind one
+   * waits for all of it.
+   */
   measure(runMs: number): void {
-    this.averageMs = this.measured ? this.averageMs + (runMs - this.averageMs) * kWeight : runMs;
+    const isLong = runMs > kLongMs;
+    const weight = MathMax(1 / kMemory, 1 / ++this.#runs);
+    this.#meanMs += (runMs - this.#meanMs) * weight;
+    this.#longShare += ((isLong ? 1 : 0) - this.#longShare) * weight;
+    const recurs = this.#longShare >= kRecurring * weight;
+    // The first may have loaded and compiled what the second has ready.
+    if (this.#runs === 1) this.#recentMs = runMs;
+    else if (this.#runs === 2) this.#recentMs = MathMin(this.#recentMs, runMs);
+    else if (recurs || !isLong) this.#recentMs += (runMs - this.#recentMs) * kWeight;
+    this.averageMs = recurs ? MathMax(this.#recentMs, this.#meanMs) : this.#recentMs;
     this.measured = true;
   }
 

@@ -7,22 +7,23 @@ import { bareList } from '../base/intrinsics.js';
 import type { Task } from './task.js';
 
 export class Outgoing {
-  /** What was taken back or posted is null. */
-  #tasks: (Task | null)[] = bareList();
+  /** What was taken back or posted is null. Those from #at to #end may be there. */
+  readonly #tasks: (Task | null)[] = bareList();
   #at = 0;
+  #end = 0;
   count = 0;
   /** What they are expected to take in a port. */
   bytes = 0;
 
   add(task: Task): void {
-    this.#tasks[this.#tasks.length] = task;
+    this.#tasks[this.#end++] = task;
     this.count++;
     this.bytes += task.handler.averageBytes;
   }
 
   /** Takes the next task; null if there is none. */
   next(): Task | null {
-    while (this.#at < this.#tasks.length) {
+    while (this.#at < this.#end) {
       const task = this.#tasks[this.#at]!;
       this.#tasks[this.#at++] = null;
       if (task !== null) {
@@ -30,13 +31,16 @@ export class Outgoing {
         return task;
       }
     }
-    this.clear();
+    this.#at = this.#end = 0;
+    this.count = 0;
+    // Averages move: sums of them are exact only where they begin.
+    this.bytes = 0;
     return null;
   }
 
   /** Takes a task out; `false` if it is not there. */
   remove(task: Task): boolean {
-    for (let i = this.#at; i < this.#tasks.length; i++) {
+    for (let i = this.#at; i < this.#end; i++) {
       if (this.#tasks[i] !== task) continue;
       this.#tasks[i] = null;
       this.#leave(task);
@@ -48,13 +52,5 @@ export class Outgoing {
   #leave(task: Task): void {
     this.count--;
     this.bytes -= task.handler.averageBytes;
-  }
-
-  clear(): void {
-    this.#tasks = bareList();
-    this.#at = 0;
-    this.count = 0;
-    // Averages move: sums of them are exact only where they begin.
-    this.bytes = 0;
   }
 }

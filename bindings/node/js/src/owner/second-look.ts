@@ -8,7 +8,7 @@
 import { clearTimeout, MathMin, setTimeout } from '../base/intrinsics.js';
 
 /** Long beside what is taken to be short, and seldom enough to cost nothing in a busy pool. */
-const kLookMs = 2;
+const kLookMs = 1;
 const kLookMaxMs = 64;
 
 export class SecondLook {

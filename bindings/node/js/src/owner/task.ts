@@ -102,6 +102,10 @@ export class TaskQueue implements WaitQueue {
     return this.#length;
   }
 
+  has(task: Task): boolean {
+    return task.previous !== null || task === this.#first;
+  }
+
   peek(): Task | null {
     return this.#first;
   }
@@ -133,7 +137,7 @@ export class TaskQueue implements WaitQueue {
 
   remove(task: Task): void {
     // A balancer may abort the task that it is asked about, which is out of the queue meanwhile.
-    if (task.previous === null && task !== this.#first) return;
+    if (!this.has(task)) return;
     if (task.previous === null) this.#first = task.next;
     else task.previous.next = task.next;
     if (task.next === null) this.#last = task.previous;

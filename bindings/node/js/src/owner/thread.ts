@@ -3,6 +3,7 @@
 import { join } from 'node:path';
 import { MessageChannel, Worker, type MessagePort, type WorkerOptions } from 'node:worker_threads';
 import { AtomicsLoad, SafeSet } from '../base/intrinsics.js';
+import { cpuMsOf } from '../wait/cpus.js';
 import { readStages, thisLoop, wake, type LoopAddress, type StageCounts } from '../wait/loop.js';
 import { nativeFile } from '../wait/native.js';
 import { Carrier } from '../wire/carrier.js';
@@ -176,6 +177,11 @@ export class Thread {
   get background(): { readonly completed: number; readonly active: number } {
     const completed = AtomicsLoad(this.channel.cells, kBackgroundCompleted);
     return { completed, active: AtomicsLoad(this.channel.cells, kBackgroundActive) };
+  }
+
+  /** Its CPU time in ms, or -1 where it is not known. */
+  get cpuMs(): number {
+    return this.address === null ? -1 : cpuMsOf(this.address);
   }
 
   get stages(): StageCounts | null {

@@ -14,6 +14,7 @@ import { fromWire } from '../wire/errors/decoder.js';
 import { kReturned, kThrew, type ToOwner, type WireFailure } from '../wire/messages.js';
 import { UnreadableValue } from '../wire/value-port.js';
 import { Outgoing } from './outgoing.js';
+import { Progress } from './progress.js';
 import { Recorder, type BackgroundCounts } from './recorder.js';
 import { Slots, type Held, type Settle } from './slots.js';
 import type { Task } from './task.js';
@@ -26,10 +27,14 @@ import type { WorkerEvents, WorkerSpec } from './worker-events.js';
  */
 const kPatienceMs = 200;
 
-/** While large tasks are posted, the worker is woken after the first, and every so many ms. */
+/** While many tasks are posted the worker begins: it is woken after so many, again and again, */
+const kWakeCount = 8;
+/** and after a large one, if the last wake was so many ms ago. */
 const kWakeMs = 0.05;
+
 export class WorkerHandle implements ThreadEvents {
   readonly slots: Slots;
+  readonly progress: Progress;
   /** The times of its tasks; null where nobody reads them. */
   readonly latencies: Recorder | null;
   readonly #thread: Thread;
@@ -69,9 +74,6 @@ export class WorkerHandle implements ThreadEvents {
   failed = 0;
   /** Fires when it takes too long to be ready. */
   bootTimer: NodeJS.Timeout | undefined = undefined;
-  /** The task that was next when {@link isStuck} last looked, and since when. */
-  #next: Task | null = null;
-  #nextSince = 0;
   /** Registered background work that rejected, as far as the pool has been told. */
   #backgroundFailed = 0;
 
@@ -82,6 +84,7 @@ export class WorkerHandle implements ThreadEvents {
     this.latencies = spec.recordsLatencies ? new Recorder() : null;
     this.#thread = new Thread(spec, this);
     this.slots = new Slots(this.#thread.channel, this.#thread.carrier);
+    this.progress = new Progress(() => this.#thread.cpuMs);
   }
 
   get worker(): Worker {
@@ -139,6 +142,7 @@ export class WorkerHandle implements ThreadEvents {
     // Of an idle worker: from it the worker tells how long its wake took.
     let postedAt = this.#outgoing.count === this.inFlight ? now() : 0;
     let wokenAt = 0;
+    let posted = 0;
     const back: Task[] = bareList();
     try {
       for (let task = this.#outgoing.next(); task !== null; task = this.#outgoing.next()) {
@@ -150,11 +154,14 @@ export class WorkerHandle implements ThreadEvents {
         }
         this.#post(task, postedAt);
         postedAt = 0;
-        if (this.slots.lastBytes === 0) continue;
-        // To send it took its time: the worker reads it while the next is sent.
-        const at = now();
-        if (at - wokenAt < kWakeMs) continue;
-        wokenAt = at;
+        if (this.slots.lastBytes > 0) {
+          // To send it took its time: the worker reads it while the next is sent.
+          const at = now();
+          if (at - wokenAt < kWakeMs) continue;
+          wokenAt = at;
+        } else if (++posted % kWakeCount > 0) {
+          continue;
+        }
         this.#thread.wake();
       }
     } finally {
@@ -182,7 +189,7 @@ export class WorkerHandle implements ThreadEvents {
     if (task.abortable) this.abortables--;
     if (--this.inFlight > 0) return;
     this.exclusive = false;
-    this.#next = null;
+    this.progress.reset();
     // Sums of floating-point numbers drift; an empty worker is where they start anew.
     this.expectedMs = 0;
     this.idleSince = now();
@@ -210,17 +217,9 @@ export class WorkerHandle implements ThreadEvents {
     return tasks;
   }
 
-  /** Whether it holds unclaimed tasks and has begun none for `ms`; says so once in every `ms`. */
-  isStuck(at: number, ms: number): boolean {
-    const { next } = this.slots;
-    if (next === null || next !== this.#next) {
-      this.#next = next;
-      this.#nextSince = at;
-      return false;
-    }
-    if (at - this.#nextSince <= ms) return false;
-    this.#nextSince = at;
-    return true;
+  /** Whether it holds unclaimed tasks and has begun none for too long; says so once in a while. */
+  isStuck(): boolean {
+    return this.progress.isStuck(this.slots.next);
   }
 
   /** Tells a task that runs to end. */

@@ -9,17 +9,18 @@
 // What was taken out and is put back goes to the queue's own `unshift`. Where it has none, it is
 // kept here, in front: a push would give the task that waited longest the last place.
 
-import { bareList, firstOf, removeFrom, SafeSet } from '../base/intrinsics.js';
-import type { Task, WaitQueue } from '../owner/task.js';
+import { bareList } from '../base/intrinsics.js';
+import { TaskQueue as OwnQueue, type Task, type WaitQueue } from '../owner/task.js';
 import type { TaskQueue } from './queues.js';
 import { TaskInfo, type InfoTask } from './task-info.js';
 
 export class ForeignQueue implements WaitQueue {
   readonly #queue: TaskQueue;
   /** All that wait, in the order in which they came. */
-  readonly #waiting = new SafeSet<Task>();
-  /** Those that were taken out of the queue and put back; the last goes first. */
-  readonly #front: Task[] = bareList();
+  readonly #waiting = new OwnQueue();
+  /** Those that were taken out of the queue and put back, so many; the last goes first. */
+  readonly #front: (Task | null)[] = bareList();
+  #frontCount = 0;
   #released = false;
 
   constructor(queue: TaskQueue) {
@@ -27,7 +28,7 @@ export class ForeignQueue implements WaitQueue {
   }
 
   get length(): number {
-    return this.#waiting.size;
+    return this.#waiting.length;
   }
 
   peek(): Task | null {
@@ -40,12 +41,12 @@ export class ForeignQueue implements WaitQueue {
   push(task: Task): void {
     this.#queue.push((task as InfoTask).info);
     // The queue's own code may have aborted it.
-    if (!task.settled) this.#waiting.add(task);
+    if (!task.settled) this.#waiting.push(task);
   }
 
   shift(): Task | null {
     const task = this.#next();
-    if (task !== null) this.#waiting.delete(task);
+    if (task !== null) this.#waiting.remove(task);
     return task;
   }
 
@@ -53,19 +54,19 @@ export class ForeignQueue implements WaitQueue {
     for (let i = tasks.length - 1; i >= 0; i--) {
       const task = tasks[i]!;
       if (task.settled) continue;
-      this.#waiting.add(task);
+      if (!this.#waiting.has(task)) this.#waiting.unshift([task]);
       if (!this.#giveBack(task)) this.#putInFront(task);
     }
   }
 
   #putInFront(task: Task): void {
-    this.#front[this.#front.length] = task;
+    this.#front[this.#frontCount++] = task;
   }
 
   #giveBack(task: Task): boolean {
     const queue = this.#queue;
     // What is in front goes before all that the queue has.
-    if (queue.unshift === undefined || this.#front.length > 0) return false;
+    if (queue.unshift === undefined || this.#frontCount > 0) return false;
     try {
       queue.unshift((task as InfoTask).info);
       return true;
@@ -75,13 +76,26 @@ export class ForeignQueue implements WaitQueue {
   }
 
   remove(task: Task): void {
-    if (!this.#waiting.delete(task)) return;
-    if (removeFrom(this.#front, task)) return;
+    if (!this.#waiting.has(task)) return;
+    this.#waiting.remove(task);
+    if (this.#removeFromFront(task)) return;
     try {
       this.#queue.remove((task as InfoTask).info);
     } catch {
       // It does not have the task, or cannot let it go: one that does not wait is left out anyway.
     }
+  }
+
+  #removeFromFront(task: Task): boolean {
+    let left = 0;
+    for (let i = 0; i < this.#frontCount; i++) {
+      const put = this.#front[i]!;
+      this.#front[i] = null;
+      if (put !== task) this.#front[left++] = put;
+    }
+    const had = left < this.#frontCount;
+    this.#frontCount = left;
+    return had;
   }
 
   /** From now on every task is handed out, whatever the queue holds back. */
@@ -91,15 +105,14 @@ export class ForeignQueue implements WaitQueue {
 
   /** The next task, which still counts as waiting. */
   #next(): Task | null {
-    const put = this.#front[this.#front.length - 1];
-    if (put !== undefined) {
-      this.#front.length--;
+    if (this.#frontCount > 0) {
+      const put = this.#front[--this.#frontCount]!;
+      this.#front[this.#frontCount] = null;
       return put;
     }
     const given = this.#ask();
     if (given !== undefined && !(given === null && this.#released)) return given;
-    // The oldest: a set keeps its order.
-    return firstOf(this.#waiting) ?? null;
+    return this.#waiting.peek();
   }
 
   /**

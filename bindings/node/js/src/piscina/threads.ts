@@ -10,6 +10,7 @@ import { Dispatcher } from '../owner/dispatcher.js';
 import type { DispatcherListener } from '../owner/dispatcher-options.js';
 import { CenoteError, type PoolErrors, type WorkerEnd } from '../errors.js';
 import type { HandlerTable } from '../owner/handlers.js';
+import { cpuCount } from '../wait/cpus.js';
 import { warnPortable, whyPoolIsPortable } from '../wait/native.js';
 import {
   kMaxConcurrency,
@@ -66,6 +67,7 @@ export function startDispatcher(
       idleTimeoutMs: options.idleTimeout > kMaxTimerMs ? Infinity : options.idleTimeout,
       maxQueue: options.maxQueue,
       // A balancer, or an order of the user's own, is to see each task only when it can start.
+      cpus: cpuCount(),
       prefetchWindowMs:
         parts.balancer === null && keepsArrivalOrder(options) ? prefetchWindowUs / 1000 : 0,
       bootTimeoutMs: Infinity,

@@ -19,6 +19,10 @@ interface NativeBinding {
   configureLoop(station: number, maxSpinUs: number, turnBudgetUs: number): void;
   referenceLoop(station: number): void;
   ring(station: number): void;
+  /** CPUs that this process may use, by affinity and by quota. */
+  cpus(): number;
+  /** The CPU time of a thread of this process, by its word kThread; -1: not known. */
+  threadCpuMs(thread: number): number;
   openStations(): number;
   /** The numbers that `words.ts` must have, and the order of the stage counters. */
   layout(): { readonly numbers: Record<string, number>; readonly stages: readonly string[] };

@@ -13,6 +13,7 @@
 // | kKeepAlive | the loop's JavaScript | 1 while the loop must stay alive |
 // | kReferenced | native | 1 while native code holds the loop open |
 // | kTurnLeftUs | native | what is left of the turn budget |
+// | kThread | native | the system's number of the loop's thread |
 // | kStages | native | stage counters, each a double |
 //
 // The state of a loop, by who brings it about:
@@ -44,6 +45,8 @@ export const kKeepAlive = 17;
 export const kReferenced = 18;
 /** Loop: µs of the turn budget that are left when a drain is called. Written by native code. */
 export const kTurnLeftUs = 19;
+/** Loop: the system's number of its thread; 0: none is known. Written by native code. */
+export const kThread = 20;
 /** Loop: first of the stage counters, as an index into a Float64Array. Written by native code. */
 export const kStages = 16;
 /** Length of the array. */

@@ -27,6 +27,11 @@ import type { Turn } from './turn.js';
 
 /** The longest that a result waits for others while short tasks run, in ms. */
 const kTellMs = 0.05;
+/**
+ * The most that wait. An owner that has had some posts again before the worker is through with the
+ * rest; if it had them all at the end, one of the two would always wait for the other.
+ */
+const kTellCount = 4;
 /** A wake that took no time is told from one that was not measured. */
 const kLeastMs = Number.MIN_VALUE;
 
@@ -53,6 +58,8 @@ export class Runner {
   /** The clock when it was last read, and when the owner was last told. */
   #now = 0;
   #toldAt = 0;
+  /** Tasks begun since. */
+  #untold = 0;
   #pumping = false;
   /** A task returned a promise, and no microtask has run since. */
   #promised = false;
@@ -126,7 +133,7 @@ export class Runner {
       // It may cost the worker, or take long.
       if (this.#channel.codeOf(slot) !== 0 || entry.averageMs >= kTellMs) this.#tell();
       this.#begin(slot, entry, entry.handler);
-      if (this.#now - this.#toldAt >= kTellMs) this.#tell();
+      if (++this.#untold >= kTellCount || this.#now - this.#toldAt >= kTellMs) this.#tell();
     }
     if (this.#inbox.gaveBack) {
       this.#inbox.gaveBack = false;
@@ -225,6 +232,7 @@ export class Runner {
   }
 
   #tell(): void {
+    this.#untold = 0;
     if (!this.#outbox.hasNews) return;
     this.#outbox.tell();
     this.#toldAt = this.#now;
