@@ -187,49 +187,49 @@ test('a handler that becomes long is expected to be so at once, and to be short 
   assert.ok(expectedAfter(runs) < 0.02, `${expectedAfter(runs)}`);
 });
 
-/** A progress that is looked at by a clock of its own. */
-function progressOf() {
-  const cpu = { ms: 0 };
-  const progress = new Progress(() => cpu.ms);
-  return { cpu, progress, look: (next) => progress.isStuck(next) };
+/** A progress whose clocks the test sets: `ms` have gone by, `cpuMs` of them on a CPU. */
+function progressOf({ knowsCpu = true } = {}) {
+  let at = 0;
+  let cpu = 0;
+  const progress = new Progress(() => (knowsCpu ? cpu : -1));
+  const look = (next, { ms = 0, cpuMs = 0 } = {}) => {
+    at += ms;
+    cpu += cpuMs;
+    return progress.isStuck(next, at);
+  };
+  return { progress, look };
 }
 
-const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
-
-test('a worker is stuck that takes CPU time and begins nothing', async () => {
-  const { cpu, progress, look } = progressOf();
-  const next = {};
-  assert.equal(look(next), false);
-  assert.equal(progress.isSuspect, false);
-  await sleep(2);
-  assert.equal(look(next), false);
-  assert.ok(progress.isSuspect);
-  cpu.ms += 1;
-  assert.equal(look(next), true);
-  assert.equal(progress.isSuspect, false, 'it is told');
-  assert.equal(look({}), false, 'it went on');
-});
-
-test('a worker that gets no CPU is stuck only after a while', async () => {
+test('a worker is stuck that takes CPU time and begins nothing', () => {
   const { progress, look } = progressOf();
   const next = {};
-  const began = performance.now();
-  let looks = 0;
-  for (; !look(next); looks++) await sleep(1);
-  assert.ok(performance.now() - began > 9 && looks > 1, `${looks}`);
+  assert.equal(look(next), false);
+  assert.equal(look(next, { ms: 0.5 }), false);
   assert.equal(progress.isSuspect, false);
-  await sleep(2);
-  assert.equal(look(next), false, 'it is told once in a while');
-  assert.equal(progress.isSuspect, false, 'nor is another look due soon');
-  progress.reset();
-  assert.equal(look(null), false);
+  assert.equal(look(next, { ms: 0.5, cpuMs: 0.5 }), false);
+  assert.ok(progress.isSuspect);
+  assert.equal(look(next, { ms: 1, cpuMs: 0.9 }), true);
+  assert.equal(progress.isSuspect, false, 'it is told');
+  assert.equal(look({}, { ms: 1 }), false, 'it went on');
 });
 
-test('a worker whose CPU time is not known is stuck by the clock', async () => {
-  const { cpu, look } = progressOf();
-  cpu.ms = -1;
+test('a worker that gets no CPU is stuck only after a while', () => {
+  const { progress, look } = progressOf();
+  const next = {};
+  let waited = 0;
+  for (; !look(next, { ms: 1 }); waited++);
+  assert.equal(waited, 11);
+  assert.equal(progress.isSuspect, false);
+  assert.equal(look(next, { ms: 2 }), false, 'it is told once in a while');
+  assert.equal(progress.isSuspect, false, 'nor is another look due soon');
+  progress.reset();
+  assert.equal(look(null, { ms: 100 }), false);
+});
+
+test('a worker whose CPU time is not known is stuck by the clock', () => {
+  const { look } = progressOf({ knowsCpu: false });
   const next = {};
   assert.equal(look(next), false);
-  await sleep(4);
-  assert.equal(look(next), true);
+  assert.equal(look(next, { ms: 2 }), false);
+  assert.equal(look(next, { ms: 0.1 }), true);
 });

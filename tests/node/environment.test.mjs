@@ -81,6 +81,22 @@ test('minThreads above CENOTE_MAX_THREADS is refused, and the variable named', w
   });
 });
 
+test('CENOTE_SPIN_UNDER_PRESSURE is 0 or 1', watched, async (t) => {
+  const variable = 'CENOTE_SPIN_UNDER_PRESSURE';
+  for (const text of ['', '0', '1']) {
+    setVariable(t, variable, text);
+    assert.equal(await poolFor(t).run('works'), 'works');
+  }
+  for (const text of ['2', 'true', ' ']) {
+    setVariable(t, variable, text);
+    assert.throws(() => new Pool({ filename: fixture('tasks.cjs') }), {
+      name: 'RangeError',
+      code: 'ERR_OUT_OF_RANGE',
+      message: new RegExp(variable),
+    });
+  }
+});
+
 test('the variables of a process reach its pools', watched, async () => {
   const { code, stdout, stderr } = await runProgram(
     `

@@ -24,7 +24,8 @@ async function loopProgram(body, options) {
     const { thisLoop, wake, readStages } = require(${JSON.stringify(loopPath)});
     const { setTimeout: later } = require('node:timers');
     const { log } = console;
-    const source = (drain) => ({ maxSpinUs: 0, turnBudgetUs: 1_000, expectedUs: () => -1, drain });
+    const settings = { maxSpinUs: 0, turnBudgetUs: 1_000, spinUnderPressure: false };
+    const source = (drain) => ({ ...settings, expectedUs: () => -1, drain });
     const wakeUp = () => wake(thisLoop.address);
     const until = async (condition) => {
       while (!condition()) await new Promise((resolve) => later(resolve, 2));
@@ -87,7 +88,8 @@ native('an exception of a drain that nobody handles ends the process', async () 
     const require = createRequire(${JSON.stringify(import.meta.url)});
     const { thisLoop } = require(${JSON.stringify(loopPath)});
     const drain = () => { throw new Error('of a drain'); };
-    thisLoop.attach({ maxSpinUs: 0, turnBudgetUs: 1_000, expectedUs: () => -1, drain });
+    const settings = { maxSpinUs: 0, turnBudgetUs: 1_000, spinUnderPressure: false };
+    thisLoop.attach({ ...settings, expectedUs: () => -1, drain });
     thisLoop.hold();
     thisLoop.again();
   `);

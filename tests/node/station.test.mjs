@@ -46,7 +46,7 @@ native('a number that no station has is left alone, whatever it is', (t) => {
   for (const nobody of [...wrapped, 0, NaN, Infinity, 2 ** 53, 1e300]) {
     binding.ring(nobody);
     binding.referenceLoop(nobody);
-    binding.configureLoop(nobody, 0, 1);
+    binding.configureLoop(nobody, 0, 1, false);
     binding.closeLoop(nobody);
   }
   assert.equal(binding.openStations(), before);

@@ -15,7 +15,7 @@ import {
   watched,
 } from './support/behaviour.mjs';
 
-const kStages = ['spins', 'spinHits', 'spinMisses', 'spinSkips', 'parks', 'wakes'];
+const kStages = ['spins', 'spinHits', 'spinMisses', 'spinSkips', 'parks', 'wakes', 'spinCuts'];
 
 function assertSane(summary, label) {
   const { count, mean, p50, p90, p99, p999, max } = summary;

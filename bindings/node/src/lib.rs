@@ -155,11 +155,21 @@ pub fn close_loop(station: f64) {
     with_station(station, Station::close);
 }
 
-/// Changes the limits of a station of this thread.
+/// Changes the limits of a station of this thread, and whether spins become no shorter while CPU
+/// time is scarce.
 #[napi]
-pub fn configure_loop(station: f64, max_spin_us: u32, turn_budget_us: u32) {
+pub fn configure_loop(
+    station: f64,
+    max_spin_us: u32,
+    turn_budget_us: u32,
+    spin_under_pressure: bool,
+) {
+    let config = Config {
+        max_spin: micros(max_spin_us),
+        turn_budget: micros(turn_budget_us),
+    };
     with_station(station, |station| {
-        station.configure(micros(max_spin_us), micros(turn_budget_us));
+        station.configure(&config, spin_under_pressure)
     });
 }
 
@@ -180,7 +190,7 @@ pub fn ring(station: f64) {
 /// How many CPUs this process may use, by its affinity and by its cgroup's quota; at least one.
 #[napi]
 pub fn cpus() -> u32 {
-    threads::cpus()
+    u32::try_from(cenote_park::cpus()).unwrap_or(u32::MAX)
 }
 
 /// The CPU time in ms of a thread of this process, by the number in its loop's words; -1 where

@@ -185,9 +185,12 @@ impl Station {
     }
 
     /// Changes what the station was opened with. On the loop's own thread.
-    pub(crate) fn configure(&self, max_spin: Duration, turn_budget: Duration) {
-        self.turn_budget.set(turn_budget);
-        self.with_waiter(|waiter| waiter.set_max_spin(max_spin));
+    pub(crate) fn configure(&self, config: &Config, spin_under_pressure: bool) {
+        self.turn_budget.set(config.turn_budget);
+        self.with_waiter(|waiter| {
+            waiter.set_max_spin(config.max_spin);
+            waiter.spin_under_pressure(spin_under_pressure);
+        });
     }
 
     /// Holds the loop open at once, before the next turn would. On the loop's own thread.

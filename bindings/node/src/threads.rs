@@ -1,17 +1,8 @@
-//! What the system says of threads and CPUs: how many CPUs this process may use, and how long a
-//! thread has run.
+//! How long another thread has run, by what the system says.
 //!
 //! A thread's CPU time tells one that works from one that waits for its turn on a CPU: only the
 //! first one's grows. It is read from outside, by the number that the thread has in the system.
 //! Linux alone gives it so; elsewhere there is no such number.
-
-use std::thread;
-
-/// CPUs that this process may use: by its affinity and by its cgroup's quota, rounded down, one at
-/// least.
-pub(crate) fn cpus() -> u32 {
-    thread::available_parallelism().map_or(1, |cpus| u32::try_from(cpus.get()).unwrap_or(u32::MAX))
-}
 
 /// The number of the calling thread, or 0 where it has none that [`cpu_ms`] could use.
 #[cfg(target_os = "linux")]
@@ -61,11 +52,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_process_has_a_cpu() {
-        assert!(cpus() >= 1);
-    }
-
-    #[test]
     fn numbers_that_no_thread_has_have_no_cpu_time() {
         for thread in [i32::MIN, -1, 0, (1 << 22) + 1, 1 << 29, i32::MAX] {
             assert_eq!(cpu_ms(thread), -1.0, "{thread}");
@@ -76,6 +62,7 @@ mod tests {
     #[test]
     fn cpu_time_grows_while_a_thread_runs_and_not_while_it_sleeps() {
         use std::sync::mpsc;
+        use std::thread;
         use std::time::Duration;
 
         let (say, said) = mpsc::channel();

@@ -73,13 +73,14 @@ layout! {
 type Stage = fn(&StageSnapshot) -> u64;
 
 /// The stage counters in the order in which they lie, by their names in `kStageNames`.
-pub(crate) const STAGES: [(&str, Stage); 6] = [
+pub(crate) const STAGES: [(&str, Stage); 7] = [
     ("spins", |stages| stages.spins),
     ("spinHits", |stages| stages.spin_hits),
     ("spinMisses", |stages| stages.spin_misses),
     ("spinSkips", |stages| stages.spin_skips),
     ("parks", |stages| stages.parks_driver),
     ("wakes", |stages| stages.wakes),
+    ("spinCuts", |stages| stages.spin_cuts),
 ];
 
 const _: () = {
@@ -217,9 +218,10 @@ mod tests {
             spin_skips: 4,
             parks_driver: 5,
             wakes: 6,
+            spin_cuts: 7,
             ..StageSnapshot::default()
         });
-        for (stage, expected) in [1.0, 2.0, 3.0, 4.0, 5.0, 6.0].into_iter().enumerate() {
+        for (stage, expected) in [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0].into_iter().enumerate() {
             let word = |at: usize| memory.0[2 * (FIRST_STAGE + stage) + at].load(Ordering::Relaxed);
             let halves = [word(0).to_ne_bytes(), word(1).to_ne_bytes()].concat();
             let bytes = halves.try_into().expect("8 bytes");

@@ -4,6 +4,7 @@ mod driver;
 mod futex;
 mod participants;
 mod poll;
+mod scarcity;
 mod spin;
 mod stats;
 mod sync;

@@ -41,9 +41,31 @@ pub struct Participants {
     cpus: usize,
 }
 
+/// How many participants may be awake while one of them spins: the CPUs; under a quota, which makes
+/// them fewer than there are, one more. Of two threads that answer each other one runs while the
+/// other spins, and that uses less of the quota than a sleep and a wake for each answer do.
+#[cfg(not(loom))]
+fn spinning_cpus() -> usize {
+    let cpus = cpus();
+    affinity().map_or(cpus, |affinity| affinity.min(cpus + 1))
+}
+
+/// How many CPUs this thread may run on, whatever the quota. `None`: the system does not say.
+#[cfg(all(target_os = "linux", not(loom)))]
+fn affinity() -> Option<usize> {
+    let set = rustix::thread::sched_getaffinity(None).ok()?;
+    usize::try_from(set.count()).ok()
+}
+
+/// See above.
+#[cfg(not(any(target_os = "linux", loom)))]
+fn affinity() -> Option<usize> {
+    None
+}
+
 #[cfg(not(loom))]
 static GLOBAL: std::sync::LazyLock<Participants> =
-    std::sync::LazyLock::new(|| Participants::new(cpus()));
+    std::sync::LazyLock::new(|| Participants::new(spinning_cpus()));
 
 #[cfg(loom)]
 loom::lazy_static! {

@@ -36,6 +36,8 @@ const LONGEST_PAUSE: u32 = 5;
 const ALL_NEAR: u32 = 1 << 16;
 /// Spins pay from this share on.
 const WORTH: u32 = ALL_NEAR / 3;
+/// From this share on they cost less CPU time than a sleep and a wake do for each of the waits.
+const WORTH_CPU: u32 = ALL_NEAR / 4 * 3;
 /// One wait in so many without a hit spins for `max_spin`.
 const FULL_TRY_EVERY: u32 = 32;
 
@@ -145,6 +147,11 @@ impl Policy {
             pause: 0,
             pauses: 0,
         }
+    }
+
+    /// Whether so many waits are near that spins cost less CPU time than the sleeps they save.
+    pub(crate) fn nearly_always_near(&self) -> bool {
+        self.near_share >= WORTH_CPU
     }
 
     /// The present budget.

@@ -56,6 +56,8 @@ stage_stats! {
     retracts,
     /// Claims consumed: wake calls that were made for this waiter.
     wakes,
+    /// Waits that did not spin because CPU time is scarce for this thread.
+    spin_cuts,
 }
 
 /// A number with one writer.

@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 use crate::futex::{self, Wait};
 use crate::participants::Participants;
 use crate::poll::{End, Poller};
+use crate::scarcity::Scarcity;
 use crate::spin::{MissedWait, Plan, Policy, Spin, SpinRequest};
 use crate::stats::StageStats;
 use crate::sync::{Ordering, clock, fence};
@@ -55,6 +56,7 @@ pub struct Waiter<W: Deref<Target = WaitWord>> {
     counted: bool,
     participants: &'static Participants,
     policy: Policy,
+    scarcity: Scarcity,
     /// A spin that was interrupted and may go on.
     session: Option<Session>,
     /// A wait that no spin covered and that is not over: it is learned from then.
@@ -117,6 +119,7 @@ impl<W: Deref<Target = WaitWord>> Waiter<W> {
             counted: true,
             participants,
             policy,
+            scarcity: Scarcity::new(),
             session: None,
             missed: None,
             poller: Poller::new(),
@@ -139,6 +142,14 @@ impl<W: Deref<Target = WaitWord>> Waiter<W> {
         self.policy.set_max(max_spin);
         self.session = None;
         self.stats.budget_nanos.set_nanos(self.policy.budget());
+    }
+
+    /// Whether to spin as ever while CPU time is scarce for this thread: under a quota that holds
+    /// the process up, or beside busy neighbours. Default: no, it spins then only while nearly all
+    /// waits are short enough. Without an effect on systems that do not tell how long a thread
+    /// waited for a CPU; Linux does.
+    pub fn spin_under_pressure(&mut self, spin: bool) {
+        self.scarcity.set_looks(!spin);
     }
 
     /// Whether something was published since the last [`take`](Self::take).
@@ -234,29 +245,36 @@ impl<W: Deref<Target = WaitWord>> Waiter<W> {
         let session = match self.session.take() {
             Some(session) => session,
             None => {
+                let began = clock::now();
                 let plan = if self.participants.may_spin() {
                     self.policy.plan(request.expected)
                 } else {
                     Plan::Never
                 };
-                let Plan::Spin(left) = plan else {
-                    if plan == Plan::Rest {
-                        self.missed = Some(Missed {
-                            began: clock::now(),
-                            spun: false,
-                        });
+                let Plan::Spin(left) = self.unless_scarce(plan, began) else {
+                    if plan != Plan::Never {
+                        self.missed = Some(Missed { began, spun: false });
                     }
                     self.stats.spin_skips.add(1);
                     return Spin::Skipped;
                 };
                 self.stats.spins.add(1);
-                Session {
-                    began: clock::now(),
-                    left,
-                }
+                Session { began, left }
             }
         };
         self.spin_session(session, request, ready, interrupted)
+    }
+
+    /// Leaves out a spin that is likely to miss, while CPU time is scarce.
+    fn unless_scarce(&mut self, plan: Plan, now: Instant) -> Plan {
+        if matches!(plan, Plan::Spin(_))
+            && self.scarcity.is_on(now)
+            && !self.policy.nearly_always_near()
+        {
+            self.stats.spin_cuts.add(1);
+            return Plan::Rest;
+        }
+        plan
     }
 
     fn spin_session(
@@ -453,5 +471,38 @@ impl<W: Deref<Target = WaitWord>> Drop for Waiter<W> {
         if self.counted {
             self.participants.leave();
         }
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn while_cpu_time_is_scarce_only_waits_that_are_nearly_always_near_spin() {
+        static PARTICIPANTS: std::sync::LazyLock<Participants> =
+            std::sync::LazyLock::new(|| Participants::new(2));
+        let word = Arc::new(WaitWord::new());
+        let max = Duration::from_micros(20);
+        let mut waiter = Waiter::with_participants(word, max, &PARTICIPANTS);
+        waiter.scarcity = Scarcity::lasting();
+        let request = SpinRequest::default();
+
+        // At first all are taken to be near.
+        assert_eq!(waiter.spin(&request, || false), Spin::Missed);
+        for _ in 0..40 {
+            waiter.spin(&request, || false);
+        }
+        let spins = waiter.stats().snapshot().spins;
+        for _ in 0..1_000 {
+            assert_eq!(waiter.spin(&request, || false), Spin::Skipped);
+        }
+        let stats = waiter.stats().snapshot();
+        assert_eq!(stats.spins, spins);
+        assert!(stats.spin_cuts > 0, "full tries are left out");
+
+        waiter.spin_under_pressure(true);
+        let missed = (0..100).filter(|_| waiter.spin(&request, || false) == Spin::Missed);
+        assert!(missed.count() > 0, "full tries are back");
     }
 }

@@ -245,6 +245,18 @@ export function wireByPort(): boolean {
   return wire === 'port';
 }
 
+/**
+ * Whether threads spin for as long as ever while CPU time is scarce. Environment:
+ * `CENOTE_SPIN_UNDER_PRESSURE=1`; `0` is the default.
+ */
+export function spinUnderPressure(): boolean {
+  const spin = process.env['CENOTE_SPIN_UNDER_PRESSURE'] ?? '';
+  if (spin !== '' && spin !== '0' && spin !== '1') {
+    throw outOfRange('environment variable CENOTE_SPIN_UNDER_PRESSURE', "'0' or '1'", spin);
+  }
+  return spin === '1';
+}
+
 /** The options of a call, all of which exist. */
 export function readOptions(input: unknown, call: 'new Pool()' | 'run()'): Record<string, unknown> {
   if (isNoOptions(input)) throw wrongOptions(input, call);

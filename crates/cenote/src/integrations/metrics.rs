@@ -202,6 +202,7 @@ fn publish_worker(pool: &SharedString, stats: &WorkerStats) {
         ("yield", stages.spin_yields),
         ("due", stages.spin_dues),
         ("skip", stages.spin_skips),
+        ("cut", stages.spin_cuts),
     ];
     for (result, count) in spins {
         counter!("cenote_worker_spins_total", with(&labels, "result", result)).absolute(count);

@@ -200,6 +200,7 @@ pub struct Builder<S = ()> {
     #[cfg(unix)]
     nice: Option<i32>,
     max_spin: Duration,
+    spin_under_pressure: bool,
     turn_budget: Duration,
     queue_limit: usize,
     concurrency: usize,
@@ -226,6 +227,7 @@ impl Builder {
             #[cfg(unix)]
             nice: None,
             max_spin: Duration::from_micros(20),
+            spin_under_pressure: false,
             turn_budget: Duration::from_millis(1),
             queue_limit: 65_536,
             concurrency: 64,
@@ -403,6 +405,22 @@ impl<S: 'static> Builder<S> {
     /// ```
     pub fn max_spin(mut self, limit: Duration) -> Self {
         self.max_spin = limit;
+        self
+    }
+
+    /// Whether workers spin as ever while CPU time is scarce: under a quota that holds the process
+    /// up, or beside busy neighbours. Default: no, they spin then only while nearly all waits are
+    /// short enough, so that spins cost less CPU time than the sleeps they save. Without an effect
+    /// outside of Linux.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let pool = cenote::Pool::builder().spin_under_pressure(true).build()?;
+    /// # Ok::<(), cenote::BuildError>(())
+    /// ```
+    pub fn spin_under_pressure(mut self, spin: bool) -> Self {
+        self.spin_under_pressure = spin;
         self
     }
 
@@ -606,6 +624,7 @@ impl<S: 'static> Builder<S> {
             #[cfg(unix)]
             nice: self.nice,
             max_spin: self.max_spin,
+            spin_under_pressure: self.spin_under_pressure,
             turn_budget: self.turn_budget,
             queue_limit: self.queue_limit,
             concurrency: self.concurrency,
@@ -696,6 +715,7 @@ impl<S: 'static> Builder<S> {
             on_start: self.on_start,
             on_stop: self.on_stop,
             max_spin: self.max_spin,
+            spin_under_pressure: self.spin_under_pressure,
             turn_budget_nanos: clock::nanos(self.turn_budget),
             concurrency: self.concurrency,
             idle_timeout: self.idle_timeout,

@@ -21,6 +21,7 @@ pub(crate) struct Config {
     pub(crate) on_start: Option<Arc<Hook>>,
     pub(crate) on_stop: Option<Arc<Hook>>,
     pub(crate) max_spin: Duration,
+    pub(crate) spin_under_pressure: bool,
     pub(crate) turn_budget_nanos: u64,
     pub(crate) concurrency: usize,
     pub(crate) idle_timeout: Duration,

@@ -54,7 +54,8 @@ fn main(shared: Arc<Shared>, info: WorkerInfo) {
         shared: Arc::clone(&shared),
         worker: info.index,
     };
-    let waiter = Waiter::new(word, shared.config.max_spin);
+    let mut waiter = Waiter::new(word, shared.config.max_spin);
+    waiter.spin_under_pressure(shared.config.spin_under_pressure);
     let slot = shared.slot(info.index);
     slot.set_stages(Some(Arc::clone(waiter.stats())));
     info.name.clone_into(&mut slot.name.lock());

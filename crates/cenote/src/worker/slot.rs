@@ -183,6 +183,7 @@ fn sum(a: &StageSnapshot, b: &StageSnapshot) -> StageSnapshot {
         parks_driver: a.parks_driver + b.parks_driver,
         retracts: a.retracts + b.retracts,
         wakes: a.wakes + b.wakes,
+        spin_cuts: a.spin_cuts + b.spin_cuts,
     }
 }
 

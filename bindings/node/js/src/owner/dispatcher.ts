@@ -43,6 +43,7 @@ const kLeaveMs = 2_000;
 export class Dispatcher implements LoopSource, TaskEvents, CrewEvents {
   readonly maxSpinUs: number;
   readonly turnBudgetUs: number;
+  readonly spinUnderPressure: boolean;
   readonly crew: Crew;
   /** What the workers that ended leave to the statistics. */
   readonly ended = new Tally();
@@ -73,6 +74,7 @@ export class Dispatcher implements LoopSource, TaskEvents, CrewEvents {
     this.#queue = options.queue;
     this.maxSpinUs = options.spec.maxSpinUs;
     this.turnBudgetUs = options.spec.turnBudgetUs;
+    this.spinUnderPressure = options.spec.spinUnderPressure;
     const { maxThreads, concurrency, maxQueue } = options;
     this.#mostAccepted = options.eager ? Infinity : maxThreads * concurrency + maxQueue;
     thisLoop.attach(this);

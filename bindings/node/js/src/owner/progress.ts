@@ -45,8 +45,7 @@ export class Progress {
   /**
    * Whether the worker has not come to `next` for too long. Says so once, then waits as long again.
    */
-  isStuck(next: unknown): boolean {
-    const at = now();
+  isStuck(next: unknown, at = now()): boolean {
     if (next === null || next !== this.#next) {
       this.#begin(next, at);
       this.#isTold = false;

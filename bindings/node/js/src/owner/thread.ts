@@ -44,6 +44,7 @@ export interface ThreadSpec {
   readonly concurrency: number;
   readonly maxSpinUs: number;
   readonly turnBudgetUs: number;
+  readonly spinUnderPressure: boolean;
   readonly portable: boolean;
   /** Values cross as structured clones only. */
   readonly wireByPort: boolean;
@@ -121,6 +122,7 @@ export class Thread {
       concurrency: spec.concurrency,
       maxSpinUs: spec.maxSpinUs,
       turnBudgetUs: spec.turnBudgetUs,
+      spinUnderPressure: spec.spinUnderPressure,
       portable,
       addon: portable ? '' : nativeFile(),
       preload: spec.preload === null ? null : this.#definitionOf(spec.preload),

@@ -16,6 +16,7 @@ import {
   kMaxConcurrency,
   kMaxTimerMs,
   resolveOptions,
+  spinUnderPressure,
   wireByPort,
   workerOptions,
 } from '../options.js';
@@ -82,6 +83,7 @@ export function startDispatcher(
           parts.balancer === null ? concurrency : MathMax(concurrency, kBalancedConcurrency),
         maxSpinUs,
         turnBudgetUs,
+        spinUnderPressure: spinUnderPressure(),
         portable: portable !== '',
         wireByPort: wireByPort(),
         preload: parts.handlers.preload,

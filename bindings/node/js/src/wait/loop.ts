@@ -64,6 +64,8 @@ export interface LoopAddress {
 export interface LoopSource {
   readonly maxSpinUs: number;
   readonly turnBudgetUs: number;
+  /** Spins become no shorter while CPU time is scarce. */
+  readonly spinUnderPressure: boolean;
   /** Called when the epoch moved. May attach and detach sources. */
   drain(): void;
   /** µs until work is expected: 0 not known, -1 none outstanding. Must not throw. */
@@ -103,6 +105,7 @@ export function readStages(words: Int32Array): StageCounts {
     spinSkips: countAt(values, 3),
     parks: countAt(values, 4),
     wakes: countAt(values, 5),
+    spinCuts: countAt(values, 6),
   };
 }
 
@@ -216,12 +219,14 @@ class EventLoop {
   #configure(): void {
     let maxSpinUs = 0;
     let turnBudgetUs = kMost;
+    let spinUnderPressure = false;
     this.#sources.forEach((_order, source) => {
       maxSpinUs = MathMax(maxSpinUs, source.maxSpinUs);
       turnBudgetUs = MathMin(turnBudgetUs, source.turnBudgetUs);
+      spinUnderPressure ||= source.spinUnderPressure;
     });
     this.#turnBudgetUs = turnBudgetUs;
-    loadNative()?.configureLoop(this.#station, maxSpinUs, turnBudgetUs);
+    loadNative()?.configureLoop(this.#station, maxSpinUs, turnBudgetUs, spinUnderPressure);
   }
 
   #keepAlive(): void {

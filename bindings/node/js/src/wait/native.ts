@@ -16,7 +16,12 @@ interface NativeBinding {
   available(): boolean;
   openLoop(words: Int32Array, drain: () => void, maxSpinUs: number, turnBudgetUs: number): number;
   closeLoop(station: number): void;
-  configureLoop(station: number, maxSpinUs: number, turnBudgetUs: number): void;
+  configureLoop(
+    station: number,
+    maxSpinUs: number,
+    turnBudgetUs: number,
+    spinUnderPressure: boolean,
+  ): void;
   referenceLoop(station: number): void;
   ring(station: number): void;
   /** CPUs that this process may use, by affinity and by quota. */

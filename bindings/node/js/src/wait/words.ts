@@ -65,4 +65,5 @@ export const kStageNames = [
   'spinSkips',
   'parks',
   'wakes',
+  'spinCuts',
 ] as const;

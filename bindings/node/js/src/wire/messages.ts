@@ -41,6 +41,7 @@ export interface Init {
   readonly concurrency: number;
   readonly maxSpinUs: number;
   readonly turnBudgetUs: number;
+  readonly spinUnderPressure: boolean;
   readonly portable: boolean;
   /** The addon's file; empty where the worker is to search for it. */
   readonly addon: string;

@@ -41,6 +41,7 @@ const kControlWords = {
 export class WorkerLoop implements LoopSource {
   readonly maxSpinUs: number;
   readonly turnBudgetUs: number;
+  readonly spinUnderPressure: boolean;
   readonly #init: Init;
   readonly #control: ControlPort<ToOwner, ToWorker>;
   readonly #asks: Asks;
@@ -57,6 +58,7 @@ export class WorkerLoop implements LoopSource {
     this.#init = init;
     this.maxSpinUs = init.maxSpinUs;
     this.turnBudgetUs = init.turnBudgetUs;
+    this.spinUnderPressure = init.spinUnderPressure;
     const channel = new Channel(init.channel);
     const onArrival = portable ? (): void => this.#onEvent() : null;
     const port = new ValuePort(init.values, onArrival);
