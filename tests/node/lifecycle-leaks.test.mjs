@@ -81,15 +81,19 @@ for (const [what, { options, begin }] of Object.entries(resting)) {
       });
       await Promise.all(Array.from({ length: 10_000 }, (_, i) => pool.run(i)));
       ${begin}
-      // What the load left behind (collections, compilation) comes to rest first.
-      await new Promise((resolve) => setTimeout(resolve, 500));
-      const before = process.cpuUsage();
-      await new Promise((resolve) => setTimeout(resolve, 2_000));
-      const { user, system } = process.cpuUsage(before);
-      console.log(Math.round((user + system) / 1000));
+      // What the load left behind (collections, compilation) comes to rest sooner or later.
+      const used = [];
+      for (let i = 0; i < 5; i++) {
+        const before = process.cpuUsage();
+        await new Promise((resolve) => setTimeout(resolve, 500));
+        const { user, system } = process.cpuUsage(before);
+        used.push(Math.round((user + system) / 1000));
+      }
+      console.log(JSON.stringify(used));
       await pool.destroy();
     `);
-    const ms = Number(stdout);
-    assert.ok(stdout !== '' && ms < 50, `${stdout} ms of CPU in 2 s\n${stderr}`);
+    assert.notEqual(stdout, '', stderr);
+    const least = Math.min(...JSON.parse(stdout));
+    assert.ok(least < 13, `${stdout} ms of CPU in half a second each`);
   });
 }

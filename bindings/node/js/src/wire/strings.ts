@@ -28,13 +28,21 @@ export function stringWordsMax(text: string): number {
 export function writeString(words: Int32Array, start: number, text: string): number {
   const { length } = text;
   let at = start + 1;
-  for (let i = 0; i < length; i += 4) {
+  let i = 0;
+  for (; i + 4 <= length; i += 4) {
+    const a = StringCharCodeAt(text, i);
+    const b = StringCharCodeAt(text, i + 1);
+    const c = StringCharCodeAt(text, i + 2);
+    const d = StringCharCodeAt(text, i + 3);
+    if ((a | b | c | d) > 0xff) return writeTwoByte(words, start, text);
+    words[at++] = a | (b << 8) | (c << 16) | (d << 24);
+  }
+  if (i < length) {
     let word = 0;
-    const stop = i + 4 < length ? i + 4 : length;
-    for (let j = i; j < stop; j++) {
-      const code = StringCharCodeAt(text, j);
+    for (let shift = 0; i < length; i++, shift += 8) {
+      const code = StringCharCodeAt(text, i);
       if (code > 0xff) return writeTwoByte(words, start, text);
-      word |= code << ((j - i) << 3);
+      word |= code << shift;
     }
     words[at++] = word;
   }
