@@ -4,8 +4,8 @@
 // ready.
 // Measured: from the *due* time of each task to its result on the main thread, so that a stall
 // counts for every task that was due meanwhile; p50 and p99. `lagP99` is the part before run() was
-// called. `warmP99` is p99 of tasks that come later: in the first seconds the runtime still compiles
-// what is hot, on threads of its own, and they take CPUs from the others.
+// called. `warmP99` is p99 of tasks that come later: in the first seconds the runtime still
+// compiles what is hot, on threads of its own, and they take CPUs from the others.
 // Excluded: starting the pool, warm-up, the first 300 ms of arrivals, and those between the two
 // parts (run, not counted).
 // Validated: every result is the id of its task; every arrival has a latency.

@@ -10,8 +10,9 @@ import { Prospects } from '../wire/carrier.js';
 
 /** Weight of the newest run in the moving average: an eighth, as TCP smooths its round trips. */
 const kWeight = 1 / 8;
-/** A run of so many ms is long: nobody is to wait behind it who need not. */
-const kLongMs = 1;
+/** A run is long that takes so many ms, and so many times what the last ones took. */
+const kLongMs = 0.01;
+const kLongTimes = 16;
 /** So many runs are remembered to tell how often they are long. */
 const kMemory = 256;
 /** Long runs recur from a share on that a single one does not leave, and a second does. */
@@ -33,6 +34,7 @@ export class Handler {
   #meanMs = 0;
   #longShare = 0;
   #runs = 0;
+  #wasLong = false;
 
   constructor(
     readonly index: number,
@@ -42,11 +44,11 @@ export class Handler {
 
   /**
    * A lone long run, a pause of the garbage collector say, leaves no trace. Where long ones recur
-   * among short ones they count in full, however short the last few were: whoever is put behind one
-   * waits for all of it.
+   * among short ones the mean of many runs counts, however short the last few were: whoever is put
+   * behind a long one waits for all of it. Two in a row are the new measure.
    */
   measure(runMs: number): void {
-    const isLong = runMs > kLongMs;
+    const isLong = runMs > kLongMs && runMs > kLongTimes * this.#recentMs;
     const weight = MathMax(1 / kMemory, 1 / ++this.#runs);
     this.#meanMs += (runMs - this.#meanMs) * weight;
     this.#longShare += ((isLong ? 1 : 0) - this.#longShare) * weight;
@@ -54,8 +56,9 @@ export class Handler {
     // The first may have loaded and compiled what the second has ready.
     if (this.#runs === 1) this.#recentMs = runMs;
     else if (this.#runs === 2) this.#recentMs = MathMin(this.#recentMs, runMs);
-    else if (recurs || !isLong) this.#recentMs += (runMs - this.#recentMs) * kWeight;
+    else if (!isLong || this.#wasLong) this.#recentMs += (runMs - this.#recentMs) * kWeight;
     this.averageMs = recurs ? MathMax(this.#recentMs, this.#meanMs) : this.#recentMs;
+    this.#wasLong = isLong;
     this.measured = true;
   }
 
