@@ -163,6 +163,22 @@ function expectedAfter(runs) {
 
 const repeat = (count, ...runs) => Array.from({ length: count }, () => runs).flat();
 
+test('a worker is suspected only while it holds what it has not begun', () => {
+  const { dealer, workers } = dealerOf({ workers: 2, cpus: 2 });
+  const [first, second] = workers;
+  Object.assign(first, { given: [1, 2, 3], inFlight: 3, expectedMs: 5 });
+  Object.assign(second, { given: [4], inFlight: 1, expectedMs: 5 });
+  assert.equal(dealer.takeBack().length, 0);
+  assert.equal(dealer.hasSuspect, false);
+  first.progress.isSuspect = true;
+  assert.equal(dealer.takeBack().length, 0);
+  assert.equal(dealer.hasSuspect, true);
+  // It has begun all of them, and there is nothing to look at.
+  first.given = [];
+  assert.equal(dealer.takeBack().length, 0);
+  assert.equal(dealer.hasSuspect, false);
+});
+
 test('a lone long run among short ones leaves no trace', () => {
   for (const before of [0, 1, 10, 200, 1_000]) {
     const runs = [...repeat(before, 0.01), 20, ...repeat(2, 0.01)];

@@ -66,6 +66,8 @@ export class Dealer {
   readonly #ready: readonly WorkerHandle[];
   readonly #events: DealerEvents;
   #useCount = 0;
+  /** As {@link takeBack} last saw it: a worker may be in a long task, and a look soon will tell. */
+  hasSuspect = false;
   /** A worker was passed over since the last {@link deal}, for what it has yet to read. */
   #lackedRoom = false;
 
@@ -317,13 +319,6 @@ export class Dealer {
     return false;
   }
 
-  /** Whether a worker may be in a long task, and a look soon will tell. */
-  get hasSuspect(): boolean {
-    for (let i = 0; i < this.#ready.length; i++)
-      if (this.#ready[i]!.progress.isSuspect) return true;
-    return false;
-  }
-
   #hasRoom(worker: WorkerHandle): boolean {
     if (worker.hasRoom) return true;
     this.#lackedRoom = true;
@@ -341,6 +336,7 @@ export class Dealer {
 
   /** Takes tasks back from workers that will not get to them as soon as others would. */
   takeBack(): Task[] {
+    this.hasSuspect = false;
     const ready = this.#ready;
     if (ready.length < 2 || this.#options.balancer !== null) return [];
     let idle = false;
@@ -363,8 +359,9 @@ export class Dealer {
     const back: Task[] = bareList();
     for (let i = 0; i < ready.length; i++) {
       const worker = ready[i]!;
-      if (worker.inFlight > 1 && worker.wasReady && worker.isStuck())
-        addAll(back, worker.revokeAll());
+      if (worker.inFlight <= 1 || !worker.wasReady) continue;
+      if (worker.isStuck()) addAll(back, worker.revokeAll());
+      else if (worker.progress.isSuspect) this.hasSuspect = true;
     }
     return back;
   }
