@@ -155,8 +155,8 @@ pub fn close_loop(station: f64) {
     with_station(station, Station::close);
 }
 
-/// Changes the limits of a station of this thread, and whether spins become no shorter while CPU
-/// time is scarce.
+/// Changes the limits of a station of this thread, and whether it spins as ever while CPU time is
+/// scarce.
 #[napi]
 pub fn configure_loop(
     station: f64,

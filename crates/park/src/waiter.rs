@@ -245,17 +245,18 @@ impl<W: Deref<Target = WaitWord>> Waiter<W> {
         let session = match self.session.take() {
             Some(session) => session,
             None => {
-                let began = clock::now();
                 let plan = if self.participants.may_spin() {
                     self.policy.plan(request.expected)
                 } else {
                     Plan::Never
                 };
-                let Plan::Spin(left) = self.unless_scarce(plan, began) else {
-                    if plan != Plan::Never {
-                        self.missed = Some(Missed { began, spun: false });
-                    }
+                if plan == Plan::Never {
                     self.stats.spin_skips.add(1);
+                    return Spin::Skipped;
+                }
+                let began = clock::now();
+                let Plan::Spin(left) = self.unless_scarce(plan, began) else {
+                    self.missed = Some(Missed { began, spun: false });
                     return Spin::Skipped;
                 };
                 self.stats.spins.add(1);
@@ -265,16 +266,17 @@ impl<W: Deref<Target = WaitWord>> Waiter<W> {
         self.spin_session(session, request, ready, interrupted)
     }
 
-    /// Leaves out a spin that is likely to miss, while CPU time is scarce.
+    /// Leaves out a spin that is likely to miss, while CPU time is scarce. Counts what rests.
     fn unless_scarce(&mut self, plan: Plan, now: Instant) -> Plan {
-        if matches!(plan, Plan::Spin(_))
-            && self.scarcity.is_on(now)
-            && !self.policy.nearly_always_near()
-        {
-            self.stats.spin_cuts.add(1);
-            return Plan::Rest;
+        if !matches!(plan, Plan::Spin(_)) {
+            self.stats.spin_skips.add(1);
+            return plan;
         }
-        plan
+        if !self.scarcity.is_on(now) || self.policy.nearly_always_near() {
+            return plan;
+        }
+        self.stats.spin_cuts.add(1);
+        Plan::Rest
     }
 
     fn spin_session(
@@ -475,34 +477,4 @@ impl<W: Deref<Target = WaitWord>> Drop for Waiter<W> {
 }
 
 #[cfg(all(test, not(loom)))]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn while_cpu_time_is_scarce_only_waits_that_are_nearly_always_near_spin() {
-        static PARTICIPANTS: std::sync::LazyLock<Participants> =
-            std::sync::LazyLock::new(|| Participants::new(2));
-        let word = Arc::new(WaitWord::new());
-        let max = Duration::from_micros(20);
-        let mut waiter = Waiter::with_participants(word, max, &PARTICIPANTS);
-        waiter.scarcity = Scarcity::lasting();
-        let request = SpinRequest::default();
-
-        // At first all are taken to be near.
-        assert_eq!(waiter.spin(&request, || false), Spin::Missed);
-        for _ in 0..40 {
-            waiter.spin(&request, || false);
-        }
-        let spins = waiter.stats().snapshot().spins;
-        for _ in 0..1_000 {
-            assert_eq!(waiter.spin(&request, || false), Spin::Skipped);
-        }
-        let stats = waiter.stats().snapshot();
-        assert_eq!(stats.spins, spins);
-        assert!(stats.spin_cuts > 0, "full tries are left out");
-
-        waiter.spin_under_pressure(true);
-        let missed = (0..100).filter(|_| waiter.spin(&request, || false) == Spin::Missed);
-        assert!(missed.count() > 0, "full tries are back");
-    }
-}
+mod tests;

@@ -246,7 +246,7 @@ export function wireByPort(): boolean {
 }
 
 /**
- * Whether threads spin for as long as ever while CPU time is scarce. Environment:
+ * Whether threads spin as ever while CPU time is scarce. Environment:
  * `CENOTE_SPIN_UNDER_PRESSURE=1`; `0` is the default.
  */
 export function spinUnderPressure(): boolean {

@@ -64,7 +64,7 @@ export interface LoopAddress {
 export interface LoopSource {
   readonly maxSpinUs: number;
   readonly turnBudgetUs: number;
-  /** Spins become no shorter while CPU time is scarce. */
+  /** It spins as ever while CPU time is scarce. */
   readonly spinUnderPressure: boolean;
   /** Called when the epoch moved. May attach and detach sources. */
   drain(): void;

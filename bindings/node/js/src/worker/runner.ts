@@ -5,9 +5,9 @@
 // or not, the loop gets a turn (P1). No task begins before the reaction of a promise that may be
 // settled, so that whatever has ended is published by then.
 //
-// The owner is told of results when the worker has nothing more to run, after kTellMs, and before a
-// task that is not known to be shorter than that. If it turns out to be longer, the owner finds
-// them by itself (second-look.ts).
+// The owner is told of results when the worker has nothing more to run, after kTellCount of them,
+// after kTellMs, and before a task that is not known to be shorter than that. If it turns out to be
+// longer, the owner finds them by itself (second-look.ts).
 //
 // The clock is read once a task: its end is the start of the next.
 
