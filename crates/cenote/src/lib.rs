@@ -10,16 +10,16 @@
     )
 )]
 
-#[cfg(not(loom))]
 mod clock;
+mod engine;
 #[cfg(not(loom))]
 mod integrations;
 #[cfg(all(test, loom))]
 mod models;
 #[cfg(not(loom))]
 mod os;
+#[cfg(not(loom))]
 mod pool;
-mod queue;
 #[cfg(not(loom))]
 mod stats;
 mod sync;

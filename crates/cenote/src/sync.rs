@@ -20,6 +20,13 @@ pub(crate) use parking_lot::Mutex;
 #[cfg(loom)]
 pub(crate) use self::model_lock::Mutex;
 
+/// Where a loop waits for somebody else's step: tells the model checker so.
+#[inline]
+pub(crate) fn yield_in_model() {
+    #[cfg(loom)]
+    loom::thread::yield_now();
+}
+
 #[cfg(loom)]
 pub(crate) use loom::cell::UnsafeCell;
 
@@ -31,7 +38,7 @@ pub(crate) use self::plain_cell::UnsafeCell;
 mod model_lock {
     pub(crate) use loom::sync::MutexGuard;
 
-    #[derive(Debug)]
+    #[derive(Debug, Default)]
     pub(crate) struct Mutex<T>(loom::sync::Mutex<T>);
 
     impl<T> Mutex<T> {

@@ -66,7 +66,7 @@ macro_rules! spawners {
             }
 
             fn status(&self) -> Result<(), SpawnError> {
-                let gate = self.shared().dispatch.lane(self.lane_index()).gate();
+                let gate = self.shared().engine.dispatch.lane(self.lane_index()).gate();
                 if gate.is_closed() { Err(SpawnError::shutdown()) } else { Ok(()) }
             }
         }

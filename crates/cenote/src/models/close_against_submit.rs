@@ -8,7 +8,7 @@ use loom::thread;
 use super::check;
 use super::host::{End, FREE, Host};
 use super::payload::{CLOSURE, LOCAL};
-use crate::queue::gate::{Gate, Refused};
+use crate::engine::queue::gate::{Gate, Refused};
 
 #[test]
 fn idle_worker_leaves() {

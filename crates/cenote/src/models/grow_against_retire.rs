@@ -2,6 +2,7 @@
 //! the submitter finds that the pool may grow.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering::SeqCst;
 
 use loom::thread;
 
@@ -14,29 +15,14 @@ fn task_is_run_by_the_thread_that_retires_or_by_a_new_one() {
     check(3, || {
         let host = Host::new(2, FREE, End::Retire);
         // The first thread is in a closure that does not end.
-        for index in 0..2 {
-            assert_eq!(host.life.reserve(), Some(index));
-            host.life.started();
-        }
+        host.engine.seat(0).busy_since.store(1, SeqCst);
         let idle = host.worker(1, false);
         let task = host.submit(CLOSURE, None);
         assert!(task.is_ok());
-        // As `Shared::consider_growth`, with the look at growth that it arms.
-        if host.life.may_grow() {
-            while host.queued() > 0 && host.life.may_grow() {
-                match host.life.reserve() {
-                    Some(index) => {
-                        host.life.started();
-                        host.work(index, false);
-                    }
-                    // The place is not vacated yet: the next look comes later.
-                    None => thread::yield_now(),
-                }
-            }
-        }
+        host.grow();
         idle.join().unwrap();
         host.ledger.assert_runs(1);
-        assert_eq!(host.life.counts().live, 1);
+        assert_eq!(host.engine.life.counts().live, 1);
     });
 }
 
@@ -44,13 +30,9 @@ fn task_is_run_by_the_thread_that_retires_or_by_a_new_one() {
 fn of_two_idle_threads_one_stays() {
     check(3, || {
         let host = Host::new(2, FREE, End::Retire);
-        for _ in 0..2 {
-            host.life.reserve().unwrap();
-            host.life.started();
-        }
         let retiring = [(); 2].map(|()| {
             let host = Arc::clone(&host);
-            thread::spawn(move || host.life.try_retire())
+            thread::spawn(move || host.engine.life.try_retire())
         });
         let retired = retiring.into_iter().map(|thread| thread.join().unwrap());
         assert_eq!(retired.filter(|retired| *retired).count(), 1);

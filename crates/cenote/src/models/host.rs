@@ -1,22 +1,23 @@
-//! A small pool: the real queues, roster, cells and wait words, between submitters and workers that
-//! take the same steps as those of `pool::submit`, `pool::shared`, `pool::close` and `worker::run`,
-//! without clocks, statistics and futures.
+//! A small pool: the engine, with threads of loom's for its workers, and tasks that notice what
+//! goes wrong with them. Without clocks, statistics and futures.
 
-use std::mem;
-use std::ops::Deref;
+use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
-use cenote_park::{Claim, Spin, SpinRequest, WaitWord, Waiter};
+use cenote_park::Waiter;
 use loom::thread::{self, JoinHandle};
 
 use super::payload::{Act, Ledger, Shape, Tracked, task};
-use crate::pool::life::{Life, Phase};
-use crate::queue::dispatch::{Dispatch, Search, Wake};
-use crate::queue::gate::Refused;
-use crate::queue::lane::LaneQueue;
-use crate::queue::roster::Mail;
+use crate::engine::life::Phase;
+use crate::engine::queue::dispatch::Wake;
+use crate::engine::queue::gate::Refused;
+use crate::engine::queue::lane::LaneQueue;
+use crate::engine::seat::SeatWord;
+use crate::engine::step::{self, Step};
+use crate::engine::{Engine, Support};
 use crate::task::cell::{Joiner, Kind, TaskRef};
 
 pub(super) const NO_LIMIT: usize = usize::MAX;
@@ -41,19 +42,21 @@ pub(super) enum End {
     After(usize),
     /// When the pool is closed and nothing is queued.
     Close,
-    /// When nothing comes for as long as it takes, if there are more threads than there must be.
+    /// When nothing comes for as long as it takes, if there is more than one thread.
     Retire,
 }
 
-/// See the module.
+/// See the module. What the checker need not see is in plain atomics.
 pub(super) struct Host {
-    pub(super) dispatch: Dispatch,
-    pub(super) life: Life,
+    pub(super) engine: Engine,
     pub(super) ledger: Arc<Ledger>,
     end: End,
-    workers: usize,
-    /// Tasks that were run or refused. Not seen by the checker.
+    /// Tasks that were run or refused.
     done: AtomicUsize,
+    /// A look at growth is due.
+    look_due: AtomicBool,
+    /// Seats whose threads are to be started.
+    to_start: Mutex<Vec<usize>>,
     max_spin: Duration,
     now: Instant,
 }
@@ -73,269 +76,215 @@ impl Host {
             .iter()
             .map(|lane| LaneQueue::new(lane.queue, lane.running, 0))
             .collect();
+        let least = if end == End::Retire { 1 } else { workers };
+        let engine = Engine::new(lanes, least..=workers, Duration::ZERO);
+        for _ in 0..workers {
+            let seat = engine.life.reserve().expect("there is a seat");
+            engine.life.started();
+            engine.seat(seat).is_taken.store(true, SeqCst);
+        }
         Arc::new(Host {
-            dispatch: Dispatch::new(lanes, workers),
-            life: Life::new(1, workers),
+            engine,
             ledger: Arc::default(),
             end,
-            workers,
             done: AtomicUsize::new(0),
+            look_due: AtomicBool::new(false),
+            to_start: Mutex::default(),
             max_spin,
             now: Instant::now(),
         })
     }
 
-    /// As `Shared::wake`.
-    pub(super) fn wake(&self, wake: Wake) {
-        if let Some(sent) = wake.0
-            && sent.asleep
-        {
-            let word = self.dispatch.roster().word(sent.worker);
-            if word.claim() == Claim::Futex {
-                word.wake_futex();
-            }
-        }
-    }
-
-    pub(super) fn queued(&self) -> usize {
-        self.dispatch
-            .lanes()
-            .map(|lane| self.dispatch.lane(lane).gate().count())
-            .sum()
-    }
-
-    /// As `Candidate::try_submit`.
+    /// Submits a task as a user does.
     pub(super) fn submit(
-        &self,
+        self: &Arc<Self>,
         shape: Shape,
         act: Option<Act>,
     ) -> Result<Joiner<Tracked>, Refused> {
         let (task, joiner) = task(&self.ledger, shape, act);
-        match self.dispatch.submit(task) {
-            Ok(wake) => {
-                self.wake(wake);
-                Ok(joiner)
-            }
+        match self.engine.submit(task, self) {
+            Ok(_) => Ok(joiner),
             Err((_task, refused)) => {
-                self.note_done(None);
+                self.note_done();
                 Err(refused)
             }
         }
     }
 
-    /// The second half of `Dispatch::submit`, where no mailbox is open yet.
-    pub(super) fn queue(&self, shape: Shape, act: Option<Act>) -> Result<Joiner<Tracked>, Refused> {
+    /// The second half of a submission, where no mailbox is open yet.
+    pub(super) fn queue(&self, shape: Shape, act: Option<Act>) -> Joiner<Tracked> {
         let (task, joiner) = task(&self.ledger, shape, act);
-        match self.dispatch.lane(usize::from(shape.lane)).push(task) {
-            Ok(_) => {
-                self.wake(Wake(self.dispatch.roster().kick(shape.kind, false)));
-                Ok(joiner)
-            }
-            Err((_task, refused)) => {
-                self.note_done(None);
-                Err(refused)
-            }
-        }
+        let dispatch = &self.engine.dispatch;
+        let queued = dispatch.lane(usize::from(shape.lane)).push(task);
+        assert!(queued.is_ok(), "there is room");
+        self.engine
+            .wake(Wake(dispatch.roster().kick(shape.kind, false)));
+        joiner
     }
 
-    /// As `Worker::execute`.
-    fn execute(&self, task: TaskRef, worker: usize, locals: bool) {
-        let meta = task.header().meta;
-        assert!(
-            locals || meta.kind == Kind::Closure,
-            "a future on a worker that has no place for it"
-        );
-        let lane = usize::from(meta.lane);
-        if task.header().state().try_start() || task.header().state().start() {
-            task.run_started();
-        }
-        self.wake(self.dispatch.ended(lane));
-        self.note_done(Some(worker));
-    }
-
-    fn note_done(&self, worker: Option<usize>) {
+    fn note_done(&self) {
         let done = self.done.fetch_add(1, SeqCst) + 1;
         if self.end == End::After(done) {
-            self.kick_all_but(worker);
+            self.engine.kick_all();
         }
     }
 
-    fn kick_all_but(&self, worker: Option<usize>) {
-        for other in (0..self.workers).filter(|&other| Some(other) != worker) {
-            self.wake(Wake(self.dispatch.roster().kick_worker(other)));
-        }
-    }
-
-    fn is_done(&self) -> bool {
-        matches!(self.end, End::After(tasks) if self.done.load(SeqCst) >= tasks)
-    }
-
-    /// As `Shared::enter`.
     pub(super) fn close(&self) {
-        for lane in self.dispatch.lanes() {
-            self.dispatch.lane(lane).gate().close();
-        }
-        self.life.raise(Phase::Closing);
-        self.kick_all_but(None);
+        self.engine.enter(Phase::Closing);
     }
 
-    /// As `Shared::worker_may_exit`.
-    fn may_exit(&self) -> bool {
-        self.life.phase() != Phase::Open && self.queued() == 0
-    }
-
-    /// As `Shared::may_retire`.
-    fn may_retire(&self) -> bool {
-        if !self.life.try_retire() {
-            return false;
+    /// Looks at growth as often as that is due, and works on the seats that it starts.
+    pub(super) fn grow(self: &Arc<Self>) {
+        while self.look_due.swap(false, SeqCst) {
+            self.engine.look_at_growth(self);
+            let started = self.to_start.lock().unwrap().pop();
+            match started {
+                Some(seat) => {
+                    self.engine.life.started();
+                    self.work(seat, false);
+                }
+                None => thread::yield_now(),
+            }
         }
-        if self.queued() > 0 {
-            self.life.unretire();
-            return false;
-        }
-        true
     }
 
     /// A thread that is a worker, with a place for a future or none.
-    pub(super) fn worker(self: &Arc<Self>, index: usize, locals: bool) -> JoinHandle<()> {
+    pub(super) fn worker(self: &Arc<Self>, seat: usize, locals: bool) -> JoinHandle<()> {
         let host = Arc::clone(self);
-        thread::spawn(move || host.work(index, locals))
+        thread::spawn(move || host.work(seat, locals))
+    }
+
+    /// A worker on this thread.
+    pub(super) fn work(self: &Arc<Self>, seat: usize, locals: bool) {
+        let thread = Thread::new(self, seat, locals);
+        let retired = thread.step.run(&thread);
+        self.leave(seat, retired);
     }
 
     /// A thread that is a worker with an open mailbox already, so that the model begins where that
     /// matters.
-    pub(super) fn waiting_worker(self: &Arc<Self>, index: usize) -> JoinHandle<()> {
-        assert!(self.dispatch.settle_down(index, false));
+    pub(super) fn waiting_worker(self: &Arc<Self>, seat: usize) -> JoinHandle<()> {
+        assert!(self.engine.dispatch.settle_down(seat, false));
         let host = Arc::clone(self);
-        thread::spawn(move || host.run(index, false, true))
-    }
-
-    pub(super) fn work(self: &Arc<Self>, index: usize, locals: bool) {
-        self.run(index, locals, false);
+        thread::spawn(move || {
+            let thread = Thread::new(&host, seat, false);
+            let retired = thread.step.run_from(&thread, true);
+            host.leave(seat, retired);
+        })
     }
 
     /// One task, if there is one. Then the thread is gone, as if it were in a closure that does not
     /// end.
-    pub(super) fn work_once(&self, index: usize) {
-        if let Some(task) = self.next(index, true, &mut Last::default()) {
-            self.execute(task, index, true);
+    pub(super) fn work_once(self: &Arc<Self>, seat: usize) {
+        let thread = Thread::new(self, seat, true);
+        if let Some(task) = thread.step.next(&thread) {
+            step::Host::execute(&thread, task);
         }
     }
 
-    /// As `Worker::run`. `waits`: the mailbox is open.
-    fn run(self: &Arc<Self>, index: usize, locals: bool, mut waits: bool) {
-        let seat = Seat {
-            host: Arc::clone(self),
-            index,
-        };
-        let mut waiter = Waiter::new(seat, self.max_spin);
-        let mut kicked = false;
-        let mut last = Last {
-            next_lane: index,
-            ..Last::default()
-        };
-        let mut may_stand_sentinel = true;
-        while !self.is_done() {
-            if !waits {
-                match self.next(index, locals, &mut last) {
-                    Some(task) => {
-                        kicked = false;
-                        self.execute(task, index, locals);
-                        continue;
-                    }
-                    None if kicked => {
-                        kicked = false;
-                        self.wake(self.dispatch.pass_on());
-                    }
-                    None => {}
-                }
-                if self.may_exit() {
-                    // As `Shared::worker_ended`.
-                    self.kick_all_but(Some(index));
-                    return;
-                }
-                waits = self.dispatch.settle_down(index, locals) && !self.may_exit();
-            }
-            if waits && !self.is_done() {
-                self.wait(&mut waiter, index, &mut may_stand_sentinel);
-            }
-            match self.dispatch.get_up(index) {
-                Mail::Task(task) => self.execute(task, index, locals),
-                Mail::Kick => kicked = true,
-                Mail::Nothing => {
-                    if waits && self.end == End::Retire && self.may_retire() {
-                        self.life.ended(index, true);
-                        return;
-                    }
-                    // What is there cannot be taken yet, or the time of a sleep is over: somebody
-                    // else has to take a step.
-                    thread::yield_now();
-                }
-            }
-            waits = false;
-        }
-    }
-
-    /// As `Worker::next`.
-    fn next(&self, worker: usize, locals: bool, last: &mut Last) -> Option<TaskRef> {
-        let search = Search {
-            first_lane: last.next_lane,
-            locals,
-            sure: last.left_more,
-            short: true,
-        };
-        last.next_lane += 1;
-        let Some((taken, wake)) = self.dispatch.next(search) else {
-            last.from_queue = false;
-            last.left_more = false;
-            return None;
-        };
-        self.wake(wake);
-        last.left_more = taken.more.is_some();
-        if !mem::replace(&mut last.from_queue, true) {
-            self.dispatch.roster().hide(worker);
-        }
-        Some(taken.task)
-    }
-
-    /// As `Worker::wait`.
-    fn wait(&self, waiter: &mut Waiter<Seat>, worker: usize, may_stand_sentinel: &mut bool) {
-        let roster = self.dispatch.roster();
-        let has_mail = || roster.has_mail(worker);
-        if waiter.spin_on(&SpinRequest::default(), has_mail, || false) == Spin::Hit
-            || !roster.fall_asleep(worker)
-        {
-            return;
-        }
-        roster.set_parked(worker, true);
-        let sentinel = *may_stand_sentinel && roster.try_stand_sentinel(worker);
-        let has_deadline = sentinel || self.end == End::Retire && self.life.is_retirable();
-        // In the model a deadline has come when it is looked at.
-        waiter.park_futex(has_deadline.then_some(self.now), has_mail);
-        *may_stand_sentinel = !sentinel || roster.relieve();
-        roster.set_parked(worker, false);
+    fn leave(self: &Arc<Self>, seat: usize, retired: bool) {
+        self.engine.seat(seat).is_taken.store(false, SeqCst);
+        self.engine.worker_ended(seat, retired, 0, self);
     }
 }
 
-/// What a worker knows of its last task.
-#[derive(Default)]
-struct Last {
-    from_queue: bool,
-    left_more: bool,
-    /// The lane to ask first.
-    next_lane: usize,
+impl AsRef<Engine> for Host {
+    fn as_ref(&self) -> &Engine {
+        &self.engine
+    }
 }
 
-/// As `SeatWord`.
-struct Seat {
+impl Support for Arc<Host> {
+    fn start(&self, seat: usize) -> io::Result<()> {
+        self.to_start.lock().unwrap().push(seat);
+        Ok(())
+    }
+
+    fn look_later(&self, _: Duration) -> bool {
+        self.look_due.store(true, SeqCst);
+        true
+    }
+
+    fn note_unrun(&self, _: &TaskRef) {}
+}
+
+/// One worker's thread.
+struct Thread {
     host: Arc<Host>,
-    index: usize,
+    seat: usize,
+    locals: bool,
+    step: Step<SeatWord<Arc<Host>>>,
 }
 
-impl Deref for Seat {
-    type Target = WaitWord;
+impl Thread {
+    fn new(host: &Arc<Host>, seat: usize, locals: bool) -> Self {
+        let word = SeatWord::new(Arc::clone(host), seat);
+        let waiter = Waiter::new(word, host.max_spin);
+        Thread {
+            host: Arc::clone(host),
+            seat,
+            locals,
+            step: Step::new(seat, waiter, !host.max_spin.is_zero()),
+        }
+    }
+}
 
-    fn deref(&self) -> &WaitWord {
-        self.host.dispatch.roster().word(self.index)
+impl step::Host for Thread {
+    type Context<'a> = ();
+
+    fn engine(&self) -> &Engine {
+        &self.host.engine
+    }
+
+    fn enter(&self) -> Option<()> {
+        None
+    }
+
+    fn execute(&self, task: TaskRef) {
+        let meta = task.header().meta;
+        assert!(
+            self.locals || meta.kind == Kind::Closure,
+            "a future on a worker that has no place for it"
+        );
+        if task.header().state().try_start() || task.header().state().start() {
+            task.run_started();
+        }
+        let engine = self.engine();
+        engine.wake(engine.dispatch.ended(usize::from(meta.lane)));
+        // It took no time.
+        self.step.set_deputy(engine, true);
+        self.host.note_done();
+    }
+
+    fn after_task(&self) {}
+
+    fn has_place(&self) -> bool {
+        self.locals
+    }
+
+    fn is_shared(&self) -> bool {
+        false
+    }
+
+    fn may_exit(&self) -> bool {
+        match self.host.end {
+            End::After(tasks) => self.host.done.load(SeqCst) >= tasks,
+            End::Close | End::Retire => self.engine().worker_may_exit(self.seat, 0, 0),
+        }
+    }
+
+    fn found_nothing(&self) {}
+
+    fn sleep_in_driver(&self) {}
+
+    fn slept(&self) {}
+
+    fn idle_timeout(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    /// In the model a deadline has come when it is looked at.
+    fn deadline(&self, _: Duration) -> Option<Instant> {
+        Some(self.host.now)
     }
 }

@@ -8,7 +8,7 @@ use loom::thread;
 use super::check;
 use super::host::{End, FREE, Host};
 use super::payload::{CLOSURE, Ledger, task};
-use crate::queue::roster::{Mail, Roster};
+use crate::engine::queue::roster::{Mail, Roster};
 use crate::task::cell::Kind;
 
 /// A worker that opens its mailbox, may fall asleep, and closes it for a reason of its own.
@@ -89,7 +89,7 @@ fn worker_that_was_hidden_is_found_when_it_waits_again() {
     check(2, || {
         let many = 33;
         let host = Host::new(many, FREE, End::After(1));
-        let roster = host.dispatch.roster();
+        let roster = host.engine.dispatch.roster();
         roster.announce(many - 1);
         roster.close(many - 1);
         let submitting = {

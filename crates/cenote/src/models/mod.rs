@@ -5,8 +5,7 @@
 //! Run them as the README beside this file says, which also lists what breaks which model. A model
 //! that fails is a deadlock (a lost wake), or an assertion.
 //!
-//! - [`host`]: a small pool of the real parts, with the steps of submitters and workers from `pool`
-//!   and `worker`.
+//! - [`host`]: a small pool around the engine itself, on loom's threads.
 //! - [`payload`]: work and results that notice a missing order between threads, a second run, and
 //!   what was not dropped.
 //! - [`memory`]: notices a task's memory that is freed twice, used afterwards, or never freed.

@@ -49,6 +49,11 @@ fn second_task_finds_a_worker_that_ran_the_first() {
 }
 
 #[test]
+fn second_task_finds_a_worker_that_lingers_and_falls_asleep() {
+    one_worker(2, 1, 2, Duration::from_micros(50));
+}
+
+#[test]
 fn two_submitters_find_a_worker_that_falls_asleep() {
     one_worker(1, 2, 1, Duration::ZERO);
 }

@@ -12,9 +12,8 @@ use super::error::{BuildCause, BuildError};
 use super::handle::Pool;
 use super::shared::Shared;
 use crate::clock;
+use crate::engine::queue::lane::LaneQueue;
 use crate::os::fork;
-use crate::queue::dispatch::Dispatch;
-use crate::queue::lane::LaneQueue;
 use crate::worker::WorkerInfo;
 
 /// The name of the pool's own lane.
@@ -733,18 +732,17 @@ impl<S: 'static> Builder<S> {
             },
         };
         let names = lanes.into_iter().map(|(name, _)| name).collect();
-        let dispatch = Dispatch::new(queues, threads.max);
-        let shared = Arc::new(Shared::new(config, dispatch, names, fork::generation()));
+        let shared = Arc::new(Shared::new(config, queues, names, fork::generation()));
         let pool = Pool::from_shared(Arc::clone(&shared));
         // All places first: a worker that fails at once is not the last of the pool while others
         // are still to be started.
         let places: Vec<usize> = (0..threads.min)
-            .filter_map(|_| shared.life.reserve())
+            .filter_map(|_| shared.engine.life.reserve())
             .collect();
         let mut started = 0;
         let mut refused = None;
         for place in places {
-            match shared.start_reserved(place) {
+            match shared.engine.start_reserved(place, &shared) {
                 Ok(()) => started += 1,
                 Err(error) => refused = Some(error),
             }
@@ -753,8 +751,8 @@ impl<S: 'static> Builder<S> {
             return Err(BuildError(BuildCause::Thread(error)));
         }
         if waits_for_state {
-            shared.life.wait_until_started();
-            if shared.life.counts().all() == 0
+            shared.engine.life.wait_until_started();
+            if shared.engine.life.counts().all() == 0
                 && let Some(failure) = shared.last_failure.lock().clone()
             {
                 return Err(BuildError(BuildCause::Init(failure)));

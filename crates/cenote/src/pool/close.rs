@@ -4,17 +4,17 @@ use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::task::Waker;
 use std::time::{Duration, Instant};
 
-use event_listener::Listener;
 use parking_lot::Mutex;
 
 use super::handle::Pool;
-use super::life::Phase;
 use super::shared::Shared;
+use crate::engine::bell::Listener;
+use crate::engine::life::Phase;
 use crate::integrations::tracing::event;
-use crate::os::fork;
-use crate::stats::Outcome;
+use crate::task::blocking::{self, Awaited};
 use crate::task::error::Cause;
 use crate::timer::{self, TimerKey};
 use crate::worker;
@@ -111,7 +111,7 @@ impl<S: 'static> Pool<S> {
         async move {
             let closer = Closer::new(&shared);
             loop {
-                let changed = shared.drained.listen();
+                let changed = shared.engine.drained.listen();
                 if is_drained(&shared, closer.is_some()) {
                     limit.forget();
                     return CloseReport::default();
@@ -148,7 +148,7 @@ impl<S: 'static> Pool<S> {
             if let Some(worker) = &own {
                 worker.work_off();
             }
-            let changed = shared.drained.listen();
+            let mut changed = shared.engine.drained.listen();
             if is_drained(shared, own.is_some())
                 && own.as_ref().is_none_or(|worker| worker.is_alone())
             {
@@ -160,14 +160,10 @@ impl<S: 'static> Pool<S> {
             }
             // A worker's own futures tell nobody when they are done: it looks.
             let look = own.as_ref().map(|_| Instant::now() + LOOK);
-            match [limit.at, look].into_iter().flatten().min() {
-                Some(at) => {
-                    let told = changed.wait_deadline(at).is_some();
-                    if !told && limit.at.is_some_and(|limit| Instant::now() >= limit) {
-                        limit.reached(shared);
-                    }
-                }
-                None => changed.wait(),
+            let until = [limit.at, look].into_iter().flatten().min();
+            let told = blocking::wait(shared.config.max_spin, until, &mut changed);
+            if !told && limit.at.is_some_and(|limit| Instant::now() >= limit) {
+                limit.reached(shared);
             }
         }
     }
@@ -219,7 +215,7 @@ impl Limit {
     }
 
     /// Ends the pool, unless that was done for this limit before.
-    fn reached(&self, shared: &Shared) {
+    fn reached(&self, shared: &Arc<Shared>) {
         let mut left = self.left.lock();
         if left.is_none() {
             let report = left_now(shared);
@@ -243,7 +239,7 @@ impl Limit {
                 );
             }
             shut_down(shared);
-            shared.drained.notify(usize::MAX);
+            shared.engine.drained.tell_all();
         }
     }
 }
@@ -251,11 +247,12 @@ impl Limit {
 fn left_now(shared: &Shared) -> CloseReport {
     let mut report = CloseReport {
         queued: shared
+            .engine
             .dispatch
             .lanes()
-            .map(|lane| shared.dispatch.lane(lane).len())
+            .map(|lane| shared.engine.dispatch.lane(lane).len())
             .sum(),
-        threads: shared.life.counts().all(),
+        threads: shared.engine.life.counts().all(),
         ..CloseReport::default()
     };
     for slot in shared.slots() {
@@ -270,9 +267,9 @@ fn left_now(shared: &Shared) -> CloseReport {
     report
 }
 
-fn shut_down(shared: &Shared) -> usize {
-    shared.close_gates();
-    let cancelled = shared.settle_queued(Cause::Cancelled, Outcome::Cancelled);
+fn shut_down(shared: &Arc<Shared>) -> usize {
+    shared.engine.close_gates();
+    let cancelled = shared.engine.settle_queued(shared, || Cause::Cancelled);
     shared.enter(Phase::ShutDown);
     event!(DEBUG, cancelled, "pool shut down");
     cancelled
@@ -301,19 +298,29 @@ fn begin(shared: &Arc<Shared>, limit: Duration) -> Arc<Limit> {
     limit
 }
 
+impl Awaited for Listener<'_> {
+    fn is_ready(&self) -> bool {
+        self.was_told()
+    }
+
+    fn register(&mut self, waker: &Waker) -> bool {
+        self.wait_with(waker)
+    }
+}
+
 /// Nobody is left; for one who waits on a worker, but workers whose tasks wait for the end
 /// themselves.
 fn is_drained(shared: &Shared, inside: bool) -> bool {
     // In a forked child the threads are in the parent.
-    if shared.fork != fork::generation() {
+    if shared.is_forked() {
         return true;
     }
     let expected = if inside {
-        shared.drained_workers.load(Ordering::Acquire)
+        shared.engine.drained_workers.load(Ordering::Acquire)
     } else {
         0
     };
-    shared.queued() == 0 && shared.life.counts().all() <= expected
+    shared.engine.queued() == 0 && shared.engine.life.counts().all() <= expected
 }
 
 /// While it exists, a worker counts as one that has nothing left but to wait for the end.
@@ -321,15 +328,15 @@ struct Drained<'a>(&'a Shared);
 
 impl<'a> Drained<'a> {
     fn new(shared: &'a Shared) -> Self {
-        shared.drained_workers.fetch_add(1, Ordering::AcqRel);
-        shared.drained.notify(usize::MAX);
+        shared.engine.drained_workers.fetch_add(1, Ordering::AcqRel);
+        shared.engine.drained.tell_all();
         Drained(shared)
     }
 }
 
 impl Drop for Drained<'_> {
     fn drop(&mut self) {
-        self.0.drained_workers.fetch_sub(1, Ordering::AcqRel);
+        self.0.engine.drained_workers.fetch_sub(1, Ordering::AcqRel);
     }
 }
 
@@ -342,7 +349,8 @@ struct Closer {
 impl Closer {
     fn new(shared: &Arc<Shared>) -> Option<Self> {
         let worker = worker::worker_of(shared)?.index();
-        shared.slot(worker).closers.fetch_add(1, Ordering::Relaxed);
+        let seat = shared.engine.seat(worker);
+        seat.closers.fetch_add(1, Ordering::Relaxed);
         Some(Closer {
             shared: Arc::clone(shared),
             worker,
@@ -352,11 +360,14 @@ impl Closer {
 
 impl Drop for Closer {
     fn drop(&mut self) {
-        let slot = self.shared.slot(self.worker);
-        slot.closers.fetch_sub(1, Ordering::Relaxed);
+        let seat = self.shared.engine.seat(self.worker);
+        seat.closers.fetch_sub(1, Ordering::Relaxed);
         // The task goes on, so the worker has something left again.
-        if slot.is_drained.swap(false, Ordering::Relaxed) {
-            self.shared.drained_workers.fetch_sub(1, Ordering::AcqRel);
+        if seat.is_drained.swap(false, Ordering::Relaxed) {
+            self.shared
+                .engine
+                .drained_workers
+                .fetch_sub(1, Ordering::AcqRel);
         }
     }
 }

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::{fmt, io};
 
 use super::shared::InitFailure;
-use crate::queue::gate::Refused;
+use crate::engine::queue::gate::Refused;
 use crate::task::error::JoinError;
 
 /// Why a task was not accepted. It has the closure, which did not run and never will by itself.
@@ -43,10 +43,6 @@ impl Reason {
     }
 
     /// Of a pool that was found closed.
-    pub(crate) fn closed(broken: bool) -> Self {
-        Reason::new(Refused::Closed, 0, broken)
-    }
-
     fn code(self) -> &'static str {
         match self {
             Reason::Full { .. } => "CENOTE_QUEUE_FULL",

@@ -11,9 +11,9 @@ use std::sync::atomic::Ordering;
 
 use super::builder::Builder;
 use super::error::{BuildError, RunError, SpawnError};
-use super::life::Phase;
 use super::shared::Shared;
 use super::task::Task;
+use crate::engine::life::Phase;
 use crate::stats::{LaneStats, PoolStats, WorkerStats};
 use crate::task::handle::JoinHandle;
 use crate::worker::slot::Slot;
@@ -452,7 +452,7 @@ impl<S: 'static> Pool<S> {
     /// Whether no thread is left.
     #[cfg(feature = "napi")]
     pub(crate) fn has_ended(&self) -> bool {
-        self.shared().life.counts().all() == 0
+        self.shared().engine.life.counts().all() == 0
     }
 
     /// The pool's own lane.
@@ -477,7 +477,7 @@ impl<S: 'static> Pool<S> {
     /// # Ok::<(), cenote::BuildError>(())
     /// ```
     pub fn is_closed(&self) -> bool {
-        self.shared().dispatch.lane(0).gate().is_closed()
+        self.shared().engine.dispatch.lane(0).gate().is_closed()
     }
 
     /// The pool's figures at about this moment.
@@ -492,17 +492,17 @@ impl<S: 'static> Pool<S> {
     /// ```
     pub fn stats(&self) -> PoolStats {
         let shared = self.shared();
-        let counts = shared.life.counts();
+        let counts = shared.engine.life.counts();
         // What has settled before this call is in the figures.
         shared.slots().iter().for_each(Slot::wait_for_record);
         let workers: Vec<WorkerStats> = shared
             .slots()
             .iter()
             .enumerate()
-            .filter(|(_, slot)| slot.alive.load(Ordering::Relaxed) || !slot.name.lock().is_empty())
+            .filter(|(_, slot)| !slot.name.lock().is_empty())
             .map(|(index, slot)| {
                 let mut worker = WorkerStats::of(index, &slot.name.lock(), &slot.recorder);
-                worker.alive = slot.alive.load(Ordering::Relaxed);
+                worker.alive = shared.engine.seat(index).is_taken.load(Ordering::Relaxed);
                 worker.stages = slot.stages();
                 worker
             })
@@ -523,10 +523,11 @@ impl<S: 'static> Pool<S> {
         stats.starting = counts.starting;
         stats.peak = counts.peak;
         stats.idle = shared
-            .slots()
-            .iter()
-            .filter(|slot| {
-                slot.alive.load(Ordering::Relaxed) && slot.busy_since.load(Ordering::Relaxed) == 0
+            .engine
+            .seats()
+            .filter(|seat| {
+                seat.is_taken.load(Ordering::Relaxed)
+                    && seat.busy_since.load(Ordering::Relaxed) == 0
             })
             .count();
         stats.background = shared
@@ -592,8 +593,8 @@ fn lane_stats(shared: &Shared, lane: usize) -> LaneStats {
 
 /// What is of this moment.
 fn fill_in(shared: &Shared, lane: usize, stats: &mut LaneStats) {
-    let queue = shared.dispatch.lane(lane);
-    stats.queued = shared.lanes[lane].reserved.without(|| queue.len());
+    let queue = shared.engine.dispatch.lane(lane);
+    stats.queued = shared.engine.room(lane).reserved.without(|| queue.len());
     stats.queue_limit = queue.gate().limit();
     stats.max_running = (queue.max_running() != usize::MAX).then(|| queue.max_running());
     stats.running = shared
@@ -627,11 +628,11 @@ impl<S> Clone for Lane<S> {
 
 impl<S> fmt::Debug for Pool<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let counts = self.handle.shared.life.counts();
+        let counts = self.handle.shared.engine.life.counts();
         f.debug_struct("Pool")
             .field("threads", &counts.live)
-            .field("queued", &self.handle.shared.queued())
-            .field("phase", &self.handle.shared.life.phase())
+            .field("queued", &self.handle.shared.engine.queued())
+            .field("phase", &self.handle.shared.engine.life.phase())
             .finish_non_exhaustive()
     }
 }

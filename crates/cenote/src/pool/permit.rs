@@ -11,19 +11,15 @@
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::marker::PhantomData;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering, fence};
 use std::task::{Context, Poll};
-
-use event_listener::EventListener;
 
 use super::error::{Reason, SpawnError};
 use super::handle::{Lane, Pool};
 use super::shared::Shared;
 use super::submit::Submission;
 use super::task::{Options, Task};
-use crate::os::fork;
+use crate::engine::bell::Ticket;
 use crate::task::cell::{Kind, Work};
 use crate::task::handle::JoinHandle;
 use crate::task::work::{Closure, Local, Stateful};
@@ -148,31 +144,30 @@ pub(crate) struct Place {
 
 impl Place {
     pub(crate) fn try_new(shared: &Arc<Shared>, lane: usize) -> Result<Self, Reason> {
-        if shared.fork != fork::generation() {
+        if shared.is_forked() {
             return Err(Reason::Forked);
         }
-        let gate = shared.dispatch.lane(lane).gate();
-        gate.admit()
-            .map_err(|refused| Reason::new(refused, gate.limit(), shared.is_broken()))?;
-        // Between the two steps the place passes for a task, which makes a worker stay that might
-        // end: if the pool is being closed, the drop of the place sends it to look again.
-        shared.lanes[lane].reserved.add();
-        let place = Place {
+        let engine = &shared.engine;
+        engine.reserve(lane).map_err(|refused| {
+            let limit = engine.dispatch.lane(lane).gate().limit();
+            Reason::new(refused, limit, engine.is_broken())
+        })?;
+        Ok(Place {
             shared: Arc::clone(shared),
             lane,
             is_held: true,
-        };
-        if gate.is_closed() {
-            drop(place);
-            return Err(Reason::closed(shared.is_broken()));
-        }
-        Ok(place)
+        })
     }
 
     /// Whether the pool accepts nothing any more.
     #[cfg(feature = "tower")]
     pub(crate) fn is_closed(&self) -> bool {
-        self.shared.dispatch.lane(self.lane).gate().is_closed()
+        self.shared
+            .engine
+            .dispatch
+            .lane(self.lane)
+            .gate()
+            .is_closed()
     }
 
     pub(crate) fn fill<W: Work>(
@@ -203,56 +198,11 @@ impl Drop for Place {
     }
 }
 
-/// How many places of a lane's queue are held by permits, in the lower half; and, in the upper
-/// half, how often that changed.
-///
-/// The gate counts them as well. Each is added after the gate has admitted it, and removed before
-/// its place becomes a task's or is given back: so what the gate has besides them is no less than
-/// the tasks.
-#[derive(Default)]
-pub(crate) struct Reserved(AtomicU64);
-
-impl Reserved {
-    const CHANGE: u64 = 1 << 32;
-
-    fn add(&self) {
-        // Release: pairs with the first load of `without`, which then sees the admission.
-        self.0.fetch_add(Self::CHANGE + 1, Ordering::Release);
-    }
-
-    /// Returns how many are left.
-    pub(crate) fn remove(&self) -> usize {
-        let before = self.0.fetch_add(Self::CHANGE - 1, Ordering::Relaxed);
-        // Pairs with the fence in `without`: whoever sees the gate's next step sees this one.
-        fence(Ordering::Release);
-        Self::count(before) - 1
-    }
-
-    /// Of what the gate counts, those that are tasks. A permit may pass for a task for a moment,
-    /// but never a task for a permit.
-    pub(crate) fn without(&self, admitted: impl Fn() -> usize) -> usize {
-        loop {
-            // Acquire: pairs with `add`.
-            let before = self.0.load(Ordering::Acquire);
-            let admitted = admitted();
-            // Pairs with the fence in `remove`.
-            fence(Ordering::Acquire);
-            if self.0.load(Ordering::Relaxed) == before {
-                return admitted.saturating_sub(Self::count(before));
-            }
-        }
-    }
-
-    fn count(word: u64) -> usize {
-        (word % Self::CHANGE) as usize
-    }
-}
-
 /// The wait for a place. Dropped while it waits, it passes on what it may have been told.
 pub(crate) struct Reservation {
     shared: Arc<Shared>,
     lane: usize,
-    room: Option<EventListener>,
+    ticket: Option<Ticket>,
 }
 
 impl Reservation {
@@ -260,29 +210,32 @@ impl Reservation {
         Reservation {
             shared: Arc::clone(shared),
             lane,
-            room: None,
+            ticket: None,
         }
     }
 
     pub(crate) fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<Place, Reason>> {
+        let room = self.shared.engine.room(self.lane);
         loop {
-            if let Some(room) = &mut self.room
-                && Pin::new(room).poll(context).is_pending()
+            if let Some(ticket) = &mut self.ticket
+                && !room.bell().poll(ticket, context.waker())
             {
                 return Poll::Pending;
             }
-            self.room = None;
+            self.ticket = None;
             match Place::try_new(&self.shared, self.lane) {
                 Err(Reason::Full { .. }) => {}
                 answer => return Poll::Ready(answer),
             }
-            let room = self.shared.lanes[self.lane].room.listen();
-            let gate = self.shared.dispatch.lane(self.lane).gate();
-            gate.set_waiters();
-            // Room that was made before the flag was set was told to nobody.
-            if !gate.has_answer() {
-                self.room = Some(room);
-            }
+            self.ticket = room.wait(self.shared.engine.dispatch.lane(self.lane).gate());
+        }
+    }
+}
+
+impl Drop for Reservation {
+    fn drop(&mut self) {
+        if let Some(ticket) = &mut self.ticket {
+            self.shared.engine.room(self.lane).bell().leave(ticket);
         }
     }
 }

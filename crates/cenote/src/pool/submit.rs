@@ -12,8 +12,7 @@ use super::error::{Reason, SpawnError};
 use super::shared::{Shared, unstarted};
 use super::task::Options;
 use crate::clock::Stamp;
-use crate::os::fork;
-use crate::queue::gate::Refused;
+use crate::engine::queue::gate::Refused;
 use crate::stats::Outcome;
 use crate::task::blocking;
 use crate::task::cell::{self, Joiner, Kind, Meta, TaskRef, Work};
@@ -76,22 +75,13 @@ impl<'a, W: Work> Candidate<'a, W> {
             return Ok(());
         };
         let lane = usize::from(task.header().meta.lane);
-        if self.shared.fork != fork::generation() {
+        if self.shared.is_forked() {
             self.task = Some(task);
             return Err(Reason::Forked);
         }
-        match self.shared.dispatch.submit(task) {
-            Ok(wake) => {
-                if wake.0.is_none() {
-                    self.shared.consider_growth();
-                }
-                self.prompt = self.shared.dispatch.is_prompt(wake);
-                self.shared.wake(wake);
-                // Admitted before the close, and queued after the last worker had left: nobody else
-                // would settle it.
-                if self.shared.dispatch.lane(lane).gate().is_closed() {
-                    self.shared.settle_if_ended();
-                }
+        match self.shared.submit(task) {
+            Ok(accepted) => {
+                self.prompt = accepted.prompt;
                 Ok(())
             }
             Err((task, refused)) => {
@@ -100,8 +90,9 @@ impl<'a, W: Work> Candidate<'a, W> {
                 let settled = refused == Refused::Full && task.snapshot().is_done();
                 if !settled {
                     self.task = Some(task);
-                    let limit = self.shared.dispatch.lane(lane).gate().limit();
-                    return Err(Reason::new(refused, limit, self.shared.is_broken()));
+                    let engine = &self.shared.engine;
+                    let limit = engine.dispatch.lane(lane).gate().limit();
+                    return Err(Reason::new(refused, limit, engine.is_broken()));
                 }
                 self.shared.lanes[lane].outcomes.add(unstarted(&task), 1);
                 Ok(())
@@ -192,13 +183,11 @@ impl<'a, W: Work> Submission<'a, W> {
                 Err(Reason::Full { .. }) => {}
                 Err(reason) => return candidate.refused(reason),
             }
-            let mut room = shared.lanes[lane].room.listen();
-            let gate = shared.dispatch.lane(lane).gate();
-            gate.set_waiters();
-            // Room that was made before the flag was set was told to nobody.
-            if gate.has_answer() {
+            let room = shared.engine.room(lane);
+            let Some(ticket) = room.wait(shared.engine.dispatch.lane(lane).gate()) else {
                 continue;
-            }
+            };
+            let mut told = room.bell().resume(ticket);
             // A deadline or a token may settle the task meanwhile.
             poll_fn(|context| {
                 let settled = match &mut candidate.joiner {
@@ -208,7 +197,7 @@ impl<'a, W: Work> Submission<'a, W> {
                 if settled {
                     return Poll::Ready(());
                 }
-                Pin::new(&mut room).poll(context)
+                Pin::new(&mut told).poll(context)
             })
             .await;
         }

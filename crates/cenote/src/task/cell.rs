@@ -11,10 +11,10 @@
 use std::fmt;
 use std::marker::PhantomData;
 use std::mem;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
 use std::task::Waker;
 
+use super::boundary::{self, drop_quietly};
 use super::error::{Cause, JoinError};
 #[cfg(not(loom))]
 use super::extra::Extra;
@@ -284,7 +284,7 @@ unsafe fn settle<W: Work>(header: NonNull<Header>, result: Result<W::Output, Joi
             });
             drop(task);
             if let Some(waker) = waker {
-                waker.wake();
+                boundary::wake(waker);
             }
         }
         Finish::Unwanted => {
@@ -342,21 +342,6 @@ unsafe fn free<W: Work>(header: NonNull<Header>) {
     drop_quietly(cell);
     // SAFETY: `new` allocated it as a `Cell<W>`; what was in it is dropped.
     unsafe { give_back(memory) };
-}
-
-/// Drops a value of the user's. A panic in there has nobody to go to, and must not take a worker or
-/// an unrelated caller with it.
-pub(crate) fn drop_quietly<T>(value: T) {
-    if !mem::needs_drop::<T>() {
-        return;
-    }
-    // Unwind safety: the value is gone either way, and so is the payload of its panic, whose
-    // destructor is the user's too.
-    if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(value)))
-        && let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(payload)))
-    {
-        mem::forget(second);
-    }
 }
 
 /// Fetches the memory of a task that another thread has written. Does nothing where there is no

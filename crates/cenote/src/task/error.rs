@@ -4,6 +4,8 @@ use std::any::Any;
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
+use super::boundary::Panic;
+
 /// Why an accepted task did not return a value.
 ///
 /// Every accepted task settles exactly once: with its value, or with one of these.
@@ -53,8 +55,8 @@ impl Payload {
 }
 
 impl Cause {
-    pub(crate) fn panicked(payload: Box<dyn Any + Send>) -> Self {
-        Cause::Panicked(Payload(Box::new(Mutex::new(payload))))
+    pub(crate) fn panicked(panic: Panic) -> Self {
+        Cause::Panicked(Payload(Box::new(Mutex::new(panic.into_inner()))))
     }
 
     /// The cause as a note in the state word of a task that never started. Not 0.

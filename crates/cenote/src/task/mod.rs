@@ -1,6 +1,7 @@
 //! A task: one allocation that holds the work, later its result, and who waits for it.
 //!
 //! - [`state`]: the word that says who owns which part of it, and when.
+//! - [`boundary`]: what all of the user's code runs behind.
 //! - [`cell`]: the allocation, and what can be done with it: run, fail, take the result.
 //! - [`memory`]: where cells are allocated.
 //! - [`extra`]: what only some tasks have: deadlines, a cancellation token, a future on a worker.
@@ -9,6 +10,7 @@
 
 #[cfg(not(loom))]
 pub(crate) mod blocking;
+pub(crate) mod boundary;
 pub(crate) mod cell;
 pub(crate) mod error;
 #[cfg(not(loom))]

@@ -10,9 +10,9 @@ use std::sync::{Arc, Barrier};
 use std::task::{Wake, Waker};
 use std::thread;
 
+use super::boundary;
 use super::cell::{self, Joiner, Kind, Meta, Ran, Running, TaskRef, Work};
 use super::error::Cause;
-use super::work::catch;
 
 const ROUNDS: usize = if cfg!(miri) { 10 } else { 500 };
 
@@ -45,12 +45,12 @@ impl Work for Job {
     type Output = Tracked;
 
     fn run(self, running: Running<Self>) -> Ran {
-        let result = catch(|| match self.1 {
+        let result = boundary::of_task(running.task(), || match self.1 {
             Act::Return => Tracked::new(&self.0.1, *self.0.0 + 1),
             // Not `panic!`, so that the output stays free of what looks like a failure.
             Act::Panic => std::panic::resume_unwind(Box::new(*self.0.0)),
         });
-        running.settle(result)
+        running.settle(result.map_err(Cause::panicked))
     }
 }
 

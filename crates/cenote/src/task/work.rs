@@ -3,19 +3,16 @@
 
 use std::future::Future;
 use std::marker::PhantomData;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use super::boundary;
 use super::cell::{Ran, Running, Work};
 use super::error::Cause;
 use crate::integrations::tracing::TaskSpan;
 use crate::worker;
 
-/// Runs the user's code. A panic becomes the cause of the failure.
-///
-/// Unwind safety: what the closure had captured is gone with it, and the worker's state is told to
-/// be possibly half changed in `Builder::worker_state`.
-pub(crate) fn catch<T>(f: impl FnOnce() -> T) -> Result<T, Cause> {
-    catch_unwind(AssertUnwindSafe(f)).map_err(Cause::panicked)
+/// Runs the task's code. A panic becomes the cause of the failure.
+fn catch<W: Work, T>(running: &Running<W>, code: impl FnOnce() -> T) -> Result<T, Cause> {
+    boundary::of_task(running.task(), code).map_err(Cause::panicked)
 }
 
 /// `FnOnce() -> T`.
@@ -42,7 +39,7 @@ impl<F: FnOnce() -> T, T> Work for Closure<F> {
     #[inline]
     fn run(self, running: Running<Self>) -> Ran {
         let Closure { f, span } = self;
-        let result = catch(|| span.in_scope(f));
+        let result = catch(&running, || span.in_scope(f));
         // Before the task is settled, so that whoever waits for it finds the span closed.
         span.close();
         worker::leave_task();
@@ -76,7 +73,7 @@ impl<F: FnOnce(&mut S) -> T, T, S: 'static> Work for Stateful<F, S> {
 
     fn run(self, running: Running<Self>) -> Ran {
         let Stateful { f, span, .. } = self;
-        let result = catch(|| span.in_scope(|| worker::with_state(f)));
+        let result = catch(&running, || span.in_scope(|| worker::with_state(f)));
         span.close();
         worker::leave_task();
         running.settle(result)
@@ -110,7 +107,7 @@ where
 
     fn run(self, running: Running<Self>) -> Ran {
         let Local { f, span } = self;
-        match catch(|| span.in_scope(f)) {
+        match catch(&running, || span.in_scope(f)) {
             Ok(future) => {
                 worker::spawn_task(span.instrument(future), running);
                 Ran::Left

@@ -15,9 +15,7 @@
 //! without one, and holds the runtime up for `max_spin` at most.
 
 use std::future::{Future, poll_fn};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
-use std::ptr::NonNull;
 use std::rc::Rc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
@@ -25,10 +23,11 @@ use std::task::{Context, Poll};
 use tokio::runtime::{self, LocalRuntime};
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
-use super::{CURRENT, Worker, worker};
+use super::{Worker, worker};
 use crate::clock::Stamp;
 use crate::integrations::tracing::TaskSpan;
-use crate::task::cell::{Header, Ran, Running, Work, drop_quietly};
+use crate::task::boundary::{self, drop_quietly};
+use crate::task::cell::{Header, Ran, Running, Work};
 use crate::task::error::Cause;
 
 impl Worker {
@@ -112,8 +111,8 @@ impl Worker {
         self.locals.set(self.locals.get() - 1);
         self.shared.slot(self.index).locals[header.lane].fetch_sub(1, Ordering::Relaxed);
         self.record_run(header.lane, ran, header.waited, header.ran);
-        self.shared.wake(self.shared.dispatch.ended(header.lane));
-        if was_full || self.shared.is_ending() {
+        self.gone_from(header.lane);
+        if was_full || self.shared.engine.is_ending() {
             // There is a place again: out of the driver, to the queues.
             self.leave_runtime();
         }
@@ -122,7 +121,7 @@ impl Worker {
     /// Makes the wait in the runtime end.
     fn leave_runtime(&self) {
         if self.waiting_in_runtime.replace(false) {
-            self.shared.slot(self.index).ring_now();
+            self.shared.engine.seat(self.index).ring_now();
         }
     }
 
@@ -178,7 +177,8 @@ impl Worker {
             if first {
                 first = false;
                 self.shared
-                    .slot(self.index)
+                    .engine
+                    .seat(self.index)
                     .set_ring(Some(context.waker().clone()));
             } else if self.must_leave_runtime() {
                 return Poll::Ready(());
@@ -197,7 +197,7 @@ impl Worker {
     fn must_leave_runtime(&self) -> bool {
         !self.waiting_in_runtime.get()
             || self.alive() == 0
-            || self.shared.dispatch.roster().has_mail(self.index)
+            || self.shared.engine.dispatch.roster().has_mail(self.index)
     }
 }
 
@@ -210,8 +210,15 @@ fn before_driver() {
     worker.note_background();
     // An end that is waited for may have come with the last of the futures.
     let must_leave = worker.must_leave_runtime() || worker.may_exit();
-    let has_mail = || worker.shared.dispatch.roster().has_mail(worker.index);
-    if must_leave || !worker.waiter.borrow_mut().park_driver(has_mail) {
+    let has_mail = || {
+        worker
+            .shared
+            .engine
+            .dispatch
+            .roster()
+            .has_mail(worker.index)
+    };
+    if must_leave || !worker.step.waiter.borrow_mut().park_driver(has_mail) {
         worker.leave_runtime();
     }
 }
@@ -261,14 +268,12 @@ where
             this.settle(Err(cause));
             return Poll::Ready(());
         }
-        let outer = CURRENT.replace(Some(NonNull::from(running.task().header())));
-        // Unwind safety: after a panic the future is dropped, not polled again.
-        let polled = catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context)));
-        CURRENT.set(outer);
+        // After a panic the future is dropped, not polled again.
+        let polled = boundary::of_task(running.task(), || future.as_mut().poll(context));
         let result = match polled {
             Ok(Poll::Pending) => return Poll::Pending,
             Ok(Poll::Ready(value)) => Ok(value),
-            Err(payload) => Err(Cause::panicked(payload)),
+            Err(panic) => Err(Cause::panicked(panic)),
         };
         this.settle(result);
         Poll::Ready(())

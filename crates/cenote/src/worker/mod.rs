@@ -1,10 +1,11 @@
 //! A worker: one thread, what it runs, and how it waits.
 //!
-//! - [`run`]: the thread's loop: tasks first, then the three stages of waiting.
+//! - [`run`]: the thread, from its start to its end; [`execute`]: how it runs a task.
 //! - [`local`]: futures on the worker: its tokio runtime, turning it, waiting in it.
 //! - [`slot`]: what the rest of the process sees of a worker, and how it is woken.
 //! - this file: what code that runs on a worker can ask for.
 
+mod execute;
 mod local;
 mod run;
 pub(crate) mod slot;
@@ -12,28 +13,25 @@ pub(crate) mod slot;
 use std::any::{Any, TypeId};
 use std::cell::{Cell, RefCell};
 use std::future::Future;
-use std::ptr::NonNull;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use cenote_park::Waiter;
 use tokio::runtime::LocalRuntime;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use run::start;
 
+use crate::engine::seat::SeatWord;
+use crate::engine::step::Step;
 use crate::pool::shared::Shared;
-use crate::task::cell::{Header, Kind, Running, TaskRef, Work};
+use crate::task::boundary;
+use crate::task::cell::{Kind, Running, TaskRef, Work};
 use crate::task::error::{Cause, JoinError};
 use crate::task::state::Phase;
-use slot::SeatWord;
 
 thread_local! {
     /// The worker this thread is.
     static WORKER: RefCell<Option<Rc<Worker>>> = const { RefCell::new(None) };
-    /// The task whose code runs now. Set and reset by whoever runs it, who holds a reference to it
-    /// meanwhile.
-    static CURRENT: Cell<Option<NonNull<Header>>> = const { Cell::new(None) };
 }
 
 /// What belongs to the worker's thread alone.
@@ -41,7 +39,7 @@ pub(crate) struct Worker {
     shared: Arc<Shared>,
     index: usize,
     name: String,
-    waiter: RefCell<Waiter<SeatWord>>,
+    step: Step<SeatWord<Arc<Shared>>>,
     /// Made when the first future needs it, gone when the worker ends.
     runtime: RefCell<Option<Rc<LocalRuntime>>>,
     /// The thread ends: no runtime is made any more.
@@ -57,15 +55,9 @@ pub(crate) struct Worker {
     turned: Cell<u64>,
     /// A moving average of the tasks' run times, in nanoseconds.
     average_run: Cell<u64>,
-    next_lane: Cell<usize>,
-    pending: Cell<Option<run::Pending>>,
-    /// See `queue::roster`.
-    deputy: Cell<bool>,
-    may_stand_sentinel: Cell<bool>,
-    /// A task was left in the queue behind the last one that was taken.
-    backlog: Cell<bool>,
-    /// The last task came from a queue, not from the mailbox.
-    from_queue: Cell<bool>,
+    pending: Cell<Option<execute::Pending>>,
+    /// Tasks that run, one inside of the other.
+    depth: Cell<usize>,
 }
 
 /// What a worker is called, and which of the pool's workers it is.
@@ -222,11 +214,9 @@ pub fn with_state<S: 'static, R>(f: impl FnOnce(&mut S) -> R) -> R {
     worker.lend_state(f)
 }
 
-/// The code of the task that ran is over: what runs from here on is no part of it.
+/// The code of the task that ran is over. Called before the task is settled, so that whoever finds
+/// it settled also finds that its record is to come.
 pub(crate) fn leave_task() {
-    CURRENT.set(None);
-    // Before the task is settled, so that whoever finds it settled also finds that its record is to
-    // come.
     WORKER.with(|place| {
         if let Some(worker) = &*place.borrow() {
             worker.shared.slot(worker.index).record_is_due();
@@ -313,20 +303,16 @@ impl Worker {
     }
 
     fn token(&self) -> CancellationToken {
-        match CURRENT.get() {
-            Some(current) => {
-                // SAFETY: it is set only while the task's code runs, by a frame that holds a
-                // reference to the task: `leave_task` comes before the task is settled, which gives
-                // up that reference.
-                let header = unsafe { current.as_ref() };
+        boundary::current(|current| match current {
+            Some(header) => {
                 let token = header.extra_or_new().token();
                 self.shared.slot(self.index).watch(&token);
-                if self.shared.is_shut_down() {
+                if self.shared.engine.is_shut_down() {
                     token.cancel();
                 }
                 token
             }
             None => self.shared.shutdown_token(),
-        }
+        })
     }
 }

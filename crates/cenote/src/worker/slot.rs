@@ -1,46 +1,31 @@
-//! What the rest of the process sees of a worker's place in the pool, and how its worker is woken.
+//! What the rest of the process sees of a seat: its figures, its tokens, its name.
 //!
 //! A slot outlives the threads that take it one after another. At any time one thread, the worker,
 //! writes to its figures; everybody reads them.
 
-use std::ops::Deref;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
-use std::task::Waker;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use cenote_park::{Claim, StageSnapshot, StageStats, WaitWord};
+use cenote_park::{StageSnapshot, StageStats};
 use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 
-use crate::clock::Stamp;
-use crate::pool::shared::Shared;
 use crate::stats::WorkerRecorder;
 
 /// See the module.
 pub(crate) struct Slot {
     pub(crate) recorder: WorkerRecorder,
-    /// When the last wake call was made, in ticks.
-    rung_at: AtomicU64,
-    /// Wakes the worker's runtime, while it has one.
-    ring: Mutex<Option<Waker>>,
     /// Tokens of the closures that run, for the shutdown.
     tokens: Mutex<Vec<CancellationToken>>,
     has_tokens: AtomicBool,
-    /// When the closure that runs began, in ticks; 0 between closures.
-    pub(crate) busy_since: AtomicU64,
     /// One more than the lane of the closure that runs.
     pub(crate) lane: AtomicU32,
     /// Futures of tasks that live on the worker, by lane.
     pub(crate) locals: Box<[AtomicU32]>,
     /// Futures that no task waits for.
     pub(crate) background: AtomicUsize,
-    /// Tasks on the worker that wait for the end of the pool: they do not count as left.
-    pub(crate) closers: AtomicUsize,
-    /// Counted among the workers that have nothing left but those.
-    pub(crate) is_drained: AtomicBool,
-    pub(crate) alive: AtomicBool,
     /// A task is settled, or about to be, and not recorded yet.
     record_due: AtomicBool,
     /// The stages of the present worker, and the sum of those before it.
@@ -52,60 +37,15 @@ impl Slot {
     pub(crate) fn new(lanes: usize) -> Self {
         Slot {
             recorder: WorkerRecorder::new(lanes),
-            rung_at: AtomicU64::new(0),
-            ring: Mutex::new(None),
             tokens: Mutex::new(Vec::new()),
             has_tokens: AtomicBool::new(false),
-            busy_since: AtomicU64::new(0),
             lane: AtomicU32::new(0),
             locals: (0..lanes).map(|_| AtomicU32::new(0)).collect(),
             background: AtomicUsize::new(0),
-            closers: AtomicUsize::new(0),
-            is_drained: AtomicBool::new(false),
-            alive: AtomicBool::new(false),
             record_due: AtomicBool::new(false),
             stages: Mutex::new((None, StageSnapshot::default())),
             name: Mutex::new(String::new()),
         }
-    }
-
-    /// Makes the wake call that a claim of the worker's word asks for.
-    pub(crate) fn wake(&self, word: &WaitWord, claim: Claim) {
-        if claim == Claim::Awake {
-            return;
-        }
-        // Relaxed: a figure. The wake call orders it before the worker's look.
-        self.rung_at
-            .store(Stamp::now().to_bits(), Ordering::Relaxed);
-        if claim == Claim::Futex {
-            word.wake_futex();
-        } else if let Some(ring) = &*self.ring.lock() {
-            ring.wake_by_ref();
-        }
-    }
-
-    /// Makes the wait of the worker's own runtime end.
-    pub(crate) fn ring_now(&self) {
-        if let Some(ring) = &*self.ring.lock() {
-            ring.wake_by_ref();
-        }
-    }
-
-    pub(crate) fn rung_at(&self) -> Stamp {
-        Stamp::from_bits(self.rung_at.load(Ordering::Relaxed))
-    }
-
-    /// The same, once for each wake call.
-    pub(crate) fn take_rung_at(&self) -> Stamp {
-        let rung_at = self.rung_at();
-        if !rung_at.is_none() {
-            self.rung_at.store(Stamp::NONE.to_bits(), Ordering::Relaxed);
-        }
-        rung_at
-    }
-
-    pub(crate) fn set_ring(&self, ring: Option<Waker>) {
-        *self.ring.lock() = ring;
     }
 
     pub(crate) fn record_is_due(&self) {
@@ -184,19 +124,5 @@ fn sum(a: &StageSnapshot, b: &StageSnapshot) -> StageSnapshot {
         retracts: a.retracts + b.retracts,
         wakes: a.wakes + b.wakes,
         spin_cuts: a.spin_cuts + b.spin_cuts,
-    }
-}
-
-/// A worker's wait word, which lies in its pool's roster.
-pub(crate) struct SeatWord {
-    pub(crate) shared: Arc<Shared>,
-    pub(crate) worker: usize,
-}
-
-impl Deref for SeatWord {
-    type Target = WaitWord;
-
-    fn deref(&self) -> &WaitWord {
-        self.shared.dispatch.roster().word(self.worker)
     }
 }

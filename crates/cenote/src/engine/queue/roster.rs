@@ -25,27 +25,15 @@
 //! submitter a look at a closed mailbox. `parked` says who sleeps: the others are asked first, then
 //! the sleepers, each from the lowest number up, so that the same few stay warm.
 //!
-//! **Deputies and the sentinel** save wake-ups that come too late to help. A worker that is awake,
-//! and whose tasks are short by the average of those it ran, is a deputy: if it is busy it will
-//! look at the queues very soon. A worker that falls asleep while there are deputies makes itself
-//! the sentinel, of which there is one: it sleeps for [`SENTINEL_PERIOD`] at most, and then looks.
-//! While there are both, a few short tasks are queued without waking a sleeper: a deputy takes
-//! them, or, if its present task turns out to be long, the sentinel does. So the promise that no
-//! worker waits while a task is queued is kept to within the period. A sentinel on which nobody
-//! relied in a whole period is none any more, so an idle pool is not woken.
-//!
-//! Waiting workers that are awake are always asked first, so a deputy is relied on only if its
-//! mailbox was seen closed, after the submitter's fence: then its next announcement, and the look
-//! that follows, are still to come. The sentinel is relieved before it looks, with the same fence
-//! between.
+//! Who may be left asleep although a task was queued is in [`cover`](super::cover).
 
 use std::ptr::NonNull;
-use std::time::Duration;
 
 use cenote_park::WaitWord;
 use crossbeam_utils::CachePadded;
 
-use crate::sync::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering, fence};
+use super::cover::Cover;
+use crate::sync::{AtomicPtr, AtomicU64, Ordering, fence};
 use crate::task::cell::{Header, Kind, TaskRef};
 
 const BUSY: usize = 0;
@@ -69,11 +57,8 @@ fn code(value: usize) -> *mut Header {
     std::ptr::without_provenance_mut(value)
 }
 
-/// How long the sentinel sleeps at most.
-pub(crate) const SENTINEL_PERIOD: Duration = Duration::from_millis(1);
-
 /// What a submitter and the worker share of it: on one cache line, so that one line travels.
-pub(crate) struct Seat {
+struct Post {
     mailbox: AtomicPtr<Header>,
     word: WaitWord,
 }
@@ -81,21 +66,14 @@ pub(crate) struct Seat {
 struct Group {
     open: AtomicU64,
     parked: AtomicU64,
-    deputies: AtomicU64,
 }
 
 /// See the module.
 pub(crate) struct Roster {
-    seats: Box<[CachePadded<Seat>]>,
+    posts: Box<[CachePadded<Post>]>,
     groups: Box<[CachePadded<Group>]>,
-    /// Read by every submitter, seldom written.
-    sentinel: CachePadded<AtomicUsize>,
-    /// A submitter has left a task to the sentinel.
-    relied: CachePadded<AtomicBool>,
+    cover: Cover,
 }
-
-/// No worker's number.
-const NOBODY: usize = usize::MAX;
 
 /// What a worker found in its mailbox.
 pub(crate) enum Mail {
@@ -116,9 +94,9 @@ pub(crate) struct Sent {
 impl Roster {
     pub(crate) fn new(seats: usize) -> Self {
         Roster {
-            seats: (0..seats)
+            posts: (0..seats)
                 .map(|_| {
-                    CachePadded::new(Seat {
+                    CachePadded::new(Post {
                         mailbox: AtomicPtr::new(code(BUSY)),
                         word: WaitWord::new(),
                     })
@@ -129,17 +107,19 @@ impl Roster {
                     CachePadded::new(Group {
                         open: AtomicU64::new(0),
                         parked: AtomicU64::new(0),
-                        deputies: AtomicU64::new(0),
                     })
                 })
                 .collect(),
-            sentinel: CachePadded::new(AtomicUsize::new(NOBODY)),
-            relied: CachePadded::new(AtomicBool::new(false)),
+            cover: Cover::new(seats),
         }
     }
 
+    pub(crate) fn cover(&self) -> &Cover {
+        &self.cover
+    }
+
     pub(crate) fn word(&self, worker: usize) -> &WaitWord {
-        &self.seats[worker].word
+        &self.posts[worker].word
     }
 
     // The worker's side.
@@ -153,7 +133,7 @@ impl Roster {
             group.open.fetch_or(bit, Ordering::Relaxed);
         }
         // Release: whoever finds the worker waiting sees what it did before.
-        self.seats[worker]
+        self.posts[worker]
             .mailbox
             .store(code(ANNOUNCED), Ordering::Release);
         // Pairs with the fence in `kick`: a submitter that pushed before its fence is seen by the
@@ -175,7 +155,7 @@ impl Roster {
 
     fn step(&self, worker: usize, from: usize, to: usize) -> bool {
         // Release: for the next submitter's look. Relaxed on failure: `close` acquires.
-        self.seats[worker]
+        self.posts[worker]
             .mailbox
             .compare_exchange(code(from), code(to), Ordering::Release, Ordering::Relaxed)
             .is_ok()
@@ -185,19 +165,19 @@ impl Roster {
     /// park.
     pub(crate) fn has_mail(&self, worker: usize) -> bool {
         // Relaxed: `close` acquires.
-        self.seats[worker].mailbox.load(Ordering::Relaxed).addr() >= KICKED
+        self.posts[worker].mailbox.load(Ordering::Relaxed).addr() >= KICKED
     }
 
     /// The worker will do something again: nothing more goes into the mailbox. What is in it comes
     /// out; call it once for each announcement.
     pub(crate) fn close(&self, worker: usize) -> Mail {
-        let mailbox = &self.seats[worker].mailbox;
+        let mailbox = &self.posts[worker].mailbox;
         // Acquire: pairs with the Release of the step that put it in.
         let mut mail = mailbox.load(Ordering::Acquire);
         if mail.addr() < KICKED {
             mail = mailbox.swap(code(BUSY), Ordering::AcqRel);
         }
-        if self.seats.len() > FEW {
+        if self.posts.len() > FEW {
             self.hide(worker);
         }
         match mail.addr() {
@@ -231,64 +211,6 @@ impl Roster {
         group.open.fetch_and(!bit, Ordering::Relaxed);
     }
 
-    /// The worker is awake and its tasks are short, or not any more: see the module.
-    pub(crate) fn set_deputy(&self, worker: usize, deputy: bool) {
-        let (group, bit) = self.place(worker);
-        // Relaxed: what has to be seen in time is the announcement.
-        if deputy {
-            group.deputies.fetch_or(bit, Ordering::Relaxed);
-        } else {
-            group.deputies.fetch_and(!bit, Ordering::Relaxed);
-        }
-    }
-
-    /// The worker is about to sleep: if there are deputies and no sentinel, it is the sentinel now,
-    /// and has to wake by itself after [`SENTINEL_PERIOD`] and to call [`relieve`](Self::relieve).
-    pub(crate) fn try_stand_sentinel(&self, worker: usize) -> bool {
-        let stands = self.has_deputies()
-            && self
-                .sentinel
-                .compare_exchange(NOBODY, worker, Ordering::Relaxed, Ordering::Relaxed)
-                .is_ok();
-        if stands {
-            self.relied.store(false, Ordering::Relaxed);
-        }
-        stands
-    }
-
-    /// The sentinel is awake, and none any more. It looks at the queues before it sleeps again,
-    /// after an `announce`. Returns whether anybody relied on it.
-    pub(crate) fn relieve(&self) -> bool {
-        // Relaxed: the fence in `announce` comes between this and the last look.
-        self.sentinel.store(NOBODY, Ordering::Relaxed);
-        self.relied.load(Ordering::Relaxed)
-    }
-
-    /// Whether the worker is awake, and its tasks are short. A hint.
-    pub(crate) fn is_deputy(&self, worker: usize) -> bool {
-        let (group, bit) = self.place(worker);
-        group.deputies.load(Ordering::Relaxed) & bit != 0
-    }
-
-    fn has_deputies(&self) -> bool {
-        self.groups
-            .iter()
-            .any(|group| group.deputies.load(Ordering::Relaxed) != 0)
-    }
-
-    /// Whether a short closure that was just queued will be taken without a sleeper being woken for
-    /// it. After a fence.
-    fn is_covered(&self) -> bool {
-        if self.sentinel.load(Ordering::Relaxed) == NOBODY || !self.has_deputies() {
-            return false;
-        }
-        // Only a hint for the next sentinel.
-        if !self.relied.load(Ordering::Relaxed) {
-            self.relied.store(true, Ordering::Relaxed);
-        }
-        true
-    }
-
     fn place(&self, worker: usize) -> (&Group, u64) {
         (&self.groups[worker / BITS], 1 << (worker % BITS))
     }
@@ -300,9 +222,9 @@ impl Roster {
     pub(crate) fn offer(&self, task: TaskRef, may_cover: bool) -> Result<Sent, TaskRef> {
         let kind = task.header().meta.kind;
         let raw = task.into_raw();
-        let send = |seat: &Seat| Self::send(seat, raw.as_ptr(), kind, OPEN_ALL);
+        let send = |post: &Post| Self::send(post, raw.as_ptr(), kind, OPEN_ALL);
         let taken = self.find(Asleep::Skip, send).or_else(|| {
-            if may_cover && self.is_covered() {
+            if may_cover && self.cover.is_covered() {
                 return None;
             }
             self.find(Asleep::Ask, send)
@@ -318,9 +240,9 @@ impl Roster {
         fence(Ordering::SeqCst);
         // It may turn out to have no place for a future; it then kicks another
         // (`Dispatch::pass_on`).
-        let send = |seat: &Seat| Self::send(seat, code(KICKED), kind, ANNOUNCED);
+        let send = |post: &Post| Self::send(post, code(KICKED), kind, ANNOUNCED);
         self.find(Asleep::Skip, send).or_else(|| {
-            if may_cover && self.is_covered() {
+            if may_cover && self.cover.is_covered() {
                 return None;
             }
             self.find(Asleep::Ask, send)
@@ -329,12 +251,12 @@ impl Roster {
 
     /// Puts `mail` into a mailbox that is at least as open as `least`. Says whether its worker
     /// sleeps; `None` if the mailbox took nothing.
-    fn send(seat: &Seat, mail: *mut Header, kind: Kind, least: usize) -> Option<bool> {
+    fn send(post: &Post, mail: *mut Header, kind: Kind, least: usize) -> Option<bool> {
         // The usual case first, without a look before: that would fetch the cache line twice.
         let mut from = OPEN_ALL;
         loop {
             // Release: pairs with `close`, which takes the mail.
-            match seat.mailbox.compare_exchange(
+            match post.mailbox.compare_exchange(
                 code(from),
                 mail,
                 Ordering::Release,
@@ -359,12 +281,12 @@ impl Roster {
     pub(crate) fn kick_worker(&self, worker: usize) -> Option<Sent> {
         // Pairs with the fence in `announce`.
         fence(Ordering::SeqCst);
-        let asleep = Self::send(&self.seats[worker], code(KICKED), Kind::Closure, ANNOUNCED)?;
+        let asleep = Self::send(&self.posts[worker], code(KICKED), Kind::Closure, ANNOUNCED)?;
         Some(Sent { worker, asleep })
     }
 
     /// The first waiting worker that `send` succeeds with.
-    fn find(&self, asleep: Asleep, send: impl Fn(&Seat) -> Option<bool>) -> Option<Sent> {
+    fn find(&self, asleep: Asleep, send: impl Fn(&Post) -> Option<bool>) -> Option<Sent> {
         for (index, group) in self.groups.iter().enumerate() {
             // Relaxed: for `kick`, after a fence. For `offer` a miss costs no more than the way
             // through the queue.
@@ -381,7 +303,7 @@ impl Roster {
                 let bit = bits.trailing_zeros() as usize;
                 bits &= bits - 1;
                 let worker = index * BITS + bit;
-                if let Some(asleep) = send(&self.seats[worker]) {
+                if let Some(asleep) = send(&self.posts[worker]) {
                     return Some(Sent { worker, asleep });
                 }
             }

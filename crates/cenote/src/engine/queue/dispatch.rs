@@ -13,7 +13,7 @@
 //! *A push that is not linked* hides the tasks behind it from a worker's look: whoever links it
 //! kicks one worker, and a worker that takes a task and sees another kicks the next. *A lane at its
 //! `max_running`*: whoever gives a place back kicks a worker if tasks are queued. Where deputies
-//! and a sentinel cover short closures (see [`roster`](super::roster)) the promise is kept to
+//! and a sentinel cover short closures (see [`cover`](super::cover)) the promise is kept to
 //! within the sentinel's period.
 
 use std::ops::Range;
@@ -71,7 +71,7 @@ impl Dispatch {
     /// worker that is awake and runs short tasks.
     pub(crate) fn is_prompt(&self, wake: Wake) -> bool {
         wake.0
-            .is_some_and(|sent| !sent.asleep && self.roster.is_deputy(sent.worker))
+            .is_some_and(|sent| !sent.asleep && self.roster.cover().is_deputy(sent.worker))
     }
 
     pub(crate) fn roster(&self) -> &Roster {

@@ -5,8 +5,10 @@
 //! - [`lane`]: a lane's queues by band and kind, and which task is next.
 //! - [`roster`]: which workers have nothing to do, and the mailbox each of them is handed a task
 //!   through.
+//! - [`cover`]: who may be left asleep although a task was queued.
 //! - [`dispatch`]: the two together: submit on one side, take and wait on the other.
 
+pub(crate) mod cover;
 pub(crate) mod dispatch;
 pub(crate) mod fifo;
 pub(crate) mod gate;

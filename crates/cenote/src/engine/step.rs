@@ -1,0 +1,261 @@
+//! The loop of a worker: what it does next, and how it waits.
+//!
+//! Tasks first: what was put in the mailbox, then the queues. When there is nothing: announce, look
+//! once more, open the mailbox, spin; then sleep, on the futex if nothing else lives on the thread,
+//! else in its driver. Each pass decides anew which of the two.
+//!
+//! The loop is the engine's; the thread that it runs on is a [`Host`], which runs the tasks.
+
+use std::cell::{Cell, RefCell};
+use std::ops::Deref;
+use std::time::{Duration, Instant};
+
+use cenote_park::{Participants, Spin, SpinRequest, WaitWord, Waiter};
+
+use super::Engine;
+use super::queue::cover::SENTINEL_PERIOD;
+use super::queue::dispatch::Search;
+use super::queue::roster::Mail;
+use crate::sync;
+use crate::task::cell::TaskRef;
+
+/// Some 300 ns, a few times: what a hand-off through the mailbox takes, and a few more.
+const LINGER_PAUSES: u32 = 8;
+const LINGER_LOOKS: u32 = if cfg!(loom) { 1 } else { 6 };
+
+/// What the loop needs of the thread that it runs on.
+pub(crate) trait Host {
+    /// What the thread is in while it runs tasks.
+    type Context<'a>
+    where
+        Self: 'a;
+
+    fn engine(&self) -> &Engine;
+
+    /// Enters the context, when there is one. Called before each pass, until it says `Some`.
+    fn enter(&self) -> Option<Self::Context<'_>>;
+
+    /// Runs a task that came with a place among its lane's running, and gives the place back.
+    fn execute(&self, task: TaskRef);
+
+    /// A task was run: gives what else lives on the thread its turn, if that is due.
+    fn after_task(&self);
+
+    /// There is room for another future.
+    fn has_place(&self) -> bool;
+
+    /// Something else lives on the thread, which therefore sleeps in its driver.
+    fn is_shared(&self) -> bool;
+
+    /// In an ending pool: nothing is left to do here.
+    fn may_exit(&self) -> bool;
+
+    /// Nothing was found, and the mailbox is open for the next task.
+    fn found_nothing(&self);
+
+    /// Sleeps in the driver, until there is mail or nothing else lives on the thread.
+    fn sleep_in_driver(&self);
+
+    /// A sleep on the futex is over.
+    fn slept(&self);
+
+    /// How long the worker may be idle before it asks whether it may end.
+    fn idle_timeout(&self) -> Duration;
+
+    /// When so much time will have passed. `None`: never.
+    fn deadline(&self, after: Duration) -> Option<Instant>;
+}
+
+/// One worker's side of the loop.
+pub(crate) struct Step<W: Deref<Target = WaitWord>> {
+    seat: usize,
+    pub(crate) waiter: RefCell<Waiter<W>>,
+    may_spin: bool,
+    /// The lane that is asked first.
+    next_lane: Cell<usize>,
+    /// The worker is awake, and its tasks are short: see [`cover`](super::queue::cover).
+    deputy: Cell<bool>,
+    may_stand_sentinel: Cell<bool>,
+    /// A task was left in the queue behind the last one that was taken.
+    backlog: Cell<bool>,
+    /// The last task came from a queue, not from the mailbox.
+    from_queue: Cell<bool>,
+}
+
+impl<W: Deref<Target = WaitWord>> Step<W> {
+    pub(crate) fn new(seat: usize, waiter: Waiter<W>, may_spin: bool) -> Self {
+        Step {
+            seat,
+            waiter: RefCell::new(waiter),
+            may_spin,
+            next_lane: Cell::new(seat),
+            deputy: Cell::new(false),
+            may_stand_sentinel: Cell::new(true),
+            backlog: Cell::new(false),
+            from_queue: Cell::new(false),
+        }
+    }
+
+    /// Returns when the thread is to end; true if it retired from a pool that goes on.
+    pub(crate) fn run(&self, host: &impl Host) -> bool {
+        self.run_from(host, false)
+    }
+
+    /// The same. `waits`: the mailbox is open already.
+    pub(crate) fn run_from(&self, host: &impl Host, mut waits: bool) -> bool {
+        let dispatch = &host.engine().dispatch;
+        let mut context = None;
+        let mut kicked = false;
+        let mut lingered = false;
+        loop {
+            if context.is_none() {
+                context = host.enter();
+            }
+            if !waits {
+                match self.next(host) {
+                    Some(task) => {
+                        (kicked, lingered) = (false, false);
+                        host.execute(task);
+                        host.after_task();
+                        continue;
+                    }
+                    None if !lingered && self.linger(host) => {
+                        lingered = true;
+                        continue;
+                    }
+                    None if kicked => {
+                        kicked = false;
+                        host.engine().wake(dispatch.pass_on());
+                    }
+                    None => {}
+                }
+                lingered = false;
+                if host.may_exit() {
+                    return false;
+                }
+                // Once more after the announcement: whoever raised the phase before has found the
+                // mailbox closed, and kicked nobody. Pairs with the fence in `kick_worker`.
+                waits = dispatch.settle_down(self.seat, host.has_place()) && !host.may_exit();
+            }
+            host.found_nothing();
+            let idle_for_long = waits && self.wait(host);
+            waits = false;
+            match dispatch.get_up(self.seat) {
+                Mail::Task(task) => {
+                    host.execute(task);
+                    host.after_task();
+                }
+                Mail::Kick => kicked = true,
+                Mail::Nothing => {
+                    if idle_for_long && !host.is_shared() && host.engine().may_retire() {
+                        return true;
+                    }
+                    // What is there cannot be taken yet, or the time of a sleep is over: somebody
+                    // else has to take a step.
+                    sync::yield_in_model();
+                }
+            }
+        }
+    }
+
+    /// The next task, if there is one for this worker.
+    pub(crate) fn next(&self, host: &impl Host) -> Option<TaskRef> {
+        let engine = host.engine();
+        let search = Search {
+            first_lane: self.next_lane.get(),
+            locals: host.has_place(),
+            sure: self.backlog.get(),
+            short: self.deputy.get(),
+        };
+        self.next_lane.set(search.first_lane.wrapping_add(1));
+        let Some((taken, wake)) = engine.dispatch.next(search) else {
+            self.backlog.set(false);
+            return None;
+        };
+        engine.wake(wake);
+        self.backlog.set(taken.more.is_some());
+        if self.deputy.get() && !self.from_queue.replace(true) {
+            engine.dispatch.roster().hide(self.seat);
+        }
+        if taken.wanted_room {
+            let lane = usize::from(taken.task.header().meta.lane);
+            engine.room(lane).made(engine.dispatch.lane(lane).gate());
+        }
+        Some(taken.task)
+    }
+
+    /// Whether the worker's tasks are short.
+    pub(crate) fn set_deputy(&self, engine: &Engine, deputy: bool) {
+        if self.deputy.replace(deputy) != deputy {
+            engine
+                .dispatch
+                .roster()
+                .cover()
+                .set_deputy(self.seat, deputy);
+        }
+    }
+
+    /// Where short tasks come through the queue, waits a moment for the next ones, with the mailbox
+    /// closed: opened and closed for each, it would cost worker and submitter more than the tasks.
+    /// Looks seldom, so that several can gather. True: there is something in a queue.
+    fn linger(&self, host: &impl Host) -> bool {
+        if !self.from_queue.replace(false) || !self.deputy.get() || !self.may_spin {
+            return false;
+        }
+        let participants = Participants::global();
+        for _ in 0..LINGER_LOOKS {
+            if !participants.may_spin() {
+                return false;
+            }
+            for _ in 0..LINGER_PAUSES {
+                std::hint::spin_loop();
+            }
+            if host.engine().dispatch.has_task(host.has_place()) {
+                self.from_queue.set(true);
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Waits until there is mail, or until it makes sense to look around. True: nothing came for
+    /// the whole idle timeout.
+    fn wait(&self, host: &impl Host) -> bool {
+        let engine = host.engine();
+        let roster = engine.dispatch.roster();
+        let has_mail = || roster.has_mail(self.seat);
+        let spin = self
+            .waiter
+            .borrow_mut()
+            .spin_on(&SpinRequest::default(), has_mail, || false);
+        if spin == Spin::Hit || !roster.fall_asleep(self.seat) {
+            return false;
+        }
+        self.set_deputy(engine, false);
+        let mut idle_for_long = false;
+        roster.set_parked(self.seat, true);
+        if host.is_shared() {
+            host.sleep_in_driver();
+        } else {
+            let cover = roster.cover();
+            let sentinel = self.may_stand_sentinel.get() && cover.try_stand_sentinel(self.seat);
+            let deadline = if sentinel {
+                host.deadline(SENTINEL_PERIOD)
+            } else if engine.life.is_retirable() {
+                host.deadline(host.idle_timeout())
+            } else {
+                None
+            };
+            self.waiter.borrow_mut().park_futex(deadline, has_mail);
+            host.slept();
+            // Where nobody relied on it, it sleeps until it is woken, and is at hand again after
+            // that.
+            self.may_stand_sentinel.set(!sentinel || cover.relieve());
+            if !sentinel {
+                idle_for_long = deadline.is_some_and(|deadline| Instant::now() >= deadline);
+            }
+        }
+        roster.set_parked(self.seat, false);
+        idle_for_long
+    }
+}

@@ -1,0 +1,179 @@
+//! How a worker runs one task, and records it.
+//!
+//! A record is put off until the worker has looked for the next task: whoever waited for this one
+//! may be about to submit that.
+
+use std::sync::atomic::Ordering;
+
+use super::Worker;
+use crate::clock::Stamp;
+use crate::pool::shared::unstarted;
+use crate::stats::Outcome;
+use crate::task::cell::{Ran, TaskRef};
+use crate::task::error::Cause;
+
+/// Tasks up to this average are short: a deputy takes several of them in the time another worker
+/// takes to wake up.
+pub(super) const SHORT_NANOS: u64 = 5_000;
+
+/// A task that has run and is not recorded yet.
+#[derive(Clone, Copy)]
+pub(super) struct Pending {
+    lane: usize,
+    ran: Ran,
+    /// In ticks.
+    submitted: u64,
+    began: Stamp,
+    ended: Stamp,
+}
+
+impl Worker {
+    /// Runs a task that came with a place among its lane's running.
+    pub(crate) fn execute(&self, task: TaskRef) {
+        self.record_pending();
+        task.prefetch();
+        let began = Stamp::now();
+        let header = task.header();
+        if !header.state().try_start() && !self.start_guarded(&task) {
+            let lane = usize::from(header.meta.lane);
+            self.found_settled(
+                &task,
+                lane,
+                began.nanos_since(Stamp::from_bits(header.submitted)),
+            );
+            self.gone_from(lane);
+            return;
+        }
+        self.run_started(task, began, true);
+    }
+
+    /// Starts a task that is not just as it was made.
+    #[cold]
+    fn start_guarded(&self, task: &TaskRef) -> bool {
+        let header = task.header();
+        let Some(extra) = header.extra() else {
+            return header.state().start();
+        };
+        if extra.is_expired() {
+            task.settle_queued(Cause::Expired);
+        }
+        header.state().start()
+    }
+
+    /// Runs a task whose `start` this worker has won. `placed`: it has a place of its own among its
+    /// lane's running.
+    fn run_started(&self, task: TaskRef, began: Stamp, placed: bool) {
+        let header = task.header();
+        let lane = usize::from(header.meta.lane);
+        let submitted = header.submitted;
+        let seat = self.shared.engine.seat(self.index);
+        let slot = self.shared.slot(self.index);
+        seat.busy_since.store(began.to_bits(), Ordering::Relaxed);
+        slot.lane.store(lane as u32 + 1, Ordering::Relaxed);
+        self.depth.set(self.depth.get() + 1);
+        let ran = task.run_started();
+        self.depth.set(self.depth.get() - 1);
+        slot.lane.store(0, Ordering::Relaxed);
+        seat.busy_since.store(0, Ordering::Relaxed);
+        if ran == Ran::Left {
+            // A turn is due: the future is polled for the first time before another closure may
+            // hold it up.
+            self.turned.set(0);
+        } else if placed {
+            self.gone_from(lane);
+        }
+        if self.depth.get() == 0 {
+            slot.forget_tokens();
+        }
+        self.pending.set(Some(Pending {
+            lane,
+            ran,
+            submitted,
+            began,
+            ended: Stamp::now(),
+        }));
+    }
+
+    /// Records the task that ran last, and turns the runtime if that is due. Put off until the
+    /// worker has looked for the next task, or has opened its mailbox for it: whoever waited for
+    /// this one may be about to submit that.
+    pub(crate) fn record_pending(&self) {
+        let Some(pending) = self.pending.take() else {
+            return;
+        };
+        if pending.ran != Ran::Left {
+            let nanos = pending.ended.nanos_since(pending.began);
+            let waited = pending
+                .began
+                .nanos_since(Stamp::from_bits(pending.submitted));
+            self.record_run(pending.lane, pending.ran, waited, nanos);
+            let average = self.average_run.get();
+            let average = average - average / 8 + nanos / 8;
+            self.average_run.set(average);
+            self.step
+                .set_deputy(&self.shared.engine, average <= SHORT_NANOS);
+        }
+        self.shared.slot(self.index).record_is_done();
+    }
+
+    /// Runs a task that nobody has started, from inside of another one that waits for it.
+    pub(super) fn run_now(&self, task: &TaskRef) {
+        let header = task.header();
+        let lane = usize::from(header.meta.lane);
+        // A task that waits for another one of its own lane lends it its place.
+        let outer_lane = self.shared.slot(self.index).lane.load(Ordering::Relaxed);
+        let lent = outer_lane as usize == lane + 1;
+        if !lent && !self.shared.engine.dispatch.lane(lane).begin() {
+            return;
+        }
+        if header.state().start() {
+            let seat = self.shared.engine.seat(self.index);
+            let slot = self.shared.slot(self.index);
+            let outer = (
+                seat.busy_since.load(Ordering::Relaxed),
+                slot.lane.load(Ordering::Relaxed),
+            );
+            let began = Stamp::now();
+            self.run_started(task.clone(), began, !lent);
+            self.record_pending();
+            seat.busy_since.store(outer.0, Ordering::Relaxed);
+            slot.lane.store(outer.1, Ordering::Relaxed);
+        } else if !lent {
+            self.gone_from(lane);
+        }
+    }
+
+    /// A task of the lane has settled, or will not run.
+    pub(super) fn gone_from(&self, lane: usize) {
+        let engine = &self.shared.engine;
+        engine.wake(engine.dispatch.ended(lane));
+    }
+
+    /// A task came out of the queue that will not run: settled meanwhile, or run by somebody who
+    /// waited for it.
+    fn found_settled(&self, task: &TaskRef, lane: usize, waited: u64) {
+        if task.snapshot().note() == 0 {
+            return;
+        }
+        let outcome = unstarted(task);
+        self.shared
+            .slot(self.index)
+            .recorder
+            .lane(lane)
+            .record(outcome, waited, None);
+    }
+
+    pub(super) fn record_run(&self, lane: usize, ran: Ran, waited: u64, nanos: u64) {
+        let outcome = match ran {
+            Ran::Completed => Outcome::Completed,
+            Ran::Panicked => Outcome::Panicked,
+            Ran::Aborted => Outcome::Aborted,
+            Ran::Cancelled => Outcome::Cancelled,
+            Ran::Overtaken => Outcome::TimedOut,
+            Ran::Left => return,
+        };
+        let recorder = &self.shared.slot(self.index).recorder;
+        recorder.lane(lane).record(outcome, waited, Some(nanos));
+        recorder.add_busy(nanos);
+    }
+}
