@@ -56,12 +56,12 @@ pub use crate::{
         handle::{Lane, Pool},
         permit::Permit,
         scope::{Scope, ScopedJoinHandle},
-        task::{Priority, Task},
+        task::{Priority, TaskBuilder},
     },
     stats::{Histogram, LaneStats, Outcomes, PoolStats, WorkerStats},
     task::{
         error::JoinError,
         handle::{AbortHandle, JoinHandle, Status},
     },
-    worker::{WorkerInfo, current, detach, token, with_state},
+    worker::{WorkerInfo, current, spawn_background, token, with_state},
 };

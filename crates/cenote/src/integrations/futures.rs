@@ -6,7 +6,7 @@
 //!   limit, statistics, a place among the worker's `concurrency`. Nobody has its handle, so it runs
 //!   to its end or to that of the pool.
 //! - One that is spawned by `LocalSpawn` is left in the background, as by
-//!   [`detach`](crate::detach).
+//!   [`spawn_background`](crate::spawn_background).
 //!
 //! The pool's own `spawn` and `spawn_local` hide those of the extension traits: call these as
 //! `SpawnExt::spawn(&pool, future)`.
@@ -78,7 +78,7 @@ macro_rules! spawners {
                 future: LocalFutureObj<'static, ()>,
             ) -> Result<(), SpawnError> {
                 self.status_local()?;
-                worker::detach(future);
+                worker::spawn_background(future);
                 Ok(())
             }
 

@@ -73,7 +73,7 @@ macro_rules! executors {
 executors!(Pool, Lane);
 
 /// Leaves futures, which may be `!Send`, in the background of the worker it was made on, as
-/// [`detach`](crate::detach) does. It cannot leave its thread.
+/// [`spawn_background`](crate::spawn_background) does. It cannot leave its thread.
 ///
 /// # Examples
 ///
@@ -112,7 +112,7 @@ where
     F: Future + 'static,
 {
     fn execute(&self, future: F) {
-        worker::detach(async move {
+        worker::spawn_background(async move {
             future.await;
         });
     }

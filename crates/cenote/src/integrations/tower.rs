@@ -133,7 +133,7 @@ impl<H, S: 'static> LaneService<H, S> {
     }
 
     /// How long a request may run, not counting its wait. Then the response says so at once; see
-    /// [`Task::timeout`](crate::Task::timeout). Default: no limit.
+    /// [`TaskBuilder::timeout`](crate::TaskBuilder::timeout). Default: no limit.
     #[must_use]
     pub fn timeout(mut self, limit: Duration) -> Self {
         self.options.timeout = Some(limit);

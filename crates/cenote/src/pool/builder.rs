@@ -92,9 +92,10 @@ impl From<RangeTo<usize>> for Threads {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RuntimeMode {
-    /// With the first future: a task of `spawn_local`, or [`detach`](crate::detach). Pools that run
-    /// closures only never make one. Until then `tokio::task::spawn_local` and `tokio::time::sleep`
-    /// panic in closures, as on any thread without a runtime.
+    /// With the first future: a task of `spawn_local`, or
+    /// [`spawn_background`](crate::spawn_background). Pools that run closures only never make one.
+    /// Until then `tokio::task::spawn_local` and `tokio::time::sleep` panic in closures, as on any
+    /// thread without a runtime.
     #[default]
     OnDemand,
     /// When the worker starts. Closures run in its context from the first one on.

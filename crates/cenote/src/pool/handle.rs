@@ -13,7 +13,7 @@ use super::builder::Builder;
 use super::error::{BuildError, RunError, SpawnError};
 use super::life::Phase;
 use super::shared::Shared;
-use super::task::Task;
+use super::task::TaskBuilder;
 use crate::stats::{LaneStats, PoolStats, WorkerStats};
 use crate::task::handle::JoinHandle;
 use crate::worker::slot::Slot;
@@ -94,8 +94,8 @@ macro_rules! spawn_methods {
             /// # Ok::<(), Box<dyn std::error::Error>>(())
             /// ```
             #[inline]
-            pub fn task(&self) -> Task<'_, S> {
-                Task::new(self.shared(), self.lane_index())
+            pub fn task(&self) -> TaskBuilder<'_, S> {
+                TaskBuilder::new(self.shared(), self.lane_index())
             }
 
             /// Spawns a closure, or returns it if the queue is full: sheds.

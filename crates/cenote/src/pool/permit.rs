@@ -22,14 +22,14 @@ use super::error::{Reason, SpawnError};
 use super::handle::{Lane, Pool};
 use super::shared::Shared;
 use super::submit::Submission;
-use super::task::{Options, Task};
+use super::task::{Options, TaskBuilder};
 use crate::os::fork;
 use crate::task::cell::{Kind, Work};
 use crate::task::handle::JoinHandle;
 use crate::task::work::{Closure, Local, Stateful};
 
 /// A place in a lane's queue for one task, which a full queue can no longer refuse. Made by
-/// `reserve` and `try_reserve` of a [`Pool`], a [`Lane`] or a [`Task`].
+/// `reserve` and `try_reserve` of a [`Pool`], a [`Lane`] or a [`TaskBuilder`].
 ///
 /// It counts against the lane's `queue_limit` until it is used or dropped, so hold it for short;
 /// with a limit of 0 there is never one. It does not hold up the pool's [`close`](Pool::close): a
@@ -287,7 +287,7 @@ impl Reservation {
     }
 }
 
-impl<S: 'static> Task<'_, S> {
+impl<S: 'static> TaskBuilder<'_, S> {
     /// Reserves a place in the queue for this task, with its options, or says that there is none.
     /// The times of the options begin when the task is spawned.
     ///

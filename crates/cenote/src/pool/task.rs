@@ -82,17 +82,17 @@ impl Options {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[must_use = "a task runs when it is spawned"]
-pub struct Task<'a, S = ()> {
+pub struct TaskBuilder<'a, S = ()> {
     shared: &'a Arc<Shared>,
     lane: usize,
     options: Options,
     state: PhantomData<fn(S)>,
 }
 
-impl<'a, S: 'static> Task<'a, S> {
+impl<'a, S: 'static> TaskBuilder<'a, S> {
     #[inline]
     pub(crate) fn new(shared: &'a Arc<Shared>, lane: usize) -> Self {
-        Task {
+        TaskBuilder {
             shared,
             lane,
             options: Options::DEFAULT,
@@ -489,9 +489,9 @@ impl<'a, S: 'static> Task<'a, S> {
     }
 }
 
-impl<S> fmt::Debug for Task<'_, S> {
+impl<S> fmt::Debug for TaskBuilder<'_, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Task")
+        f.debug_struct("TaskBuilder")
             .field("lane", &self.shared.lanes[self.lane].name)
             .field("options", &self.options)
             .finish()

@@ -146,7 +146,7 @@ pub fn current() -> Option<WorkerInfo> {
 /// let pool = cenote::Pool::new()?;
 /// let (sent, arrived) = std::sync::mpsc::channel();
 /// pool.blocking_run(move || {
-///     cenote::detach(async move {
+///     cenote::spawn_background(async move {
 ///         tokio::time::sleep(Duration::from_millis(5)).await;
 ///         sent.send("exported").ok();
 ///     });
@@ -154,13 +154,13 @@ pub fn current() -> Option<WorkerInfo> {
 /// assert_eq!(arrived.recv()?, "exported");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub fn detach<F>(future: F)
+pub fn spawn_background<F>(future: F)
 where
     F: Future<Output = ()> + 'static,
 {
-    let worker =
-        worker().expect("`cenote::detach` was called on a thread that is no worker of a pool");
-    worker.spawn_background(future);
+    worker()
+        .expect("`cenote::spawn_background` was called on a thread that is no worker of a pool")
+        .spawn_background(future);
 }
 
 /// The cancellation token of the task that runs: it is cancelled when the task is aborted, when its

@@ -163,7 +163,7 @@ fn a_state_is_dropped_on_its_worker_after_its_tasks_and_futures() {
                 .join()
                 .unwrap();
             pool.blocking_run(move || {
-                cenote::detach(async move {
+                cenote::spawn_background(async move {
                     struct Last(Option<Dropped>);
                     impl Drop for Last {
                         fn drop(&mut self) {
