@@ -54,7 +54,7 @@ use crate::worker;
 macro_rules! spawners {
     ($($type:ident),*) => {$(
         #[cfg_attr(docsrs, doc(cfg(feature = "futures")))]
-        impl<S: 'static> Spawn for $type<S> {
+        impl Spawn for $type {
             fn spawn_obj(&self, future: FutureObj<'static, ()>) -> Result<(), SpawnError> {
                 match self.try_spawn_local(move || future) {
                     Ok(task) => {
@@ -72,7 +72,7 @@ macro_rules! spawners {
         }
 
         #[cfg_attr(docsrs, doc(cfg(feature = "futures")))]
-        impl<S: 'static> LocalSpawn for $type<S> {
+        impl LocalSpawn for $type {
             fn spawn_local_obj(
                 &self,
                 future: LocalFutureObj<'static, ()>,

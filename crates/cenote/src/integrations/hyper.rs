@@ -55,9 +55,8 @@ use crate::worker;
 macro_rules! executors {
     ($($type:ident),*) => {$(
         #[cfg_attr(docsrs, doc(cfg(feature = "hyper")))]
-        impl<S, F> Executor<F> for $type<S>
+        impl<F> Executor<F> for $type
         where
-            S: 'static,
             F: Future + Send + 'static,
             F::Output: Send + 'static,
         {

@@ -5,7 +5,6 @@
 
 use std::fmt;
 use std::future::Future;
-use std::marker::PhantomData;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -20,11 +19,10 @@ use crate::worker::slot::Slot;
 
 /// A pool of worker threads. See the [crate's documentation](crate) for a tour.
 ///
-/// `S` is the type of the state that each worker has; `()` without
-/// [`worker_state`](crate::Builder::worker_state). A clone is another handle to the same pool. When
-/// the last handle is dropped, lanes included, nothing more is accepted; tasks that were accepted
-/// are still run, in the background, then the threads end, and with them what was left in the
-/// background. To wait for all that, use [`close`](Self::close).
+/// A clone is another handle to the same pool. When the last handle is dropped, lanes included,
+/// nothing more is accepted; tasks that were accepted are still run, in the background, then the
+/// threads end, and with them what was left in the background. To wait for all that, use
+/// [`close`](Self::close).
 ///
 /// # Examples
 ///
@@ -38,9 +36,8 @@ use crate::worker::slot::Slot;
 /// assert_eq!(total, 11);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub struct Pool<S = ()> {
+pub struct Pool {
     handle: Arc<Handle>,
-    state: PhantomData<fn(S)>,
 }
 
 /// A named share of a pool, with limits and figures of its own: a bulkhead. Made by
@@ -62,10 +59,9 @@ pub struct Pool<S = ()> {
 /// assert_eq!(reports.blocking_run(|| "a long one")?, "a long one");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub struct Lane<S = ()> {
+pub struct Lane {
     handle: Arc<Handle>,
     index: usize,
-    state: PhantomData<fn(S)>,
 }
 
 /// One for all handles: its end is the end of the last.
@@ -82,7 +78,7 @@ impl Drop for Handle {
 /// The ways to spawn, for what has `shared()` and a `lane_index()`.
 macro_rules! spawn_methods {
     ($type:ident, $make:literal) => {
-        impl<S: 'static> $type<S> {
+        impl $type {
             /// Options for one task, to be followed by one of the ways to spawn it.
             ///
             /// # Examples
@@ -94,7 +90,7 @@ macro_rules! spawn_methods {
             /// # Ok::<(), Box<dyn std::error::Error>>(())
             /// ```
             #[inline]
-            pub fn task(&self) -> TaskBuilder<'_, S> {
+            pub fn task(&self) -> TaskBuilder<'_> {
                 TaskBuilder::new(self.shared(), self.lane_index())
             }
 
@@ -168,73 +164,6 @@ macro_rules! spawn_methods {
                 T: Send + 'static,
             {
                 self.task().blocking_spawn(f)
-            }
-
-            /// [`try_spawn`](Self::try_spawn) for a closure that is handed its worker's state.
-            ///
-            /// # Errors
-            ///
-            /// As `try_spawn`.
-            ///
-            /// # Examples
-            ///
-            /// ```
-            #[doc = $make]
-            /// assert_eq!(on.try_spawn_with(|_: &mut ()| 1)?.join()?, 1);
-            /// # Ok::<(), Box<dyn std::error::Error>>(())
-            /// ```
-            pub fn try_spawn_with<F, T>(&self, f: F) -> Result<JoinHandle<T>, SpawnError<F>>
-            where
-                F: FnOnce(&mut S) -> T + Send + 'static,
-                T: Send + 'static,
-            {
-                self.task().try_spawn_with(f)
-            }
-
-            /// [`spawn`](Self::spawn) for a closure that is handed its worker's state.
-            ///
-            /// # Errors
-            ///
-            /// As `spawn`.
-            ///
-            /// # Examples
-            ///
-            /// ```
-            /// # #[tokio::main(flavor = "current_thread")]
-            /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-            #[doc = $make]
-            /// assert_eq!(on.spawn_with(|_: &mut ()| 1).await?.await?, 1);
-            /// # Ok(())
-            /// # }
-            /// ```
-            pub async fn spawn_with<F, T>(&self, f: F) -> Result<JoinHandle<T>, SpawnError<F>>
-            where
-                F: FnOnce(&mut S) -> T + Send + 'static,
-                T: Send + 'static,
-            {
-                self.task().spawn_with(f).await
-            }
-
-            /// [`blocking_spawn`](Self::blocking_spawn) for a closure that is handed its worker's
-            /// state.
-            ///
-            /// # Errors
-            ///
-            /// As `blocking_spawn`.
-            ///
-            /// # Examples
-            ///
-            /// ```
-            #[doc = $make]
-            /// assert_eq!(on.blocking_spawn_with(|_: &mut ()| 1)?.join()?, 1);
-            /// # Ok::<(), Box<dyn std::error::Error>>(())
-            /// ```
-            pub fn blocking_spawn_with<F, T>(&self, f: F) -> Result<JoinHandle<T>, SpawnError<F>>
-            where
-                F: FnOnce(&mut S) -> T + Send + 'static,
-                T: Send + 'static,
-            {
-                self.task().blocking_spawn_with(f)
             }
 
             /// Spawns a future that `f` makes on the worker, or returns `f` if the queue is full.
@@ -380,7 +309,7 @@ spawn_methods!(
     "let pool = cenote::Pool::builder().lane(\"l\", cenote::LaneConfig::new()).build()?;\nlet on = pool.lane(\"l\").unwrap();"
 );
 
-impl Pool<()> {
+impl Pool {
     /// A pool with every default: one thread for each CPU the process may use.
     ///
     /// # Errors
@@ -410,11 +339,10 @@ impl Pool<()> {
     }
 }
 
-impl<S: 'static> Pool<S> {
+impl Pool {
     pub(crate) fn from_shared(shared: Arc<Shared>) -> Self {
         Pool {
             handle: Arc::new(Handle { shared }),
-            state: PhantomData,
         }
     }
 
@@ -436,7 +364,7 @@ impl<S: 'static> Pool<S> {
     /// assert!(pool.lane("database").is_none());
     /// # Ok::<(), cenote::BuildError>(())
     /// ```
-    pub fn lane(&self, name: &str) -> Option<Lane<S>> {
+    pub fn lane(&self, name: &str) -> Option<Lane> {
         let index = self
             .shared()
             .lanes
@@ -445,7 +373,6 @@ impl<S: 'static> Pool<S> {
         Some(Lane {
             handle: Arc::clone(&self.handle),
             index,
-            state: PhantomData,
         })
     }
 
@@ -457,11 +384,10 @@ impl<S: 'static> Pool<S> {
 
     /// The pool's own lane.
     #[cfg(feature = "tower")]
-    pub(crate) fn main_lane(&self) -> Lane<S> {
+    pub(crate) fn main_lane(&self) -> Lane {
         Lane {
             handle: Arc::clone(&self.handle),
             index: self.lane_index(),
-            state: PhantomData,
         }
     }
 
@@ -541,7 +467,7 @@ impl<S: 'static> Pool<S> {
     }
 }
 
-impl<S: 'static> Lane<S> {
+impl Lane {
     pub(crate) fn shared(&self) -> &Arc<Shared> {
         &self.handle.shared
     }
@@ -606,26 +532,24 @@ fn fill_in(shared: &Shared, lane: usize, stats: &mut LaneStats) {
         .sum();
 }
 
-impl<S> Clone for Pool<S> {
+impl Clone for Pool {
     fn clone(&self) -> Self {
         Pool {
             handle: Arc::clone(&self.handle),
-            state: PhantomData,
         }
     }
 }
 
-impl<S> Clone for Lane<S> {
+impl Clone for Lane {
     fn clone(&self) -> Self {
         Lane {
             handle: Arc::clone(&self.handle),
             index: self.index,
-            state: PhantomData,
         }
     }
 }
 
-impl<S> fmt::Debug for Pool<S> {
+impl fmt::Debug for Pool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let counts = self.handle.shared.life.counts();
         f.debug_struct("Pool")
@@ -636,7 +560,7 @@ impl<S> fmt::Debug for Pool<S> {
     }
 }
 
-impl<S> fmt::Debug for Lane<S> {
+impl fmt::Debug for Lane {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Lane")
             .field("name", &self.handle.shared.lanes[self.index].name)

@@ -10,7 +10,6 @@
 
 use std::fmt;
 use std::future::{Future, poll_fn};
-use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering, fence};
@@ -26,7 +25,7 @@ use super::task::{Options, TaskBuilder};
 use crate::os::fork;
 use crate::task::cell::{Kind, Work};
 use crate::task::handle::JoinHandle;
-use crate::task::work::{Closure, Local, Stateful};
+use crate::task::work::{Closure, Local};
 
 /// A place in a lane's queue for one task, which a full queue can no longer refuse. Made by
 /// `reserve` and `try_reserve` of a [`Pool`], a [`Lane`] or a [`TaskBuilder`].
@@ -57,19 +56,14 @@ use crate::task::work::{Closure, Local, Stateful};
 /// # }
 /// ```
 #[must_use = "a permit that is dropped gives its place back"]
-pub struct Permit<S = ()> {
+pub struct Permit {
     place: Place,
     options: Options,
-    state: PhantomData<fn(S)>,
 }
 
-impl<S: 'static> Permit<S> {
+impl Permit {
     pub(crate) fn new(place: Place, options: Options) -> Self {
-        Permit {
-            place,
-            options,
-            state: PhantomData,
-        }
+        Permit { place, options }
     }
 
     /// Spawns a closure in the place.
@@ -88,26 +82,7 @@ impl<S: 'static> Permit<S> {
         T: Send + 'static,
     {
         self.place
-            .fill(Kind::Closure, false, &self.options, Closure::new(f))
-    }
-
-    /// Spawns a closure that is handed the worker's state in the place.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// let pool = cenote::Pool::builder().worker_state(|_| Ok::<_, std::io::Error>(7)).build()?;
-    /// let permit = pool.try_reserve()?;
-    /// assert_eq!(permit.spawn_with(|seven| *seven + 1).join()?, 8);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn spawn_with<F, T>(self, f: F) -> JoinHandle<T>
-    where
-        F: FnOnce(&mut S) -> T + Send + 'static,
-        T: Send + 'static,
-    {
-        self.place
-            .fill(Kind::Closure, true, &self.options, Stateful::new(f))
+            .fill(Kind::Closure, &self.options, Closure::new(f))
     }
 
     /// Spawns a future that `f` makes on the worker in the place. The future may be `!Send`.
@@ -126,12 +101,11 @@ impl<S: 'static> Permit<S> {
         U: Future + 'static,
         U::Output: Send + 'static,
     {
-        self.place
-            .fill(Kind::Local, false, &self.options, Local::new(f))
+        self.place.fill(Kind::Local, &self.options, Local::new(f))
     }
 }
 
-impl<S> fmt::Debug for Permit<S> {
+impl fmt::Debug for Permit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Permit")
             .field("lane", &self.place.shared.lanes[self.place.lane].name)
@@ -178,7 +152,6 @@ impl Place {
     pub(crate) fn fill<W: Work>(
         mut self,
         kind: Kind,
-        needs_state: bool,
         options: &Options,
         work: W,
     ) -> JoinHandle<W::Output> {
@@ -187,7 +160,6 @@ impl Place {
             shared: &self.shared,
             lane: self.lane,
             kind,
-            needs_state,
             options,
             work,
         };
@@ -287,7 +259,7 @@ impl Reservation {
     }
 }
 
-impl<S: 'static> TaskBuilder<'_, S> {
+impl TaskBuilder<'_> {
     /// Reserves a place in the queue for this task, with its options, or says that there is none.
     /// The times of the options begin when the task is spawned.
     ///
@@ -303,7 +275,7 @@ impl<S: 'static> TaskBuilder<'_, S> {
     /// assert_eq!(permit.spawn(|| "first").join()?, "first");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn try_reserve(self) -> Result<Permit<S>, SpawnError<()>> {
+    pub fn try_reserve(self) -> Result<Permit, SpawnError<()>> {
         let (shared, lane, options) = self.into_parts();
         match Place::try_new(shared, lane) {
             Ok(place) => Ok(Permit::new(place, options)),
@@ -331,7 +303,7 @@ impl<S: 'static> TaskBuilder<'_, S> {
     /// # Ok(())
     /// # }
     /// ```
-    pub async fn reserve(self) -> Result<Permit<S>, SpawnError<()>> {
+    pub async fn reserve(self) -> Result<Permit, SpawnError<()>> {
         let (shared, lane, options) = self.into_parts();
         let mut reservation = Reservation::new(shared, lane);
         match poll_fn(|context| reservation.poll(context)).await {
@@ -343,7 +315,7 @@ impl<S: 'static> TaskBuilder<'_, S> {
 
 macro_rules! reserve_methods {
     ($type:ident, $make:literal) => {
-        impl<S: 'static> $type<S> {
+        impl $type {
             /// Reserves a place in the queue for a task to come, or says that there is none.
             ///
             /// # Errors
@@ -361,7 +333,7 @@ macro_rules! reserve_methods {
             /// assert!(on.try_reserve().is_ok());
             /// # Ok::<(), Box<dyn std::error::Error>>(())
             /// ```
-            pub fn try_reserve(&self) -> Result<Permit<S>, SpawnError<()>> {
+            pub fn try_reserve(&self) -> Result<Permit, SpawnError<()>> {
                 self.task().try_reserve()
             }
 
@@ -383,7 +355,7 @@ macro_rules! reserve_methods {
             /// # Ok(())
             /// # }
             /// ```
-            pub async fn reserve(&self) -> Result<Permit<S>, SpawnError<()>> {
+            pub async fn reserve(&self) -> Result<Permit, SpawnError<()>> {
                 self.task().reserve().await
             }
         }

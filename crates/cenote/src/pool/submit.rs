@@ -34,21 +34,13 @@ struct Candidate<'a, W: Work> {
 
 impl<'a, W: Work> Candidate<'a, W> {
     #[inline]
-    fn new(
-        shared: &'a Arc<Shared>,
-        lane: usize,
-        kind: Kind,
-        needs_state: bool,
-        options: &Options,
-        work: W,
-    ) -> Self {
+    fn new(shared: &'a Arc<Shared>, lane: usize, kind: Kind, options: &Options, work: W) -> Self {
         let meta = Meta {
             pool: shared.id,
             lane: lane as u16,
             band: options.priority as u8,
             kind,
             may_settle_early: options.timeout.is_some(),
-            needs_state,
         };
         let (task, second) = cell::new(work, meta, Stamp::now().to_bits(), options.has_any());
         if options.has_any() {
@@ -145,7 +137,6 @@ pub(crate) struct Submission<'a, W> {
     pub(crate) shared: &'a Arc<Shared>,
     pub(crate) lane: usize,
     pub(crate) kind: Kind,
-    pub(crate) needs_state: bool,
     pub(crate) options: &'a Options,
     pub(crate) work: W,
 }
@@ -153,14 +144,7 @@ pub(crate) struct Submission<'a, W> {
 impl<'a, W: Work> Submission<'a, W> {
     #[inline]
     fn candidate(self) -> Candidate<'a, W> {
-        Candidate::new(
-            self.shared,
-            self.lane,
-            self.kind,
-            self.needs_state,
-            self.options,
-            self.work,
-        )
+        Candidate::new(self.shared, self.lane, self.kind, self.options, self.work)
     }
 
     /// Sheds: a full queue is an error at once.

@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::future::Future;
-use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +12,7 @@ use super::shared::Shared;
 use super::submit::Submission;
 use crate::task::cell::Kind;
 use crate::task::handle::JoinHandle;
-use crate::task::work::{Closure, Local, Stateful};
+use crate::task::work::{Closure, Local};
 
 /// Which tasks go first: all of a higher band, but none that waits is passed for longer than the
 /// pool's `aging` for each band between the two.
@@ -82,21 +81,19 @@ impl Options {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[must_use = "a task runs when it is spawned"]
-pub struct TaskBuilder<'a, S = ()> {
+pub struct TaskBuilder<'a> {
     shared: &'a Arc<Shared>,
     lane: usize,
     options: Options,
-    state: PhantomData<fn(S)>,
 }
 
-impl<'a, S: 'static> TaskBuilder<'a, S> {
+impl<'a> TaskBuilder<'a> {
     #[inline]
     pub(crate) fn new(shared: &'a Arc<Shared>, lane: usize) -> Self {
         TaskBuilder {
             shared,
             lane,
             options: Options::DEFAULT,
-            state: PhantomData,
         }
     }
 
@@ -191,12 +188,11 @@ impl<'a, S: 'static> TaskBuilder<'a, S> {
     }
 
     #[inline]
-    fn submission<W>(&self, kind: Kind, needs_state: bool, work: W) -> Submission<'_, W> {
+    fn submission<W>(&self, kind: Kind, work: W) -> Submission<'_, W> {
         Submission {
             shared: self.shared,
             lane: self.lane,
             kind,
-            needs_state,
             options: &self.options,
             work,
         }
@@ -222,7 +218,7 @@ impl<'a, S: 'static> TaskBuilder<'a, S> {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        self.submission(Kind::Closure, false, Closure::new(f))
+        self.submission(Kind::Closure, Closure::new(f))
             .attempt()
             .map_err(|error| error.map(Closure::into_inner))
     }
@@ -249,7 +245,7 @@ impl<'a, S: 'static> TaskBuilder<'a, S> {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        self.submission(Kind::Closure, false, Closure::new(f))
+        self.submission(Kind::Closure, Closure::new(f))
             .wait()
             .await
             .map_err(|error| error.map(Closure::into_inner))
@@ -274,91 +270,9 @@ impl<'a, S: 'static> TaskBuilder<'a, S> {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        self.submission(Kind::Closure, false, Closure::new(f))
+        self.submission(Kind::Closure, Closure::new(f))
             .block()
             .map_err(|error| error.map(Closure::into_inner))
-    }
-
-    /// [`try_spawn`](Self::try_spawn) for a closure that is handed the worker's state.
-    ///
-    /// # Errors
-    ///
-    /// As `try_spawn`.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// let pool = cenote::Pool::builder()
-    ///     .worker_state(|_| Ok::<_, std::io::Error>(vec![1, 2]))
-    ///     .build()?;
-    /// let sum = pool.task().try_spawn_with(|numbers| numbers.iter().sum::<i32>())?;
-    /// assert_eq!(sum.join()?, 3);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn try_spawn_with<F, T>(self, f: F) -> Result<JoinHandle<T>, SpawnError<F>>
-    where
-        F: FnOnce(&mut S) -> T + Send + 'static,
-        T: Send + 'static,
-    {
-        self.submission(Kind::Closure, true, Stateful::new(f))
-            .attempt()
-            .map_err(|error| error.map(Stateful::into_inner))
-    }
-
-    /// [`spawn`](Self::spawn) for a closure that is handed the worker's state.
-    ///
-    /// # Errors
-    ///
-    /// As `spawn`.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let pool = cenote::Pool::builder()
-    ///     .worker_state(|_| Ok::<_, std::io::Error>(vec![1, 2]))
-    ///     .build()?;
-    /// let sum = pool.task().spawn_with(|numbers| numbers.iter().sum::<i32>()).await?;
-    /// assert_eq!(sum.await?, 3);
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub async fn spawn_with<F, T>(self, f: F) -> Result<JoinHandle<T>, SpawnError<F>>
-    where
-        F: FnOnce(&mut S) -> T + Send + 'static,
-        T: Send + 'static,
-    {
-        self.submission(Kind::Closure, true, Stateful::new(f))
-            .wait()
-            .await
-            .map_err(|error| error.map(Stateful::into_inner))
-    }
-
-    /// [`blocking_spawn`](Self::blocking_spawn) for a closure that is handed the worker's state.
-    ///
-    /// # Errors
-    ///
-    /// As `blocking_spawn`.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// let pool = cenote::Pool::builder()
-    ///     .worker_state(|_| Ok::<_, std::io::Error>(vec![1, 2]))
-    ///     .build()?;
-    /// let sum = pool.task().blocking_spawn_with(|numbers| numbers.iter().sum::<i32>())?;
-    /// assert_eq!(sum.join()?, 3);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn blocking_spawn_with<F, T>(self, f: F) -> Result<JoinHandle<T>, SpawnError<F>>
-    where
-        F: FnOnce(&mut S) -> T + Send + 'static,
-        T: Send + 'static,
-    {
-        self.submission(Kind::Closure, true, Stateful::new(f))
-            .block()
-            .map_err(|error| error.map(Stateful::into_inner))
     }
 
     /// Spawns a future that `f` makes on the worker, or returns `f` if the queue is full. The
@@ -381,7 +295,7 @@ impl<'a, S: 'static> TaskBuilder<'a, S> {
         U: Future + 'static,
         U::Output: Send + 'static,
     {
-        self.submission(Kind::Local, false, Local::new(f))
+        self.submission(Kind::Local, Local::new(f))
             .attempt()
             .map_err(|error| error.map(Local::into_inner))
     }
@@ -408,7 +322,7 @@ impl<'a, S: 'static> TaskBuilder<'a, S> {
         U: Future + 'static,
         U::Output: Send + 'static,
     {
-        self.submission(Kind::Local, false, Local::new(f))
+        self.submission(Kind::Local, Local::new(f))
             .wait()
             .await
             .map_err(|error| error.map(Local::into_inner))
@@ -434,7 +348,7 @@ impl<'a, S: 'static> TaskBuilder<'a, S> {
         U: Future + 'static,
         U::Output: Send + 'static,
     {
-        self.submission(Kind::Local, false, Local::new(f))
+        self.submission(Kind::Local, Local::new(f))
             .block()
             .map_err(|error| error.map(Local::into_inner))
     }
@@ -489,7 +403,7 @@ impl<'a, S: 'static> TaskBuilder<'a, S> {
     }
 }
 
-impl<S> fmt::Debug for TaskBuilder<'_, S> {
+impl fmt::Debug for TaskBuilder<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TaskBuilder")
             .field("lane", &self.shared.lanes[self.lane].name)

@@ -44,8 +44,6 @@ pub(crate) struct Meta {
     pub(crate) kind: Kind,
     /// Somebody else than the worker may settle it while it runs.
     pub(crate) may_settle_early: bool,
-    /// It is handed the worker's state.
-    pub(crate) needs_state: bool,
 }
 
 /// What a run did.
@@ -107,7 +105,6 @@ impl Header {
             band: 0,
             kind: Kind::Closure,
             may_settle_early: false,
-            needs_state: false,
         };
         Header::new(&NONE, meta, 0, false)
     }

@@ -84,7 +84,7 @@ impl JoinError {
     /// | `CENOTE_TASK_CANCELLED` | was cancelled by its token, or by the end of the pool |
     /// | `CENOTE_NO_WORKER` | cannot run: no worker could be started |
     /// | `CENOTE_FORKED` | belongs to the parent of this forked process, which has no workers |
-    /// | `CENOTE_WOULD_DEADLOCK` | runs on the very thread that wants to block for it |
+    /// | `CENOTE_WOULD_DEADLOCK` | can run only on the very thread that wants to block for it |
     ///
     /// # Examples
     ///
@@ -276,7 +276,8 @@ impl fmt::Display for JoinError {
                 "the task belongs to the parent of this forked process; build a pool after the fork",
             ),
             Cause::WouldDeadlock => f.write_str(
-                "the task runs on this very thread, which would wait for it for ever; await it instead",
+                "the task can run only on this very thread, which would wait for it for ever; \
+                 await it, or join it outside of `with_state`",
             ),
         }
     }

@@ -94,13 +94,15 @@ impl<T> JoinHandle<T> {
     /// Blocks until the task has settled: spins for at most the pool's `max_spin`, then sleeps.
     ///
     /// On a worker of the same pool, a closure that has not started is run here and now, so that
-    /// waiting for one's own pool does not use it up. Do not call it from async code: await the
-    /// handle.
+    /// waiting for one's own pool does not use it up; inside of
+    /// [`with_state`](crate::with_state) another worker has to run it. Do not call it from async
+    /// code: await the handle.
     ///
     /// # Errors
     ///
-    /// If the task has no value; and with `CENOTE_WOULD_DEADLOCK` if it is a future that lives on
-    /// this thread.
+    /// If the task has no value; and with `CENOTE_WOULD_DEADLOCK` if only this very thread could
+    /// bring it to its end: a future that lives here, or, inside of `with_state` in a pool of one
+    /// thread, a closure that has not started.
     ///
     /// # Examples
     ///

@@ -60,7 +60,6 @@ const META: Meta = Meta {
     band: 0,
     kind: Kind::Closure,
     may_settle_early: false,
-    needs_state: false,
 };
 
 fn make(alive: &Arc<AtomicUsize>, act: Act) -> (TaskRef, Joiner<Tracked>) {

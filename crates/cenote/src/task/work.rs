@@ -1,8 +1,7 @@
-//! The three kinds of work: a closure, a closure with the worker's state, and a future made on the
-//! worker. Each runs in the span of where it was made.
+//! The two kinds of work: a closure, and a future made on the worker. Each runs in the span of
+//! where it was made.
 
 use std::future::Future;
-use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::cell::{Ran, Running, Work};
@@ -44,39 +43,6 @@ impl<F: FnOnce() -> T, T> Work for Closure<F> {
         let Closure { f, span } = self;
         let result = catch(|| span.in_scope(f));
         // Before the task is settled, so that whoever waits for it finds the span closed.
-        span.close();
-        worker::leave_task();
-        running.settle(result)
-    }
-}
-
-/// `FnOnce(&mut S) -> T`.
-pub(crate) struct Stateful<F, S> {
-    f: F,
-    span: TaskSpan,
-    state: PhantomData<fn(S)>,
-}
-
-impl<F, S> Stateful<F, S> {
-    pub(crate) fn new(f: F) -> Self {
-        Stateful {
-            f,
-            span: TaskSpan::current(),
-            state: PhantomData,
-        }
-    }
-
-    pub(crate) fn into_inner(self) -> F {
-        self.f
-    }
-}
-
-impl<F: FnOnce(&mut S) -> T, T, S: 'static> Work for Stateful<F, S> {
-    type Output = T;
-
-    fn run(self, running: Running<Self>) -> Ran {
-        let Stateful { f, span, .. } = self;
-        let result = catch(|| span.in_scope(|| worker::with_state(f)));
         span.close();
         worker::leave_task();
         running.settle(result)

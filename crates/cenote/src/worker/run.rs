@@ -20,6 +20,7 @@ use std::time::{Duration, Instant};
 use cenote_park::{Participants, Spin, SpinRequest, Waiter};
 
 use super::slot::SeatWord;
+use super::state::{StateCell, WorkerState};
 use super::{CURRENT, WORKER, Worker, WorkerInfo};
 use crate::clock::Stamp;
 use crate::pool::shared::{InitFailure, Shared, unstarted};
@@ -70,7 +71,7 @@ fn main(shared: Arc<Shared>, info: WorkerInfo) {
         waiting_in_runtime: Cell::new(false),
         in_runtime: Cell::new(false),
         locals: Cell::new(0),
-        state: RefCell::new(state),
+        state: StateCell::new(state),
         turned: Cell::new(0),
         // As long as nothing is known, tasks are not short.
         average_run: Cell::new(SHORT_NANOS * 64),
@@ -122,10 +123,8 @@ pub(super) struct Pending {
     ended: Stamp,
 }
 
-type State = Option<Box<dyn std::any::Any>>;
-
 /// Makes the worker's state, in as many attempts as are allowed.
-fn make_state(shared: &Shared, info: &WorkerInfo) -> Result<State, InitFailure> {
+fn make_state(shared: &Shared, info: &WorkerInfo) -> Result<Option<WorkerState>, InitFailure> {
     let Some(init) = &shared.config.init else {
         return Ok(None);
     };
@@ -511,7 +510,6 @@ impl Worker {
         // The futures that are left are dropped while this is still their worker.
         let runtime = self.runtime.borrow_mut().take();
         drop(runtime);
-        let state = self.state.borrow_mut().take();
-        drop_quietly(state);
+        drop_quietly(self.state.take());
     }
 }

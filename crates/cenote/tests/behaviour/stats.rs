@@ -24,7 +24,7 @@ fn the_histograms_have_each_task_once() {
                             0 => pool.try_spawn(|| ()).unwrap().detach(),
                             1 => other.try_spawn(|| ()).unwrap().detach(),
                             2 => pool.try_spawn_local(|| async {}).unwrap().detach(),
-                            _ => pool.try_spawn_with(|(): &mut ()| ()).unwrap().detach(),
+                            _ => pool.task().try_spawn(|| ()).unwrap().detach(),
                         }
                     }
                 });

@@ -42,8 +42,8 @@ pub(crate) fn seconds(default: f64) -> f64 {
 
 /// What the threads share.
 struct Run {
-    pool: Pool<u64>,
-    lanes: [Lane<u64>; 3],
+    pool: Pool,
+    lanes: [Lane; 3],
     accepted: AtomicU64,
     dropped: Arc<AtomicU64>,
     bodies: Arc<AtomicU64>,
@@ -87,7 +87,7 @@ pub(crate) fn stress(name: &str, shape: &Shape, time: Duration, seed: u64) {
         .aging(Duration::from_millis(2))
         .lane("narrow", narrow)
         .lane("wide", LaneConfig::new().max_running(2))
-        .worker_state(|_| Ok::<_, std::io::Error>(0))
+        .worker_state(|_| Ok::<_, std::io::Error>(0_u64))
         .build()
         .unwrap();
     let lanes = ["main", "narrow", "wide"].map(|name| pool.lane(name).unwrap());
