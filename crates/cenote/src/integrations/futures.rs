@@ -8,8 +8,9 @@
 //! - One that is spawned by `LocalSpawn` is left in the background, as by
 //!   [`spawn_background`](crate::spawn_background).
 //!
-//! The pool's own `spawn` and `spawn_local` hide those of the extension traits: call these as
-//! `SpawnExt::spawn(&pool, future)`.
+//! Where an extension trait is in scope, `spawn` and `spawn_local` of a pool are the trait's, and
+//! the pool's own are those of `pool.task()`. A lane's own hide the trait's: call these as
+//! `SpawnExt::spawn(&lane, future)`.
 //!
 //! # Errors
 //!
@@ -26,6 +27,11 @@
 //! let pool = cenote::Pool::new()?;
 //! let sum = pool.spawn_with_handle(async { (1..=10).sum::<u32>() })?;
 //! assert_eq!(block_on(sum), 55);
+//!
+//! let (sender, receiver) = std::sync::mpsc::channel();
+//! pool.spawn(async move { sender.send("the trait's").unwrap() })?;
+//! assert_eq!(receiver.recv()?, "the trait's");
+//! assert_eq!(pool.task().try_spawn(|| "the pool's")?.join()?, "the pool's");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
@@ -48,7 +54,8 @@
 
 use futures_task::{FutureObj, LocalFutureObj, LocalSpawn, Spawn, SpawnError};
 
-use crate::pool::handle::{Lane, Pool};
+use crate::pool::handle::Pool;
+use crate::pool::lane::Lane;
 use crate::worker;
 
 macro_rules! spawners {

@@ -49,7 +49,8 @@ use std::marker::PhantomData;
 
 use ::hyper::rt::Executor;
 
-use crate::pool::handle::{Lane, Pool};
+use crate::pool::handle::Pool;
+use crate::pool::lane::Lane;
 use crate::worker;
 
 macro_rules! executors {

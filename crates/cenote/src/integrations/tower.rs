@@ -66,13 +66,13 @@ use std::time::Duration;
 use tower_service::Service;
 
 use crate::pool::error::{RunError, SpawnError};
-use crate::pool::handle::{Lane, Pool};
+use crate::pool::lane::Lane;
+use crate::pool::options::{Options, Priority};
 use crate::pool::permit::{Permit, Place, Reservation};
-use crate::pool::task::{Options, Priority};
 use crate::task::handle::JoinHandle;
 
 /// Runs requests on a lane of a pool. Made by `service` and `service_local` of a
-/// [`Pool`] or a [`Lane`]; see the [module](self).
+/// [`Lane`], or of a [`Pool`](crate::Pool) for its main lane; see the [module](self).
 ///
 /// # Errors
 ///
@@ -285,66 +285,59 @@ where
     }
 }
 
-macro_rules! service_methods {
-    ($type:ident, $lane:expr) => {
-        impl $type {
-            /// A [`tower` service](crate::tower) that runs `f` on a worker for each request. `f`
-            /// gets the worker's state by [`with_state`](crate::with_state).
-            ///
-            /// # Examples
-            ///
-            /// ```
-            /// # #[tokio::main(flavor = "current_thread")]
-            /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-            /// use tower::ServiceExt;
-            ///
-            /// let pool = cenote::Pool::new()?;
-            /// let lane = pool.lane("main").expect("the pool's own");
-            /// let lengths = lane.service(|text: String| text.len());
-            /// assert_eq!(lengths.oneshot("four".to_owned()).await?, 4);
-            /// # Ok(())
-            /// # }
-            /// ```
-            #[cfg_attr(docsrs, doc(cfg(feature = "tower")))]
-            pub fn service<F, Request, T>(&self, f: F) -> LaneService<Plain<F>>
-            where
-                F: Fn(Request) -> T + Send + Sync + 'static,
-            {
-                LaneService::new($lane(self), Options::DEFAULT, Arc::new(Plain(f)))
-            }
+impl Lane {
+    /// A [`tower` service](crate::tower) that runs `f` on a worker for each request. `f`
+    /// gets the worker's state by [`with_state`](crate::with_state).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use tower::ServiceExt;
+    ///
+    /// let pool = cenote::Pool::new()?;
+    /// let lane = pool.lane("main").expect("the pool's own");
+    /// let lengths = lane.service(|text: String| text.len());
+    /// assert_eq!(lengths.oneshot("four".to_owned()).await?, 4);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[cfg_attr(docsrs, doc(cfg(feature = "tower")))]
+    pub fn service<F, Request, T>(&self, f: F) -> LaneService<Plain<F>>
+    where
+        F: Fn(Request) -> T + Send + Sync + 'static,
+    {
+        LaneService::new(self.clone(), Options::DEFAULT, Arc::new(Plain(f)))
+    }
 
-            /// A [`tower` service](crate::tower) that runs the future `f` makes, which may be
-            /// `!Send`, on a worker for each request.
-            ///
-            /// # Examples
-            ///
-            /// ```
-            /// # #[tokio::main(flavor = "current_thread")]
-            /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-            /// use std::{rc::Rc, time::Duration};
-            /// use tower::ServiceExt;
-            ///
-            /// let pool = cenote::Pool::new()?;
-            /// let later = pool.service_local(|n: u32| async move {
-            ///     let n = Rc::new(n);
-            ///     tokio::time::sleep(Duration::from_millis(1)).await;
-            ///     *n + 1
-            /// });
-            /// assert_eq!(later.oneshot(1).await?, 2);
-            /// # Ok(())
-            /// # }
-            /// ```
-            #[cfg_attr(docsrs, doc(cfg(feature = "tower")))]
-            pub fn service_local<F, Request, U>(&self, f: F) -> LaneService<Local<F>>
-            where
-                F: Fn(Request) -> U + Send + Sync + 'static,
-                U: Future + 'static,
-            {
-                LaneService::new($lane(self), Options::DEFAULT, Arc::new(Local(f)))
-            }
-        }
-    };
+    /// A [`tower` service](crate::tower) that runs the future `f` makes, which may be
+    /// `!Send`, on a worker for each request.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use std::{rc::Rc, time::Duration};
+    /// use tower::ServiceExt;
+    ///
+    /// let pool = cenote::Pool::new()?;
+    /// let later = pool.service_local(|n: u32| async move {
+    ///     let n = Rc::new(n);
+    ///     tokio::time::sleep(Duration::from_millis(1)).await;
+    ///     *n + 1
+    /// });
+    /// assert_eq!(later.oneshot(1).await?, 2);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[cfg_attr(docsrs, doc(cfg(feature = "tower")))]
+    pub fn service_local<F, Request, U>(&self, f: F) -> LaneService<Local<F>>
+    where
+        F: Fn(Request) -> U + Send + Sync + 'static,
+        U: Future + 'static,
+    {
+        LaneService::new(self.clone(), Options::DEFAULT, Arc::new(Local(f)))
+    }
 }
-
-service_methods!(Lane, Lane::clone);
-service_methods!(Pool, Pool::main_lane);

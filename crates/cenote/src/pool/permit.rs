@@ -17,23 +17,23 @@ use std::task::{Context, Poll};
 
 use event_listener::EventListener;
 
-use super::error::{Reason, SpawnError};
-use super::handle::{Lane, Pool};
+use super::error::Reason;
+use super::options::Options;
 use super::shared::Shared;
 use super::submit::Submission;
-use super::task::{Options, TaskBuilder};
 use crate::os::fork;
 use crate::task::cell::{Kind, Work};
 use crate::task::handle::JoinHandle;
 use crate::task::work::{Closure, Local};
 
 /// A place in a lane's queue for one task, which a full queue can no longer refuse. Made by
-/// `reserve` and `try_reserve` of a [`Pool`], a [`Lane`] or a [`TaskBuilder`].
+/// `reserve` and `try_reserve` of a [`Lane`](crate::Lane), so of a [`Pool`](crate::Pool) too, or of
+/// a [`TaskBuilder`](crate::TaskBuilder).
 ///
 /// It counts against the lane's `queue_limit` until it is used or dropped, so hold it for short;
-/// with a limit of 0 there is never one. It does not hold up the pool's [`close`](Pool::close): a
-/// task that is spawned from it afterwards runs if a worker is still there, else its handle says
-/// [`is_cancelled`](crate::JoinError::is_cancelled).
+/// with a limit of 0 there is never one. It does not hold up the pool's
+/// [`close`](crate::Pool::close): a task that is spawned from it afterwards runs if a worker is
+/// still there, else its handle says [`is_cancelled`](crate::JoinError::is_cancelled).
 ///
 /// # Examples
 ///
@@ -236,6 +236,10 @@ impl Reservation {
         }
     }
 
+    pub(crate) async fn wait(mut self) -> Result<Place, Reason> {
+        poll_fn(|context| self.poll(context)).await
+    }
+
     pub(crate) fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<Place, Reason>> {
         loop {
             if let Some(room) = &mut self.room
@@ -258,115 +262,3 @@ impl Reservation {
         }
     }
 }
-
-impl TaskBuilder<'_> {
-    /// Reserves a place in the queue for this task, with its options, or says that there is none.
-    /// The times of the options begin when the task is spawned.
-    ///
-    /// # Errors
-    ///
-    /// If the queue is full, the pool is closed or has no workers, or this process is a fork.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// let pool = cenote::Pool::new()?;
-    /// let permit = pool.task().priority(cenote::Priority::High).try_reserve()?;
-    /// assert_eq!(permit.spawn(|| "first").join()?, "first");
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn try_reserve(self) -> Result<Permit, SpawnError<()>> {
-        let (shared, lane, options) = self.into_parts();
-        match Place::try_new(shared, lane) {
-            Ok(place) => Ok(Permit::new(place, options)),
-            Err(reason) => Err(SpawnError::new(reason, ())),
-        }
-    }
-
-    /// Like [`try_reserve`](Self::try_reserve), and waits for room in the queue if need be. Dropped
-    /// while it waits, it reserves nothing.
-    ///
-    /// # Errors
-    ///
-    /// As `try_reserve`, except for a full queue.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// use std::time::Duration;
-    ///
-    /// let pool = cenote::Pool::new()?;
-    /// let permit = pool.task().timeout(Duration::from_secs(1)).reserve().await?;
-    /// assert_eq!(permit.spawn(|| "in time").await?, "in time");
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub async fn reserve(self) -> Result<Permit, SpawnError<()>> {
-        let (shared, lane, options) = self.into_parts();
-        let mut reservation = Reservation::new(shared, lane);
-        match poll_fn(|context| reservation.poll(context)).await {
-            Ok(place) => Ok(Permit::new(place, options)),
-            Err(reason) => Err(SpawnError::new(reason, ())),
-        }
-    }
-}
-
-macro_rules! reserve_methods {
-    ($type:ident, $make:literal) => {
-        impl $type {
-            /// Reserves a place in the queue for a task to come, or says that there is none.
-            ///
-            /// # Errors
-            ///
-            /// If the queue is full, the pool is closed or has no workers, or this process is a
-            /// fork.
-            ///
-            /// # Examples
-            ///
-            /// ```
-            #[doc = $make]
-            /// let permit = on.try_reserve()?;
-            /// assert!(on.try_reserve().unwrap_err().is_full());
-            /// drop(permit);
-            /// assert!(on.try_reserve().is_ok());
-            /// # Ok::<(), Box<dyn std::error::Error>>(())
-            /// ```
-            pub fn try_reserve(&self) -> Result<Permit, SpawnError<()>> {
-                self.task().try_reserve()
-            }
-
-            /// Reserves a place in the queue for a task to come, and waits for room if need be.
-            /// Dropped while it waits, it reserves nothing.
-            ///
-            /// # Errors
-            ///
-            /// As [`try_reserve`](Self::try_reserve), except for a full queue.
-            ///
-            /// # Examples
-            ///
-            /// ```
-            /// # #[tokio::main(flavor = "current_thread")]
-            /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-            #[doc = $make]
-            /// let permit = on.reserve().await?;
-            /// assert_eq!(permit.spawn(|| 1 + 1).await?, 2);
-            /// # Ok(())
-            /// # }
-            /// ```
-            pub async fn reserve(&self) -> Result<Permit, SpawnError<()>> {
-                self.task().reserve().await
-            }
-        }
-    };
-}
-
-reserve_methods!(
-    Pool,
-    "let on = cenote::Pool::builder().queue_limit(1).build()?;"
-);
-reserve_methods!(
-    Lane,
-    "let pool = cenote::Pool::builder().lane(\"l\", cenote::LaneConfig::new().queue_limit(1)).build()?;\nlet on = pool.lane(\"l\").unwrap();"
-);

@@ -20,9 +20,9 @@ use std::task::Waker;
 use parking_lot::Mutex;
 
 use super::handle::Pool;
+use super::options::Options;
 use super::shared::Shared;
 use super::submit::Submission;
-use super::task::Options;
 use crate::task::blocking::{self, Awaited};
 use crate::task::cell::{Kind, TaskRef};
 use crate::task::handle::JoinHandle;

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use super::error::{Reason, SpawnError};
+use super::options::Options;
 use super::shared::{Shared, unstarted};
-use super::task::Options;
 use crate::clock::Stamp;
 use crate::os::fork;
 use crate::queue::gate::Refused;

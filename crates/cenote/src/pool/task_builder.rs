@@ -1,4 +1,4 @@
-//! Options of one task, set in a chain that ends with how it is spawned.
+//! [`TaskBuilder`]: options of one task, set in a chain that ends with how it is spawned.
 
 use std::fmt;
 use std::future::Future;
@@ -8,61 +8,16 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::error::{RunError, SpawnError};
+use super::options::{Options, Priority};
+use super::permit::{Permit, Place, Reservation};
 use super::shared::Shared;
 use super::submit::Submission;
 use crate::task::cell::Kind;
 use crate::task::handle::JoinHandle;
 use crate::task::work::{Closure, Local};
 
-/// Which tasks go first: all of a higher band, but none that waits is passed for longer than the
-/// pool's `aging` for each band between the two.
-///
-/// # Examples
-///
-/// ```
-/// use cenote::Priority;
-///
-/// let pool = cenote::Pool::new()?;
-/// let urgent = pool.task().priority(Priority::High).try_spawn(|| "now")?;
-/// assert_eq!(urgent.join()?, "now");
-/// assert_eq!(Priority::default(), Priority::Normal);
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Priority {
-    /// Before all others.
-    High = 0,
-    /// The default.
-    #[default]
-    Normal = 1,
-    /// After all others.
-    Low = 2,
-}
-
-#[derive(Clone, Debug)]
-pub(crate) struct Options {
-    pub(crate) priority: Priority,
-    pub(crate) queue_timeout: Option<Duration>,
-    pub(crate) timeout: Option<Duration>,
-    pub(crate) token: Option<CancellationToken>,
-}
-
-impl Options {
-    pub(crate) const DEFAULT: Options = Options {
-        priority: Priority::Normal,
-        queue_timeout: None,
-        timeout: None,
-        token: None,
-    };
-
-    /// Any that a plain task does without.
-    #[inline]
-    pub(crate) fn has_any(&self) -> bool {
-        self.queue_timeout.is_some() || self.timeout.is_some() || self.token.is_some()
-    }
-}
-
-/// The options of one task. Made by `task()` of a [`Pool`](crate::Pool) or [`Lane`](crate::Lane).
+/// The options of one task. Made by [`Lane::task`](crate::Lane::task), which a
+/// [`Pool`](crate::Pool) has too.
 ///
 /// # Examples
 ///
@@ -183,7 +138,7 @@ impl<'a> TaskBuilder<'a> {
         self
     }
 
-    pub(crate) fn into_parts(self) -> (&'a Arc<Shared>, usize, Options) {
+    fn into_parts(self) -> (&'a Arc<Shared>, usize, Options) {
         (self.shared, self.lane, self.options)
     }
 
@@ -400,6 +355,57 @@ impl<'a> TaskBuilder<'a> {
         T: Send + 'static,
     {
         Ok(self.blocking_spawn(f)?.join()?)
+    }
+
+    /// Reserves a place in the queue for this task, with its options, or says that there is none.
+    /// The times of the options begin when the task is spawned.
+    ///
+    /// # Errors
+    ///
+    /// If the queue is full, the pool is closed or has no workers, or this process is a fork.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let pool = cenote::Pool::new()?;
+    /// let permit = pool.task().priority(cenote::Priority::High).try_reserve()?;
+    /// assert_eq!(permit.spawn(|| "first").join()?, "first");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn try_reserve(self) -> Result<Permit, SpawnError<()>> {
+        let (shared, lane, options) = self.into_parts();
+        match Place::try_new(shared, lane) {
+            Ok(place) => Ok(Permit::new(place, options)),
+            Err(reason) => Err(SpawnError::new(reason, ())),
+        }
+    }
+
+    /// Like [`try_reserve`](Self::try_reserve), and waits for room in the queue if need be. Dropped
+    /// while it waits, it reserves nothing.
+    ///
+    /// # Errors
+    ///
+    /// As `try_reserve`, except for a full queue.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use std::time::Duration;
+    ///
+    /// let pool = cenote::Pool::new()?;
+    /// let permit = pool.task().timeout(Duration::from_secs(1)).reserve().await?;
+    /// assert_eq!(permit.spawn(|| "in time").await?, "in time");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn reserve(self) -> Result<Permit, SpawnError<()>> {
+        let (shared, lane, options) = self.into_parts();
+        match Reservation::new(shared, lane).wait().await {
+            Ok(place) => Ok(Permit::new(place, options)),
+            Err(reason) => Err(SpawnError::new(reason, ())),
+        }
     }
 }
 
