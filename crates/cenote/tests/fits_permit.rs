@@ -140,7 +140,7 @@ fn the_options_of_a_reserved_task_count_from_its_spawning() {
         .queue_timeout(Duration::from_millis(5))
         .try_reserve()
         .unwrap();
-    assert!(permit.spawn(|| ()).join().unwrap_err().is_expired());
+    assert!(permit.spawn(|| ()).join().unwrap_err().is_queue_timed_out());
 }
 
 #[tokio::test]

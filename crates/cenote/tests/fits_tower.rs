@@ -183,7 +183,7 @@ async fn the_options_of_a_service_hold_for_its_requests() {
         .queue_timeout(Duration::from_millis(5));
     let error = service.oneshot(()).await.unwrap_err();
     assert!(
-        matches!(&error, RunError::Join(error) if error.is_expired()),
+        matches!(&error, RunError::Join(error) if error.is_queue_timed_out()),
         "{error}"
     );
     drop(release);

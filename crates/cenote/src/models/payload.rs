@@ -112,7 +112,7 @@ impl Work for Job {
             act();
         }
         drop(self);
-        running.settle(Ok(Tracked::new()))
+        Ran::Settled(running.settle(Ok(Tracked::new())))
     }
 }
 

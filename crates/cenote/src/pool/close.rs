@@ -14,8 +14,7 @@ use super::life::Phase;
 use super::shared::Shared;
 use crate::integrations::tracing::event;
 use crate::os::fork;
-use crate::stats::Outcome;
-use crate::task::error::Cause;
+use crate::task::error::JoinError;
 use crate::timer::{self, TimerKey};
 use crate::worker;
 
@@ -272,7 +271,7 @@ fn left_now(shared: &Shared) -> CloseReport {
 
 fn shut_down(shared: &Shared) -> usize {
     shared.close_gates();
-    let cancelled = shared.settle_queued(Cause::Cancelled, Outcome::Cancelled);
+    let cancelled = shared.settle_queued(JoinError::cancelled);
     shared.enter(Phase::ShutDown);
     event!(DEBUG, cancelled, "pool shut down");
     cancelled

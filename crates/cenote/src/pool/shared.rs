@@ -21,9 +21,9 @@ use crate::clock::Stamp;
 use crate::integrations::tracing::event;
 use crate::os::fork;
 use crate::queue::dispatch::{Dispatch, Wake};
-use crate::stats::{Outcome, SharedOutcomes};
+use crate::stats::SharedOutcomes;
 use crate::task::cell::TaskRef;
-use crate::task::error::{Cause, panic_message};
+use crate::task::error::{JoinError, panic_message};
 use crate::timer;
 use crate::worker::slot::Slot;
 use crate::worker::{self, Worker};
@@ -102,16 +102,6 @@ impl From<BoxError> for InitFailure {
     }
 }
 
-/// How a task ended that never started.
-pub(crate) fn unstarted(task: &TaskRef) -> Outcome {
-    match task.snapshot().note() {
-        1 => Outcome::Aborted,
-        2 => Outcome::Expired,
-        3 => Outcome::Cancelled,
-        _ => Outcome::Lost,
-    }
-}
-
 static NEXT_ID: AtomicU32 = AtomicU32::new(1);
 
 impl Shared {
@@ -184,7 +174,7 @@ impl Shared {
     pub(crate) fn submit_reserved(self: &Arc<Self>, task: TaskRef) {
         let lane = usize::from(task.header().meta.lane);
         if self.fork != fork::generation() {
-            task.settle_queued(Cause::Forked);
+            task.settle_queued(JoinError::forked());
             return;
         }
         let reserved = self.lanes[lane].reserved.remove();
@@ -230,9 +220,9 @@ impl Shared {
             return;
         }
         if self.is_broken() {
-            self.settle_queued(Cause::NoWorker, Outcome::Lost);
+            self.settle_queued(JoinError::no_worker);
         } else {
-            self.settle_queued(Cause::Cancelled, Outcome::Cancelled);
+            self.settle_queued(JoinError::cancelled);
         }
         self.drained.notify(usize::MAX);
     }
@@ -380,7 +370,7 @@ impl Shared {
         if is_last {
             self.close_gates();
             event!(ERROR, error = %failure, "pool without workers");
-            self.settle_queued(Cause::NoWorker, Outcome::Lost);
+            self.settle_queued(JoinError::no_worker);
             self.drained.notify(usize::MAX);
         }
     }
@@ -450,21 +440,14 @@ impl Shared {
     }
 
     /// Settles what is queued, without running it. Returns how many tasks that were.
-    pub(crate) fn settle_queued(&self, cause: Cause, outcome: Outcome) -> usize {
-        let note = cause.note();
+    pub(crate) fn settle_queued(&self, error: fn() -> JoinError) -> usize {
         let mut settled = 0;
         for lane in self.dispatch.lanes() {
             while let Some(taken) = self.dispatch.lane(lane).pop_unrun() {
-                let cause = match note {
-                    3 => Cause::Cancelled,
-                    _ => Cause::NoWorker,
-                };
-                if taken.task.settle_queued(cause) {
-                    settled += 1;
+                settled += usize::from(taken.task.settle_queued(error()));
+                // By this, or by its handle, token or queue timeout before.
+                if let Some(outcome) = taken.task.snapshot().unstarted() {
                     self.lanes[lane].outcomes.add(outcome, 1);
-                } else if taken.task.snapshot().note() != 0 {
-                    // Aborted or expired before.
-                    self.lanes[lane].outcomes.add(unstarted(&taken.task), 1);
                 }
             }
         }
@@ -506,7 +489,7 @@ impl Shared {
             self.kick_all();
             if left.all() == 0 {
                 // A task that was put in a queue while the last worker left.
-                self.settle_queued(Cause::Cancelled, Outcome::Cancelled);
+                self.settle_queued(JoinError::cancelled);
                 event!(DEBUG, "pool ended");
             }
             self.drained.notify(usize::MAX);

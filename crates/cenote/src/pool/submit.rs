@@ -10,14 +10,14 @@ use std::task::Poll;
 
 use super::error::{Reason, SpawnError};
 use super::options::Options;
-use super::shared::{Shared, unstarted};
+use super::shared::Shared;
 use crate::clock::Stamp;
 use crate::os::fork;
 use crate::queue::gate::Refused;
-use crate::stats::Outcome;
 use crate::task::blocking;
 use crate::task::cell::{self, Joiner, Kind, Meta, TaskRef, Work};
 use crate::task::handle::JoinHandle;
+use crate::task::outcome::Outcome;
 use crate::worker;
 
 /// A task on its way in.
@@ -95,9 +95,17 @@ impl<'a, W: Work> Candidate<'a, W> {
                     let limit = self.shared.dispatch.lane(lane).gate().limit();
                     return Err(Reason::new(refused, limit, self.shared.is_broken()));
                 }
-                self.shared.lanes[lane].outcomes.add(unstarted(&task), 1);
+                self.count_settled(&task);
                 Ok(())
             }
+        }
+    }
+
+    /// Of a task that was settled before it got into the queue, where nobody else counts it.
+    fn count_settled(&self, task: &TaskRef) {
+        if let Some(outcome) = task.snapshot().unstarted() {
+            let lane = usize::from(task.header().meta.lane);
+            self.shared.lanes[lane].outcomes.add(outcome, 1);
         }
     }
 
@@ -124,7 +132,7 @@ impl<'a, W: Work> Candidate<'a, W> {
             }
             // A deadline or a token was faster: the task has settled, which its handle says.
             Err(joiner) => {
-                self.shared.lanes[lane].outcomes.add(unstarted(&task), 1);
+                self.count_settled(&task);
                 self.joiner = Some(joiner);
                 Ok(self.accepted())
             }

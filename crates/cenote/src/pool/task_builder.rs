@@ -70,7 +70,7 @@ impl<'a> TaskBuilder<'a> {
     }
 
     /// How long it may wait for a worker. Then it is dropped, and its handle says so at once:
-    /// [`is_expired`](crate::JoinError::is_expired). Waiting for room in a full queue counts.
+    /// [`is_queue_timed_out`](crate::JoinError::is_queue_timed_out). Waiting for room in a full queue counts.
     /// Default: no limit.
     ///
     /// # Examples
@@ -82,7 +82,7 @@ impl<'a> TaskBuilder<'a> {
     /// let (go, gone) = mpsc::channel::<()>();
     /// let busy = pool.try_spawn(move || gone.recv().is_ok())?;
     /// let late = pool.task().queue_timeout(Duration::from_millis(5)).try_spawn(|| ())?;
-    /// assert!(late.join().unwrap_err().is_expired());
+    /// assert!(late.join().unwrap_err().is_queue_timed_out());
     /// go.send(())?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```

@@ -10,7 +10,7 @@ use cenote_park::Participants;
 
 use super::blocking::{self, Awaited};
 use super::cell::{Joiner, TaskRef};
-use super::error::{Cause, JoinError};
+use super::error::JoinError;
 use super::state::Phase;
 use crate::os::fork;
 use crate::worker;
@@ -158,7 +158,7 @@ impl<T> JoinHandle<T> {
             return Ok(());
         }
         if self.fork != fork::generation() {
-            return Err(JoinError::new(Cause::Forked));
+            return Err(JoinError::forked());
         }
         if worker::is_worker() {
             worker::help_with(self.joiner.task())?;
@@ -277,7 +277,7 @@ impl<T> Future for JoinHandle<T> {
             return Poll::Ready(result);
         }
         if self.fork != fork::generation() {
-            return Poll::Ready(Err(JoinError::new(Cause::Forked)));
+            return Poll::Ready(Err(JoinError::forked()));
         }
         self.look();
         if self.joiner.wait_with(context.waker()) {
@@ -339,7 +339,7 @@ impl fmt::Debug for AbortHandle {
 }
 
 fn abort(task: &TaskRef) -> bool {
-    if task.settle_queued(Cause::Aborted) {
+    if task.settle_queued(JoinError::aborted()) {
         return true;
     }
     if !task.header().state().ask_abort().is_done() {

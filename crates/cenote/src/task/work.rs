@@ -5,16 +5,16 @@ use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::cell::{Ran, Running, Work};
-use super::error::Cause;
+use super::error::JoinError;
 use crate::integrations::tracing::TaskSpan;
 use crate::worker;
 
-/// Runs the user's code. A panic becomes the cause of the failure.
+/// Runs the user's code. A panic becomes the error.
 ///
 /// Unwind safety: what the closure had captured is gone with it, and the worker's state is told to
 /// be possibly half changed in `Builder::worker_state`.
-pub(crate) fn catch<T>(f: impl FnOnce() -> T) -> Result<T, Cause> {
-    catch_unwind(AssertUnwindSafe(f)).map_err(Cause::panicked)
+pub(crate) fn catch<T>(f: impl FnOnce() -> T) -> Result<T, JoinError> {
+    catch_unwind(AssertUnwindSafe(f)).map_err(JoinError::panicked)
 }
 
 /// `FnOnce() -> T`.
@@ -45,7 +45,7 @@ impl<F: FnOnce() -> T, T> Work for Closure<F> {
         // Before the task is settled, so that whoever waits for it finds the span closed.
         span.close();
         worker::leave_task();
-        running.settle(result)
+        Ran::Settled(running.settle(result))
     }
 }
 
@@ -81,10 +81,10 @@ where
                 worker::spawn_task(span.instrument(future), running);
                 Ran::Left
             }
-            Err(cause) => {
+            Err(error) => {
                 span.close();
                 worker::leave_task();
-                running.settle(Err(cause))
+                Ran::Settled(running.settle(Err(error)))
             }
         }
     }

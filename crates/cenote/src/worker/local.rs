@@ -28,8 +28,9 @@ use tokio_util::sync::WaitForCancellationFutureOwned;
 use super::{CURRENT, Worker, worker};
 use crate::clock::Stamp;
 use crate::integrations::tracing::TaskSpan;
-use crate::task::cell::{Header, Ran, Running, Work, drop_quietly};
-use crate::task::error::Cause;
+use crate::task::cell::{Header, Running, Work, drop_quietly};
+use crate::task::error::JoinError;
+use crate::task::outcome::Outcome;
 
 impl Worker {
     /// Everything that lives in the runtime: futures of tasks, what they and closures left behind.
@@ -107,12 +108,12 @@ impl Worker {
     }
 
     /// A future that took a place is settled.
-    fn local_ended(&self, header: Ended, ran: Ran) {
+    fn local_ended(&self, task: Ended, outcome: Outcome) {
         let was_full = !self.has_place();
         self.locals.set(self.locals.get() - 1);
-        self.shared.slot(self.index).locals[header.lane].fetch_sub(1, Ordering::Relaxed);
-        self.record_run(header.lane, ran, header.waited, header.ran);
-        self.shared.wake(self.shared.dispatch.ended(header.lane));
+        self.shared.slot(self.index).locals[task.lane].fetch_sub(1, Ordering::Relaxed);
+        self.record_run(task.lane, outcome, task.waited, task.ran);
+        self.shared.wake(self.shared.dispatch.ended(task.lane));
         if was_full || self.shared.is_ending() {
             // There is a place again: out of the driver, to the queues.
             self.leave_runtime();
@@ -257,8 +258,8 @@ where
             && cancelled.as_mut().poll(context).is_ready()
         {
             // An abort cancels the task's own token too.
-            let cause = this.cause_of_drop();
-            this.settle(Err(cause));
+            let error = this.error_of_drop();
+            this.settle(Err(error));
             return Poll::Ready(());
         }
         let outer = CURRENT.replace(Some(NonNull::from(running.task().header())));
@@ -268,7 +269,7 @@ where
         let result = match polled {
             Ok(Poll::Pending) => return Poll::Pending,
             Ok(Poll::Ready(value)) => Ok(value),
-            Err(payload) => Err(Cause::panicked(payload)),
+            Err(payload) => Err(JoinError::panicked(payload)),
         };
         this.settle(result);
         Poll::Ready(())
@@ -276,14 +277,14 @@ where
 }
 
 impl<W: Work, U> LocalTask<W, U> {
-    fn cause_of_drop(&self) -> Cause {
+    fn error_of_drop(&self) -> JoinError {
         match &self.running {
-            Some(running) if running.task().snapshot().is_aborted() => Cause::Aborted,
-            _ => Cause::Cancelled,
+            Some(running) if running.task().snapshot().is_aborted() => JoinError::aborted(),
+            _ => JoinError::cancelled(),
         }
     }
 
-    fn settle(&mut self, result: Result<W::Output, Cause>) {
+    fn settle(&mut self, result: Result<W::Output, JoinError>) {
         let Some(running) = self.running.take() else {
             return;
         };
@@ -300,9 +301,9 @@ impl<W: Work, U> LocalTask<W, U> {
         if let Some(worker) = &worker {
             worker.shared.slot(worker.index).record_is_due();
         }
-        let ran = running.settle(result);
+        let outcome = running.settle(result);
         if let Some(worker) = worker {
-            worker.local_ended(ended, ran);
+            worker.local_ended(ended, outcome);
             worker.shared.slot(worker.index).record_is_done();
         }
     }
@@ -310,7 +311,7 @@ impl<W: Work, U> LocalTask<W, U> {
 
 impl<W: Work, U> Drop for LocalTask<W, U> {
     fn drop(&mut self) {
-        let cause = self.cause_of_drop();
-        self.settle(Err(cause));
+        let error = self.error_of_drop();
+        self.settle(Err(error));
     }
 }

@@ -26,7 +26,7 @@ pub use state::with_state;
 
 use crate::pool::shared::Shared;
 use crate::task::cell::{Header, Kind, Running, TaskRef, Work};
-use crate::task::error::{Cause, JoinError};
+use crate::task::error::JoinError;
 use crate::task::state::Phase;
 use slot::SeatWord;
 use state::StateCell;
@@ -231,12 +231,12 @@ pub(crate) fn help_with(task: &TaskRef) -> Result<(), JoinError> {
             if !worker.state.is_lent() {
                 worker.run_now(task);
             } else if worker.is_only_one() && task.snapshot().phase() == Phase::Queued {
-                return Err(JoinError::new(Cause::WouldDeadlock));
+                return Err(JoinError::would_deadlock());
             }
         }
         Kind::Local => {
             if worker.would_deadlock(task) {
-                return Err(JoinError::new(Cause::WouldDeadlock));
+                return Err(JoinError::would_deadlock());
             }
         }
     }

@@ -309,10 +309,10 @@ fn a_place_is_given_back_however_its_task_ends() {
         let aborted = lane.try_spawn(|| ()).unwrap();
         aborted.abort();
         let task = lane.task().queue_timeout(Duration::from_millis(2));
-        let expired = task.try_spawn(|| ()).unwrap();
-        assert!(expired.join().unwrap_err().is_expired());
+        let late = task.try_spawn(|| ()).unwrap();
+        assert!(late.join().unwrap_err().is_queue_timed_out());
         held.release();
-        works("an abort in the queue, and an expiry");
+        works("an abort in the queue, and a queue timeout");
         eventually("nothing runs", || pool.stats().running == 0);
     });
 }

@@ -65,14 +65,14 @@ fn every_outcome_is_counted_where_it_belongs() {
         });
         assert!(late.unwrap().join().unwrap_err().is_timed_out());
         let held = hold(&pool, 1);
-        let expires = pool.task().queue_timeout(Duration::from_millis(2));
+        let hasty = pool.task().queue_timeout(Duration::from_millis(2));
         assert!(
-            expires
+            hasty
                 .try_spawn(|| ())
                 .unwrap()
                 .join()
                 .unwrap_err()
-                .is_expired()
+                .is_queue_timed_out()
         );
         assert!(pool.try_spawn(|| ()).unwrap().abort());
         let cancelled = pool.try_spawn(|| ()).unwrap();
@@ -86,7 +86,7 @@ fn every_outcome_is_counted_where_it_belongs() {
             ("completed", 2),
             ("panicked", 1),
             ("aborted", 1),
-            ("expired", 1),
+            ("queue_timed_out", 1),
             ("timed_out", 1),
             ("cancelled", 1),
             ("lost", 0),

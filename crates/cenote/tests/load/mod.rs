@@ -263,5 +263,5 @@ fn settle(mut handle: JoinHandle<u64>, random: &mut Random) {
 }
 
 fn is_known(error: &JoinError) -> bool {
-    error.is_aborted() || error.is_expired() || error.is_timed_out() || error.is_cancelled()
+    error.is_aborted() || error.is_queue_timed_out() || error.is_timed_out() || error.is_cancelled()
 }
