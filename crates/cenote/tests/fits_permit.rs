@@ -79,7 +79,7 @@ fn a_permit_is_no_queued_task() {
 fn permits_run_what_they_are_given_on_idle_and_on_busy_workers() {
     let pool = Pool::builder()
         .threads(1)
-        .worker_state(|_| Ok::<_, std::io::Error>(40))
+        .worker_state(|_| Ok::<_, std::io::Error>(40_i32))
         .build()
         .unwrap();
     for _ in 0..100 {
@@ -87,7 +87,7 @@ fn permits_run_what_they_are_given_on_idle_and_on_busy_workers() {
         assert_eq!(
             pool.try_reserve()
                 .unwrap()
-                .spawn_with(|forty| *forty + 2)
+                .spawn(|| cenote::with_state(|forty: &mut i32| *forty + 2))
                 .join()
                 .unwrap(),
             42
@@ -140,7 +140,7 @@ fn the_options_of_a_reserved_task_count_from_its_spawning() {
         .queue_timeout(Duration::from_millis(5))
         .try_reserve()
         .unwrap();
-    assert!(permit.spawn(|| ()).join().unwrap_err().is_expired());
+    assert!(permit.spawn(|| ()).join().unwrap_err().is_queue_timed_out());
 }
 
 #[tokio::test]

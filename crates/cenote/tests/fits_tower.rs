@@ -11,7 +11,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use cenote::tower::ResponseFuture;
-use cenote::{JoinHandle, Lane, LaneConfig, Pool, RunError};
+use cenote::{JoinHandle, Lane, LaneConfig, Pool, RunError, with_state};
 use tokio::time::timeout;
 use tower::retry::Policy;
 use tower::retry::budget::{Budget, TpsBudget};
@@ -133,15 +133,17 @@ async fn a_panic_is_the_error_of_its_response() {
 }
 
 #[tokio::test]
-async fn handlers_have_the_worker_state_or_are_futures() {
+async fn handlers_can_ask_for_the_worker_state_or_are_futures() {
     let pool = Pool::builder()
         .threads(1)
-        .worker_state(|_| Ok::<_, std::io::Error>(Vec::new()))
+        .worker_state(|_| Ok::<_, std::io::Error>(Vec::<u32>::new()))
         .build()
         .unwrap();
-    let remember = pool.service_with(|all: &mut Vec<u32>, n: u32| {
-        all.push(n);
-        all.len()
+    let remember = pool.service(|n: u32| {
+        with_state(|all: &mut Vec<u32>| {
+            all.push(n);
+            all.len()
+        })
     });
     assert_eq!(remember.clone().oneshot(7).await.unwrap(), 1);
     assert_eq!(remember.oneshot(8).await.unwrap(), 2);
@@ -181,7 +183,7 @@ async fn the_options_of_a_service_hold_for_its_requests() {
         .queue_timeout(Duration::from_millis(5));
     let error = service.oneshot(()).await.unwrap_err();
     assert!(
-        matches!(&error, RunError::Join(error) if error.is_expired()),
+        matches!(&error, RunError::Join(error) if error.is_queue_timed_out()),
         "{error}"
     );
     drop(release);

@@ -122,7 +122,6 @@ fn tasks_of_every_kind_run_in_the_span_of_their_spawner() {
     let span = info_span!("request", id = "kinds");
     let tasks = span.in_scope(|| {
         let closure = pool.try_spawn(|| info!("closure")).unwrap();
-        let stateful = pool.try_spawn_with(|_| info!("stateful")).unwrap();
         let future = pool
             .try_spawn_local(|| {
                 info!("making");
@@ -134,16 +133,14 @@ fn tasks_of_every_kind_run_in_the_span_of_their_spawner() {
             })
             .unwrap();
         let permit = pool.try_reserve().unwrap().spawn(|| info!("permit"));
-        [closure, stateful, future, permit]
+        [closure, future, permit]
     });
     for task in tasks {
         task.join().unwrap();
     }
     span.in_scope(|| pool.scope(|scope: &Scope<'_, '_>| drop(scope.spawn(|| info!("scoped")))));
     let told = lines_with("request id=\"kinds\": ");
-    for what in [
-        "closure", "stateful", "making", "before", "after", "permit", "scoped",
-    ] {
+    for what in ["closure", "making", "before", "after", "permit", "scoped"] {
         let line = format!("INFO request id=\"kinds\": {what}");
         assert!(told.contains(&line), "{line} is not in {told:#?}");
     }
@@ -197,7 +194,7 @@ fn a_span_closes_with_its_task_and_stays_open_for_what_the_task_left_behind() {
     let left_behind = {
         let go = Arc::clone(&go);
         move || {
-            cenote::detach(async move {
+            cenote::spawn_background(async move {
                 go.notified().await;
                 info!("exported");
             });

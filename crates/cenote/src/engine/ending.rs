@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use super::life::Phase;
 use super::{Engine, Support};
-use crate::task::error::Cause;
+use crate::task::error::JoinError;
 
 impl Engine {
     pub(crate) fn is_ending(&self) -> bool {
@@ -45,23 +45,20 @@ impl Engine {
         if !self.is_shut_down() && self.life.counts().all() > 0 {
             return;
         }
-        let broken = self.is_broken();
-        self.settle_queued(support, || {
-            if broken {
-                Cause::NoWorker
-            } else {
-                Cause::Cancelled
-            }
-        });
+        if self.is_broken() {
+            self.settle_queued(support, JoinError::no_worker);
+        } else {
+            self.settle_queued(support, JoinError::cancelled);
+        }
         self.drained.tell_all();
     }
 
     /// Settles what is queued, without running it. Returns how many tasks that were.
-    pub(crate) fn settle_queued(&self, support: &impl Support, cause: impl Fn() -> Cause) -> usize {
+    pub(crate) fn settle_queued(&self, support: &impl Support, error: fn() -> JoinError) -> usize {
         let mut settled = 0;
         for lane in self.dispatch.lanes() {
             while let Some(taken) = self.dispatch.lane(lane).pop_unrun() {
-                settled += usize::from(taken.task.settle_queued(cause()));
+                settled += usize::from(taken.task.settle_queued(error()));
                 support.note_unrun(&taken.task);
             }
         }
@@ -106,7 +103,7 @@ impl Engine {
         });
         if is_last {
             self.close_gates();
-            self.settle_queued(support, || Cause::NoWorker);
+            self.settle_queued(support, JoinError::no_worker);
             self.drained.tell_all();
         }
         is_last
@@ -129,7 +126,7 @@ impl Engine {
             let is_last = left.all() == 0;
             if is_last {
                 // A task that was put in a queue while the last worker left.
-                self.settle_queued(support, || Cause::Cancelled);
+                self.settle_queued(support, JoinError::cancelled);
             }
             self.drained.tell_all();
             return is_last;

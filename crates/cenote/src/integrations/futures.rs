@@ -6,10 +6,11 @@
 //!   limit, statistics, a place among the worker's `concurrency`. Nobody has its handle, so it runs
 //!   to its end or to that of the pool.
 //! - One that is spawned by `LocalSpawn` is left in the background, as by
-//!   [`detach`](crate::detach).
+//!   [`spawn_background`](crate::spawn_background).
 //!
-//! The pool's own `spawn` and `spawn_local` hide those of the extension traits: call these as
-//! `SpawnExt::spawn(&pool, future)`.
+//! Where an extension trait is in scope, `spawn` and `spawn_local` of a pool are the trait's, and
+//! the pool's own are those of `pool.task()`. A lane's own hide the trait's: call these as
+//! `SpawnExt::spawn(&lane, future)`.
 //!
 //! # Errors
 //!
@@ -26,6 +27,11 @@
 //! let pool = cenote::Pool::new()?;
 //! let sum = pool.spawn_with_handle(async { (1..=10).sum::<u32>() })?;
 //! assert_eq!(block_on(sum), 55);
+//!
+//! let (sender, receiver) = std::sync::mpsc::channel();
+//! pool.spawn(async move { sender.send("the trait's").unwrap() })?;
+//! assert_eq!(receiver.recv()?, "the trait's");
+//! assert_eq!(pool.task().try_spawn(|| "the pool's")?.join()?, "the pool's");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
@@ -48,13 +54,14 @@
 
 use futures_task::{FutureObj, LocalFutureObj, LocalSpawn, Spawn, SpawnError};
 
-use crate::pool::handle::{Lane, Pool};
+use crate::pool::handle::Pool;
+use crate::pool::lane::Lane;
 use crate::worker;
 
 macro_rules! spawners {
     ($($type:ident),*) => {$(
         #[cfg_attr(docsrs, doc(cfg(feature = "futures")))]
-        impl<S: 'static> Spawn for $type<S> {
+        impl Spawn for $type {
             fn spawn_obj(&self, future: FutureObj<'static, ()>) -> Result<(), SpawnError> {
                 match self.try_spawn_local(move || future) {
                     Ok(task) => {
@@ -72,13 +79,13 @@ macro_rules! spawners {
         }
 
         #[cfg_attr(docsrs, doc(cfg(feature = "futures")))]
-        impl<S: 'static> LocalSpawn for $type<S> {
+        impl LocalSpawn for $type {
             fn spawn_local_obj(
                 &self,
                 future: LocalFutureObj<'static, ()>,
             ) -> Result<(), SpawnError> {
                 self.status_local()?;
-                worker::detach(future);
+                worker::spawn_background(future);
                 Ok(())
             }
 

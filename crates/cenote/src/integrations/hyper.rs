@@ -49,15 +49,15 @@ use std::marker::PhantomData;
 
 use ::hyper::rt::Executor;
 
-use crate::pool::handle::{Lane, Pool};
+use crate::pool::handle::Pool;
+use crate::pool::lane::Lane;
 use crate::worker;
 
 macro_rules! executors {
     ($($type:ident),*) => {$(
         #[cfg_attr(docsrs, doc(cfg(feature = "hyper")))]
-        impl<S, F> Executor<F> for $type<S>
+        impl<F> Executor<F> for $type
         where
-            S: 'static,
             F: Future + Send + 'static,
             F::Output: Send + 'static,
         {
@@ -73,7 +73,7 @@ macro_rules! executors {
 executors!(Pool, Lane);
 
 /// Leaves futures, which may be `!Send`, in the background of the worker it was made on, as
-/// [`detach`](crate::detach) does. It cannot leave its thread.
+/// [`spawn_background`](crate::spawn_background) does. It cannot leave its thread.
 ///
 /// # Examples
 ///
@@ -112,7 +112,7 @@ where
     F: Future + 'static,
 {
     fn execute(&self, future: F) {
-        worker::detach(async move {
+        worker::spawn_background(async move {
             future.await;
         });
     }

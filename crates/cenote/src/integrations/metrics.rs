@@ -234,7 +234,8 @@ mod tests {
     use metrics_util::debugging::{DebugValue, DebuggingRecorder, Snapshot};
 
     use super::*;
-    use crate::stats::{Outcome, SharedOutcomes, WorkerRecorder};
+    use crate::stats::{SharedOutcomes, WorkerRecorder};
+    use crate::task::outcome::Outcome;
 
     /// A pool that completed tasks in one lane and rejected some in another.
     fn stats() -> PoolStats {

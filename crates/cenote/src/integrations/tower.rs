@@ -66,13 +66,13 @@ use std::time::Duration;
 use tower_service::Service;
 
 use crate::pool::error::{RunError, SpawnError};
-use crate::pool::handle::{Lane, Pool};
+use crate::pool::lane::Lane;
+use crate::pool::options::{Options, Priority};
 use crate::pool::permit::{Permit, Place, Reservation};
-use crate::pool::task::{Options, Priority};
 use crate::task::handle::JoinHandle;
 
-/// Runs requests on a lane of a pool. Made by `service`, `service_with` and `service_local` of a
-/// [`Pool`] or a [`Lane`]; see the [module](self).
+/// Runs requests on a lane of a pool. Made by `service` and `service_local` of a
+/// [`Lane`], or of a [`Pool`](crate::Pool) for its main lane; see the [module](self).
 ///
 /// # Errors
 ///
@@ -97,8 +97,8 @@ use crate::task::handle::JoinHandle;
 /// # Ok(())
 /// # }
 /// ```
-pub struct LaneService<H, S = ()> {
-    lane: Lane<S>,
+pub struct LaneService<H> {
+    lane: Lane,
     options: Options,
     handler: Arc<H>,
     reservation: Reservation,
@@ -106,8 +106,8 @@ pub struct LaneService<H, S = ()> {
     place: Option<Place>,
 }
 
-impl<H, S: 'static> LaneService<H, S> {
-    fn new(lane: Lane<S>, options: Options, handler: Arc<H>) -> Self {
+impl<H> LaneService<H> {
+    fn new(lane: Lane, options: Options, handler: Arc<H>) -> Self {
         LaneService {
             reservation: Reservation::new(lane.shared(), lane.lane_index()),
             lane,
@@ -133,7 +133,7 @@ impl<H, S: 'static> LaneService<H, S> {
     }
 
     /// How long a request may run, not counting its wait. Then the response says so at once; see
-    /// [`Task::timeout`](crate::Task::timeout). Default: no limit.
+    /// [`TaskBuilder::timeout`](crate::TaskBuilder::timeout). Default: no limit.
     #[must_use]
     pub fn timeout(mut self, limit: Duration) -> Self {
         self.options.timeout = Some(limit);
@@ -141,12 +141,12 @@ impl<H, S: 'static> LaneService<H, S> {
     }
 
     /// The lane the requests run on.
-    pub fn lane(&self) -> &Lane<S> {
+    pub fn lane(&self) -> &Lane {
         &self.lane
     }
 }
 
-impl<H, S: 'static> Clone for LaneService<H, S> {
+impl<H> Clone for LaneService<H> {
     fn clone(&self) -> Self {
         LaneService::new(
             self.lane.clone(),
@@ -156,7 +156,7 @@ impl<H, S: 'static> Clone for LaneService<H, S> {
     }
 }
 
-impl<H, S> fmt::Debug for LaneService<H, S> {
+impl<H> fmt::Debug for LaneService<H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("LaneService")
             .field("lane", &self.lane)
@@ -166,10 +166,9 @@ impl<H, S> fmt::Debug for LaneService<H, S> {
     }
 }
 
-impl<H, S, Request> Service<Request> for LaneService<H, S>
+impl<H, Request> Service<Request> for LaneService<H>
 where
-    H: Handler<Request, S>,
-    S: 'static,
+    H: Handler<Request>,
 {
     type Response = H::Output;
     type Error = RunError;
@@ -239,163 +238,106 @@ mod sealed {
     pub trait Sealed {}
 }
 
-/// How a service's function is called: plain, with the worker's state, or for a future. Implemented
-/// by what `service`, `service_with` and `service_local` make, and by nothing else.
-pub trait Handler<Request, S>: sealed::Sealed + Send + Sync + 'static {
+/// How a service's function is called: plain, or for a future. Implemented by what `service` and
+/// `service_local` make, and by nothing else.
+pub trait Handler<Request>: sealed::Sealed + Send + Sync + 'static {
     /// The response.
     type Output: Send + 'static;
 
     #[doc(hidden)]
-    fn spawn(this: &Arc<Self>, permit: Permit<S>, request: Request) -> JoinHandle<Self::Output>;
+    fn spawn(this: &Arc<Self>, permit: Permit, request: Request) -> JoinHandle<Self::Output>;
 }
 
 /// The handler of [`Lane::service`]: `Fn(Request) -> T`.
 pub struct Plain<F>(F);
-/// The handler of [`Lane::service_with`]: `Fn(&mut S, Request) -> T`.
-pub struct WithState<F>(F);
 /// The handler of [`Lane::service_local`]: `Fn(Request) -> Future`.
 pub struct Local<F>(F);
 
 impl<F> sealed::Sealed for Plain<F> {}
-impl<F> sealed::Sealed for WithState<F> {}
 impl<F> sealed::Sealed for Local<F> {}
 
-impl<F, Request, T, S> Handler<Request, S> for Plain<F>
+impl<F, Request, T> Handler<Request> for Plain<F>
 where
     F: Fn(Request) -> T + Send + Sync + 'static,
     Request: Send + 'static,
     T: Send + 'static,
-    S: 'static,
 {
     type Output = T;
 
-    fn spawn(this: &Arc<Self>, permit: Permit<S>, request: Request) -> JoinHandle<T> {
+    fn spawn(this: &Arc<Self>, permit: Permit, request: Request) -> JoinHandle<T> {
         let this = Arc::clone(this);
         permit.spawn(move || (this.0)(request))
     }
 }
 
-impl<F, Request, T, S> Handler<Request, S> for WithState<F>
-where
-    F: Fn(&mut S, Request) -> T + Send + Sync + 'static,
-    Request: Send + 'static,
-    T: Send + 'static,
-    S: 'static,
-{
-    type Output = T;
-
-    fn spawn(this: &Arc<Self>, permit: Permit<S>, request: Request) -> JoinHandle<T> {
-        let this = Arc::clone(this);
-        permit.spawn_with(move |state| (this.0)(state, request))
-    }
-}
-
-impl<F, Request, U, S> Handler<Request, S> for Local<F>
+impl<F, Request, U> Handler<Request> for Local<F>
 where
     F: Fn(Request) -> U + Send + Sync + 'static,
     Request: Send + 'static,
     U: Future + 'static,
     U::Output: Send + 'static,
-    S: 'static,
 {
     type Output = U::Output;
 
-    fn spawn(this: &Arc<Self>, permit: Permit<S>, request: Request) -> JoinHandle<U::Output> {
+    fn spawn(this: &Arc<Self>, permit: Permit, request: Request) -> JoinHandle<U::Output> {
         let this = Arc::clone(this);
         permit.spawn_local(move || (this.0)(request))
     }
 }
 
-macro_rules! service_methods {
-    ($type:ident, $lane:expr) => {
-        impl<S: 'static> $type<S> {
-            /// A [`tower` service](crate::tower) that runs `f` on a worker for each request.
-            ///
-            /// # Examples
-            ///
-            /// ```
-            /// # #[tokio::main(flavor = "current_thread")]
-            /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-            /// use tower::ServiceExt;
-            ///
-            /// let pool = cenote::Pool::new()?;
-            /// let lane = pool.lane("main").expect("the pool's own");
-            /// let lengths = lane.service(|text: String| text.len());
-            /// assert_eq!(lengths.oneshot("four".to_owned()).await?, 4);
-            /// # Ok(())
-            /// # }
-            /// ```
-            #[cfg_attr(docsrs, doc(cfg(feature = "tower")))]
-            pub fn service<F, Request, T>(&self, f: F) -> LaneService<Plain<F>, S>
-            where
-                F: Fn(Request) -> T + Send + Sync + 'static,
-            {
-                LaneService::new($lane(self), Options::DEFAULT, Arc::new(Plain(f)))
-            }
+impl Lane {
+    /// A [`tower` service](crate::tower) that runs `f` on a worker for each request. `f`
+    /// gets the worker's state by [`with_state`](crate::with_state).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use tower::ServiceExt;
+    ///
+    /// let pool = cenote::Pool::new()?;
+    /// let lane = pool.lane("main").expect("the pool's own");
+    /// let lengths = lane.service(|text: String| text.len());
+    /// assert_eq!(lengths.oneshot("four".to_owned()).await?, 4);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[cfg_attr(docsrs, doc(cfg(feature = "tower")))]
+    pub fn service<F, Request, T>(&self, f: F) -> LaneService<Plain<F>>
+    where
+        F: Fn(Request) -> T + Send + Sync + 'static,
+    {
+        LaneService::new(self.clone(), Options::DEFAULT, Arc::new(Plain(f)))
+    }
 
-            /// A [`tower` service](crate::tower) that runs `f` with the worker's state for each
-            /// request.
-            ///
-            /// # Examples
-            ///
-            /// ```
-            /// # #[tokio::main(flavor = "current_thread")]
-            /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-            /// use tower::ServiceExt;
-            ///
-            /// // A connection, a parser, a buffer of its own for each worker.
-            /// let pool = cenote::Pool::builder()
-            ///     .worker_state(|_| Ok::<_, std::io::Error>(String::new()))
-            ///     .build()?;
-            /// let shout = pool.service_with(|buffer: &mut String, text: &'static str| {
-            ///     buffer.clear();
-            ///     buffer.extend(text.chars().map(|letter| letter.to_ascii_uppercase()));
-            ///     buffer.len()
-            /// });
-            /// assert_eq!(shout.oneshot("four").await?, 4);
-            /// # Ok(())
-            /// # }
-            /// ```
-            #[cfg_attr(docsrs, doc(cfg(feature = "tower")))]
-            pub fn service_with<F, Request, T>(&self, f: F) -> LaneService<WithState<F>, S>
-            where
-                F: Fn(&mut S, Request) -> T + Send + Sync + 'static,
-            {
-                LaneService::new($lane(self), Options::DEFAULT, Arc::new(WithState(f)))
-            }
-
-            /// A [`tower` service](crate::tower) that runs the future `f` makes, which may be
-            /// `!Send`, on a worker for each request.
-            ///
-            /// # Examples
-            ///
-            /// ```
-            /// # #[tokio::main(flavor = "current_thread")]
-            /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-            /// use std::{rc::Rc, time::Duration};
-            /// use tower::ServiceExt;
-            ///
-            /// let pool = cenote::Pool::new()?;
-            /// let later = pool.service_local(|n: u32| async move {
-            ///     let n = Rc::new(n);
-            ///     tokio::time::sleep(Duration::from_millis(1)).await;
-            ///     *n + 1
-            /// });
-            /// assert_eq!(later.oneshot(1).await?, 2);
-            /// # Ok(())
-            /// # }
-            /// ```
-            #[cfg_attr(docsrs, doc(cfg(feature = "tower")))]
-            pub fn service_local<F, Request, U>(&self, f: F) -> LaneService<Local<F>, S>
-            where
-                F: Fn(Request) -> U + Send + Sync + 'static,
-                U: Future + 'static,
-            {
-                LaneService::new($lane(self), Options::DEFAULT, Arc::new(Local(f)))
-            }
-        }
-    };
+    /// A [`tower` service](crate::tower) that runs the future `f` makes, which may be
+    /// `!Send`, on a worker for each request.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use std::{rc::Rc, time::Duration};
+    /// use tower::ServiceExt;
+    ///
+    /// let pool = cenote::Pool::new()?;
+    /// let later = pool.service_local(|n: u32| async move {
+    ///     let n = Rc::new(n);
+    ///     tokio::time::sleep(Duration::from_millis(1)).await;
+    ///     *n + 1
+    /// });
+    /// assert_eq!(later.oneshot(1).await?, 2);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[cfg_attr(docsrs, doc(cfg(feature = "tower")))]
+    pub fn service_local<F, Request, U>(&self, f: F) -> LaneService<Local<F>>
+    where
+        F: Fn(Request) -> U + Send + Sync + 'static,
+        U: Future + 'static,
+    {
+        LaneService::new(self.clone(), Options::DEFAULT, Arc::new(Local(f)))
+    }
 }
-
-service_methods!(Lane, Lane::clone);
-service_methods!(Pool, Pool::main_lane);

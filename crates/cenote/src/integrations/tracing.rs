@@ -3,9 +3,9 @@
 //!
 //! **Spans.** A task runs in the span that was current where it was spawned, so that its events
 //! belong to the request that asked for it: a closure from start to end, a future each time it is
-//! polled, and what it leaves behind with [`detach`](crate::detach) too. The span stays open as
-//! long. Without a current span, or without a subscriber, a task costs a look and nothing more; no
-//! span is made for each task.
+//! polled, and what it leaves behind with [`spawn_background`](crate::spawn_background) too. The
+//! span stays open as long. Without a current span, or without a subscriber, a task costs a look
+//! and nothing more; no span is made for each task.
 //!
 //! **Events**, all with the target `cenote`, none for single tasks:
 //!

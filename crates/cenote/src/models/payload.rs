@@ -112,7 +112,7 @@ impl Work for Job {
             act();
         }
         drop(self);
-        running.settle(Ok(Tracked::new()))
+        Ran::Settled(running.settle(Ok(Tracked::new())))
     }
 }
 
@@ -153,7 +153,6 @@ pub(super) fn task(
         band: 0,
         kind: shape.kind,
         may_settle_early: shape.may_settle_early,
-        needs_state: false,
     };
     let (task, second) = cell::new(job, meta, submitted as u64, false);
     // SAFETY: it is the second of the two, and the output of a `Job` is a `Tracked`.

@@ -13,7 +13,8 @@ use super::check;
 use super::payload::{self, Act, CLOSURE, Job, Ledger, Shape, Tracked, task};
 use super::waker::waker;
 use crate::task::cell::{Joiner, Ran, TaskRef};
-use crate::task::error::{Cause, JoinError};
+use crate::task::error::JoinError;
+use crate::task::outcome::Outcome;
 use crate::task::state::Phase;
 
 const MAY_SETTLE_EARLY: Shape = Shape {
@@ -53,10 +54,10 @@ fn abort_meets_start() {
     check(3, || {
         let (ledger, task, mut handle) = make(CLOSURE);
         let worker = worker(task);
-        let aborted = handle.task().settle_queued(Cause::Aborted);
+        let aborted = handle.task().settle_queued(JoinError::aborted());
         let ran = worker.join().unwrap();
         ledger.assert_runs(usize::from(!aborted));
-        assert_eq!(ran, (!aborted).then_some(Ran::Completed));
+        assert_eq!(ran, (!aborted).then_some(Ran::Settled(Outcome::Completed)));
         match take(&mut handle) {
             Ok(()) => assert!(!aborted),
             Err(error) => assert!(aborted && error.is_aborted()),
@@ -70,7 +71,7 @@ fn abort_from_elsewhere_meets_start_and_a_handle_that_is_dropped() {
         let (ledger, task, handle) = make(CLOSURE);
         let abort = handle.task().clone();
         let worker = worker(task);
-        let aborting = thread::spawn(move || abort.settle_queued(Cause::Aborted));
+        let aborting = thread::spawn(move || abort.settle_queued(JoinError::aborted()));
         drop(handle);
         let ran = worker.join().unwrap().is_some();
         assert_eq!(ran, !aborting.join().unwrap());
@@ -84,46 +85,46 @@ fn abort_meets_finish() {
         let (ledger, task, mut handle) = make(CLOSURE);
         assert!(task.header().state().try_start());
         let worker = thread::spawn(move || task.run_started());
-        assert!(!handle.task().settle_queued(Cause::Aborted));
+        assert!(!handle.task().settle_queued(JoinError::aborted()));
         if handle.task().header().state().ask_abort().is_done() {
             assert!(take(&mut handle).is_ok());
         }
-        assert_eq!(worker.join().unwrap(), Ran::Completed);
+        assert_eq!(worker.join().unwrap(), Ran::Settled(Outcome::Completed));
         assert!(handle.task().snapshot().is_aborted());
         ledger.assert_runs(1);
     });
 }
 
 #[test]
-fn expiry_meets_abort() {
+fn queue_timeout_meets_abort() {
     check(3, || {
         let (ledger, task, mut handle) = make(CLOSURE);
-        let expiring = thread::spawn(move || task.settle_queued(Cause::Expired));
-        let aborted = handle.task().settle_queued(Cause::Aborted);
-        let expired = expiring.join().unwrap();
-        assert!(aborted != expired, "settled once");
+        let timing_out = thread::spawn(move || task.settle_queued(JoinError::queue_timed_out()));
+        let aborted = handle.task().settle_queued(JoinError::aborted());
+        let timed_out = timing_out.join().unwrap();
+        assert!(aborted != timed_out, "settled once");
         let error = take(&mut handle).unwrap_err();
         assert_eq!(error.is_aborted(), aborted);
-        assert_eq!(error.is_expired(), expired);
+        assert_eq!(error.is_queue_timed_out(), timed_out);
         ledger.assert_runs(0);
     });
 }
 
 #[test]
-fn refused_submission_meets_expiry() {
+fn refused_submission_meets_queue_timeout() {
     check(3, || {
         let (ledger, task, handle) = make(CLOSURE);
         let timer = handle.task().clone();
-        let expiring = thread::spawn(move || timer.settle_queued(Cause::Expired));
+        let timing_out = thread::spawn(move || timer.settle_queued(JoinError::queue_timed_out()));
         // SAFETY: `make` makes tasks of a `Job`.
         match unsafe { handle.into_work::<Job>() } {
             Ok(work) => {
-                assert!(!expiring.join().unwrap());
+                assert!(!timing_out.join().unwrap());
                 drop(work);
             }
             Err(mut handle) => {
-                assert!(expiring.join().unwrap());
-                assert!(take(&mut handle).unwrap_err().is_expired());
+                assert!(timing_out.join().unwrap());
+                assert!(take(&mut handle).unwrap_err().is_queue_timed_out());
             }
         }
         drop(task);
@@ -137,7 +138,10 @@ fn handle_that_is_dropped_meets_finish() {
         let (ledger, task, handle) = make(CLOSURE);
         let worker = worker(task);
         drop(handle);
-        assert_eq!(worker.join().unwrap(), Some(Ran::Completed));
+        assert_eq!(
+            worker.join().unwrap(),
+            Some(Ran::Settled(Outcome::Completed))
+        );
         ledger.assert_runs(1);
     });
 }
@@ -262,7 +266,7 @@ fn timed() -> Timed {
         let (timer, late) = (Arc::clone(&timer), Arc::clone(&late));
         Arc::new(move || {
             let late = late.lock().unwrap().take().unwrap();
-            let armed = thread::spawn(move || late.settle_running(Cause::TimedOut));
+            let armed = thread::spawn(move || late.settle_timed_out());
             *timer.lock().unwrap() = Some(armed);
         })
     };
@@ -283,11 +287,11 @@ fn outcome(worker: JoinHandle<Option<Ran>>, timer: &Timer) -> bool {
     let timed_out = timer.join().unwrap();
     assert_eq!(
         ran,
-        Some(if timed_out {
-            Ran::Overtaken
+        Some(Ran::Settled(if timed_out {
+            Outcome::TimedOut
         } else {
-            Ran::Completed
-        })
+            Outcome::Completed
+        }))
     );
     timed_out
 }

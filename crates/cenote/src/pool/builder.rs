@@ -1,8 +1,6 @@
 //! The configuration of a pool: its options, their defaults and limits, and building it.
 
-use std::any::Any;
 use std::fmt;
-use std::marker::PhantomData;
 use std::ops::{RangeInclusive, RangeTo, RangeToInclusive};
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,6 +13,7 @@ use crate::clock;
 use crate::engine::queue::lane::LaneQueue;
 use crate::os::fork;
 use crate::worker::WorkerInfo;
+use crate::worker::state::WorkerState;
 
 /// The name of the pool's own lane.
 const MAIN: &str = "main";
@@ -91,9 +90,10 @@ impl From<RangeTo<usize>> for Threads {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RuntimeMode {
-    /// With the first future: a task of `spawn_local`, or [`detach`](crate::detach). Pools that run
-    /// closures only never make one. Until then `tokio::task::spawn_local` and `tokio::time::sleep`
-    /// panic in closures, as on any thread without a runtime.
+    /// With the first future: a task of `spawn_local`, or
+    /// [`spawn_background`](crate::spawn_background). Pools that run closures only never make one.
+    /// Until then `tokio::task::spawn_local` and `tokio::time::sleep` panic in closures, as on any
+    /// thread without a runtime.
     #[default]
     OnDemand,
     /// When the worker starts. Closures run in its context from the first one on.
@@ -188,7 +188,7 @@ impl LaneConfig {
 /// # Ok::<(), cenote::BuildError>(())
 /// ```
 #[must_use = "a builder builds nothing until `build`"]
-pub struct Builder<S = ()> {
+pub struct Builder {
     threads: Option<Threads>,
     name: Arc<NameFn>,
     stack_size: Option<usize>,
@@ -210,7 +210,6 @@ pub struct Builder<S = ()> {
     lanes: Vec<(String, LaneConfig)>,
     init: Option<Arc<Init>>,
     init_retries: u32,
-    state: PhantomData<fn(S)>,
 }
 
 impl Builder {
@@ -237,12 +236,9 @@ impl Builder {
             lanes: Vec::new(),
             init: None,
             init_retries: 3,
-            state: PhantomData,
         }
     }
-}
 
-impl<S: 'static> Builder<S> {
     /// How many threads: a number, or `min..=max`. At least 1, at most 4,096. A pool starts with
     /// `min`; it grows while tasks wait and every worker has been in one closure for `grow_after`,
     /// and shrinks as threads are idle for `idle_timeout`. Default: as many as there are CPUs
@@ -578,9 +574,9 @@ impl<S: 'static> Builder<S> {
         self
     }
 
-    /// Gives each worker a state: made on its thread when that starts, lent to the tasks of
-    /// [`spawn_with`](crate::Pool::spawn_with) and [`with_state`](crate::with_state), dropped on
-    /// the thread when it ends. So it need be neither `Send` nor `Sync`.
+    /// Gives each worker a state: made on its thread when that starts, lent to whatever runs there
+    /// by [`with_state`](crate::with_state), dropped on the thread when it ends. So it need be
+    /// neither `Send` nor `Sync`. Called again, it replaces the function.
     ///
     /// If `init` fails or panics it is tried again, [`init_retries`](Self::init_retries) times;
     /// [`build`](Self::build) fails when all the first workers do. A task that panics may leave the
@@ -591,51 +587,29 @@ impl<S: 'static> Builder<S> {
     /// ```
     /// let pool = cenote::Pool::builder()
     ///     .threads(1)
-    ///     .worker_state(|_worker| Ok::<_, std::io::Error>(Vec::with_capacity(64 * 1024)))
+    ///     .worker_state(|_worker| Ok::<_, std::io::Error>(Vec::<u8>::with_capacity(1024)))
     ///     .build()?;
-    /// let used = pool.try_spawn_with(|buffer: &mut Vec<u8>| {
-    ///     buffer.extend_from_slice(b"page");
-    ///     buffer.len()
+    /// let used = pool.try_spawn(|| {
+    ///     cenote::with_state(|buffer: &mut Vec<u8>| {
+    ///         buffer.extend_from_slice(b"page");
+    ///         buffer.len()
+    ///     })
     /// })?;
     /// assert_eq!(used.join()?, 4);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn worker_state<N, E>(
-        self,
-        init: impl Fn(&WorkerInfo) -> Result<N, E> + Send + Sync + 'static,
-    ) -> Builder<N>
+    pub fn worker_state<T, E>(
+        mut self,
+        init: impl Fn(&WorkerInfo) -> Result<T, E> + Send + Sync + 'static,
+    ) -> Self
     where
-        N: 'static,
+        T: 'static,
         E: Into<BoxError>,
     {
-        let init = move |info: &WorkerInfo| match init(info) {
-            Ok(state) => Ok(Box::new(state) as Box<dyn Any>),
-            Err(error) => Err(error.into()),
-        };
-        Builder {
-            threads: self.threads,
-            name: self.name,
-            stack_size: self.stack_size,
-            on_start: self.on_start,
-            on_stop: self.on_stop,
-            #[cfg(feature = "core_affinity")]
-            core_affinity: self.core_affinity,
-            #[cfg(unix)]
-            nice: self.nice,
-            max_spin: self.max_spin,
-            spin_under_pressure: self.spin_under_pressure,
-            turn_budget: self.turn_budget,
-            queue_limit: self.queue_limit,
-            concurrency: self.concurrency,
-            idle_timeout: self.idle_timeout,
-            grow_after: self.grow_after,
-            aging: self.aging,
-            runtime: self.runtime,
-            lanes: self.lanes,
-            init: Some(Arc::new(init)),
-            init_retries: self.init_retries,
-            state: PhantomData,
-        }
+        self.init = Some(Arc::new(move |info: &WorkerInfo| {
+            init(info).map(WorkerState::new).map_err(Into::into)
+        }));
+        self
     }
 
     /// How often a worker tries again to make its state, with pauses of 10 ms, 20 ms, … up to 1 s.
@@ -679,7 +653,7 @@ impl<S: 'static> Builder<S> {
     /// let error = cenote::Pool::builder().threads(4..=2).build().unwrap_err();
     /// assert_eq!(error.code(), "CENOTE_BAD_OPTION");
     /// ```
-    pub fn build(self) -> Result<Pool<S>, BuildError> {
+    pub fn build(self) -> Result<Pool, BuildError> {
         let threads = self.threads.unwrap_or_else(|| {
             Threads::from(std::thread::available_parallelism().map_or(1, usize::from))
         });
@@ -837,7 +811,7 @@ impl<S: 'static> Builder<S> {
     }
 }
 
-impl<S> fmt::Debug for Builder<S> {
+impl fmt::Debug for Builder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Builder")
             .field("threads", &self.threads)

@@ -15,7 +15,7 @@ use crate::engine::bell::Listener;
 use crate::engine::life::Phase;
 use crate::integrations::tracing::event;
 use crate::task::blocking::{self, Awaited};
-use crate::task::error::Cause;
+use crate::task::error::JoinError;
 use crate::timer::{self, TimerKey};
 use crate::worker;
 
@@ -81,7 +81,7 @@ impl fmt::Display for CloseReport {
     }
 }
 
-impl<S: 'static> Pool<S> {
+impl Pool {
     /// Ends the pool in order: refuses new tasks from now on, then waits until every accepted task
     /// and every background future is done and the threads have ended, for at most `limit`. At the
     /// limit it does what [`shutdown_now`](Self::shutdown_now) does, and reports what was left.
@@ -104,7 +104,7 @@ impl<S: 'static> Pool<S> {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn close(&self, limit: Duration) -> impl Future<Output = CloseReport> + use<S> {
+    pub fn close(&self, limit: Duration) -> impl Future<Output = CloseReport> + use<> {
         let shared = Arc::clone(self.shared());
         // At once, not with the first poll: what is spawned after this call is refused.
         let limit = begin(&shared, limit);
@@ -269,7 +269,7 @@ fn left_now(shared: &Shared) -> CloseReport {
 
 fn shut_down(shared: &Arc<Shared>) -> usize {
     shared.engine.close_gates();
-    let cancelled = shared.engine.settle_queued(shared, || Cause::Cancelled);
+    let cancelled = shared.engine.settle_queued(shared, JoinError::cancelled);
     shared.enter(Phase::ShutDown);
     event!(DEBUG, cancelled, "pool shut down");
     cancelled

@@ -1,14 +1,14 @@
 //! What a pool was built with, in the form the workers use it.
 
-use std::any::Any;
 use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::worker::WorkerInfo;
+use crate::worker::state::WorkerState;
 
 pub(crate) type BoxError = Box<dyn Error + Send + Sync>;
-pub(crate) type Init = dyn Fn(&WorkerInfo) -> Result<Box<dyn Any>, BoxError> + Send + Sync;
+pub(crate) type Init = dyn Fn(&WorkerInfo) -> Result<WorkerState, BoxError> + Send + Sync;
 pub(crate) type Hook = dyn Fn(&WorkerInfo) + Send + Sync;
 pub(crate) type NameFn = dyn Fn(usize) -> String + Send + Sync;
 

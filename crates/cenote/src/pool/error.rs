@@ -200,7 +200,7 @@ impl<F> fmt::Display for SpawnError<F> {
 
 impl<F> Error for SpawnError<F> {}
 
-/// Why [`run`](crate::Pool::run) has no value: the task was not accepted, or it did not return one.
+/// Why [`run`](crate::Lane::run) has no value: the task was not accepted, or it did not return one.
 ///
 /// # Examples
 ///

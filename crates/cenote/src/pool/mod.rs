@@ -1,9 +1,11 @@
 //! The pool: what its users hold, and what its workers share.
 //!
 //! - [`builder`], [`config`]: what can be set, and its defaults.
-//! - [`handle`]: `Pool` and `Lane`, and how a task is submitted.
-//! - [`task`]: options of one task; [`permit`]: a place in the queue before there is a task.
+//! - [`handle`]: `Pool`; [`lane`]: `Lane`, and all the ways to spawn.
+//! - [`task_builder`], [`options`]: options of one task; [`permit`]: a place in the queue before
+//!   there is a task; [`submit`]: from a closure to an accepted task.
 //! - [`scope`]: tasks with borrowed data.
+//! - [`stats`]: figures at a moment.
 //! - [`shared`]: what pool and workers share; [`close`]: its end.
 
 pub(crate) mod builder;
@@ -11,8 +13,11 @@ pub(crate) mod close;
 pub(crate) mod config;
 pub(crate) mod error;
 pub(crate) mod handle;
+pub(crate) mod lane;
+pub(crate) mod options;
 pub(crate) mod permit;
 pub(crate) mod scope;
 pub(crate) mod shared;
+mod stats;
 pub(crate) mod submit;
-pub(crate) mod task;
+pub(crate) mod task_builder;

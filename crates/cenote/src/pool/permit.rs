@@ -10,27 +10,26 @@
 
 use std::fmt;
 use std::future::{Future, poll_fn};
-use std::marker::PhantomData;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use super::error::{Reason, SpawnError};
-use super::handle::{Lane, Pool};
+use super::error::Reason;
+use super::options::Options;
 use super::shared::Shared;
 use super::submit::Submission;
-use super::task::{Options, Task};
 use crate::engine::bell::Ticket;
 use crate::task::cell::{Kind, Work};
 use crate::task::handle::JoinHandle;
-use crate::task::work::{Closure, Local, Stateful};
+use crate::task::work::{Closure, Local};
 
 /// A place in a lane's queue for one task, which a full queue can no longer refuse. Made by
-/// `reserve` and `try_reserve` of a [`Pool`], a [`Lane`] or a [`Task`].
+/// `reserve` and `try_reserve` of a [`Lane`](crate::Lane), so of a [`Pool`](crate::Pool) too, or of
+/// a [`TaskBuilder`](crate::TaskBuilder).
 ///
 /// It counts against the lane's `queue_limit` until it is used or dropped, so hold it for short;
-/// with a limit of 0 there is never one. It does not hold up the pool's [`close`](Pool::close): a
-/// task that is spawned from it afterwards runs if a worker is still there, else its handle says
-/// [`is_cancelled`](crate::JoinError::is_cancelled).
+/// with a limit of 0 there is never one. It does not hold up the pool's
+/// [`close`](crate::Pool::close): a task that is spawned from it afterwards runs if a worker is
+/// still there, else its handle says [`is_cancelled`](crate::JoinError::is_cancelled).
 ///
 /// # Examples
 ///
@@ -53,19 +52,14 @@ use crate::task::work::{Closure, Local, Stateful};
 /// # }
 /// ```
 #[must_use = "a permit that is dropped gives its place back"]
-pub struct Permit<S = ()> {
+pub struct Permit {
     place: Place,
     options: Options,
-    state: PhantomData<fn(S)>,
 }
 
-impl<S: 'static> Permit<S> {
+impl Permit {
     pub(crate) fn new(place: Place, options: Options) -> Self {
-        Permit {
-            place,
-            options,
-            state: PhantomData,
-        }
+        Permit { place, options }
     }
 
     /// Spawns a closure in the place.
@@ -84,26 +78,7 @@ impl<S: 'static> Permit<S> {
         T: Send + 'static,
     {
         self.place
-            .fill(Kind::Closure, false, &self.options, Closure::new(f))
-    }
-
-    /// Spawns a closure that is handed the worker's state in the place.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// let pool = cenote::Pool::builder().worker_state(|_| Ok::<_, std::io::Error>(7)).build()?;
-    /// let permit = pool.try_reserve()?;
-    /// assert_eq!(permit.spawn_with(|seven| *seven + 1).join()?, 8);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn spawn_with<F, T>(self, f: F) -> JoinHandle<T>
-    where
-        F: FnOnce(&mut S) -> T + Send + 'static,
-        T: Send + 'static,
-    {
-        self.place
-            .fill(Kind::Closure, true, &self.options, Stateful::new(f))
+            .fill(Kind::Closure, &self.options, Closure::new(f))
     }
 
     /// Spawns a future that `f` makes on the worker in the place. The future may be `!Send`.
@@ -122,12 +97,11 @@ impl<S: 'static> Permit<S> {
         U: Future + 'static,
         U::Output: Send + 'static,
     {
-        self.place
-            .fill(Kind::Local, false, &self.options, Local::new(f))
+        self.place.fill(Kind::Local, &self.options, Local::new(f))
     }
 }
 
-impl<S> fmt::Debug for Permit<S> {
+impl fmt::Debug for Permit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Permit")
             .field("lane", &self.place.shared.lanes[self.place.lane].name)
@@ -173,7 +147,6 @@ impl Place {
     pub(crate) fn fill<W: Work>(
         mut self,
         kind: Kind,
-        needs_state: bool,
         options: &Options,
         work: W,
     ) -> JoinHandle<W::Output> {
@@ -182,7 +155,6 @@ impl Place {
             shared: &self.shared,
             lane: self.lane,
             kind,
-            needs_state,
             options,
             work,
         };
@@ -214,6 +186,10 @@ impl Reservation {
         }
     }
 
+    pub(crate) async fn wait(mut self) -> Result<Place, Reason> {
+        poll_fn(|context| self.poll(context)).await
+    }
+
     pub(crate) fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<Place, Reason>> {
         let room = self.shared.engine.room(self.lane);
         loop {
@@ -239,115 +215,3 @@ impl Drop for Reservation {
         }
     }
 }
-
-impl<S: 'static> Task<'_, S> {
-    /// Reserves a place in the queue for this task, with its options, or says that there is none.
-    /// The times of the options begin when the task is spawned.
-    ///
-    /// # Errors
-    ///
-    /// If the queue is full, the pool is closed or has no workers, or this process is a fork.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// let pool = cenote::Pool::new()?;
-    /// let permit = pool.task().priority(cenote::Priority::High).try_reserve()?;
-    /// assert_eq!(permit.spawn(|| "first").join()?, "first");
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn try_reserve(self) -> Result<Permit<S>, SpawnError<()>> {
-        let (shared, lane, options) = self.into_parts();
-        match Place::try_new(shared, lane) {
-            Ok(place) => Ok(Permit::new(place, options)),
-            Err(reason) => Err(SpawnError::new(reason, ())),
-        }
-    }
-
-    /// Like [`try_reserve`](Self::try_reserve), and waits for room in the queue if need be. Dropped
-    /// while it waits, it reserves nothing.
-    ///
-    /// # Errors
-    ///
-    /// As `try_reserve`, except for a full queue.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// use std::time::Duration;
-    ///
-    /// let pool = cenote::Pool::new()?;
-    /// let permit = pool.task().timeout(Duration::from_secs(1)).reserve().await?;
-    /// assert_eq!(permit.spawn(|| "in time").await?, "in time");
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub async fn reserve(self) -> Result<Permit<S>, SpawnError<()>> {
-        let (shared, lane, options) = self.into_parts();
-        let mut reservation = Reservation::new(shared, lane);
-        match poll_fn(|context| reservation.poll(context)).await {
-            Ok(place) => Ok(Permit::new(place, options)),
-            Err(reason) => Err(SpawnError::new(reason, ())),
-        }
-    }
-}
-
-macro_rules! reserve_methods {
-    ($type:ident, $make:literal) => {
-        impl<S: 'static> $type<S> {
-            /// Reserves a place in the queue for a task to come, or says that there is none.
-            ///
-            /// # Errors
-            ///
-            /// If the queue is full, the pool is closed or has no workers, or this process is a
-            /// fork.
-            ///
-            /// # Examples
-            ///
-            /// ```
-            #[doc = $make]
-            /// let permit = on.try_reserve()?;
-            /// assert!(on.try_reserve().unwrap_err().is_full());
-            /// drop(permit);
-            /// assert!(on.try_reserve().is_ok());
-            /// # Ok::<(), Box<dyn std::error::Error>>(())
-            /// ```
-            pub fn try_reserve(&self) -> Result<Permit<S>, SpawnError<()>> {
-                self.task().try_reserve()
-            }
-
-            /// Reserves a place in the queue for a task to come, and waits for room if need be.
-            /// Dropped while it waits, it reserves nothing.
-            ///
-            /// # Errors
-            ///
-            /// As [`try_reserve`](Self::try_reserve), except for a full queue.
-            ///
-            /// # Examples
-            ///
-            /// ```
-            /// # #[tokio::main(flavor = "current_thread")]
-            /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-            #[doc = $make]
-            /// let permit = on.reserve().await?;
-            /// assert_eq!(permit.spawn(|| 1 + 1).await?, 2);
-            /// # Ok(())
-            /// # }
-            /// ```
-            pub async fn reserve(&self) -> Result<Permit<S>, SpawnError<()>> {
-                self.task().reserve().await
-            }
-        }
-    };
-}
-
-reserve_methods!(
-    Pool,
-    "let on = cenote::Pool::builder().queue_limit(1).build()?;"
-);
-reserve_methods!(
-    Lane,
-    "let pool = cenote::Pool::builder().lane(\"l\", cenote::LaneConfig::new().queue_limit(1)).build()?;\nlet on = pool.lane(\"l\").unwrap();"
-);

@@ -20,9 +20,9 @@ use std::task::Waker;
 use parking_lot::Mutex;
 
 use super::handle::Pool;
+use super::options::Options;
 use super::shared::Shared;
 use super::submit::Submission;
-use super::task::Options;
 use crate::task::blocking::{self, Awaited};
 use crate::task::cell::{Kind, TaskRef};
 use crate::task::handle::JoinHandle;
@@ -203,7 +203,12 @@ impl<T> ScopedJoinHandle<'_, T> {
     /// # Ok::<(), cenote::BuildError>(())
     /// ```
     pub fn join(mut self) -> std::thread::Result<T> {
-        let ended = self.handle.take().map(JoinHandle::join);
+        let ended = self.handle.take().map(|handle| {
+            if !handle.is_finished() {
+                worker::help_with_scoped(handle.task());
+            }
+            handle.join()
+        });
         match self.place.lock().result.take() {
             Some(result) => result,
             None => {
@@ -312,7 +317,6 @@ impl<'scope> Scope<'scope, '_> {
             shared: &self.shared,
             lane: 0,
             kind: Kind::Closure,
-            needs_state: false,
             options: &Options::DEFAULT,
             work: Closure::new(task),
         };
@@ -345,11 +349,12 @@ impl fmt::Debug for Scope<'_, '_> {
     }
 }
 
-impl<S: 'static> Pool<S> {
+impl Pool {
     /// Runs `f`, which may spawn tasks that borrow, and returns when all of them are done. Blocks.
     ///
     /// On a worker of this pool, the thread runs those tasks of the scope that nobody has started,
-    /// so scopes may be nested in tasks.
+    /// so scopes may be nested in tasks. Inside of [`with_state`](crate::with_state) that thread's
+    /// state is lent, so a task of the scope that runs there cannot ask for it.
     ///
     /// # Panics
     ///
@@ -388,8 +393,7 @@ impl<S: 'static> Pool<S> {
         loop {
             let task = scope.tasks.lock().pop();
             let Some(task) = task else { break };
-            // Where it cannot run here, this waits for it below.
-            let _ = worker::help_with(&task);
+            worker::help_with_scoped(&task);
         }
         let mut end = End(&scope.tally);
         if !end.is_ready() {

@@ -21,9 +21,9 @@ use crate::engine::queue::lane::LaneQueue;
 use crate::engine::{Accepted, Engine, Support};
 use crate::integrations::tracing::event;
 use crate::os::fork;
-use crate::stats::{Outcome, SharedOutcomes};
+use crate::stats::SharedOutcomes;
 use crate::task::cell::TaskRef;
-use crate::task::error::{Cause, panic_message};
+use crate::task::error::{JoinError, panic_message};
 use crate::timer;
 use crate::worker;
 use crate::worker::slot::Slot;
@@ -87,16 +87,6 @@ impl From<BoxError> for InitFailure {
     }
 }
 
-/// How a task ended that never started.
-pub(crate) fn unstarted(task: &TaskRef) -> Outcome {
-    match task.snapshot().note() {
-        1 => Outcome::Aborted,
-        2 => Outcome::Expired,
-        3 => Outcome::Cancelled,
-        _ => Outcome::Lost,
-    }
-}
-
 static NEXT_ID: AtomicU32 = AtomicU32::new(1);
 
 impl Shared {
@@ -153,7 +143,7 @@ impl Shared {
     /// Puts a task in a place that was reserved. It settles, whatever becomes of the pool.
     pub(crate) fn submit_reserved(self: &Arc<Self>, task: TaskRef) {
         if self.is_forked() {
-            task.settle_queued(Cause::Forked);
+            task.settle_queued(JoinError::forked());
             return;
         }
         self.engine.submit_reserved(task, self);
@@ -262,10 +252,10 @@ impl Support for Arc<Shared> {
     }
 
     fn note_unrun(&self, task: &TaskRef) {
-        // One that somebody else has run is counted there.
-        if task.snapshot().note() != 0 {
+        // One that somebody has run is counted there.
+        if let Some(outcome) = task.snapshot().unstarted() {
             let lane = usize::from(task.header().meta.lane);
-            self.lanes[lane].outcomes.add(unstarted(task), 1);
+            self.lanes[lane].outcomes.add(outcome, 1);
         }
     }
 }

@@ -9,14 +9,14 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use super::error::{Reason, SpawnError};
-use super::shared::{Shared, unstarted};
-use super::task::Options;
+use super::options::Options;
+use super::shared::Shared;
 use crate::clock::Stamp;
 use crate::engine::queue::gate::Refused;
-use crate::stats::Outcome;
 use crate::task::blocking;
 use crate::task::cell::{self, Joiner, Kind, Meta, TaskRef, Work};
 use crate::task::handle::JoinHandle;
+use crate::task::outcome::Outcome;
 use crate::worker;
 
 /// A task on its way in.
@@ -33,21 +33,13 @@ struct Candidate<'a, W: Work> {
 
 impl<'a, W: Work> Candidate<'a, W> {
     #[inline]
-    fn new(
-        shared: &'a Arc<Shared>,
-        lane: usize,
-        kind: Kind,
-        needs_state: bool,
-        options: &Options,
-        work: W,
-    ) -> Self {
+    fn new(shared: &'a Arc<Shared>, lane: usize, kind: Kind, options: &Options, work: W) -> Self {
         let meta = Meta {
             pool: shared.id,
             lane: lane as u16,
             band: options.priority as u8,
             kind,
             may_settle_early: options.timeout.is_some(),
-            needs_state,
         };
         let (task, second) = cell::new(work, meta, Stamp::now().to_bits(), options.has_any());
         if options.has_any() {
@@ -94,9 +86,17 @@ impl<'a, W: Work> Candidate<'a, W> {
                     let limit = engine.dispatch.lane(lane).gate().limit();
                     return Err(Reason::new(refused, limit, engine.is_broken()));
                 }
-                self.shared.lanes[lane].outcomes.add(unstarted(&task), 1);
+                self.count_settled(&task);
                 Ok(())
             }
+        }
+    }
+
+    /// Of a task that was settled before it got into the queue, where nobody else counts it.
+    fn count_settled(&self, task: &TaskRef) {
+        if let Some(outcome) = task.snapshot().unstarted() {
+            let lane = usize::from(task.header().meta.lane);
+            self.shared.lanes[lane].outcomes.add(outcome, 1);
         }
     }
 
@@ -123,7 +123,7 @@ impl<'a, W: Work> Candidate<'a, W> {
             }
             // A deadline or a token was faster: the task has settled, which its handle says.
             Err(joiner) => {
-                self.shared.lanes[lane].outcomes.add(unstarted(&task), 1);
+                self.count_settled(&task);
                 self.joiner = Some(joiner);
                 Ok(self.accepted())
             }
@@ -136,7 +136,6 @@ pub(crate) struct Submission<'a, W> {
     pub(crate) shared: &'a Arc<Shared>,
     pub(crate) lane: usize,
     pub(crate) kind: Kind,
-    pub(crate) needs_state: bool,
     pub(crate) options: &'a Options,
     pub(crate) work: W,
 }
@@ -144,14 +143,7 @@ pub(crate) struct Submission<'a, W> {
 impl<'a, W: Work> Submission<'a, W> {
     #[inline]
     fn candidate(self) -> Candidate<'a, W> {
-        Candidate::new(
-            self.shared,
-            self.lane,
-            self.kind,
-            self.needs_state,
-            self.options,
-            self.work,
-        )
+        Candidate::new(self.shared, self.lane, self.kind, self.options, self.work)
     }
 
     /// Sheds: a full queue is an error at once.

@@ -7,14 +7,14 @@
 //! | file | what |
 //! |---|---|
 //! | `histogram.rs` | the public distribution of times |
-//! | `outcome.rs` | how tasks ended, and counting it |
+//! | `outcomes.rs` | counts of how tasks ended |
 //! | `recorder.rs` | what a worker writes on the path of every task |
 //! | `latency.rs` `counter.rs` | its parts |
 
 mod counter;
 mod histogram;
 mod latency;
-mod outcome;
+mod outcomes;
 mod recorder;
 
 use std::time::Duration;
@@ -22,8 +22,8 @@ use std::time::Duration;
 use cenote_park::StageSnapshot;
 
 pub use histogram::Histogram;
-pub use outcome::Outcomes;
-pub(crate) use outcome::{Outcome, SharedOutcomes};
+pub use outcomes::Outcomes;
+pub(crate) use outcomes::SharedOutcomes;
 pub(crate) use recorder::{LaneRecorder, WorkerRecorder};
 
 /// A pool's figures at about one moment.
@@ -217,6 +217,7 @@ impl PoolStats {
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
+    use crate::task::outcome::Outcome;
 
     #[test]
     fn a_lane_is_the_sum_of_its_workers_and_of_what_others_counted() {

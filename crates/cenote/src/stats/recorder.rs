@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use super::counter::Counter;
 use super::latency::LatencyRecorder;
-use super::outcome::{Outcome, OutcomeCounters, Outcomes};
+use super::outcomes::{OutcomeCounters, Outcomes};
+use crate::task::outcome::Outcome;
 
 /// One worker's record of one lane's tasks.
 #[derive(Debug, Default)]
@@ -135,7 +136,7 @@ mod tests {
     fn a_task_that_never_began_has_no_run_time() {
         let recorder = LaneRecorder::default();
         recorder.record(Outcome::Completed, 100, Some(1_000));
-        recorder.record(Outcome::Expired, 5_000, None);
+        recorder.record(Outcome::QueueTimedOut, 5_000, None);
         assert_eq!(Histogram::of([recorder.queue_wait()]).count(), 2);
         let run_time = Histogram::of([recorder.run_time()]);
         assert_eq!(
@@ -143,7 +144,10 @@ mod tests {
             (1, Duration::from_micros(1))
         );
         assert_eq!(
-            (recorder.outcomes().completed, recorder.outcomes().expired),
+            (
+                recorder.outcomes().completed,
+                recorder.outcomes().queue_timed_out
+            ),
             (1, 1)
         );
     }

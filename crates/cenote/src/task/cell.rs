@@ -15,11 +15,12 @@ use std::ptr::NonNull;
 use std::task::Waker;
 
 use super::boundary::{self, drop_quietly};
-use super::error::{Cause, JoinError};
+use super::error::JoinError;
 #[cfg(not(loom))]
 use super::extra::Extra;
 #[cfg(not(loom))]
 use super::memory::{allocate, free as give_back};
+use super::outcome::Outcome;
 use super::state::{Finish, Phase, Snapshot, State};
 use crate::sync::{AtomicPtr, UnsafeCell};
 
@@ -42,23 +43,15 @@ pub(crate) struct Meta {
     /// 0 is served first.
     pub(crate) band: u8,
     pub(crate) kind: Kind,
-    /// Somebody else than the worker may settle it while it runs.
+    /// It has a timeout, which may settle it while it runs.
     pub(crate) may_settle_early: bool,
-    /// It is handed the worker's state.
-    pub(crate) needs_state: bool,
 }
 
 /// What a run did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ran {
-    Completed,
-    Panicked,
-    /// A future that was dropped because somebody asked for it.
-    Aborted,
-    /// A future that was dropped because its token was cancelled or its worker ends.
-    Cancelled,
-    /// It was settled while it ran; what it returned is dropped.
-    Overtaken,
+    /// To its end. `TimedOut`: it was settled while it ran; what it returned is dropped.
+    Settled(Outcome),
     /// A future was left on the worker, which settles it later.
     Left,
 }
@@ -107,7 +100,6 @@ impl Header {
             band: 0,
             kind: Kind::Closure,
             may_settle_early: false,
-            needs_state: false,
         };
         Header::new(&NONE, meta, 0, false)
     }
@@ -427,9 +419,9 @@ impl TaskRef {
         unsafe { run(self.into_raw()) }
     }
 
-    /// Settles a task that has not started, with `cause`. False: it has started, or is settled.
-    pub(crate) fn settle_queued(&self, cause: Cause) -> bool {
-        if !self.header().state.settle_queued(cause.note()) {
+    /// Settles a task that has not started. False: it has started, or is settled.
+    pub(crate) fn settle_queued(&self, error: JoinError) -> bool {
+        if !self.header().state.settle_queued(error.outcome()) {
             return false;
         }
         #[cfg(not(loom))]
@@ -438,28 +430,28 @@ impl TaskRef {
         }
         // SAFETY: this call has just moved the phase from `QUEUED` to `SETTLING`.
         unsafe { (self.header().vtable.drop_work)(self.0) };
-        self.fail(cause);
+        self.fail(error);
         true
     }
 
-    /// Settles a task that runs and may be settled early, after its work was taken out, which is
-    /// when its deadline begins. False: it is settled already.
+    /// Settles a task that runs, and has a timeout, as timed out. Its work was taken out when it
+    /// started, which is when its deadline begins. False: it is settled already.
     #[cfg_attr(loom, allow(dead_code, reason = "deadlines are not modelled"))]
-    pub(crate) fn settle_running(&self, cause: Cause) -> bool {
+    pub(crate) fn settle_timed_out(&self) -> bool {
         debug_assert!(self.header().meta.may_settle_early);
         if !self.header().state.settle_running() {
             return false;
         }
-        self.fail(cause);
+        self.fail(JoinError::timed_out());
         true
     }
 
     /// The second half of the two above: the phase is `SETTLING` by this thread, the work is gone.
-    fn fail(&self, cause: Cause) {
+    fn fail(&self, error: JoinError) {
         let reference = self.clone().into_raw();
         // SAFETY: this thread moved the phase to `SETTLING`; the work was dropped or was moved out
         // when it started; the new reference goes over to the call.
-        unsafe { (self.header().vtable.fail)(reference, JoinError::new(cause)) };
+        unsafe { (self.header().vtable.fail)(reference, error) };
     }
 }
 
@@ -500,13 +492,11 @@ impl<W: Work> Running<W> {
         &self.task
     }
 
-    /// Settles with a value, or why there is none.
-    pub(crate) fn settle(self, result: Result<W::Output, Cause>) -> Ran {
-        let ran = match &result {
-            Ok(_) => Ran::Completed,
-            Err(Cause::Panicked(_)) => Ran::Panicked,
-            Err(Cause::Aborted) => Ran::Aborted,
-            Err(_) => Ran::Cancelled,
+    /// Settles with a value, or why there is none. Returns how the task ended.
+    pub(crate) fn settle(self, result: Result<W::Output, JoinError>) -> Outcome {
+        let outcome = match &result {
+            Ok(_) => Outcome::Completed,
+            Err(error) => error.outcome(),
         };
         // The deadline is over, one way or the other.
         #[cfg(not(loom))]
@@ -515,14 +505,14 @@ impl<W: Work> Running<W> {
         }
         if self.task.header().meta.may_settle_early && !self.task.header().state.settle_running() {
             drop_quietly(result);
-            return Ran::Overtaken;
+            return Outcome::TimedOut;
         }
         let header = self.task.into_raw();
         // SAFETY: the task is of type `W`: `Running<W>` is made by `run::<W>` only. It is in phase
         // `RUNNING` and nobody else may settle it, or this call has just moved it to `SETTLING`.
         // `run` took the work out.
-        unsafe { settle::<W>(header, result.map_err(JoinError::new)) };
-        ran
+        unsafe { settle::<W>(header, result) };
+        outcome
     }
 }
 

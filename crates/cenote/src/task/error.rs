@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
 use super::boundary::Panic;
+use super::outcome::Outcome;
 
 /// Why an accepted task did not return a value.
 ///
@@ -19,7 +20,7 @@ use super::boundary::Panic;
 /// assert_eq!(error.code(), "CENOTE_TASK_PANICKED");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub struct JoinError(Cause);
+pub struct JoinError(Why);
 
 // So that it goes into `Box<dyn Error + Send + Sync>`, as errors have to.
 const _: fn() = || {
@@ -27,15 +28,16 @@ const _: fn() = || {
     travels::<JoinError>();
 };
 
-/// The causes.
-pub(crate) enum Cause {
+/// The outcome, with what more there is to say; or why nobody waits for one.
+enum Why {
+    /// The outcome says it all.
+    Ended(Outcome),
     Panicked(Payload),
-    Aborted,
-    Expired,
-    TimedOut,
-    Cancelled,
+    /// Lost, since no worker could be started.
     NoWorker,
+    /// Lost, since the workers are in the parent process.
     Forked,
+    /// The task goes on. No outcome, but an answer to who wants to block for it.
     WouldDeadlock,
 }
 
@@ -54,25 +56,49 @@ impl Payload {
     }
 }
 
-impl Cause {
-    pub(crate) fn panicked(panic: Panic) -> Self {
-        Cause::Panicked(Payload(Box::new(Mutex::new(panic.into_inner()))))
-    }
-
-    /// The cause as a note in the state word of a task that never started. Not 0.
-    pub(crate) fn note(&self) -> u8 {
-        match self {
-            Cause::Aborted => 1,
-            Cause::Expired => 2,
-            Cause::Cancelled => 3,
-            _ => 4,
-        }
-    }
-}
-
 impl JoinError {
-    pub(crate) fn new(cause: Cause) -> Self {
-        JoinError(cause)
+    pub(crate) fn panicked(panic: Panic) -> Self {
+        JoinError(Why::Panicked(Payload(Box::new(Mutex::new(
+            panic.into_inner(),
+        )))))
+    }
+
+    pub(crate) fn aborted() -> Self {
+        JoinError(Why::Ended(Outcome::Aborted))
+    }
+
+    pub(crate) fn queue_timed_out() -> Self {
+        JoinError(Why::Ended(Outcome::QueueTimedOut))
+    }
+
+    pub(crate) fn timed_out() -> Self {
+        JoinError(Why::Ended(Outcome::TimedOut))
+    }
+
+    pub(crate) fn cancelled() -> Self {
+        JoinError(Why::Ended(Outcome::Cancelled))
+    }
+
+    pub(crate) fn no_worker() -> Self {
+        JoinError(Why::NoWorker)
+    }
+
+    pub(crate) fn forked() -> Self {
+        JoinError(Why::Forked)
+    }
+
+    pub(crate) fn would_deadlock() -> Self {
+        JoinError(Why::WouldDeadlock)
+    }
+
+    /// How a task ended that is settled with this.
+    pub(crate) fn outcome(&self) -> Outcome {
+        match self.0 {
+            Why::Ended(outcome) => outcome,
+            Why::Panicked(_) => Outcome::Panicked,
+            Why::NoWorker | Why::Forked => Outcome::Lost,
+            Why::WouldDeadlock => unreachable!("no task is settled with a refusal to block"),
+        }
     }
 
     /// A stable name for the cause, for logs and metrics:
@@ -81,12 +107,12 @@ impl JoinError {
     /// |---|---|
     /// | `CENOTE_TASK_PANICKED` | panicked |
     /// | `CENOTE_TASK_ABORTED` | was aborted through its handle |
-    /// | `CENOTE_TASK_EXPIRED` | had not started when its `queue_timeout` was over, and never will |
+    /// | `CENOTE_TASK_QUEUE_TIMED_OUT` | had not started when its `queue_timeout` was over, and never will |
     /// | `CENOTE_TASK_TIMED_OUT` | was not done when its `timeout` was over |
     /// | `CENOTE_TASK_CANCELLED` | was cancelled by its token, or by the end of the pool |
     /// | `CENOTE_NO_WORKER` | cannot run: no worker could be started |
     /// | `CENOTE_FORKED` | belongs to the parent of this forked process, which has no workers |
-    /// | `CENOTE_WOULD_DEADLOCK` | runs on the very thread that wants to block for it |
+    /// | `CENOTE_WOULD_DEADLOCK` | can run only on the very thread that wants to block for it |
     ///
     /// # Examples
     ///
@@ -98,14 +124,14 @@ impl JoinError {
     /// ```
     pub fn code(&self) -> &'static str {
         match self.0 {
-            Cause::Panicked(_) => "CENOTE_TASK_PANICKED",
-            Cause::Aborted => "CENOTE_TASK_ABORTED",
-            Cause::Expired => "CENOTE_TASK_EXPIRED",
-            Cause::TimedOut => "CENOTE_TASK_TIMED_OUT",
-            Cause::Cancelled => "CENOTE_TASK_CANCELLED",
-            Cause::NoWorker => "CENOTE_NO_WORKER",
-            Cause::Forked => "CENOTE_FORKED",
-            Cause::WouldDeadlock => "CENOTE_WOULD_DEADLOCK",
+            Why::Panicked(_) => "CENOTE_TASK_PANICKED",
+            Why::Ended(Outcome::Aborted) => "CENOTE_TASK_ABORTED",
+            Why::Ended(Outcome::QueueTimedOut) => "CENOTE_TASK_QUEUE_TIMED_OUT",
+            Why::Ended(Outcome::TimedOut) => "CENOTE_TASK_TIMED_OUT",
+            Why::Ended(_) => "CENOTE_TASK_CANCELLED",
+            Why::NoWorker => "CENOTE_NO_WORKER",
+            Why::Forked => "CENOTE_FORKED",
+            Why::WouldDeadlock => "CENOTE_WOULD_DEADLOCK",
         }
     }
 
@@ -120,7 +146,7 @@ impl JoinError {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn is_panic(&self) -> bool {
-        matches!(self.0, Cause::Panicked(_))
+        matches!(self.0, Why::Panicked(_))
     }
 
     /// The task was aborted through its handle.
@@ -135,7 +161,7 @@ impl JoinError {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn is_aborted(&self) -> bool {
-        matches!(self.0, Cause::Aborted)
+        matches!(self.0, Why::Ended(Outcome::Aborted))
     }
 
     /// The task waited longer than its `queue_timeout`, so it was dropped before it started.
@@ -147,11 +173,11 @@ impl JoinError {
     ///
     /// let pool = cenote::Pool::new()?;
     /// let late = pool.task().queue_timeout(Duration::ZERO).try_spawn(|| ())?;
-    /// assert!(late.join().unwrap_err().is_expired());
+    /// assert!(late.join().unwrap_err().is_queue_timed_out());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn is_expired(&self) -> bool {
-        matches!(self.0, Cause::Expired)
+    pub fn is_queue_timed_out(&self) -> bool {
+        matches!(self.0, Why::Ended(Outcome::QueueTimedOut))
     }
 
     /// The task ran longer than its `timeout`. A closure may still be running: it is asked to stop
@@ -171,7 +197,7 @@ impl JoinError {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn is_timed_out(&self) -> bool {
-        matches!(self.0, Cause::TimedOut)
+        matches!(self.0, Why::Ended(Outcome::TimedOut))
     }
 
     /// The task's token was cancelled, or the pool was shut down before the task was done.
@@ -186,7 +212,7 @@ impl JoinError {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn is_cancelled(&self) -> bool {
-        matches!(self.0, Cause::Cancelled)
+        matches!(self.0, Why::Ended(Outcome::Cancelled))
     }
 
     /// There is no worker to run the task: none could be started, or this process is a fork.
@@ -200,7 +226,7 @@ impl JoinError {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn is_lost(&self) -> bool {
-        matches!(self.0, Cause::NoWorker | Cause::Forked)
+        matches!(self.0, Why::NoWorker | Why::Forked)
     }
 
     /// The payload of the panic, for [`std::panic::resume_unwind`].
@@ -243,8 +269,8 @@ impl JoinError {
     /// ```
     pub fn try_into_panic(self) -> Result<Box<dyn Any + Send>, JoinError> {
         match self.0 {
-            Cause::Panicked(payload) => Ok(payload.into_inner()),
-            cause => Err(JoinError(cause)),
+            Why::Panicked(payload) => Ok(payload.into_inner()),
+            why => Err(JoinError(why)),
         }
     }
 }
@@ -260,27 +286,31 @@ pub(crate) fn panic_message(payload: &(dyn Any + Send)) -> Option<&str> {
 
 impl fmt::Display for JoinError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
-            Cause::Panicked(payload) => match payload.message() {
-                Some(message) => write!(f, "the task panicked: {message}"),
-                None => f.write_str("the task panicked with a payload that is no text"),
-            },
-            Cause::Aborted => f.write_str("the task was aborted"),
-            Cause::Expired => {
-                f.write_str("the task was dropped before it started: it waited longer than its queue_timeout")
+        f.write_str(match &self.0 {
+            Why::Panicked(payload) => {
+                return match payload.message() {
+                    Some(message) => write!(f, "the task panicked: {message}"),
+                    None => f.write_str("the task panicked with a payload that is no text"),
+                };
             }
-            Cause::TimedOut => f.write_str("the task ran longer than its timeout"),
-            Cause::Cancelled => f.write_str("the task was cancelled by its token or by the end of its pool"),
-            Cause::NoWorker => {
-                f.write_str("the task cannot run: the pool could not start a worker (see its worker_state and spawn failures)")
+            Why::Ended(Outcome::Aborted) => "the task was aborted",
+            Why::Ended(Outcome::QueueTimedOut) => {
+                "the task was dropped before it started: it waited longer than its queue_timeout"
             }
-            Cause::Forked => f.write_str(
-                "the task belongs to the parent of this forked process; build a pool after the fork",
-            ),
-            Cause::WouldDeadlock => f.write_str(
-                "the task runs on this very thread, which would wait for it for ever; await it instead",
-            ),
-        }
+            Why::Ended(Outcome::TimedOut) => "the task ran longer than its timeout",
+            Why::Ended(_) => "the task was cancelled by its token or by the end of its pool",
+            Why::NoWorker => {
+                "the task cannot run: the pool could not start a worker (see its worker_state and \
+                 spawn failures)"
+            }
+            Why::Forked => {
+                "the task belongs to the parent of this forked process; build a pool after the fork"
+            }
+            Why::WouldDeadlock => {
+                "the task can run only on this very thread, which would wait for it for ever; \
+                 await it, or join it outside of `with_state`"
+            }
+        })
     }
 }
 

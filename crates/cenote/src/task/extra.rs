@@ -17,7 +17,7 @@ use parking_lot::Mutex;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use super::cell::TaskRef;
-use super::error::Cause;
+use super::error::JoinError;
 use crate::timer::{self, TimerKey};
 
 /// See the module.
@@ -64,33 +64,33 @@ impl Extra {
                 .poll(&mut Context::from_waker(&waker))
                 .is_ready()
             {
-                task.settle_queued(Cause::Cancelled);
+                task.settle_queued(JoinError::cancelled());
                 return;
             }
             self.0.lock().queued_cancel = Some(cancelled);
             if token.is_cancelled() {
                 // The waker may have come before there was anything to forget.
-                task.settle_queued(Cause::Cancelled);
+                task.settle_queued(JoinError::cancelled());
                 self.forget();
                 return;
             }
         }
         let deadline = self.0.lock().queue_deadline;
         if let Some(deadline) = deadline {
-            let expiring = task.clone();
+            let late = task.clone();
             // Without a timer the deadline is still looked at when a worker comes to the task.
             let timer = timer::schedule(
                 deadline,
                 Box::new(move || {
-                    expiring.settle_queued(Cause::Expired);
+                    late.settle_queued(JoinError::queue_timed_out());
                 }),
             );
             self.0.lock().timer = timer.ok();
         }
     }
 
-    /// Whether the task may still start, as far as its deadline goes.
-    pub(crate) fn is_expired(&self) -> bool {
+    /// Whether the task has waited for longer than it may.
+    pub(crate) fn is_queue_timed_out(&self) -> bool {
         let deadline = self.0.lock().queue_deadline;
         deadline.is_some_and(|deadline| Instant::now() >= deadline)
     }
@@ -106,7 +106,7 @@ impl Extra {
         let timer = timer::schedule(
             at,
             Box::new(move || {
-                if late.settle_running(Cause::TimedOut)
+                if late.settle_timed_out()
                     && let Some(extra) = late.header().extra()
                 {
                     extra.stop();
@@ -187,6 +187,6 @@ struct CancelQueued(TaskRef);
 
 impl Wake for CancelQueued {
     fn wake(self: Arc<Self>) {
-        self.0.settle_queued(Cause::Cancelled);
+        self.0.settle_queued(JoinError::cancelled());
     }
 }

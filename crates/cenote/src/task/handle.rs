@@ -10,7 +10,7 @@ use cenote_park::Participants;
 
 use super::blocking::{self, Awaited};
 use super::cell::{Joiner, TaskRef};
-use super::error::{Cause, JoinError};
+use super::error::JoinError;
 use super::state::Phase;
 use crate::os::fork;
 use crate::worker;
@@ -94,13 +94,15 @@ impl<T> JoinHandle<T> {
     /// Blocks until the task has settled: spins for at most the pool's `max_spin`, then sleeps.
     ///
     /// On a worker of the same pool, a closure that has not started is run here and now, so that
-    /// waiting for one's own pool does not use it up. Do not call it from async code: await the
-    /// handle.
+    /// waiting for one's own pool does not use it up; inside of
+    /// [`with_state`](crate::with_state) another worker has to run it. Do not call it from async
+    /// code: await the handle.
     ///
     /// # Errors
     ///
-    /// If the task has no value; and with `CENOTE_WOULD_DEADLOCK` if it is a future that lives on
-    /// this thread.
+    /// If the task has no value; and with `CENOTE_WOULD_DEADLOCK` if only this very thread could
+    /// bring it to its end: a future that lives here, or, inside of `with_state` in a pool of one
+    /// thread, a closure that has not started.
     ///
     /// # Examples
     ///
@@ -156,7 +158,7 @@ impl<T> JoinHandle<T> {
             return Ok(());
         }
         if self.fork != fork::generation() {
-            return Err(JoinError::new(Cause::Forked));
+            return Err(JoinError::forked());
         }
         if worker::is_worker() {
             worker::help_with(self.joiner.task())?;
@@ -275,7 +277,7 @@ impl<T> Future for JoinHandle<T> {
             return Poll::Ready(result);
         }
         if self.fork != fork::generation() {
-            return Poll::Ready(Err(JoinError::new(Cause::Forked)));
+            return Poll::Ready(Err(JoinError::forked()));
         }
         self.look();
         if self.joiner.wait_with(context.waker()) {
@@ -337,7 +339,7 @@ impl fmt::Debug for AbortHandle {
 }
 
 fn abort(task: &TaskRef) -> bool {
-    if task.settle_queued(Cause::Aborted) {
+    if task.settle_queued(JoinError::aborted()) {
         return true;
     }
     if !task.header().state().ask_abort().is_done() {

@@ -5,6 +5,7 @@
 //! - [`cell`]: the allocation, and what can be done with it: run, fail, take the result.
 //! - [`memory`]: where cells are allocated.
 //! - [`extra`]: what only some tasks have: deadlines, a cancellation token, a future on a worker.
+//! - [`outcome`]: how it ended; [`error`]: the same, to whoever joins it.
 //! - [`handle`]: the caller's side, `JoinHandle`.
 //! - [`blocking`]: how a thread that is no worker waits: spin, then park.
 
@@ -19,6 +20,7 @@ pub(crate) mod extra;
 pub(crate) mod handle;
 #[cfg(not(loom))]
 mod memory;
+pub(crate) mod outcome;
 pub(crate) mod state;
 #[cfg(not(loom))]
 pub(crate) mod work;

@@ -3,12 +3,13 @@
 //! ```text
 //!  63        9     8     7       5   4       3       2      1 0
 //! +-----------+---------+---------+-------+-------+------+-------+
-//! | references| GUARDED | unstart | ABORT | WAKER | JOIN | phase |
+//! | references| GUARDED | outcome | ABORT | WAKER | JOIN | phase |
 //! +-----------+---------+---------+-------+-------+------+-------+
 //! ```
 //!
-//! `unstart` is a note of the host's about a task that was settled before it started, for whoever
-//! finds it in the queue later.
+//! `outcome` is that of a task that was settled before it started, for whoever finds it in the queue
+//! later. There are eight outcomes, so their numbers fit into the three bits. 0 is `Completed`,
+//! which a task that never started cannot be, so it stands for none.
 //!
 //! Phases only ever move forward: `QUEUED` → `RUNNING` → `SETTLING` → `DONE`, each of the middle
 //! two may be skipped. Each step is one compare-and-swap, so of several that want to take it (the
@@ -25,6 +26,7 @@
 
 use std::fmt;
 
+use super::outcome::Outcome;
 use crate::sync::{AtomicUsize, Ordering};
 
 const PHASE: usize = 0b11;
@@ -38,9 +40,11 @@ const JOIN: usize = 1 << 2;
 const WAKER: usize = 1 << 3;
 /// Somebody asked the running task to stop.
 const ABORT: usize = 1 << 4;
-/// Where the note on an unstarted task lies.
-const NOTE_SHIFT: u32 = 5;
-const NOTE: usize = 0b111 << NOTE_SHIFT;
+/// Where the outcome of an unstarted task lies.
+const OUTCOME_SHIFT: u32 = 5;
+const OUTCOME: usize = 0b111 << OUTCOME_SHIFT;
+const _: () = assert!((Outcome::ALL.len() - 1) << OUTCOME_SHIFT == OUTCOME);
+const _: () = assert!(Outcome::Completed as usize == 0);
 /// There is something to look at before the task starts.
 const GUARDED: usize = 1 << 8;
 /// One reference.
@@ -89,9 +93,11 @@ impl Snapshot {
         self.0 & ABORT != 0
     }
 
-    /// The note that [`State::settle_queued`] was given; 0 if the task was not settled by that.
-    pub(crate) fn note(self) -> u8 {
-        ((self.0 & NOTE) >> NOTE_SHIFT) as u8
+    /// How a task ended that never started: what [`State::settle_queued`] was given. `None`: it was
+    /// not settled by that.
+    pub(crate) fn unstarted(self) -> Option<Outcome> {
+        let number = (self.0 & OUTCOME) >> OUTCOME_SHIFT;
+        (number != 0).then(|| Outcome::ALL[number])
     }
 
     pub(crate) fn references(self) -> usize {
@@ -158,12 +164,12 @@ impl State {
         self.step(|phase| (phase == QUEUED).then_some(RUNNING))
     }
 
-    /// `QUEUED` → `SETTLING`, with a note below 8. True: the caller owns the work and the result,
-    /// of a task that will never run.
-    pub(crate) fn settle_queued(&self, note: u8) -> bool {
-        debug_assert!(note < 8);
-        let note = usize::from(note) << NOTE_SHIFT;
-        self.step(|phase| (phase == QUEUED).then_some(SETTLING | note))
+    /// `QUEUED` → `SETTLING`, with the outcome, which is not `Completed`. True: the caller owns the
+    /// work and the result, of a task that will never run.
+    pub(crate) fn settle_queued(&self, outcome: Outcome) -> bool {
+        debug_assert_ne!(outcome, Outcome::Completed);
+        let outcome = (outcome as usize) << OUTCOME_SHIFT;
+        self.step(|phase| (phase == QUEUED).then_some(SETTLING | outcome))
     }
 
     /// `RUNNING` → `SETTLING`. True: the caller owns the result.

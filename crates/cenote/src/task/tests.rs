@@ -12,7 +12,8 @@ use std::thread;
 
 use super::boundary;
 use super::cell::{self, Joiner, Kind, Meta, Ran, Running, TaskRef, Work};
-use super::error::Cause;
+use super::error::JoinError;
+use super::outcome::Outcome;
 
 const ROUNDS: usize = if cfg!(miri) { 10 } else { 500 };
 
@@ -50,7 +51,7 @@ impl Work for Job {
             // Not `panic!`, so that the output stays free of what looks like a failure.
             Act::Panic => std::panic::resume_unwind(Box::new(*self.0.0)),
         });
-        running.settle(result.map_err(Cause::panicked))
+        Ran::Settled(running.settle(result.map_err(JoinError::panicked)))
     }
 }
 
@@ -60,7 +61,6 @@ const META: Meta = Meta {
     band: 0,
     kind: Kind::Closure,
     may_settle_early: false,
-    needs_state: false,
 };
 
 fn make(alive: &Arc<AtomicUsize>, act: Act) -> (TaskRef, Joiner<Tracked>) {
@@ -106,7 +106,7 @@ fn a_result_is_taken_from_another_thread() {
         let ran = thread::spawn(|| work_off(task))
             .join()
             .expect("it does not panic");
-        assert_eq!(ran, Some(Ran::Completed));
+        assert_eq!(ran, Some(Ran::Settled(Outcome::Completed)));
         let result = handle.take().expect("it is done");
         assert_eq!(*result.expect("it did not panic").0, 42);
     });
@@ -115,7 +115,7 @@ fn a_result_is_taken_from_another_thread() {
 #[test]
 fn a_panic_arrives_as_an_error_with_its_payload() {
     many(Act::Panic, |task, mut handle| {
-        assert_eq!(work_off(task), Some(Ran::Panicked));
+        assert_eq!(work_off(task), Some(Ran::Settled(Outcome::Panicked)));
         let error = handle
             .take()
             .expect("it is done")
@@ -143,7 +143,7 @@ fn a_task_that_nobody_runs_is_dropped_with_the_last_reference() {
 fn an_abort_in_the_queue_drops_the_work_at_once() {
     let alive = Arc::default();
     let (task, mut handle) = make(&alive, Act::Return);
-    assert!(handle.task().settle_queued(Cause::Aborted));
+    assert!(handle.task().settle_queued(JoinError::aborted()));
     assert_eq!(alive.load(Ordering::Relaxed), 0);
     assert_eq!(work_off(task), None);
     assert!(
@@ -158,7 +158,10 @@ fn an_abort_in_the_queue_drops_the_work_at_once() {
 fn of_abort_and_start_one_wins() {
     many(Act::Return, |task, mut handle| {
         let abort = handle.task().clone();
-        let (ran, aborted) = at_once(|| work_off(task), || abort.settle_queued(Cause::Aborted));
+        let (ran, aborted) = at_once(
+            || work_off(task),
+            || abort.settle_queued(JoinError::aborted()),
+        );
         assert_eq!(ran.is_some(), !aborted);
         assert_eq!(handle.take().expect("it is settled").is_err(), aborted);
     });
@@ -227,12 +230,12 @@ impl Work for Overtaken {
 
     fn run(self, running: Running<Self>) -> Ran {
         let task = running.task().clone();
-        let (settled, ran) = at_once(
-            move || task.settle_running(Cause::Expired),
+        let (settled, outcome) = at_once(
+            move || task.settle_timed_out(),
             || running.settle(Ok(Tracked::new(&self.0.1, *self.0.0 + 1))),
         );
-        assert_eq!(settled, ran == Ran::Overtaken);
-        ran
+        assert_eq!(settled, outcome == Outcome::TimedOut);
+        Ran::Settled(outcome)
     }
 }
 
@@ -249,7 +252,7 @@ fn of_a_timeout_and_the_end_one_settles() {
         let mut handle: Joiner<Tracked> = unsafe { Joiner::new(handle) };
         let ran = work_off(task).expect("nobody settled it before");
         let result = handle.take().expect("it is settled");
-        assert_eq!(result.is_err(), ran == Ran::Overtaken);
+        assert_eq!(result.is_err(), ran == Ran::Settled(Outcome::TimedOut));
         drop(result);
         assert_eq!(alive.load(Ordering::Relaxed), 0);
     }

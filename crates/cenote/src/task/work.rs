@@ -1,18 +1,17 @@
-//! The three kinds of work: a closure, a closure with the worker's state, and a future made on the
-//! worker. Each runs in the span of where it was made.
+//! The two kinds of work: a closure, and a future made on the worker. Each runs in the span of
+//! where it was made.
 
 use std::future::Future;
-use std::marker::PhantomData;
 
 use super::boundary;
 use super::cell::{Ran, Running, Work};
-use super::error::Cause;
+use super::error::JoinError;
 use crate::integrations::tracing::TaskSpan;
 use crate::worker;
 
-/// Runs the task's code. A panic becomes the cause of the failure.
-fn catch<W: Work, T>(running: &Running<W>, code: impl FnOnce() -> T) -> Result<T, Cause> {
-    boundary::of_task(running.task(), code).map_err(Cause::panicked)
+/// Runs the task's code. A panic becomes the error.
+fn catch<W: Work, T>(running: &Running<W>, code: impl FnOnce() -> T) -> Result<T, JoinError> {
+    boundary::of_task(running.task(), code).map_err(JoinError::panicked)
 }
 
 /// `FnOnce() -> T`.
@@ -43,40 +42,7 @@ impl<F: FnOnce() -> T, T> Work for Closure<F> {
         // Before the task is settled, so that whoever waits for it finds the span closed.
         span.close();
         worker::leave_task();
-        running.settle(result)
-    }
-}
-
-/// `FnOnce(&mut S) -> T`.
-pub(crate) struct Stateful<F, S> {
-    f: F,
-    span: TaskSpan,
-    state: PhantomData<fn(S)>,
-}
-
-impl<F, S> Stateful<F, S> {
-    pub(crate) fn new(f: F) -> Self {
-        Stateful {
-            f,
-            span: TaskSpan::current(),
-            state: PhantomData,
-        }
-    }
-
-    pub(crate) fn into_inner(self) -> F {
-        self.f
-    }
-}
-
-impl<F: FnOnce(&mut S) -> T, T, S: 'static> Work for Stateful<F, S> {
-    type Output = T;
-
-    fn run(self, running: Running<Self>) -> Ran {
-        let Stateful { f, span, .. } = self;
-        let result = catch(&running, || span.in_scope(|| worker::with_state(f)));
-        span.close();
-        worker::leave_task();
-        running.settle(result)
+        Ran::Settled(running.settle(result))
     }
 }
 
@@ -112,10 +78,10 @@ where
                 worker::spawn_task(span.instrument(future), running);
                 Ran::Left
             }
-            Err(cause) => {
+            Err(error) => {
                 span.close();
                 worker::leave_task();
-                running.settle(Err(cause))
+                Ran::Settled(running.settle(Err(error)))
             }
         }
     }

@@ -7,10 +7,9 @@ use std::sync::atomic::Ordering;
 
 use super::Worker;
 use crate::clock::Stamp;
-use crate::pool::shared::unstarted;
-use crate::stats::Outcome;
 use crate::task::cell::{Ran, TaskRef};
-use crate::task::error::Cause;
+use crate::task::error::JoinError;
+use crate::task::outcome::Outcome;
 
 /// Tasks up to this average are short: a deputy takes several of them in the time another worker
 /// takes to wake up.
@@ -54,8 +53,8 @@ impl Worker {
         let Some(extra) = header.extra() else {
             return header.state().start();
         };
-        if extra.is_expired() {
-            task.settle_queued(Cause::Expired);
+        if extra.is_queue_timed_out() {
+            task.settle_queued(JoinError::queue_timed_out());
         }
         header.state().start()
     }
@@ -101,12 +100,12 @@ impl Worker {
         let Some(pending) = self.pending.take() else {
             return;
         };
-        if pending.ran != Ran::Left {
+        if let Ran::Settled(outcome) = pending.ran {
             let nanos = pending.ended.nanos_since(pending.began);
             let waited = pending
                 .began
                 .nanos_since(Stamp::from_bits(pending.submitted));
-            self.record_run(pending.lane, pending.ran, waited, nanos);
+            self.record_run(pending.lane, outcome, waited, nanos);
             let average = self.average_run.get();
             let average = average - average / 8 + nanos / 8;
             self.average_run.set(average);
@@ -152,10 +151,9 @@ impl Worker {
     /// A task came out of the queue that will not run: settled meanwhile, or run by somebody who
     /// waited for it.
     fn found_settled(&self, task: &TaskRef, lane: usize, waited: u64) {
-        if task.snapshot().note() == 0 {
+        let Some(outcome) = task.snapshot().unstarted() else {
             return;
-        }
-        let outcome = unstarted(task);
+        };
         self.shared
             .slot(self.index)
             .recorder
@@ -163,15 +161,7 @@ impl Worker {
             .record(outcome, waited, None);
     }
 
-    pub(super) fn record_run(&self, lane: usize, ran: Ran, waited: u64, nanos: u64) {
-        let outcome = match ran {
-            Ran::Completed => Outcome::Completed,
-            Ran::Panicked => Outcome::Panicked,
-            Ran::Aborted => Outcome::Aborted,
-            Ran::Cancelled => Outcome::Cancelled,
-            Ran::Overtaken => Outcome::TimedOut,
-            Ran::Left => return,
-        };
+    pub(super) fn record_run(&self, lane: usize, outcome: Outcome, waited: u64, nanos: u64) {
         let recorder = &self.shared.slot(self.index).recorder;
         recorder.lane(lane).record(outcome, waited, Some(nanos));
         recorder.add_busy(nanos);

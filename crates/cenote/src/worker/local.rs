@@ -27,8 +27,9 @@ use super::{Worker, worker};
 use crate::clock::Stamp;
 use crate::integrations::tracing::TaskSpan;
 use crate::task::boundary::{self, drop_quietly};
-use crate::task::cell::{Header, Ran, Running, Work};
-use crate::task::error::Cause;
+use crate::task::cell::{Header, Running, Work};
+use crate::task::error::JoinError;
+use crate::task::outcome::Outcome;
 
 impl Worker {
     /// Everything that lives in the runtime: futures of tasks, what they and closures left behind.
@@ -106,12 +107,12 @@ impl Worker {
     }
 
     /// A future that took a place is settled.
-    fn local_ended(&self, header: Ended, ran: Ran) {
+    fn local_ended(&self, task: Ended, outcome: Outcome) {
         let was_full = !self.has_place();
         self.locals.set(self.locals.get() - 1);
-        self.shared.slot(self.index).locals[header.lane].fetch_sub(1, Ordering::Relaxed);
-        self.record_run(header.lane, ran, header.waited, header.ran);
-        self.gone_from(header.lane);
+        self.shared.slot(self.index).locals[task.lane].fetch_sub(1, Ordering::Relaxed);
+        self.record_run(task.lane, outcome, task.waited, task.ran);
+        self.gone_from(task.lane);
         if was_full || self.shared.engine.is_ending() {
             // There is a place again: out of the driver, to the queues.
             self.leave_runtime();
@@ -264,8 +265,8 @@ where
             && cancelled.as_mut().poll(context).is_ready()
         {
             // An abort cancels the task's own token too.
-            let cause = this.cause_of_drop();
-            this.settle(Err(cause));
+            let error = this.error_of_drop();
+            this.settle(Err(error));
             return Poll::Ready(());
         }
         // After a panic the future is dropped, not polled again.
@@ -273,7 +274,7 @@ where
         let result = match polled {
             Ok(Poll::Pending) => return Poll::Pending,
             Ok(Poll::Ready(value)) => Ok(value),
-            Err(panic) => Err(Cause::panicked(panic)),
+            Err(panic) => Err(JoinError::panicked(panic)),
         };
         this.settle(result);
         Poll::Ready(())
@@ -281,14 +282,14 @@ where
 }
 
 impl<W: Work, U> LocalTask<W, U> {
-    fn cause_of_drop(&self) -> Cause {
+    fn error_of_drop(&self) -> JoinError {
         match &self.running {
-            Some(running) if running.task().snapshot().is_aborted() => Cause::Aborted,
-            _ => Cause::Cancelled,
+            Some(running) if running.task().snapshot().is_aborted() => JoinError::aborted(),
+            _ => JoinError::cancelled(),
         }
     }
 
-    fn settle(&mut self, result: Result<W::Output, Cause>) {
+    fn settle(&mut self, result: Result<W::Output, JoinError>) {
         let Some(running) = self.running.take() else {
             return;
         };
@@ -305,9 +306,9 @@ impl<W: Work, U> LocalTask<W, U> {
         if let Some(worker) = &worker {
             worker.shared.slot(worker.index).record_is_due();
         }
-        let ran = running.settle(result);
+        let outcome = running.settle(result);
         if let Some(worker) = worker {
-            worker.local_ended(ended, ran);
+            worker.local_ended(ended, outcome);
             worker.shared.slot(worker.index).record_is_done();
         }
     }
@@ -315,7 +316,7 @@ impl<W: Work, U> LocalTask<W, U> {
 
 impl<W: Work, U> Drop for LocalTask<W, U> {
     fn drop(&mut self) {
-        let cause = self.cause_of_drop();
-        self.settle(Err(cause));
+        let error = self.error_of_drop();
+        self.settle(Err(error));
     }
 }

@@ -3,14 +3,15 @@
 //! - [`run`]: the thread, from its start to its end; [`execute`]: how it runs a task.
 //! - [`local`]: futures on the worker: its tokio runtime, turning it, waiting in it.
 //! - [`slot`]: what the rest of the process sees of a worker, and how it is woken.
+//! - [`state`]: the state it has from its pool's `worker_state`, and lending it.
 //! - this file: what code that runs on a worker can ask for.
 
 mod execute;
 mod local;
 mod run;
 pub(crate) mod slot;
+pub(crate) mod state;
 
-use std::any::{Any, TypeId};
 use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::rc::Rc;
@@ -20,14 +21,16 @@ use tokio::runtime::LocalRuntime;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use run::start;
+pub use state::with_state;
 
 use crate::engine::seat::SeatWord;
 use crate::engine::step::Step;
 use crate::pool::shared::Shared;
 use crate::task::boundary;
 use crate::task::cell::{Kind, Running, TaskRef, Work};
-use crate::task::error::{Cause, JoinError};
+use crate::task::error::JoinError;
 use crate::task::state::Phase;
+use state::StateCell;
 
 thread_local! {
     /// The worker this thread is.
@@ -50,7 +53,7 @@ pub(crate) struct Worker {
     in_runtime: Cell<bool>,
     /// Futures that take places.
     locals: Cell<usize>,
-    state: RefCell<Option<Box<dyn Any>>>,
+    state: StateCell,
     /// When the runtime was last given a turn, in the clock's ticks.
     turned: Cell<u64>,
     /// A moving average of the tasks' run times, in nanoseconds.
@@ -138,7 +141,7 @@ pub fn current() -> Option<WorkerInfo> {
 /// let pool = cenote::Pool::new()?;
 /// let (sent, arrived) = std::sync::mpsc::channel();
 /// pool.blocking_run(move || {
-///     cenote::detach(async move {
+///     cenote::spawn_background(async move {
 ///         tokio::time::sleep(Duration::from_millis(5)).await;
 ///         sent.send("exported").ok();
 ///     });
@@ -146,13 +149,13 @@ pub fn current() -> Option<WorkerInfo> {
 /// assert_eq!(arrived.recv()?, "exported");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub fn detach<F>(future: F)
+pub fn spawn_background<F>(future: F)
 where
     F: Future<Output = ()> + 'static,
 {
-    let worker =
-        worker().expect("`cenote::detach` was called on a thread that is no worker of a pool");
-    worker.spawn_background(future);
+    worker()
+        .expect("`cenote::spawn_background` was called on a thread that is no worker of a pool")
+        .spawn_background(future);
 }
 
 /// The cancellation token of the task that runs: it is cancelled when the task is aborted, when its
@@ -187,33 +190,6 @@ pub fn token() -> CancellationToken {
     worker.token()
 }
 
-/// Runs `f` with the state that this worker's init function made, for code that cannot be handed
-/// it: a future, a function deep down.
-///
-/// # Panics
-///
-/// If this is no worker, if its state is of another type, or if it is already borrowed: inside
-/// another `with_state`, or inside a closure that was handed it.
-///
-/// # Examples
-///
-/// ```
-/// let pool = cenote::Pool::builder()
-///     .worker_state(|_| Ok::<_, std::io::Error>(vec![1, 2]))
-///     .build()?;
-/// let handle = pool.try_spawn_local(|| async {
-///     tokio::task::yield_now().await;
-///     cenote::with_state(|numbers: &mut Vec<i32>| numbers.len())
-/// })?;
-/// assert_eq!(handle.join()?, 2);
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-pub fn with_state<S: 'static, R>(f: impl FnOnce(&mut S) -> R) -> R {
-    let worker =
-        worker().expect("`cenote::with_state` was called on a thread that is no worker of a pool");
-    worker.lend_state(f)
-}
-
 /// The code of the task that ran is over. Called before the task is settled, so that whoever finds
 /// it settled also finds that its record is to come.
 pub(crate) fn leave_task() {
@@ -235,31 +211,39 @@ where
 }
 
 /// Before this worker blocks for `task`: runs it here if it has not started and is a closure of
-/// this pool.
+/// this pool, except while the worker's state is lent; see [`state`].
 pub(crate) fn help_with(task: &TaskRef) -> Result<(), JoinError> {
-    let Some(worker) = worker() else {
+    let Some(worker) = worker_for(task) else {
         return Ok(());
     };
-    let meta = task.header().meta;
-    if meta.pool != worker.shared.id {
-        return Ok(());
-    }
-    match meta.kind {
+    match task.header().meta.kind {
         Kind::Closure => {
-            let lent = meta.needs_state && worker.state.try_borrow_mut().is_err();
-            if !lent {
+            if !worker.state.is_lent() {
                 worker.run_now(task);
             } else if worker.is_only_one() && task.snapshot().phase() == Phase::Queued {
-                return Err(JoinError::new(Cause::WouldDeadlock));
+                return Err(JoinError::would_deadlock());
             }
         }
         Kind::Local => {
             if worker.would_deadlock(task) {
-                return Err(JoinError::new(Cause::WouldDeadlock));
+                return Err(JoinError::would_deadlock());
             }
         }
     }
     Ok(())
+}
+
+/// Before this worker blocks for `task`, a closure of a scope: runs it here if it has not started,
+/// also while the worker's state is lent. The scope's owner may be the only thread that comes to it.
+pub(crate) fn help_with_scoped(task: &TaskRef) {
+    if let Some(worker) = worker_for(task) {
+        worker.run_now(task);
+    }
+}
+
+/// The worker this thread is, if it is one of the task's pool.
+fn worker_for(task: &TaskRef) -> Option<Rc<Worker>> {
+    worker().filter(|worker| worker.shared.id == task.header().meta.pool)
 }
 
 impl Worker {
@@ -280,26 +264,6 @@ impl Worker {
 
     fn is_only_one(&self) -> bool {
         self.shared.config.max_threads == 1
-    }
-
-    fn lend_state<S: 'static, R>(&self, f: impl FnOnce(&mut S) -> R) -> R {
-        let mut state = self.state.try_borrow_mut().unwrap_or_else(|_| {
-            panic!(
-                "the worker's state is already borrowed: by `with_state`, or by the closure that runs"
-            )
-        });
-        if let Some(state) = state.as_mut().and_then(|state| state.downcast_mut::<S>()) {
-            return f(state);
-        }
-        // A pool without an init function has `()` for its state.
-        if TypeId::of::<S>() == TypeId::of::<()>() && state.is_none() {
-            let mut none: Box<dyn Any> = Box::new(());
-            return f(none.downcast_mut::<S>().expect("S is ()"));
-        }
-        panic!(
-            "this worker's state is not of type {}",
-            std::any::type_name::<S>()
-        );
     }
 
     fn token(&self) -> CancellationToken {

@@ -16,6 +16,7 @@ use cenote_park::Waiter;
 use tokio::runtime::{EnterGuard, LocalRuntime};
 
 use super::execute::SHORT_NANOS;
+use super::state::{StateCell, WorkerState};
 use super::{WORKER, Worker, WorkerInfo};
 use crate::clock::Stamp;
 use crate::engine::Engine;
@@ -64,7 +65,7 @@ fn main(shared: Arc<Shared>, info: WorkerInfo) {
         waiting_in_runtime: Cell::new(false),
         in_runtime: Cell::new(false),
         locals: Cell::new(0),
-        state: RefCell::new(state),
+        state: StateCell::new(state),
         turned: Cell::new(0),
         // As long as nothing is known, tasks are not short.
         average_run: Cell::new(SHORT_NANOS * 64),
@@ -99,10 +100,8 @@ fn main(shared: Arc<Shared>, info: WorkerInfo) {
     }
 }
 
-type State = Option<Box<dyn std::any::Any>>;
-
 /// Makes the worker's state, in as many attempts as are allowed.
-fn make_state(shared: &Shared, info: &WorkerInfo) -> Result<State, InitFailure> {
+fn make_state(shared: &Shared, info: &WorkerInfo) -> Result<Option<WorkerState>, InitFailure> {
     let Some(init) = &shared.config.init else {
         return Ok(None);
     };
@@ -255,7 +254,6 @@ impl Worker {
         // The futures that are left are dropped while this is still their worker.
         let runtime = self.runtime.borrow_mut().take();
         boundary::drop_quietly(runtime);
-        let state = self.state.borrow_mut().take();
-        boundary::drop_quietly(state);
+        boundary::drop_quietly(self.state.take());
     }
 }

@@ -17,7 +17,7 @@ fn one() -> Pool {
 }
 
 #[test]
-fn expired_work_is_dropped_and_told_while_every_worker_is_blocked() {
+fn work_that_waited_too_long_is_dropped_and_told_while_every_worker_is_blocked() {
     watched(|| {
         let pool = one();
         let held = hold(&pool, 1);
@@ -34,29 +34,31 @@ fn expired_work_is_dropped_and_told_while_every_worker_is_blocked() {
             })
             .unwrap();
         let error = handle.join().unwrap_err();
-        assert!(error.is_expired() && !error.is_timed_out());
-        assert_eq!(error.code(), "CENOTE_TASK_EXPIRED");
+        assert!(error.is_queue_timed_out() && !error.is_timed_out());
+        assert_eq!(error.code(), "CENOTE_TASK_QUEUE_TIMED_OUT");
         assert!(began.elapsed() >= SOON);
         fate.recv().unwrap();
         held.release();
         pool.blocking_run(|| ()).unwrap();
         assert_eq!(ran.get(), 0);
-        eventually("they are counted", || pool.stats().outcomes().expired == 1);
+        eventually("they are counted", || {
+            pool.stats().outcomes().queue_timed_out == 1
+        });
     });
 }
 
 #[test]
-fn a_future_that_expires_in_the_queue_is_never_made() {
+fn a_future_that_times_out_in_the_queue_is_never_made() {
     watched(|| {
         let pool = one();
         let held = hold(&pool, 1);
         let handle = pool
             .task()
             .queue_timeout(SOON)
-            .try_spawn_local(|| async { unreachable!("it has expired") })
+            .try_spawn_local(|| async { unreachable!("it waited too long") })
             .unwrap();
         let handle: cenote::JoinHandle<()> = handle;
-        assert!(block_on(handle).unwrap_err().is_expired());
+        assert!(block_on(handle).unwrap_err().is_queue_timed_out());
         held.release();
     });
 }
@@ -72,17 +74,17 @@ fn waiting_for_room_counts_against_the_queue_timeout() {
             .queue_timeout(SOON)
             .blocking_spawn(|| ())
             .unwrap();
-        assert!(handle.join().unwrap_err().is_expired());
+        assert!(handle.join().unwrap_err().is_queue_timed_out());
         block_on(async {
             let handle = pool.task().queue_timeout(SOON).spawn(|| ()).await.unwrap();
-            assert!(handle.await.unwrap_err().is_expired());
+            assert!(handle.await.unwrap_err().is_queue_timed_out());
         });
         held.release();
     });
 }
 
 #[test]
-fn a_task_that_starts_in_time_does_not_expire() {
+fn a_task_that_starts_in_time_does_not_time_out_in_the_queue() {
     watched(|| {
         let pool = one();
         for i in 0..200 {
@@ -121,7 +123,7 @@ fn a_closure_that_runs_too_long_is_told_of_at_once_and_asked_to_stop() {
             })
             .unwrap();
         let error = handle.join().unwrap_err();
-        assert!(error.is_timed_out() && !error.is_expired());
+        assert!(error.is_timed_out() && !error.is_queue_timed_out());
         assert_eq!(error.code(), "CENOTE_TASK_TIMED_OUT");
         assert_eq!(
             pool.stats().running,

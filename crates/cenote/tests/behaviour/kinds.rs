@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::thread;
 
-use cenote::Pool;
+use cenote::{Pool, with_state};
 use tokio::sync::{oneshot, watch};
 
 use crate::support::{Count, Gate, Peak, block_on, eventually, watched};
@@ -34,7 +34,7 @@ fn every_way_to_spawn_runs_the_work_once() {
     watched(|| {
         let pool = Pool::builder()
             .threads(2)
-            .worker_state(|_| Ok::<_, std::io::Error>(10))
+            .worker_state(|_| Ok::<_, std::io::Error>(10_i32))
             .build()
             .unwrap();
         let runs = Count::default();
@@ -47,9 +47,9 @@ fn every_way_to_spawn_runs_the_work_once() {
         };
         let with = |value: i32| {
             let runs = runs.clone();
-            move |state: &mut i32| {
+            move || {
                 runs.up();
-                *state + value
+                with_state(|state: &mut i32| *state + value)
             }
         };
         let local = |value: i32| {
@@ -64,15 +64,15 @@ fn every_way_to_spawn_runs_the_work_once() {
             pool.try_spawn(plain(1)).unwrap().join().unwrap(),
             pool.blocking_spawn(plain(2)).unwrap().join().unwrap(),
             pool.blocking_run(plain(3)).unwrap(),
-            pool.try_spawn_with(with(4)).unwrap().join().unwrap(),
-            pool.blocking_spawn_with(with(5)).unwrap().join().unwrap(),
+            pool.try_spawn(with(4)).unwrap().join().unwrap(),
+            pool.blocking_spawn(with(5)).unwrap().join().unwrap(),
             pool.try_spawn_local(local(6)).unwrap().join().unwrap(),
             pool.blocking_spawn_local(local(7)).unwrap().join().unwrap(),
         ];
         block_on(async {
             got.push(pool.spawn(plain(8)).await.unwrap().await.unwrap());
             got.push(pool.run(plain(9)).await.unwrap());
-            got.push(pool.spawn_with(with(10)).await.unwrap().await.unwrap());
+            got.push(pool.spawn(with(10)).await.unwrap().await.unwrap());
             got.push(pool.spawn_local(local(11)).await.unwrap().await.unwrap());
         });
         assert_eq!(got, [1, 2, 3, 14, 15, 6, 7, 8, 9, 20, 11]);

@@ -4,7 +4,7 @@ use std::future::pending;
 use std::thread;
 use std::time::Duration;
 
-use cenote::{LaneConfig, Pool};
+use cenote::{Lane, LaneConfig, Pool};
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
@@ -309,10 +309,10 @@ fn a_place_is_given_back_however_its_task_ends() {
         let aborted = lane.try_spawn(|| ()).unwrap();
         aborted.abort();
         let task = lane.task().queue_timeout(Duration::from_millis(2));
-        let expired = task.try_spawn(|| ()).unwrap();
-        assert!(expired.join().unwrap_err().is_expired());
+        let late = task.try_spawn(|| ()).unwrap();
+        assert!(late.join().unwrap_err().is_queue_timed_out());
         held.release();
-        works("an abort in the queue, and an expiry");
+        works("an abort in the queue, and a queue timeout");
         eventually("nothing runs", || pool.stats().running == 0);
     });
 }
@@ -383,6 +383,23 @@ fn a_narrow_lane_is_closed_in_order() {
                 assert_eq!(ran.get(), 6);
             }
         }
+    });
+}
+
+#[test]
+fn a_pool_is_its_main_lane_where_a_lane_is_wanted_and_itself_in_what_both_have() {
+    fn one_task(on: &Lane) -> u64 {
+        on.blocking_run(|| ()).unwrap();
+        on.stats().outcomes.completed
+    }
+    watched(|| {
+        let pool = pool(1, "other", LaneConfig::new());
+        assert_eq!(one_task(&pool.lane("other").unwrap()), 1);
+        assert_eq!(one_task(&pool), 1);
+        assert_eq!(one_task(&pool.lane("main").unwrap()), 2);
+        assert_eq!(pool.stats().outcomes().completed, 3);
+        assert_eq!(pool.name(), "main");
+        assert!(format!("{:?}", pool.clone()).starts_with("Pool "));
     });
 }
 

@@ -3,7 +3,7 @@
 use std::future::pending;
 use std::sync::mpsc;
 
-use cenote::Pool;
+use cenote::{Pool, with_state};
 
 use crate::support::{Gate, eventually, watched};
 
@@ -55,28 +55,86 @@ fn nested_joins_use_no_pool_up_whatever_its_size() {
     });
 }
 
+/// Workers with a number each, in a pool of so many threads.
+fn numbered(threads: usize) -> Pool {
+    Pool::builder()
+        .threads(threads)
+        .worker_state(|worker| Ok::<_, std::io::Error>(worker.index))
+        .build()
+        .unwrap()
+}
+
+fn number() -> usize {
+    with_state(|number: &mut usize| *number)
+}
+
 #[test]
-fn a_stateful_closure_that_joins_another_on_the_only_worker_is_refused() {
+fn joining_on_the_only_worker_while_its_state_is_lent_is_refused() {
     watched(|| {
-        let pool = Pool::builder()
-            .threads(1)
-            .worker_state(|_| Ok::<_, std::io::Error>(0))
-            .build()
-            .unwrap();
+        let pool = numbered(1);
         let on = pool.clone();
-        let code = pool
-            .try_spawn_with(move |_: &mut i32| {
-                // The state is lent to this closure, so nobody can ever run the other one while
-                // this waits.
-                on.try_spawn_with(|_| ())
-                    .unwrap()
-                    .join()
-                    .unwrap_err()
-                    .code()
-            })
-            .unwrap()
-            .join();
+        let code = pool.blocking_run(move || {
+            let queued = on.try_spawn(number).unwrap();
+            // Here it would find the state lent, and nobody else can ever run it.
+            with_state(|_: &mut usize| queued.join().unwrap_err().code())
+        });
         assert_eq!(code.unwrap(), "CENOTE_WOULD_DEADLOCK");
+    });
+}
+
+#[test]
+fn a_closure_that_is_joined_while_the_state_is_lent_runs_on_another_worker() {
+    watched(|| {
+        let pool = numbered(2);
+        for _ in 0..200 {
+            let on = pool.clone();
+            let (own, other) = pool
+                .blocking_run(move || {
+                    with_state(|own: &mut usize| {
+                        let other = on.try_spawn(number).unwrap();
+                        (*own, other.join().unwrap())
+                    })
+                })
+                .unwrap();
+            assert_ne!(own, other);
+        }
+    });
+}
+
+#[test]
+fn a_closure_that_is_joined_outside_of_the_state_runs_here() {
+    watched(|| {
+        let pool = numbered(1);
+        let on = pool.clone();
+        let numbers = pool.blocking_run(move || {
+            let own = number();
+            (own, on.try_spawn(number).unwrap().join().unwrap(), number())
+        });
+        assert_eq!(numbers.unwrap(), (0, 0, 0));
+    });
+}
+
+#[test]
+fn a_scope_on_the_only_worker_ends_also_while_its_state_is_lent() {
+    watched(|| {
+        let pool = numbered(1);
+        let on = pool.clone();
+        let words = pool.blocking_run(move || {
+            let mut words = [0, 0];
+            with_state(|number: &mut usize| {
+                let number = &*number;
+                on.scope(|scope| {
+                    for word in &mut words {
+                        scope.spawn(move || *word = *number + 1);
+                    }
+                });
+                let lent = on.scope(|scope| scope.spawn(self::number).join());
+                let message = *lent.unwrap_err().downcast::<String>().unwrap();
+                assert!(message.contains("lent already"), "{message}");
+            });
+            words
+        });
+        assert_eq!(words.unwrap(), [1, 1]);
     });
 }
 

@@ -6,7 +6,7 @@ use std::panic::panic_any;
 use std::thread;
 use std::time::Duration;
 
-use cenote::{Lane, LaneConfig, Pool};
+use cenote::{Lane, LaneConfig, Pool, with_state};
 
 use crate::support::{Bomb, Count, Gate, eventually, hold, watched};
 
@@ -16,6 +16,7 @@ fn fragile() -> (Pool, Lane) {
     let pool = Pool::builder()
         .threads(1)
         .lane("one", LaneConfig::new().max_running(1))
+        .worker_state(|_| Ok::<_, std::io::Error>(()))
         .build()
         .unwrap();
     let lane = pool.lane("one").unwrap();
@@ -99,7 +100,7 @@ fn the_worker_survives_every_panic() {
             match i % 4 {
                 0 => drop(lane.try_spawn(|| panic!("as it is meant to")).unwrap()),
                 1 => drop(
-                    lane.try_spawn_with(|(): &mut ()| panic!("as it is meant to"))
+                    lane.try_spawn(|| with_state(|(): &mut ()| panic!("as it is meant to")))
                         .unwrap(),
                 ),
                 2 => drop(
@@ -253,7 +254,7 @@ fn payloads_that_panic_when_they_are_dropped_hurt_no_worker() {
             .unwrap()
             .detach();
         lane.try_spawn(move || {
-            cenote::detach(async move {
+            cenote::spawn_background(async move {
                 let _bomb = DoubleBomb(background);
             });
         })

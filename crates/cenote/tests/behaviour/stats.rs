@@ -24,7 +24,7 @@ fn the_histograms_have_each_task_once() {
                             0 => pool.try_spawn(|| ()).unwrap().detach(),
                             1 => other.try_spawn(|| ()).unwrap().detach(),
                             2 => pool.try_spawn_local(|| async {}).unwrap().detach(),
-                            _ => pool.try_spawn_with(|(): &mut ()| ()).unwrap().detach(),
+                            _ => pool.task().try_spawn(|| ()).unwrap().detach(),
                         }
                     }
                 });
@@ -65,14 +65,14 @@ fn every_outcome_is_counted_where_it_belongs() {
         });
         assert!(late.unwrap().join().unwrap_err().is_timed_out());
         let held = hold(&pool, 1);
-        let expires = pool.task().queue_timeout(Duration::from_millis(2));
+        let hasty = pool.task().queue_timeout(Duration::from_millis(2));
         assert!(
-            expires
+            hasty
                 .try_spawn(|| ())
                 .unwrap()
                 .join()
                 .unwrap_err()
-                .is_expired()
+                .is_queue_timed_out()
         );
         assert!(pool.try_spawn(|| ()).unwrap().abort());
         let cancelled = pool.try_spawn(|| ()).unwrap();
@@ -86,7 +86,7 @@ fn every_outcome_is_counted_where_it_belongs() {
             ("completed", 2),
             ("panicked", 1),
             ("aborted", 1),
-            ("expired", 1),
+            ("queue_timed_out", 1),
             ("timed_out", 1),
             ("cancelled", 1),
             ("lost", 0),
@@ -132,7 +132,7 @@ fn wakes_of_sleeping_workers_are_recorded() {
                 .unwrap();
             pool.blocking_run(move || {
                 if local {
-                    cenote::detach(std::future::pending());
+                    cenote::spawn_background(std::future::pending());
                 }
             })
             .unwrap();

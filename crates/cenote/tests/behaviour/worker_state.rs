@@ -54,19 +54,19 @@ fn each_worker_has_one_state_for_all_its_tasks() {
         let handles: Vec<_> = (0..300)
             .map(|i| {
                 if i % 2 == 0 {
-                    pool.try_spawn_with(Local::use_it)
+                    pool.try_spawn(|| with_state(Local::use_it)).unwrap()
                 } else {
-                    pool.task().try_spawn_with(Local::use_it)
+                    pool.try_spawn_local(async || with_state(Local::use_it))
+                        .unwrap()
                 }
-                .unwrap()
             })
             .collect();
         for handle in handles {
             handle.join().unwrap();
         }
         let gate = hold(&pool, 2);
-        let one = pool.try_spawn_with(Local::use_it).unwrap().join().unwrap();
-        let next = pool.try_spawn_with(Local::use_it).unwrap().join().unwrap();
+        let one = pool.blocking_run(|| with_state(Local::use_it)).unwrap();
+        let next = pool.blocking_run(|| with_state(Local::use_it)).unwrap();
         assert_eq!(next, one + 1);
         drop(gate);
         assert_eq!(made.get(), 3);
@@ -91,34 +91,55 @@ fn closures_and_futures_can_ask_for_the_state() {
     });
 }
 
+/// What the panic says that asking for a `T` as the state ends in.
+fn refusal<T: 'static>(pool: &Pool) -> String {
+    let error = pool
+        .blocking_run(|| with_state(|_: &mut T| ()))
+        .unwrap_err();
+    assert_eq!(error.code(), "CENOTE_TASK_PANICKED");
+    error.to_string()
+}
+
 #[test]
-fn a_state_that_is_lent_or_of_another_type_is_not_lent() {
+fn asking_for_a_state_of_another_type_fails_that_task_alone_and_names_both_types() {
+    watched(|| {
+        let pool = Pool::builder()
+            .threads(1)
+            .worker_state(|_| Ok::<_, io::Error>(vec![5_u8]))
+            .build()
+            .unwrap();
+        let home = pool.blocking_run(|| thread::current().id()).unwrap();
+        let message = refusal::<u16>(&pool);
+        assert!(message.contains("`u16`") && message.contains("Vec<u8>`"));
+        assert!(message.contains("worker_state"), "{message}");
+        let state = pool.blocking_run(|| {
+            with_state(|state: &mut Vec<u8>| (state.clone(), thread::current().id()))
+        });
+        assert_eq!(state.unwrap(), (vec![5], home));
+    });
+}
+
+#[test]
+fn a_state_that_is_lent_is_not_lent_again() {
     watched(|| {
         let pool = Pool::builder()
             .threads(1)
             .worker_state(|_| Ok::<_, io::Error>(5_u8))
             .build()
             .unwrap();
-        let twice = pool
-            .try_spawn_with(|_: &mut u8| with_state(|_: &mut u8| ()))
-            .unwrap();
-        assert!(
-            twice
-                .join()
-                .unwrap_err()
-                .to_string()
-                .contains("already borrowed")
-        );
-        let other = pool.blocking_run(|| with_state(|_: &mut u16| ()));
-        assert!(other.unwrap_err().to_string().contains("u16"));
-        assert_eq!(
-            pool.try_spawn_with(|state: &mut u8| *state)
-                .unwrap()
-                .join()
-                .unwrap(),
-            5
-        );
+        let twice = pool.try_spawn(|| with_state(|_: &mut u8| with_state(|_: &mut u8| ())));
+        let message = twice.unwrap().join().unwrap_err().to_string();
+        assert!(message.contains("lent already"), "{message}");
+        let state = pool.blocking_run(|| with_state(|state: &mut u8| *state));
+        assert_eq!(state.unwrap(), 5);
     });
+}
+
+#[test]
+fn a_pool_without_a_state_says_how_to_give_it_one() {
+    let pool = Pool::builder().threads(1).build().unwrap();
+    let message = refusal::<()>(&pool);
+    assert!(message.contains("Builder::worker_state"), "{message}");
 }
 
 #[test]
@@ -129,15 +150,15 @@ fn a_panic_leaves_the_state_to_the_next_task() {
             .worker_state(|_| Ok::<_, io::Error>(vec![1]))
             .build()
             .unwrap();
-        let panics = pool.try_spawn_with(|state: &mut Vec<i32>| {
-            state.push(2);
-            panic!("as it is meant to");
+        let panics = pool.blocking_run(|| {
+            with_state(|state: &mut Vec<i32>| {
+                state.push(2);
+                panic!("as it is meant to");
+            })
         });
-        assert!(panics.unwrap().join().is_err());
-        let next = pool
-            .try_spawn_with(|state: &mut Vec<i32>| state.clone())
-            .unwrap();
-        assert_eq!(next.join().unwrap(), [1, 2]);
+        assert!(panics.is_err());
+        let next = pool.blocking_run(|| with_state(|state: &mut Vec<i32>| state.clone()));
+        assert_eq!(next.unwrap(), [1, 2]);
     });
 }
 
@@ -158,12 +179,10 @@ fn a_state_is_dropped_on_its_worker_after_its_tasks_and_futures() {
                 .unwrap();
             let state_fate = state_fate.recv().unwrap();
             let home = pool
-                .try_spawn_with(|state| state.home)
-                .unwrap()
-                .join()
+                .blocking_run(|| with_state(|state: &mut Local| state.home))
                 .unwrap();
             pool.blocking_run(move || {
-                cenote::detach(async move {
+                cenote::spawn_background(async move {
                     struct Last(Option<Dropped>);
                     impl Drop for Last {
                         fn drop(&mut self) {
@@ -202,6 +221,10 @@ fn a_state_that_panics_when_it_is_dropped_does_not_keep_the_pool_from_its_end() 
     });
 }
 
+fn state() -> usize {
+    with_state(|state: &mut usize| *state)
+}
+
 #[test]
 fn an_init_that_fails_is_tried_again() {
     watched(|| {
@@ -220,13 +243,7 @@ fn an_init_that_fails_is_tried_again() {
             .init_retries(2)
             .build()
             .unwrap();
-        assert_eq!(
-            pool.try_spawn_with(|state: &mut usize| *state)
-                .unwrap()
-                .join()
-                .unwrap(),
-            3
-        );
+        assert_eq!(pool.blocking_run(state).unwrap(), 3);
         assert_eq!(attempts.get(), 3);
         assert_eq!(pool.stats().init_failures, 2);
     });
@@ -278,13 +295,7 @@ fn a_pool_runs_with_the_workers_that_could_make_their_state() {
             .build()
             .unwrap();
         for _ in 0..100 {
-            assert_eq!(
-                pool.try_spawn_with(|state: &mut usize| *state)
-                    .unwrap()
-                    .join()
-                    .unwrap(),
-                1
-            );
+            assert_eq!(pool.blocking_run(state).unwrap(), 1);
         }
         assert!(pool.stats().init_failures >= 2);
         assert!(pool.blocking_close(FOREVER).is_clean());
@@ -311,7 +322,7 @@ fn growth_that_fails_to_make_its_state_loses_nothing() {
             .unwrap();
         fail.store(true, Ordering::SeqCst);
         let held = hold(&pool, 1);
-        let queued = pool.try_spawn_with(|state: &mut usize| *state).unwrap();
+        let queued = pool.try_spawn(state).unwrap();
         eventually("growth was tried", || pool.stats().init_failures > 0);
         assert!(!queued.is_finished());
         // And as soon as it can, it grows.
@@ -352,16 +363,4 @@ fn when_the_last_worker_fails_what_is_queued_is_lost_and_the_rest_refused() {
         eventually("both are counted", || pool.stats().outcomes().lost == 2);
         assert!(pool.blocking_close(FOREVER).is_clean());
     });
-}
-
-#[test]
-fn tasks_of_a_pool_without_a_state_are_handed_nothing() {
-    let pool = Pool::builder().threads(1).build().unwrap();
-    assert_eq!(
-        pool.try_spawn_with(|(): &mut ()| 1)
-            .unwrap()
-            .join()
-            .unwrap(),
-        1
-    );
 }

@@ -42,8 +42,8 @@ pub(crate) fn seconds(default: f64) -> f64 {
 
 /// What the threads share.
 struct Run {
-    pool: Pool<u64>,
-    lanes: [Lane<u64>; 3],
+    pool: Pool,
+    lanes: [Lane; 3],
     accepted: AtomicU64,
     dropped: Arc<AtomicU64>,
     bodies: Arc<AtomicU64>,
@@ -87,7 +87,7 @@ pub(crate) fn stress(name: &str, shape: &Shape, time: Duration, seed: u64) {
         .aging(Duration::from_millis(2))
         .lane("narrow", narrow)
         .lane("wide", LaneConfig::new().max_running(2))
-        .worker_state(|_| Ok::<_, std::io::Error>(0))
+        .worker_state(|_| Ok::<_, std::io::Error>(0_u64))
         .build()
         .unwrap();
     let lanes = ["main", "narrow", "wide"].map(|name| pool.lane(name).unwrap());
@@ -263,5 +263,5 @@ fn settle(mut handle: JoinHandle<u64>, random: &mut Random) {
 }
 
 fn is_known(error: &JoinError) -> bool {
-    error.is_aborted() || error.is_expired() || error.is_timed_out() || error.is_cancelled()
+    error.is_aborted() || error.is_queue_timed_out() || error.is_timed_out() || error.is_cancelled()
 }

@@ -56,18 +56,18 @@ pub(crate) fn submit(run: &Arc<Run>, random: &mut Random) -> Option<JoinHandle<u
             )
         }
         5 => {
-            let work = move |state: &mut u64| {
+            let work = move || {
                 let _tracked = tracked;
                 ran();
-                *state += 1;
+                cenote::with_state(|state: &mut u64| *state += 1);
                 7
             };
             accepted(
                 run,
                 if blocks {
-                    task.blocking_spawn_with(work)
+                    task.blocking_spawn(work)
                 } else {
-                    task.try_spawn_with(work)
+                    task.try_spawn(work)
                 },
             )
         }
@@ -96,7 +96,7 @@ pub(crate) fn submit(run: &Arc<Run>, random: &mut Random) -> Option<JoinHandle<u
             // Leaves something behind.
             let work = move || {
                 ran();
-                cenote::detach(async move {
+                cenote::spawn_background(async move {
                     let _tracked = tracked;
                     tokio::time::sleep(Duration::from_micros(times)).await;
                 });

@@ -193,7 +193,7 @@ fn check(number: usize, task: &Task, ended: bool) {
             );
             assert_eq!(returned, 0);
         }
-        Err(error) if error.is_expired() => {
+        Err(error) if error.is_queue_timed_out() => {
             assert!(task.spec.queue_timeout.is_some() && began == 0);
         }
         // How far it came meanwhile, nobody knows.
@@ -238,7 +238,7 @@ fn run(program: &Program) {
             (Step::Spawn(spec), _) => {
                 match spawn(&pool, tasks.len(), spec, &limits, program.concurrency) {
                     Ok(task) => {
-                        // What expires before it is refused cannot be given back.
+                        // What times out before it is refused cannot be given back.
                         let over = || {
                             let status = task.handle.as_ref().map(JoinHandle::status);
                             status == Some(Status::Finished)
@@ -349,7 +349,10 @@ fn run(program: &Program) {
         assert_eq!(outcomes.completed, count(Result::is_ok));
         assert_eq!(outcomes.panicked, error(JoinError::is_panic));
         assert_eq!(outcomes.aborted, error(JoinError::is_aborted));
-        assert_eq!(outcomes.expired, error(JoinError::is_expired));
+        assert_eq!(
+            outcomes.queue_timed_out,
+            error(JoinError::is_queue_timed_out)
+        );
         assert_eq!(outcomes.timed_out, error(JoinError::is_timed_out));
         assert_eq!(outcomes.cancelled, error(JoinError::is_cancelled));
     }

@@ -145,7 +145,7 @@ impl Drop for Held {
 }
 
 /// Holds so many workers of the pool.
-pub(crate) fn hold<S: 'static>(pool: &Pool<S>, workers: usize) -> Held {
+pub(crate) fn hold(pool: &Pool, workers: usize) -> Held {
     let gate = Gate::default();
     let handles = (0..workers)
         .map(|_| {

@@ -36,13 +36,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         })
         .build()?;
 
-    // `blocking_spawn_with` waits where the queue is full; from async code it is
-    // `spawn_with(…).await`.
+    // `blocking_spawn` waits where the queue is full; from async code it is `spawn(…).await`.
     let inserts: Vec<_> = (1..=100_i64)
         .map(|cents| {
-            pool.blocking_spawn_with(move |db: &mut Connection| {
-                db.prepare_cached("INSERT INTO orders (cents) VALUES (?1)")?
-                    .execute(params![cents])
+            pool.blocking_spawn(move || {
+                cenote::with_state(|db: &mut Connection| {
+                    db.prepare_cached("INSERT INTO orders (cents) VALUES (?1)")?
+                        .execute(params![cents])
+                })
             })
         })
         .collect::<Result<_, _>>()?;
@@ -50,11 +51,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         // The outer error is the pool's (a panic, a shutdown), the inner one SQLite's.
         insert.join()??;
     }
-    let total: i64 = pool
-        .blocking_spawn_with(|db: &mut Connection| {
+    let total: i64 = pool.blocking_run(|| {
+        cenote::with_state(|db: &mut Connection| {
             db.query_row("SELECT sum(cents) FROM orders", [], |row| row.get(0))
-        })?
-        .join()??;
+        })
+    })??;
     println!("100 orders, {total} cents");
 
     // The connections are closed on their threads; then nobody has the file any more.

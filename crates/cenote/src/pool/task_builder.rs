@@ -1,69 +1,23 @@
-//! Options of one task, set in a chain that ends with how it is spawned.
+//! [`TaskBuilder`]: options of one task, set in a chain that ends with how it is spawned.
 
 use std::fmt;
 use std::future::Future;
-use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
 use super::error::{RunError, SpawnError};
+use super::options::{Options, Priority};
+use super::permit::{Permit, Place, Reservation};
 use super::shared::Shared;
 use super::submit::Submission;
 use crate::task::cell::Kind;
 use crate::task::handle::JoinHandle;
-use crate::task::work::{Closure, Local, Stateful};
+use crate::task::work::{Closure, Local};
 
-/// Which tasks go first: all of a higher band, but none that waits is passed for longer than the
-/// pool's `aging` for each band between the two.
-///
-/// # Examples
-///
-/// ```
-/// use cenote::Priority;
-///
-/// let pool = cenote::Pool::new()?;
-/// let urgent = pool.task().priority(Priority::High).try_spawn(|| "now")?;
-/// assert_eq!(urgent.join()?, "now");
-/// assert_eq!(Priority::default(), Priority::Normal);
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Priority {
-    /// Before all others.
-    High = 0,
-    /// The default.
-    #[default]
-    Normal = 1,
-    /// After all others.
-    Low = 2,
-}
-
-#[derive(Clone, Debug)]
-pub(crate) struct Options {
-    pub(crate) priority: Priority,
-    pub(crate) queue_timeout: Option<Duration>,
-    pub(crate) timeout: Option<Duration>,
-    pub(crate) token: Option<CancellationToken>,
-}
-
-impl Options {
-    pub(crate) const DEFAULT: Options = Options {
-        priority: Priority::Normal,
-        queue_timeout: None,
-        timeout: None,
-        token: None,
-    };
-
-    /// Any that a plain task does without.
-    #[inline]
-    pub(crate) fn has_any(&self) -> bool {
-        self.queue_timeout.is_some() || self.timeout.is_some() || self.token.is_some()
-    }
-}
-
-/// The options of one task. Made by `task()` of a [`Pool`](crate::Pool) or [`Lane`](crate::Lane).
+/// The options of one task. Made by [`Lane::task`](crate::Lane::task), which a
+/// [`Pool`](crate::Pool) has too.
 ///
 /// # Examples
 ///
@@ -82,21 +36,19 @@ impl Options {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[must_use = "a task runs when it is spawned"]
-pub struct Task<'a, S = ()> {
+pub struct TaskBuilder<'a> {
     shared: &'a Arc<Shared>,
     lane: usize,
     options: Options,
-    state: PhantomData<fn(S)>,
 }
 
-impl<'a, S: 'static> Task<'a, S> {
+impl<'a> TaskBuilder<'a> {
     #[inline]
     pub(crate) fn new(shared: &'a Arc<Shared>, lane: usize) -> Self {
-        Task {
+        TaskBuilder {
             shared,
             lane,
             options: Options::DEFAULT,
-            state: PhantomData,
         }
     }
 
@@ -118,7 +70,7 @@ impl<'a, S: 'static> Task<'a, S> {
     }
 
     /// How long it may wait for a worker. Then it is dropped, and its handle says so at once:
-    /// [`is_expired`](crate::JoinError::is_expired). Waiting for room in a full queue counts.
+    /// [`is_queue_timed_out`](crate::JoinError::is_queue_timed_out). Waiting for room in a full queue counts.
     /// Default: no limit.
     ///
     /// # Examples
@@ -130,7 +82,7 @@ impl<'a, S: 'static> Task<'a, S> {
     /// let (go, gone) = mpsc::channel::<()>();
     /// let busy = pool.try_spawn(move || gone.recv().is_ok())?;
     /// let late = pool.task().queue_timeout(Duration::from_millis(5)).try_spawn(|| ())?;
-    /// assert!(late.join().unwrap_err().is_expired());
+    /// assert!(late.join().unwrap_err().is_queue_timed_out());
     /// go.send(())?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -186,17 +138,16 @@ impl<'a, S: 'static> Task<'a, S> {
         self
     }
 
-    pub(crate) fn into_parts(self) -> (&'a Arc<Shared>, usize, Options) {
+    fn into_parts(self) -> (&'a Arc<Shared>, usize, Options) {
         (self.shared, self.lane, self.options)
     }
 
     #[inline]
-    fn submission<W>(&self, kind: Kind, needs_state: bool, work: W) -> Submission<'_, W> {
+    fn submission<W>(&self, kind: Kind, work: W) -> Submission<'_, W> {
         Submission {
             shared: self.shared,
             lane: self.lane,
             kind,
-            needs_state,
             options: &self.options,
             work,
         }
@@ -222,7 +173,7 @@ impl<'a, S: 'static> Task<'a, S> {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        self.submission(Kind::Closure, false, Closure::new(f))
+        self.submission(Kind::Closure, Closure::new(f))
             .attempt()
             .map_err(|error| error.map(Closure::into_inner))
     }
@@ -249,7 +200,7 @@ impl<'a, S: 'static> Task<'a, S> {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        self.submission(Kind::Closure, false, Closure::new(f))
+        self.submission(Kind::Closure, Closure::new(f))
             .wait()
             .await
             .map_err(|error| error.map(Closure::into_inner))
@@ -274,91 +225,9 @@ impl<'a, S: 'static> Task<'a, S> {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        self.submission(Kind::Closure, false, Closure::new(f))
+        self.submission(Kind::Closure, Closure::new(f))
             .block()
             .map_err(|error| error.map(Closure::into_inner))
-    }
-
-    /// [`try_spawn`](Self::try_spawn) for a closure that is handed the worker's state.
-    ///
-    /// # Errors
-    ///
-    /// As `try_spawn`.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// let pool = cenote::Pool::builder()
-    ///     .worker_state(|_| Ok::<_, std::io::Error>(vec![1, 2]))
-    ///     .build()?;
-    /// let sum = pool.task().try_spawn_with(|numbers| numbers.iter().sum::<i32>())?;
-    /// assert_eq!(sum.join()?, 3);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn try_spawn_with<F, T>(self, f: F) -> Result<JoinHandle<T>, SpawnError<F>>
-    where
-        F: FnOnce(&mut S) -> T + Send + 'static,
-        T: Send + 'static,
-    {
-        self.submission(Kind::Closure, true, Stateful::new(f))
-            .attempt()
-            .map_err(|error| error.map(Stateful::into_inner))
-    }
-
-    /// [`spawn`](Self::spawn) for a closure that is handed the worker's state.
-    ///
-    /// # Errors
-    ///
-    /// As `spawn`.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let pool = cenote::Pool::builder()
-    ///     .worker_state(|_| Ok::<_, std::io::Error>(vec![1, 2]))
-    ///     .build()?;
-    /// let sum = pool.task().spawn_with(|numbers| numbers.iter().sum::<i32>()).await?;
-    /// assert_eq!(sum.await?, 3);
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub async fn spawn_with<F, T>(self, f: F) -> Result<JoinHandle<T>, SpawnError<F>>
-    where
-        F: FnOnce(&mut S) -> T + Send + 'static,
-        T: Send + 'static,
-    {
-        self.submission(Kind::Closure, true, Stateful::new(f))
-            .wait()
-            .await
-            .map_err(|error| error.map(Stateful::into_inner))
-    }
-
-    /// [`blocking_spawn`](Self::blocking_spawn) for a closure that is handed the worker's state.
-    ///
-    /// # Errors
-    ///
-    /// As `blocking_spawn`.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// let pool = cenote::Pool::builder()
-    ///     .worker_state(|_| Ok::<_, std::io::Error>(vec![1, 2]))
-    ///     .build()?;
-    /// let sum = pool.task().blocking_spawn_with(|numbers| numbers.iter().sum::<i32>())?;
-    /// assert_eq!(sum.join()?, 3);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn blocking_spawn_with<F, T>(self, f: F) -> Result<JoinHandle<T>, SpawnError<F>>
-    where
-        F: FnOnce(&mut S) -> T + Send + 'static,
-        T: Send + 'static,
-    {
-        self.submission(Kind::Closure, true, Stateful::new(f))
-            .block()
-            .map_err(|error| error.map(Stateful::into_inner))
     }
 
     /// Spawns a future that `f` makes on the worker, or returns `f` if the queue is full. The
@@ -381,7 +250,7 @@ impl<'a, S: 'static> Task<'a, S> {
         U: Future + 'static,
         U::Output: Send + 'static,
     {
-        self.submission(Kind::Local, false, Local::new(f))
+        self.submission(Kind::Local, Local::new(f))
             .attempt()
             .map_err(|error| error.map(Local::into_inner))
     }
@@ -408,7 +277,7 @@ impl<'a, S: 'static> Task<'a, S> {
         U: Future + 'static,
         U::Output: Send + 'static,
     {
-        self.submission(Kind::Local, false, Local::new(f))
+        self.submission(Kind::Local, Local::new(f))
             .wait()
             .await
             .map_err(|error| error.map(Local::into_inner))
@@ -434,7 +303,7 @@ impl<'a, S: 'static> Task<'a, S> {
         U: Future + 'static,
         U::Output: Send + 'static,
     {
-        self.submission(Kind::Local, false, Local::new(f))
+        self.submission(Kind::Local, Local::new(f))
             .block()
             .map_err(|error| error.map(Local::into_inner))
     }
@@ -487,11 +356,62 @@ impl<'a, S: 'static> Task<'a, S> {
     {
         Ok(self.blocking_spawn(f)?.join()?)
     }
+
+    /// Reserves a place in the queue for this task, with its options, or says that there is none.
+    /// The times of the options begin when the task is spawned.
+    ///
+    /// # Errors
+    ///
+    /// If the queue is full, the pool is closed or has no workers, or this process is a fork.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let pool = cenote::Pool::new()?;
+    /// let permit = pool.task().priority(cenote::Priority::High).try_reserve()?;
+    /// assert_eq!(permit.spawn(|| "first").join()?, "first");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn try_reserve(self) -> Result<Permit, SpawnError<()>> {
+        let (shared, lane, options) = self.into_parts();
+        match Place::try_new(shared, lane) {
+            Ok(place) => Ok(Permit::new(place, options)),
+            Err(reason) => Err(SpawnError::new(reason, ())),
+        }
+    }
+
+    /// Like [`try_reserve`](Self::try_reserve), and waits for room in the queue if need be. Dropped
+    /// while it waits, it reserves nothing.
+    ///
+    /// # Errors
+    ///
+    /// As `try_reserve`, except for a full queue.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use std::time::Duration;
+    ///
+    /// let pool = cenote::Pool::new()?;
+    /// let permit = pool.task().timeout(Duration::from_secs(1)).reserve().await?;
+    /// assert_eq!(permit.spawn(|| "in time").await?, "in time");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn reserve(self) -> Result<Permit, SpawnError<()>> {
+        let (shared, lane, options) = self.into_parts();
+        match Reservation::new(shared, lane).wait().await {
+            Ok(place) => Ok(Permit::new(place, options)),
+            Err(reason) => Err(SpawnError::new(reason, ())),
+        }
+    }
 }
 
-impl<S> fmt::Debug for Task<'_, S> {
+impl fmt::Debug for TaskBuilder<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Task")
+        f.debug_struct("TaskBuilder")
             .field("lane", &self.shared.lanes[self.lane].name)
             .field("options", &self.options)
             .finish()

@@ -1,26 +1,16 @@
-//! How tasks ended, and counting that.
+//! Counts of how tasks ended, by [`Outcome`].
 //!
-//! An accepted task ends in exactly one outcome; `Rejected` counts those that were not accepted. A
-//! worker counts what it settles in [`OutcomeCounters`], without sharing; whoever else settles a
+//! A worker counts what it settles in [`OutcomeCounters`], without sharing; whoever else settles a
 //! task (a submitter that is turned away, an abort of queued work, a shutdown) in
 //! [`SharedOutcomes`].
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::counter::Counter;
+use crate::task::outcome::Outcome;
 
 macro_rules! outcomes {
-    ($($(#[$doc:meta])* $variant:ident $field:ident,)*) => {
-        /// How a task ended.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub(crate) enum Outcome {
-            $($(#[$doc])* $variant,)*
-        }
-
-        impl Outcome {
-            const ALL: &[Outcome] = &[$(Outcome::$variant),*];
-        }
-
+    ($($(#[$doc:meta])* $field:ident $variant:ident,)*) => {
         /// How many tasks ended in which way, since the pool was built.
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
         #[non_exhaustive]
@@ -57,21 +47,21 @@ macro_rules! outcomes {
 
 outcomes! {
     /// Returned, or the future finished.
-    Completed completed,
+    completed Completed,
     /// Panicked.
-    Panicked panicked,
-    /// Aborted through its handle.
-    Aborted aborted,
-    /// Not begun before its queue timeout.
-    Expired expired,
-    /// Not finished before its timeout.
-    TimedOut timed_out,
-    /// Cancelled by its token or by the pool's shutdown.
-    Cancelled cancelled,
-    /// Lost with its worker.
-    Lost lost,
+    panicked Panicked,
+    /// Aborted through the handle.
+    aborted Aborted,
+    /// Not begun before the queue timeout.
+    queue_timed_out QueueTimedOut,
+    /// Not finished before the timeout.
+    timed_out TimedOut,
+    /// Cancelled by the token or by the pool's shutdown.
+    cancelled Cancelled,
+    /// Without a worker to run it.
+    lost Lost,
     /// Not accepted: the queue was full, or the pool closed.
-    Rejected rejected,
+    rejected Rejected,
 }
 
 impl Outcomes {
@@ -129,7 +119,7 @@ mod tests {
 
     #[test]
     fn every_outcome_is_counted_under_its_own_name() {
-        for (position, &outcome) in Outcome::ALL.iter().enumerate() {
+        for (position, outcome) in Outcome::ALL.into_iter().enumerate() {
             let (own, shared) = (OutcomeCounters::default(), SharedOutcomes::default());
             own.count(outcome);
             shared.add(outcome, 1);
@@ -147,7 +137,7 @@ mod tests {
     fn the_rejected_are_not_settled() {
         let counts = SharedOutcomes::default();
         counts.add(Outcome::Completed, 3);
-        counts.add(Outcome::Expired, 2);
+        counts.add(Outcome::QueueTimedOut, 2);
         counts.add(Outcome::Rejected, 10);
         assert_eq!(counts.snapshot().settled(), 5);
     }
