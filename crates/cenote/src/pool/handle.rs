@@ -17,6 +17,7 @@ use super::task::Task;
 use crate::stats::{LaneStats, PoolStats, WorkerStats};
 use crate::task::handle::JoinHandle;
 use crate::worker::slot::Slot;
+use crate::worker::{self, WorkerInfo};
 
 /// A pool of worker threads. See the [crate's documentation](crate) for a tour.
 ///
@@ -449,12 +450,6 @@ impl<S: 'static> Pool<S> {
         })
     }
 
-    /// Whether no thread is left.
-    #[cfg(feature = "napi")]
-    pub(crate) fn has_ended(&self) -> bool {
-        self.shared().life.counts().all() == 0
-    }
-
     /// The pool's own lane.
     #[cfg(feature = "tower")]
     pub(crate) fn main_lane(&self) -> Lane<S> {
@@ -478,6 +473,27 @@ impl<S: 'static> Pool<S> {
     /// ```
     pub fn is_closed(&self) -> bool {
         self.shared().dispatch.lane(0).gate().is_closed()
+    }
+
+    /// The worker of this pool that this code runs on. `None` on any other thread, and on the
+    /// workers of other pools, of which [`cenote::current`](crate::current) tells.
+    ///
+    /// For code that must not block for the pool on one of its own threads.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let pool = cenote::Pool::builder().name("images").threads(1).build()?;
+    /// let other = cenote::Pool::new()?;
+    /// let inside = pool.clone();
+    /// let worker = pool.blocking_run(move || inside.current())?.expect("on its worker");
+    /// assert_eq!(worker.name, "images-0");
+    /// assert!(pool.current().is_none());
+    /// assert!(other.blocking_run(move || pool.current())?.is_none());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn current(&self) -> Option<WorkerInfo> {
+        worker::worker_of(self.shared()).map(|worker| worker.info())
     }
 
     /// The pool's figures at about this moment.
