@@ -16,7 +16,7 @@ const list = (dir, pattern) =>
     .filter((path) => !path.includes('node_modules/'));
 
 const package_ = 'bindings/node/js/src';
-const crates = ['crates/cenote', 'crates/park'];
+const crates = ['crates/cenote', 'crates/metrics', 'crates/napi', 'crates/park'];
 const folders = [package_, 'bindings/node/src', 'crates/cenote/src', 'crates/park/src'];
 
 /** Sources, tests and documents: what prose may name. */

@@ -35,12 +35,6 @@ pub use crate::integrations::futures;
 #[cfg(all(feature = "hyper", not(loom)))]
 #[cfg_attr(docsrs, doc(cfg(feature = "hyper")))]
 pub use crate::integrations::hyper;
-#[cfg(all(feature = "metrics", not(loom)))]
-#[cfg_attr(docsrs, doc(cfg(feature = "metrics")))]
-pub use crate::integrations::metrics;
-#[cfg(all(feature = "napi", not(loom)))]
-#[cfg_attr(docsrs, doc(cfg(feature = "napi")))]
-pub use crate::integrations::napi;
 #[cfg(all(feature = "tower", not(loom)))]
 #[cfg_attr(docsrs, doc(cfg(feature = "tower")))]
 pub use crate::integrations::tower;

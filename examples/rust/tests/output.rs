@@ -112,6 +112,40 @@ fn bulkheads_breaker_serves_on_through_an_outage_and_recovers() {
 }
 
 #[test]
+fn pinned_workers_have_one_cpu_each_and_share_them_out() {
+    let text = run(env!("CARGO_BIN_EXE_pinned_workers"), &[]);
+    let mut rows = text
+        .lines()
+        .filter_map(|line| line.split_once(" may use CPUs "));
+    let (main, all) = rows.next().expect("the first line is of main");
+    assert_eq!(main, "main");
+    let all: Vec<_> = all.split(", ").collect();
+    // Only Linux tells what a thread is pinned to.
+    if cfg!(target_os = "linux") {
+        let own: Vec<_> = rows.map(|(_, cpu)| cpu).collect();
+        assert_eq!(own, all, "in:\n{text}");
+    }
+    assert_lines(&text, &["closed: nothing was left"]);
+}
+
+#[test]
+fn nice_workers_yield_and_nobody_else_does() {
+    let text = run(env!("CARGO_BIN_EXE_nice_workers"), &[]);
+    let niceness = |who: &str| -> i32 {
+        let line = text.lines().find(|line| line.starts_with(who));
+        let value = line.and_then(|line| line.rsplit(' ').next()?.parse().ok());
+        value.unwrap_or_else(|| panic!("no niceness of {who} in:\n{text}"))
+    };
+    // Only Linux has one for each thread.
+    if cfg!(target_os = "linux") {
+        let main = niceness("main");
+        assert_eq!(niceness("requests-0"), main);
+        assert_eq!(niceness("thumbnails-0"), (main + 10).min(19));
+    }
+    assert_lines(&text, &["closed: nothing was left"]);
+}
+
+#[test]
 fn http_reuseport_serves_every_request_on_its_own_workers() {
     let text = run(env!("CARGO_BIN_EXE_http_reuseport"), &[]);
     assert_lines(&text, &["closed: nothing was left"]);

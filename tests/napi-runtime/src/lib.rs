@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use cenote::napi::Runtime;
+use cenote_napi::Runtime;
 use napi::bindgen_prelude::{Error, Result, shutdown_async_runtime, start_async_runtime};
 use napi_derive::napi;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -20,7 +20,7 @@ fn init() {
     let runtime = Runtime::new()
         .configure(|futures| futures.threads(2).name("test-futures"))
         .configure_blocking(|blocking| blocking.threads(1..=4).name("test-blocking"));
-    cenote::napi::register(runtime);
+    cenote_napi::register(runtime);
 }
 
 fn failed(error: impl std::fmt::Display) -> Error {
@@ -82,7 +82,7 @@ pub async fn block(ms: u32) -> Result<String> {
         thread::sleep(Duration::from_millis(ms.into()));
         thread_name()
     };
-    cenote::napi::spawn_blocking(work)
+    cenote_napi::spawn_blocking(work)
         .map_err(failed)?
         .await
         .map_err(failed)
@@ -98,7 +98,7 @@ pub async fn block_until_stopped() -> Result<bool> {
         }
         true
     };
-    cenote::napi::spawn_blocking(work)
+    cenote_napi::spawn_blocking(work)
         .map_err(failed)?
         .await
         .map_err(failed)
@@ -126,12 +126,12 @@ pub fn dropped() -> u32 {
 
 #[napi]
 pub fn is_running() -> bool {
-    cenote::napi::pool().is_some()
+    cenote_napi::pool().is_some()
 }
 
 #[napi]
 pub fn completed() -> u32 {
-    let stats = cenote::napi::pool().map(|pool| pool.stats());
+    let stats = cenote_napi::pool().map(|pool| pool.stats());
     stats.map_or(0, |stats| stats.outcomes().completed as u32)
 }
 

@@ -4,10 +4,6 @@
 pub mod futures;
 #[cfg(feature = "hyper")]
 pub mod hyper;
-#[cfg(feature = "metrics")]
-pub mod metrics;
-#[cfg(feature = "napi")]
-pub mod napi;
 #[cfg(feature = "tower")]
 pub mod tower;
 #[cfg(feature = "tracing")]

@@ -194,10 +194,6 @@ pub struct Builder {
     stack_size: Option<usize>,
     on_start: Option<Arc<Hook>>,
     on_stop: Option<Arc<Hook>>,
-    #[cfg(feature = "core_affinity")]
-    core_affinity: bool,
-    #[cfg(unix)]
-    nice: Option<i32>,
     max_spin: Duration,
     spin_under_pressure: bool,
     turn_budget: Duration,
@@ -220,10 +216,6 @@ impl Builder {
             stack_size: None,
             on_start: None,
             on_stop: None,
-            #[cfg(feature = "core_affinity")]
-            core_affinity: false,
-            #[cfg(unix)]
-            nice: None,
             max_spin: Duration::from_micros(20),
             spin_under_pressure: false,
             turn_budget: Duration::from_millis(1),
@@ -312,6 +304,11 @@ impl Builder {
     /// Called on each worker's thread before anything else, also before its state is made. It must
     /// not panic.
     ///
+    /// It is the place to pin the thread to a CPU or to change its priority: `pinned_workers` and
+    /// `nice_workers` of the [examples](crate#examples) do so. Any thread may start a worker's,
+    /// another worker of the pool too, and the new thread inherits what that one has. So set
+    /// absolute values, and look up before the pool is built what they depend on.
+    ///
     /// # Examples
     ///
     /// ```
@@ -349,39 +346,6 @@ impl Builder {
     /// ```
     pub fn on_thread_stop(mut self, hook: impl Fn(&WorkerInfo) + Send + Sync + 'static) -> Self {
         self.on_stop = Some(Arc::new(hook));
-        self
-    }
-
-    /// Pins worker *i* to the *i*-th CPU the process may use, counted round. Where the system
-    /// refuses, the thread stays unpinned. Default: off.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// let pool = cenote::Pool::builder().core_affinity(true).build()?;
-    /// # Ok::<(), cenote::BuildError>(())
-    /// ```
-    #[cfg(feature = "core_affinity")]
-    #[cfg_attr(docsrs, doc(cfg(feature = "core_affinity")))]
-    pub fn core_affinity(mut self, pin: bool) -> Self {
-        self.core_affinity = pin;
-        self
-    }
-
-    /// The niceness of the threads, −20 to 19; more is less urgent, less than the process's own
-    /// needs a privilege. Linux and Android only; elsewhere, and where the system refuses, the
-    /// threads keep that of the process. Default: that.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// let pool = cenote::Pool::builder().name("thumbnails").nice(10).build()?;
-    /// assert!(cenote::Pool::builder().nice(20).build().is_err());
-    /// # Ok::<(), cenote::BuildError>(())
-    /// ```
-    #[cfg(unix)]
-    pub fn nice(mut self, nice: i32) -> Self {
-        self.nice = Some(nice);
         self
     }
 
@@ -696,14 +660,6 @@ impl Builder {
             eager_runtime: self.runtime == RuntimeMode::Always,
             init: self.init,
             init_retries: self.init_retries,
-            #[cfg(unix)]
-            nice: self.nice,
-            #[cfg(feature = "core_affinity")]
-            cores: if self.core_affinity {
-                crate::os::affinity::Cores::allowed().ok()
-            } else {
-                None
-            },
         };
         let names = lanes.into_iter().map(|(name, _)| name).collect();
         let shared = Arc::new(Shared::new(config, queues, names, fork::generation()));
@@ -769,12 +725,6 @@ impl Builder {
                 "max_spin",
                 format!("{:?} is above the limit of 1 s", self.max_spin),
             );
-        }
-        #[cfg(unix)]
-        if let Some(nice) = self.nice
-            && !(-20..=19).contains(&nice)
-        {
-            return bad("nice", format!("{nice} is not between -20 and 19"));
         }
         if self.lanes.len() > MOST_LANES {
             return bad(

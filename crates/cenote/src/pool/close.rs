@@ -194,6 +194,34 @@ impl Pool {
     pub fn shutdown_now(&self) -> usize {
         shut_down(self.shared())
     }
+
+    /// Whether the pool is closed, every task is settled, and every thread has ended: all that
+    /// [`close`](Self::close) waits for. Does not wait. In a fork of the process there are no
+    /// threads, so a closed pool has ended.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let pool = cenote::Pool::builder().threads(1).build()?;
+    /// let (began, begun) = std::sync::mpsc::channel();
+    /// let (go, gone) = std::sync::mpsc::channel::<()>();
+    /// let busy = pool.try_spawn(move || {
+    ///     began.send(()).unwrap();
+    ///     gone.recv().is_ok()
+    /// })?;
+    /// begun.recv()?;
+    /// pool.shutdown_now();
+    /// assert!(pool.is_closed() && !pool.has_ended());
+    /// go.send(())?;
+    /// pool.blocking_close(Duration::from_secs(10));
+    /// assert!(pool.has_ended());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn has_ended(&self) -> bool {
+        self.is_closed() && is_drained(self.shared(), false)
+    }
 }
 
 /// How often a worker that blocks for the end looks after its own futures.

@@ -29,10 +29,6 @@ pub(crate) struct Config {
     pub(crate) eager_runtime: bool,
     pub(crate) init: Option<Arc<Init>>,
     pub(crate) init_retries: u32,
-    #[cfg(unix)]
-    pub(crate) nice: Option<i32>,
-    #[cfg(feature = "core_affinity")]
-    pub(crate) cores: Option<crate::os::affinity::Cores>,
 }
 
 impl Config {
@@ -42,15 +38,6 @@ impl Config {
 
     /// The first thing on a new worker thread.
     pub(crate) fn prepare_thread(&self, info: &WorkerInfo) {
-        // Neither is worth refusing to work for: a container may forbid both.
-        #[cfg(unix)]
-        if let Some(nice) = self.nice {
-            let _ = crate::os::nice::set(nice);
-        }
-        #[cfg(feature = "core_affinity")]
-        if let Some(cores) = &self.cores {
-            let _ = cores.pin(info.index);
-        }
         if let Some(hook) = &self.on_start {
             hook(info);
         }

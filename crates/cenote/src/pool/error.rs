@@ -76,6 +76,36 @@ impl<F> SpawnError<F> {
         SpawnError { reason, work }
     }
 
+    /// The error of a closed pool, with the closure. For code that keeps a pool for its callers and
+    /// has none at the moment: they see what a pool itself would say.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use cenote::{JoinHandle, Pool, SpawnError};
+    ///
+    /// struct Thumbnails(Option<Pool>);
+    ///
+    /// impl Thumbnails {
+    ///     fn spawn<F>(&self, f: F) -> Result<JoinHandle<u32>, SpawnError<F>>
+    ///     where
+    ///         F: FnOnce() -> u32 + Send + 'static,
+    ///     {
+    ///         match &self.0 {
+    ///             Some(pool) => pool.try_spawn(f),
+    ///             None => Err(SpawnError::closed(f)),
+    ///         }
+    ///     }
+    /// }
+    ///
+    /// let refused = Thumbnails(None).spawn(|| 7).unwrap_err();
+    /// assert_eq!(refused.code(), "CENOTE_POOL_CLOSED");
+    /// assert_eq!(refused.into_inner()(), 7);
+    /// ```
+    pub fn closed(work: F) -> Self {
+        SpawnError::new(Reason::Closed, work)
+    }
+
     /// A stable name of the reason: `CENOTE_QUEUE_FULL`, `CENOTE_POOL_CLOSED`, `CENOTE_NO_WORKER`
     /// or `CENOTE_FORKED`.
     ///

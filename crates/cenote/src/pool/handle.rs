@@ -11,6 +11,7 @@ use super::shared::Shared;
 use super::stats;
 use crate::engine::life::Phase;
 use crate::stats::PoolStats;
+use crate::worker::{self, WorkerInfo};
 
 /// A pool of worker threads. See the [crate's documentation](crate) for a tour.
 ///
@@ -102,12 +103,6 @@ impl Pool {
         Some(self.main.sibling(index))
     }
 
-    /// Whether no thread is left.
-    #[cfg(feature = "napi")]
-    pub(crate) fn has_ended(&self) -> bool {
-        self.shared().engine.life.counts().all() == 0
-    }
-
     /// Whether the pool accepts nothing any more.
     ///
     /// # Examples
@@ -121,6 +116,27 @@ impl Pool {
     /// ```
     pub fn is_closed(&self) -> bool {
         self.shared().engine.dispatch.lane(0).gate().is_closed()
+    }
+
+    /// The worker of this pool that this code runs on. `None` on any other thread, and on the
+    /// workers of other pools, of which [`cenote::current`](crate::current) tells.
+    ///
+    /// For code that must not block for the pool on one of its own threads.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let pool = cenote::Pool::builder().name("images").threads(1).build()?;
+    /// let other = cenote::Pool::new()?;
+    /// let inside = pool.clone();
+    /// let worker = pool.blocking_run(move || inside.current())?.expect("on its worker");
+    /// assert_eq!(worker.name, "images-0");
+    /// assert!(pool.current().is_none());
+    /// assert!(other.blocking_run(move || pool.current())?.is_none());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn current(&self) -> Option<WorkerInfo> {
+        worker::worker_of(self.shared()).map(|worker| worker.info())
     }
 
     /// The figures of the whole pool at about this moment. Those of the pool's own lane alone are

@@ -113,10 +113,7 @@ pub(crate) fn worker_of(shared: &Shared) -> Option<Rc<Worker>> {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn current() -> Option<WorkerInfo> {
-    worker().map(|worker| WorkerInfo {
-        name: worker.name.clone(),
-        index: worker.index,
-    })
+    worker().map(|worker| worker.info())
 }
 
 /// Leaves a future behind on this worker: it goes on after the task has returned, while the worker
@@ -247,6 +244,13 @@ fn worker_for(task: &TaskRef) -> Option<Rc<Worker>> {
 }
 
 impl Worker {
+    pub(crate) fn info(&self) -> WorkerInfo {
+        WorkerInfo {
+            name: self.name.clone(),
+            index: self.index,
+        }
+    }
+
     /// The thread ends: it takes no futures any more.
     #[cfg(feature = "futures")]
     pub(crate) fn has_ended(&self) -> bool {

@@ -32,6 +32,20 @@ fn assert_refuses(pool: &Pool) {
 }
 
 #[test]
+fn a_pool_has_ended_when_its_last_thread_has() {
+    watched(|| {
+        let pool = of(2);
+        assert!(!pool.has_ended());
+        let held = hold(&pool, 2);
+        pool.shutdown_now();
+        assert!(pool.is_closed() && !pool.has_ended());
+        held.let_go();
+        eventually("it ends", || pool.has_ended());
+        assert_eq!(pool.stats().threads, 0);
+    });
+}
+
+#[test]
 fn a_shutdown_cancels_what_is_queued_and_drops_the_futures() {
     watched(|| {
         let pool = of(1);

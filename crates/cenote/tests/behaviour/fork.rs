@@ -127,7 +127,9 @@ fn a_child_may_scope_close_and_drop_the_pool_it_has_a_copy_of() {
                 scope.spawn(|| ran += 1);
             });
             assert_eq!(ran, 1, "in the child itself");
+            assert!(!copy.has_ended());
             copy.blocking_close(Duration::from_secs(60));
+            assert!(copy.has_ended());
             drop(copy);
             9
         });

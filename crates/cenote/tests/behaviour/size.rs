@@ -234,57 +234,6 @@ fn threads_have_the_stack_they_were_given() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn threads_are_as_nice_as_they_were_told_and_nobody_else() {
-    fn niceness() -> i32 {
-        rustix::process::getpriority_process(None).unwrap()
-    }
-    watched(|| {
-        let own = niceness();
-        let nicer = (own + 4).min(19);
-        let pool = Pool::builder().threads(1).nice(nicer).build().unwrap();
-        assert_eq!(pool.blocking_run(niceness).unwrap(), nicer);
-        assert_eq!(niceness(), own);
-    });
-}
-
-#[cfg(all(target_os = "linux", feature = "core_affinity"))]
-#[test]
-fn each_thread_is_pinned_to_a_cpu_of_its_own_if_it_is_told() {
-    use rustix::thread::sched_getaffinity;
-
-    watched(|| {
-        let cpus = sched_getaffinity(None).unwrap().count() as usize;
-        let pool = Pool::builder()
-            .threads(cpus)
-            .core_affinity(true)
-            .build()
-            .unwrap();
-        let gate = Gate::default();
-        let tasks: Vec<_> = (0..cpus)
-            .map(|_| {
-                let gate = gate.clone();
-                pool.try_spawn(move || {
-                    gate.pass();
-                    sched_getaffinity(None).unwrap()
-                })
-                .unwrap()
-            })
-            .collect();
-        gate.wait_for(cpus);
-        gate.open();
-        let mut taken = std::collections::HashSet::new();
-        for task in tasks {
-            let own = task.join().unwrap();
-            assert_eq!(own.count(), 1);
-            let cpu = (0..rustix::thread::CpuSet::MAX_CPU).find(|&cpu| own.is_set(cpu));
-            assert!(taken.insert(cpu), "two workers on one CPU");
-        }
-        assert_eq!(sched_getaffinity(None).unwrap().count() as usize, cpus);
-    });
-}
-
-#[cfg(target_os = "linux")]
-#[test]
 fn a_pool_has_the_threads_it_says_and_none_after_its_end() {
     alone(|| {
         let before = process("Threads");

@@ -2,15 +2,15 @@
 //! an addon's functions in Node.
 //!
 //! One test: the backend that runs is one for the whole process.
-#![cfg(feature = "napi")]
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
 
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
-use cenote::napi::{Runtime, pool, spawn_blocking};
+use cenote_napi::{Runtime, pool, spawn_blocking};
 use napi::Status;
 use napi::bindgen_prelude::AsyncRuntime;
 
@@ -107,6 +107,12 @@ fn the_life_of_a_backend() {
     let invalid = Runtime::new().configure(|futures| futures.threads(0));
     assert!(invalid.start().unwrap_err().reason.contains("threads"));
 
+    // A configuration that panics leaves its backend as it was.
+    let panics = Runtime::new().configure(|_| resume_unwind(Box::new("on purpose")));
+    assert!(catch_unwind(AssertUnwindSafe(|| panics.start())).is_err());
+    assert!(!panics.shutdown_work_pending());
+    panics.shutdown().unwrap();
+
     // `block_on` drives a future that borrows, with timers, on this thread.
     let mut value = 0;
     let future = async {
@@ -115,7 +121,7 @@ fn the_life_of_a_backend() {
     };
     runtime.block_on(pin!(future)).unwrap();
     assert_eq!(value, 42);
-    let panics = async { std::panic::resume_unwind(Box::new("in the future")) };
+    let panics = async { resume_unwind(Box::new("in the future")) };
     assert!(runtime.block_on(pin!(panics)).is_err());
 
     // From one of its own threads it ends too, and says that this thread is left.

@@ -1,54 +1,17 @@
-//! The `AsyncRuntime` backend of napi-rs: an addon's `async fn`s, and its blocking work, run on
-//! cenote pools instead of a multi-threaded tokio.
-//!
-//! The addon takes `napi` with its feature `async-runtime` (and without `tokio_rt`), and registers
-//! a [`Runtime`] once, in `#[module_init]`:
-//!
-//! ```
-//! use cenote::napi::Runtime;
-//!
-//! #[napi_derive::module_init]
-//! fn init() {
-//!     cenote::napi::register(Runtime::new().configure(|pool| pool.threads(2).name("my-addon")));
-//! }
-//! ```
-//!
-//! There are two pools. One has the futures: each stays on the worker it was given to, in that
-//! worker's tokio runtime, so tokio's timers and sockets work in it, and nothing in it should block
-//! for long. The other is for work that blocks; it has one thread, and more while all of them are
-//! blocked. So no timer waits for a blocking call. [`spawn_blocking`] puts work there, [`pool`] is
-//! the pool of the futures.
-//!
-//! # The addon's life
-//!
-//! napi starts the backend with the first Node environment that loads the addon, and shuts it down
-//! with the end of the last, be it the main thread's or a worker thread's; then it may start it
-//! anew. Registering costs nothing, starting makes the pools, and shutting down ends them: promises
-//! whose futures have not finished are rejected, closures that run are asked to stop through their
-//! [`token`](crate::token) and waited for, without a limit, and every thread ends. The pools do not
-//! keep the process alive; pending promises do.
-//!
-//! The addon's image is never unloaded once the backend was started: a waker that somebody has kept
-//! is code in it. Where that cannot be had (a system that is neither Windows, Linux, Android,
-//! Apple's, a BSD other than OpenBSD, nor Solaris), the backend refuses to start.
+#![doc = include_str!("../README.md")]
 
 use std::fmt;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
+use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
 
-use ::napi::bindgen_prelude::{
+use cenote::{BuildError, Builder, JoinHandle, Pool, SpawnError};
+use napi::bindgen_prelude::{
     AsyncRuntime, AsyncRuntimeRejection, AsyncRuntimeTask, register_async_runtime,
 };
-use ::napi::{Error, Result, Status};
-use parking_lot::Mutex;
-
-use crate::pool::builder::Builder;
-use crate::pool::error::{BuildError, Reason, SpawnError};
-use crate::pool::handle::Pool;
-use crate::task::handle::JoinHandle;
-use crate::worker;
+use napi::{Error, Result, Status};
 
 /// The most threads for blocking work, unless configured otherwise.
 const BLOCKING_THREADS: usize = 64;
@@ -62,7 +25,7 @@ static RUNNING: Mutex<Option<Pools>> = Mutex::new(None);
 ///
 /// ```
 /// use std::time::Duration;
-/// use cenote::napi::Runtime;
+/// use cenote_napi::Runtime;
 ///
 /// let runtime = Runtime::new()
 ///     .configure(|futures| futures.threads(2).name("addon").max_spin(Duration::ZERO))
@@ -133,7 +96,7 @@ impl Runtime {
     }
 
     fn running(&self) -> std::result::Result<Pools, Error> {
-        match &*self.stage.lock() {
+        match &*lock(&self.stage) {
             Stage::Running(pools) => Ok(pools.clone()),
             _ => Err(Error::new(
                 Status::Closing,
@@ -151,7 +114,7 @@ impl Default for Runtime {
 
 impl fmt::Debug for Runtime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let stage = match &*self.stage.lock() {
+        let stage = match &*lock(&self.stage) {
             Stage::Stopped => "stopped",
             Stage::Running(_) => "running",
             Stage::Stopping(_) => "stopping",
@@ -172,7 +135,7 @@ impl fmt::Debug for Runtime {
 ///
 /// # Examples
 ///
-/// See the [module](self).
+/// See the [crate](self).
 pub fn register(runtime: Runtime) {
     register_async_runtime(runtime);
 }
@@ -182,10 +145,10 @@ pub fn register(runtime: Runtime) {
 /// # Examples
 ///
 /// ```
-/// assert!(cenote::napi::pool().is_none());
+/// assert!(cenote_napi::pool().is_none());
 /// ```
 pub fn pool() -> Option<Pool> {
-    RUNNING.lock().as_ref().map(|pools| pools.futures.clone())
+    lock(&RUNNING).as_ref().map(|pools| pools.futures.clone())
 }
 
 /// Runs a closure that may block, on the pool that is there for it. The handle can be awaited in an
@@ -202,7 +165,7 @@ pub fn pool() -> Option<Pool> {
 ///
 /// // In an addon this is a #[napi] function.
 /// pub async fn checksum(path: String) -> Result<u32> {
-///     let sum = cenote::napi::spawn_blocking(move || {
+///     let sum = cenote_napi::spawn_blocking(move || {
 ///         let bytes = std::fs::read(path)?;
 ///         Ok::<_, std::io::Error>(bytes.iter().map(|&byte| u32::from(byte)).sum())
 ///     });
@@ -215,11 +178,17 @@ where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
-    let blocking = RUNNING.lock().as_ref().map(|pools| pools.blocking.clone());
+    let blocking = lock(&RUNNING).as_ref().map(|pools| pools.blocking.clone());
     match blocking {
         Some(blocking) => blocking.try_spawn(f),
-        None => Err(SpawnError::new(Reason::Closed, f)),
+        None => Err(SpawnError::closed(f)),
     }
+}
+
+/// Takes a lock, poisoned or not. The one that may be held during a panic is the stage's, when what
+/// configures a pool panics: the stage is changed only after that.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// What is declined, and why, in napi's terms.
@@ -273,7 +242,7 @@ unsafe impl AsyncRuntime for Runtime {
 
     fn start(&self) -> Result<()> {
         pin_image()?;
-        let mut stage = self.stage.lock();
+        let mut stage = lock(&self.stage);
         match &*stage {
             Stage::Running(_) => return Ok(()),
             Stage::Stopping(_) => {
@@ -282,7 +251,7 @@ unsafe impl AsyncRuntime for Runtime {
             Stage::Stopped => {}
         }
         let pools = self.build().map_err(failure)?;
-        *RUNNING.lock() = Some(pools.clone());
+        *lock(&RUNNING) = Some(pools.clone());
         *stage = Stage::Running(pools);
         Ok(())
     }
@@ -294,11 +263,11 @@ unsafe impl AsyncRuntime for Runtime {
 
     fn begin_shutdown(&self) -> Result<bool> {
         let pools = {
-            let mut stage = self.stage.lock();
+            let mut stage = lock(&self.stage);
             match std::mem::replace(&mut *stage, Stage::Stopped) {
                 Stage::Stopped => return Ok(false),
                 Stage::Running(pools) => {
-                    *RUNNING.lock() = None;
+                    *lock(&RUNNING) = None;
                     *stage = Stage::Stopping(pools.clone());
                     pools
                 }
@@ -316,8 +285,10 @@ unsafe impl AsyncRuntime for Runtime {
     }
 
     fn shutdown_work_pending(&self) -> bool {
-        let Some(stage) = self.stage.try_lock() else {
-            return true;
+        let stage = match self.stage.try_lock() {
+            Ok(stage) => stage,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => return true,
         };
         match &*stage {
             Stage::Stopping(pools) => [&pools.futures, &pools.blocking]
@@ -328,18 +299,16 @@ unsafe impl AsyncRuntime for Runtime {
     }
 
     fn finish_shutdown(&self) -> Result<()> {
-        let pools = match &*self.stage.lock() {
+        let pools = match &*lock(&self.stage) {
             Stage::Stopping(pools) => pools.clone(),
             _ => return Ok(()),
         };
         let both = [&pools.futures, &pools.blocking];
-        let own = both
-            .iter()
-            .any(|pool| worker::worker_of(pool.shared()).is_some());
+        let own = both.iter().any(|pool| pool.current().is_some());
         for pool in both {
             pool.blocking_close(Duration::MAX);
         }
-        *self.stage.lock() = Stage::Stopped;
+        *lock(&self.stage) = Stage::Stopped;
         if own {
             return Err(failure(
                 "the addon's cenote runtime was shut down by one of its own tasks, whose thread could not be waited for",
@@ -379,9 +348,9 @@ unsafe impl AsyncRuntime for Runtime {
     target_os = "illumos"
 ))]
 fn pin_image() -> Result<()> {
-    // napi does the same when the backend is registered. The soundness of this module is not to
+    // napi does the same when the backend is registered. The soundness of this crate is not to
     // hang on that.
-    ::napi::bindgen_prelude::retain_current_module_for_unload_safety();
+    napi::bindgen_prelude::retain_current_module_for_unload_safety();
     Ok(())
 }
 
