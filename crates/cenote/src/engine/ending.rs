@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use super::life::Phase;
 use super::{Engine, Support};
-use crate::task::error::JoinError;
+use crate::task::outcome::Outcome;
 
 impl Engine {
     pub(crate) fn is_ending(&self) -> bool {
@@ -45,24 +45,42 @@ impl Engine {
         if !self.is_shut_down() && self.life.counts().all() > 0 {
             return;
         }
-        if self.is_broken() {
-            self.settle_queued(support, JoinError::no_worker);
+        let outcome = if self.is_broken() {
+            Outcome::Lost
         } else {
-            self.settle_queued(support, JoinError::cancelled);
+            Outcome::Cancelled
+        };
+        self.settle_queued(outcome);
+        // Where workers are left, they drop what was settled.
+        if self.life.counts().all() == 0 {
+            self.bury(support);
         }
         self.drained.tell_all();
     }
 
-    /// Settles what is queued, without running it. Returns how many tasks that were.
-    pub(crate) fn settle_queued(&self, support: &impl Support, error: fn() -> JoinError) -> usize {
+    /// Settles what is queued. Returns how many tasks that were. Runs no code of the user's: the
+    /// tasks stay in the queues until a worker drops their work, or [`bury`](Self::bury).
+    pub(crate) fn settle_queued(&self, outcome: Outcome) -> usize {
         let mut settled = 0;
         for lane in self.dispatch.lanes() {
-            while let Some(taken) = self.dispatch.lane(lane).pop_unrun() {
-                settled += usize::from(taken.task.settle_queued(error()));
-                support.note_unrun(&taken.task);
+            // Settled without the lane's lock, which each takes to give up its place.
+            for task in self.dispatch.lane(lane).reachable() {
+                settled += usize::from(task.settle_queued(outcome));
             }
         }
         settled
+    }
+
+    /// Drops the work of the settled tasks in the queues, where no worker is left to do it. What is
+    /// not settled yet ends as cancelled.
+    fn bury(&self, support: &impl Support) {
+        for lane in self.dispatch.lanes() {
+            while let Some(taken) = self.dispatch.lane(lane).pop_unrun() {
+                taken.task.settle_queued(Outcome::Cancelled);
+                support.note_unrun(&taken.task);
+                taken.task.discard();
+            }
+        }
     }
 
     /// In an ending pool, whether a worker has nothing left to do. `locals`: its tasks' futures;
@@ -70,10 +88,10 @@ impl Engine {
     pub(crate) fn worker_may_exit(&self, seat: usize, locals: usize, background: usize) -> bool {
         match self.life.phase() {
             Phase::Open => false,
-            Phase::ShutDown => true,
-            Phase::Dropped => self.queued() == 0 && locals == 0,
+            Phase::ShutDown => self.is_empty(),
+            Phase::Dropped => self.is_empty() && locals == 0,
             Phase::Closing => {
-                if self.queued() > 0 || background > 0 {
+                if !self.is_empty() || background > 0 {
                     return false;
                 }
                 let seat = &self.seats[seat];
@@ -103,7 +121,8 @@ impl Engine {
         });
         if is_last {
             self.close_gates();
-            self.settle_queued(support, JoinError::no_worker);
+            self.settle_queued(Outcome::Lost);
+            self.bury(support);
             self.drained.tell_all();
         }
         is_last
@@ -126,7 +145,8 @@ impl Engine {
             let is_last = left.all() == 0;
             if is_last {
                 // A task that was put in a queue while the last worker left.
-                self.settle_queued(support, JoinError::cancelled);
+                self.settle_queued(Outcome::Cancelled);
+                self.bury(support);
             }
             self.drained.tell_all();
             return is_last;
@@ -144,7 +164,7 @@ impl Engine {
         if !self.life.try_retire() {
             return false;
         }
-        if self.queued() > 0 {
+        if !self.is_empty() {
             self.life.unretire();
             return false;
         }

@@ -152,6 +152,28 @@ impl Engine {
         }
     }
 
+    /// A task was settled that no worker has started. If it waits in a queue, its place there is
+    /// free at once, and a worker is sent to drop its work.
+    pub(crate) fn forget(&self, task: &TaskRef) {
+        let meta = task.header().meta;
+        let lane = usize::from(meta.lane);
+        let queue = self.dispatch.lane(lane);
+        let Some(wanted_room) = queue.forget(task.header()) else {
+            return;
+        };
+        if wanted_room {
+            self.rooms[lane].made(queue.gate());
+        }
+        self.wake(Wake(self.dispatch.roster().kick(meta.kind, false)));
+    }
+
+    /// Whether nothing is in the queues, settled tasks neither.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.dispatch
+            .lanes()
+            .all(|lane| self.queued_in(lane) == 0 && self.dispatch.lane(lane).has_no_dead())
+    }
+
     /// Reserves a place of a lane's queue for a task to come.
     pub(crate) fn reserve(&self, lane: usize) -> Result<(), Refused> {
         let gate = self.dispatch.lane(lane).gate();

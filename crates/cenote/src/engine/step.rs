@@ -35,8 +35,9 @@ pub(crate) trait Host {
     /// Enters the context, when there is one. Called before each pass, until it says `Some`.
     fn enter(&self) -> Option<Self::Context<'_>>;
 
-    /// Runs a task that came with a place among its lane's running, and gives the place back.
-    fn execute(&self, task: TaskRef);
+    /// Runs a task. `runs`: it came with a place among its lane's running, which is given back;
+    /// without one it was settled before, and its work is dropped.
+    fn execute(&self, task: TaskRef, runs: bool);
 
     /// A task was run: gives what else lives on the thread its turn, if that is due.
     fn after_task(&self);
@@ -113,9 +114,9 @@ impl<W: Deref<Target = WaitWord>> Step<W> {
             }
             if !waits {
                 match self.next(host) {
-                    Some(task) => {
+                    Some((task, runs)) => {
                         (kicked, lingered) = (false, false);
-                        host.execute(task);
+                        host.execute(task, runs);
                         host.after_task();
                         continue;
                     }
@@ -142,7 +143,7 @@ impl<W: Deref<Target = WaitWord>> Step<W> {
             waits = false;
             match dispatch.get_up(self.seat) {
                 Mail::Task(task) => {
-                    host.execute(task);
+                    host.execute(task, true);
                     host.after_task();
                 }
                 Mail::Kick => kicked = true,
@@ -158,8 +159,9 @@ impl<W: Deref<Target = WaitWord>> Step<W> {
         }
     }
 
-    /// The next task, if there is one for this worker.
-    pub(crate) fn next(&self, host: &impl Host) -> Option<TaskRef> {
+    /// The next task, if there is one for this worker, and whether it has a place among its lane's
+    /// running.
+    pub(crate) fn next(&self, host: &impl Host) -> Option<(TaskRef, bool)> {
         let engine = host.engine();
         let search = Search {
             first_lane: self.next_lane.get(),
@@ -181,7 +183,7 @@ impl<W: Deref<Target = WaitWord>> Step<W> {
             let lane = usize::from(taken.task.header().meta.lane);
             engine.room(lane).made(engine.dispatch.lane(lane).gate());
         }
-        Some(taken.task)
+        Some((taken.task, taken.runs))
     }
 
     /// Whether the worker's tasks are short.

@@ -178,7 +178,7 @@ impl Host {
     pub(super) fn work_once(self: &Arc<Self>, seat: usize) {
         let thread = Thread::new(self, seat, true);
         if let Some(task) = thread.step.next(&thread) {
-            step::Host::execute(&thread, task);
+            step::Host::execute(&thread, task.0, task.1);
         }
     }
 
@@ -240,7 +240,7 @@ impl step::Host for Thread {
         None
     }
 
-    fn execute(&self, task: TaskRef) {
+    fn execute(&self, task: TaskRef, runs: bool) {
         let meta = task.header().meta;
         assert!(
             self.locals || meta.kind == Kind::Closure,
@@ -248,9 +248,13 @@ impl step::Host for Thread {
         );
         if task.header().state().try_start() || task.header().state().start() {
             task.run_started();
+        } else {
+            task.discard();
         }
         let engine = self.engine();
-        engine.wake(engine.dispatch.ended(usize::from(meta.lane)));
+        if runs {
+            engine.wake(engine.dispatch.ended(usize::from(meta.lane)));
+        }
         // It took no time.
         self.step.set_deputy(engine, true);
         self.host.note_done();

@@ -8,6 +8,7 @@ use loom::thread;
 use super::check;
 use super::host::{End, Host, LaneLimits, NO_LIMIT};
 use super::payload::{Act, CLOSURE, LOCAL, Shape, Tracked};
+use crate::task::outcome::Outcome;
 
 const ONE_AT_A_TIME: LaneLimits = LaneLimits {
     queue: NO_LIMIT,
@@ -96,5 +97,61 @@ fn worker_that_cannot_take_the_task_leaves_it_to_the_other() {
         without_place.join().unwrap();
         with_place.join().unwrap();
         host.ledger.assert_runs(1);
+    });
+}
+
+/// A settled task needs no place among the running, but one that lies behind a task that does must
+/// not keep a worker awake.
+#[test]
+fn settled_task_behind_one_that_waits_for_a_place_is_dropped_in_its_turn() {
+    check(1, || {
+        let host = Host::new(1, &[ONE_AT_A_TIME], End::After(2));
+        let lane = host.engine.dispatch.lane(0);
+        assert!(lane.begin(), "for a task that runs elsewhere");
+        let waits = host.submit(CLOSURE, None).unwrap();
+        let settled = host.submit(CLOSURE, None).unwrap();
+        let other = {
+            let host = Arc::clone(&host);
+            thread::spawn(move || {
+                assert!(settled.task().settle_queued(Outcome::Aborted));
+                host.engine.forget(settled.task());
+                host.engine.wake(host.engine.dispatch.ended(0));
+            })
+        };
+        host.work(0, false);
+        other.join().unwrap();
+        drop(waits);
+        host.ledger.assert_runs(1);
+        assert!(host.engine.is_empty());
+    });
+}
+
+/// The place of a settled task is free at once, and nobody counts it twice.
+#[test]
+fn settled_task_gives_its_place_back_whether_or_not_it_is_being_taken() {
+    check(2, || {
+        let limits = LaneLimits {
+            queue: 1,
+            running: NO_LIMIT,
+        };
+        let host = Host::new(1, &[limits], End::After(2));
+        let first = host.queue(CLOSURE, None);
+        let aborting = {
+            let host = Arc::clone(&host);
+            thread::spawn(move || {
+                let aborted = first.task().settle_queued(Outcome::Aborted);
+                if aborted {
+                    host.engine.forget(first.task());
+                    assert!(host.submit(CLOSURE, None).is_ok(), "there is room");
+                } else {
+                    host.submit(CLOSURE, None).ok();
+                }
+                usize::from(aborted)
+            })
+        };
+        host.work(0, false);
+        aborting.join().unwrap();
+        assert!(host.engine.is_empty());
+        assert_eq!(host.engine.queued(), 0);
     });
 }

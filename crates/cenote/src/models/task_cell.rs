@@ -32,7 +32,11 @@ fn make(shape: Shape) -> (Arc<Ledger>, TaskRef, Joiner<Tracked>) {
 fn worker(task: TaskRef) -> JoinHandle<Option<Ran>> {
     thread::spawn(move || {
         let state = task.header().state();
-        (state.try_start() || state.start()).then(|| task.run_started())
+        if state.try_start() || state.start() {
+            return Some(task.run_started());
+        }
+        task.discard();
+        None
     })
 }
 
@@ -54,7 +58,7 @@ fn abort_meets_start() {
     check(3, || {
         let (ledger, task, mut handle) = make(CLOSURE);
         let worker = worker(task);
-        let aborted = handle.task().settle_queued(JoinError::aborted());
+        let aborted = handle.task().settle_queued(Outcome::Aborted);
         let ran = worker.join().unwrap();
         ledger.assert_runs(usize::from(!aborted));
         assert_eq!(ran, (!aborted).then_some(Ran::Settled(Outcome::Completed)));
@@ -71,7 +75,7 @@ fn abort_from_elsewhere_meets_start_and_a_handle_that_is_dropped() {
         let (ledger, task, handle) = make(CLOSURE);
         let abort = handle.task().clone();
         let worker = worker(task);
-        let aborting = thread::spawn(move || abort.settle_queued(JoinError::aborted()));
+        let aborting = thread::spawn(move || abort.settle_queued(Outcome::Aborted));
         drop(handle);
         let ran = worker.join().unwrap().is_some();
         assert_eq!(ran, !aborting.join().unwrap());
@@ -85,7 +89,7 @@ fn abort_meets_finish() {
         let (ledger, task, mut handle) = make(CLOSURE);
         assert!(task.header().state().try_start());
         let worker = thread::spawn(move || task.run_started());
-        assert!(!handle.task().settle_queued(JoinError::aborted()));
+        assert!(!handle.task().settle_queued(Outcome::Aborted));
         if handle.task().header().state().ask_abort().is_done() {
             assert!(take(&mut handle).is_ok());
         }
@@ -99,8 +103,8 @@ fn abort_meets_finish() {
 fn queue_timeout_meets_abort() {
     check(3, || {
         let (ledger, task, mut handle) = make(CLOSURE);
-        let timing_out = thread::spawn(move || task.settle_queued(JoinError::queue_timed_out()));
-        let aborted = handle.task().settle_queued(JoinError::aborted());
+        let timing_out = thread::spawn(move || task.settle_queued(Outcome::QueueTimedOut));
+        let aborted = handle.task().settle_queued(Outcome::Aborted);
         let timed_out = timing_out.join().unwrap();
         assert!(aborted != timed_out, "settled once");
         let error = take(&mut handle).unwrap_err();
@@ -115,7 +119,7 @@ fn refused_submission_meets_queue_timeout() {
     check(3, || {
         let (ledger, task, handle) = make(CLOSURE);
         let timer = handle.task().clone();
-        let timing_out = thread::spawn(move || timer.settle_queued(JoinError::queue_timed_out()));
+        let timing_out = thread::spawn(move || timer.settle_queued(Outcome::QueueTimedOut));
         // SAFETY: `make` makes tasks of a `Job`.
         match unsafe { handle.into_work::<Job>() } {
             Ok(work) => {

@@ -3,5 +3,7 @@
 //! | file | what | where |
 //! |---|---|---|
 //! | `fork.rs` | tells whether the process is a forked copy | Unix; never on other systems |
+//! | `per_process.rs` | a value that a forked copy makes anew | everywhere |
 
 pub(crate) mod fork;
+pub(crate) mod per_process;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::ops::{RangeInclusive, RangeTo, RangeToInclusive};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use super::config::{BoxError, Config, Hook, Init, NameFn};
@@ -12,6 +12,7 @@ use super::shared::Shared;
 use crate::clock;
 use crate::engine::queue::lane::LaneQueue;
 use crate::os::fork;
+use crate::task::home::{self, Home};
 use crate::worker::WorkerInfo;
 use crate::worker::state::WorkerState;
 
@@ -663,6 +664,8 @@ impl Builder {
         };
         let names = lanes.into_iter().map(|(name, _)| name).collect();
         let shared = Arc::new(Shared::new(config, queues, names, fork::generation()));
+        let home: Weak<dyn Home> = Arc::downgrade(&shared) as _;
+        home::open(shared.id, home);
         let pool = Pool::from_shared(Arc::clone(&shared));
         // All places first: a worker that fails at once is not the last of the pool while others
         // are still to be started.

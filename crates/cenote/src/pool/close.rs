@@ -15,7 +15,7 @@ use crate::engine::bell::Listener;
 use crate::engine::life::Phase;
 use crate::integrations::tracing::event;
 use crate::task::blocking::{self, Awaited};
-use crate::task::error::JoinError;
+use crate::task::outcome::Outcome;
 use crate::timer::{self, TimerKey};
 use crate::worker;
 
@@ -297,7 +297,7 @@ fn left_now(shared: &Shared) -> CloseReport {
 
 fn shut_down(shared: &Arc<Shared>) -> usize {
     shared.engine.close_gates();
-    let cancelled = shared.engine.settle_queued(shared, JoinError::cancelled);
+    let cancelled = shared.engine.settle_queued(Outcome::Cancelled);
     shared.enter(Phase::ShutDown);
     event!(DEBUG, cancelled, "pool shut down");
     cancelled
@@ -321,6 +321,8 @@ fn begin(shared: &Arc<Shared>, limit: Duration) -> Arc<Limit> {
         };
         // Without a timer a blocking close keeps to its limit by itself, and an async one waits for
         // the work.
+        // What it cancels and tells is the user's code.
+        let reached = move || timer::elsewhere(Box::new(reached));
         *limit.timer.lock() = timer::schedule(at, Box::new(reached)).ok();
     }
     limit

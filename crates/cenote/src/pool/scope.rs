@@ -26,6 +26,7 @@ use super::submit::Submission;
 use crate::task::blocking::{self, Awaited};
 use crate::task::cell::{Kind, TaskRef};
 use crate::task::handle::JoinHandle;
+use crate::task::state::Phase;
 use crate::task::work::Closure;
 use crate::worker;
 
@@ -52,11 +53,29 @@ pub struct Scope<'scope, 'env: 'scope> {
     shared: Arc<Shared>,
     tally: Arc<Tally>,
     /// Tasks that may not have started, for the owner to run itself.
-    tasks: Mutex<Vec<TaskRef>>,
+    tasks: Mutex<Unstarted>,
     owner_helps: bool,
     // Invariant in both, as in `std`.
     scope: PhantomData<&'scope mut &'scope ()>,
     env: PhantomData<&'env mut &'env ()>,
+}
+
+/// The tasks of a scope that may not have started.
+#[derive(Default)]
+struct Unstarted(Vec<TaskRef>);
+
+impl Unstarted {
+    /// Before it grows it lets go of what has started: a scope that goes on for long holds what is
+    /// in the queue, not all that ever was.
+    fn push(&mut self, task: &TaskRef) {
+        if self.0.len() == self.0.capacity() {
+            self.0
+                .retain(|task| task.snapshot().phase() == Phase::Queued);
+            // Room for as many again, so that the next look is as far away.
+            self.0.reserve(self.0.len().max(32));
+        }
+        self.0.push(task.clone());
+    }
 }
 
 /// What is left of a scope, and what went wrong in it.
@@ -81,17 +100,41 @@ impl Tally {
     }
 }
 
+/// What is known of a task that was dropped before it ran, by the task and by its handle: whoever
+/// comes second knows of the other.
+#[derive(Clone, Default)]
+struct Fate(Arc<AtomicUsize>);
+
+impl Fate {
+    const UNRUN: usize = 1;
+    const TOLD: usize = 2;
+
+    fn dropped(&self, tally: &Tally) {
+        // Relaxed, also below: `Tally::done` releases the count, and the steps on one word have one
+        // order.
+        if self.0.swap(Self::UNRUN, Ordering::Relaxed) != Self::TOLD {
+            tally.unrun.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn told(&self, tally: &Tally) {
+        if self.0.swap(Self::TOLD, Ordering::Relaxed) == Self::UNRUN {
+            tally.unrun.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+}
+
 /// Counts a task as done when it is dropped.
 struct Guard {
     tally: Arc<Tally>,
+    fate: Fate,
     ran: bool,
 }
 
 impl Drop for Guard {
     fn drop(&mut self) {
         if !self.ran {
-            // Relaxed: `done` releases it.
-            self.tally.unrun.fetch_add(1, Ordering::Relaxed);
+            self.fate.dropped(&self.tally);
         }
         self.tally.done();
     }
@@ -179,6 +222,7 @@ pub struct ScopedJoinHandle<'scope, T> {
     handle: Option<JoinHandle<()>>,
     place: Arc<Mutex<Place<T>>>,
     tally: Arc<Tally>,
+    fate: Fate,
     scope: PhantomData<&'scope ()>,
 }
 
@@ -212,13 +256,7 @@ impl<T> ScopedJoinHandle<'_, T> {
         match self.place.lock().result.take() {
             Some(result) => result,
             None => {
-                // The caller knows now. Relaxed: the end of the task was acquired with its handle.
-                let _ =
-                    self.tally
-                        .unrun
-                        .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |unrun| {
-                            unrun.checked_sub(1)
-                        });
+                self.fate.told(&self.tally);
                 Err(match ended {
                     Some(Err(error)) => Box::new(error.to_string()),
                     _ => Box::new("the task was dropped before it ran".to_owned()),
@@ -293,6 +331,7 @@ impl<'scope> Scope<'scope, '_> {
             result: None,
             abandoned: false,
         }));
+        let fate = Fate::default();
         // Relaxed: the owner, who waits for 0, counts up itself, or a task of the scope does, which
         // has not counted down yet.
         self.tally.left.fetch_add(1, Ordering::Relaxed);
@@ -301,6 +340,7 @@ impl<'scope> Scope<'scope, '_> {
             place: Arc::clone(&place),
             guard: Guard {
                 tally: Arc::clone(&self.tally),
+                fate: fate.clone(),
                 ran: false,
             },
         };
@@ -323,7 +363,7 @@ impl<'scope> Scope<'scope, '_> {
         let handle = match submission.attempt() {
             Ok(handle) => {
                 if self.owner_helps {
-                    self.tasks.lock().push(handle.task().clone());
+                    self.tasks.lock().push(handle.task());
                 }
                 Some(handle)
             }
@@ -336,6 +376,7 @@ impl<'scope> Scope<'scope, '_> {
             handle,
             place,
             tally: Arc::clone(&self.tally),
+            fate,
             scope: PhantomData,
         }
     }
@@ -383,7 +424,7 @@ impl Pool {
         let scope = Scope {
             shared: Arc::clone(shared),
             tally: Arc::default(),
-            tasks: Mutex::new(Vec::new()),
+            tasks: Mutex::default(),
             owner_helps: worker::worker_of(shared).is_some(),
             scope: PhantomData,
             env: PhantomData,
@@ -391,7 +432,7 @@ impl Pool {
         // Unwind safety: the panic goes on below.
         let result = catch_unwind(AssertUnwindSafe(|| f(&scope)));
         loop {
-            let task = scope.tasks.lock().pop();
+            let task = scope.tasks.lock().0.pop();
             let Some(task) = task else { break };
             worker::help_with_scoped(&task);
         }

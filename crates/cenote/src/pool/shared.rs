@@ -23,7 +23,9 @@ use crate::integrations::tracing::event;
 use crate::os::fork;
 use crate::stats::SharedOutcomes;
 use crate::task::cell::TaskRef;
-use crate::task::error::{JoinError, panic_message};
+use crate::task::error::panic_message;
+use crate::task::home::{self, Home};
+use crate::task::outcome::Outcome;
 use crate::timer;
 use crate::worker;
 use crate::worker::slot::Slot;
@@ -143,7 +145,8 @@ impl Shared {
     /// Puts a task in a place that was reserved. It settles, whatever becomes of the pool.
     pub(crate) fn submit_reserved(self: &Arc<Self>, task: TaskRef) {
         if self.is_forked() {
-            task.settle_queued(JoinError::forked());
+            task.settle_queued(Outcome::Lost);
+            task.discard();
             return;
         }
         self.engine.submit_reserved(task, self);
@@ -216,6 +219,18 @@ impl Shared {
     }
 }
 
+impl Home for Shared {
+    fn settled_unstarted(&self, task: &TaskRef) {
+        self.engine.forget(task);
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        home::close(self.id);
+    }
+}
+
 impl AsRef<Engine> for Shared {
     fn as_ref(&self) -> &Engine {
         &self.engine
@@ -248,6 +263,8 @@ impl Support for Arc<Shared> {
                 event!(DEBUG, queued = _queued, "pool grows");
             }
         };
+        // A thread's name and the events are the user's code.
+        let look = move || timer::elsewhere(Box::new(look));
         timer::schedule(at, Box::new(look)).is_ok()
     }
 

@@ -94,6 +94,7 @@ impl<'a, W: Work> Candidate<'a, W> {
 
     /// Of a task that was settled before it got into the queue, where nobody else counts it.
     fn count_settled(&self, task: &TaskRef) {
+        task.discard();
         if let Some(outcome) = task.snapshot().unstarted() {
             let lane = usize::from(task.header().meta.lane);
             self.shared.lanes[lane].outcomes.add(outcome, 1);

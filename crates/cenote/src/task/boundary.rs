@@ -17,6 +17,8 @@ use std::ptr::NonNull;
 use std::task::Waker;
 
 use super::cell::{Header, TaskRef};
+#[cfg(not(loom))]
+use crate::timer;
 
 thread_local! {
     /// The task whose code runs on this thread. The frame that has set it holds a reference to the
@@ -96,5 +98,17 @@ pub(crate) fn drop_quietly<T>(value: T) {
 
 /// Wakes whoever waits. A waker is its runtime's code.
 pub(crate) fn wake(waker: Waker) {
+    #[cfg(not(loom))]
+    if timer::runs_here() {
+        return wake_elsewhere(waker);
+    }
+    drop(of_nobody(|| waker.wake()));
+}
+
+/// The same on another thread, for those who must not wait for what the waker does.
+pub(crate) fn wake_elsewhere(waker: Waker) {
+    #[cfg(not(loom))]
+    timer::elsewhere(Box::new(move || drop(of_nobody(|| waker.wake()))));
+    #[cfg(loom)]
     drop(of_nobody(|| waker.wake()));
 }

@@ -19,10 +19,12 @@ use super::error::JoinError;
 #[cfg(not(loom))]
 use super::extra::Extra;
 #[cfg(not(loom))]
+use super::home;
+#[cfg(not(loom))]
 use super::memory::{allocate, free as give_back};
 use super::outcome::Outcome;
 use super::state::{Finish, Phase, Snapshot, State};
-use crate::sync::{AtomicPtr, UnsafeCell};
+use crate::sync::{AtomicBool, AtomicPtr, UnsafeCell};
 
 /// Which workers may take a task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,6 +68,8 @@ pub(crate) struct Header {
     /// When it was submitted, in the clock's own unit. Written before it is submitted.
     pub(crate) submitted: u64,
     pub(crate) meta: Meta,
+    /// It takes a place in a lane's queue. The lane's alone.
+    pub(crate) placed: AtomicBool,
     waker: UnsafeCell<Option<Waker>>,
     #[cfg(not(loom))]
     extra: once_cell::race::OnceBox<Extra>,
@@ -111,6 +115,7 @@ impl Header {
             next: AtomicPtr::new(std::ptr::null_mut()),
             submitted,
             meta,
+            placed: AtomicBool::new(false),
             waker: UnsafeCell::new(None),
             #[cfg(not(loom))]
             extra: once_cell::race::OnceBox::new(),
@@ -270,14 +275,10 @@ unsafe fn settle<W: Work>(header: NonNull<Header>, result: Result<W::Output, Joi
         Finish::Released => mem::forget(task),
         Finish::Wake(false) => drop(task),
         Finish::Wake(true) => {
-            let waker = task.header().waker.with_mut(|waker| {
-                // SAFETY: `WAKER` was set when the phase became `DONE`: the waker is the settler's.
-                unsafe { &mut *waker }.take()
-            });
+            // SAFETY: `WAKER` was set when the phase became `DONE`.
+            let waker = unsafe { task.take_waker() };
             drop(task);
-            if let Some(waker) = waker {
-                boundary::wake(waker);
-            }
+            waker.into_iter().for_each(boundary::wake);
         }
         Finish::Unwanted => {
             // SAFETY: there is no handle, so the result is still the settler's.
@@ -289,9 +290,10 @@ unsafe fn settle<W: Work>(header: NonNull<Header>, result: Result<W::Output, Joi
 
 /// # Safety
 ///
-/// `header` begins a live `Cell<W>`, whose phase the caller moved from `QUEUED` to `SETTLING`.
+/// `header` begins a live `Cell<W>` that was settled before it started, and the caller has the
+/// queue's reference to it.
 unsafe fn drop_work<W: Work>(header: NonNull<Header>) {
-    // SAFETY: who moved the phase out of `QUEUED` owns the work.
+    // SAFETY: the work of a task that never starts is that of the queue's reference.
     let work = unsafe { Cell::<W>::replace(header, Stage::Empty) };
     drop_quietly(work);
 }
@@ -419,19 +421,50 @@ impl TaskRef {
         unsafe { run(self.into_raw()) }
     }
 
-    /// Settles a task that has not started. False: it has started, or is settled.
-    pub(crate) fn settle_queued(&self, error: JoinError) -> bool {
-        if !self.header().state.settle_queued(error.outcome()) {
+    /// Settles a task that has not started: it never will. False: it has started, or is settled.
+    ///
+    /// Runs no code of the user's. The work is dropped by whoever has the queue's reference
+    /// ([`discard`](Self::discard)); a waker is woken on another thread.
+    pub(crate) fn settle_queued(&self, outcome: Outcome) -> bool {
+        let Some(before) = self.header().state.settle_queued(outcome) else {
             return false;
-        }
+        };
         #[cfg(not(loom))]
-        if let Some(extra) = self.header().extra() {
-            extra.forget();
+        {
+            if let Some(extra) = self.header().extra() {
+                extra.forget();
+            }
+            // Before anybody is woken, so that they find the place free.
+            home::settled_unstarted(self);
         }
-        // SAFETY: this call has just moved the phase from `QUEUED` to `SETTLING`.
-        unsafe { (self.header().vtable.drop_work)(self.0) };
-        self.fail(error);
+        if before.has_waker() {
+            // SAFETY: `WAKER` was set when this call made the phase `DONE`.
+            let waker = unsafe { self.take_waker() };
+            waker.into_iter().for_each(boundary::wake_elsewhere);
+        }
         true
+    }
+
+    /// Drops the work of a task that was settled before it started. For the one who has the queue's
+    /// reference.
+    pub(crate) fn discard(&self) {
+        if self.snapshot().unstarted().is_none() {
+            // Somebody has run it, who waited for it.
+            return;
+        }
+        // SAFETY: nobody starts a task that is done, so the work stays that of the queue's
+        // reference, which the caller has.
+        unsafe { (self.header().vtable.drop_work)(self.0) };
+    }
+
+    /// # Safety
+    ///
+    /// The waker is the caller's, by the step that made the task `DONE`.
+    unsafe fn take_waker(&self) -> Option<Waker> {
+        self.header().waker.with_mut(|waker| {
+            // SAFETY: the caller's word.
+            unsafe { &mut *waker }.take()
+        })
     }
 
     /// Settles a task that runs, and has a timeout, as timed out. Its work was taken out when it
@@ -442,16 +475,11 @@ impl TaskRef {
         if !self.header().state.settle_running() {
             return false;
         }
-        self.fail(JoinError::timed_out());
-        true
-    }
-
-    /// The second half of the two above: the phase is `SETTLING` by this thread, the work is gone.
-    fn fail(&self, error: JoinError) {
         let reference = self.clone().into_raw();
-        // SAFETY: this thread moved the phase to `SETTLING`; the work was dropped or was moved out
-        // when it started; the new reference goes over to the call.
-        unsafe { (self.header().vtable.fail)(reference, error) };
+        // SAFETY: this thread moved the phase to `SETTLING`; the work was moved out when it
+        // started; the new reference goes over to the call.
+        unsafe { (self.header().vtable.fail)(reference, JoinError::timed_out()) };
+        true
     }
 }
 
@@ -547,8 +575,12 @@ impl<T> Joiner<T> {
     ///
     /// If it was taken before.
     pub(crate) fn take(&mut self) -> Option<Result<T, JoinError>> {
-        if !self.is_done() {
+        let now = self.task.snapshot();
+        if !now.is_done() {
             return None;
+        }
+        if let Some(outcome) = now.unstarted() {
+            return Some(Err(JoinError::unstarted(outcome)));
         }
         let mut result: Option<Result<T, JoinError>> = None;
         // SAFETY: the task is done, this is its handle, and `result` is of the type `take` writes.
@@ -566,15 +598,13 @@ impl<T> Joiner<T> {
         if now.has_waker() && !header.state.withdraw_waker() {
             return false;
         }
-        header.waker.with_mut(|place| {
+        let waker = waker.clone();
+        let before = header.waker.with_mut(|place| {
             // SAFETY: `WAKER` is clear and the task was not done at the last step, which only this
             // handle could set again: the waker is the handle's.
-            let place = unsafe { &mut *place };
-            match place {
-                Some(old) => old.clone_from(waker),
-                None => *place = Some(waker.clone()),
-            }
+            unsafe { &mut *place }.replace(waker)
         });
+        boundary::drop_quietly(before);
         header.state.offer_waker()
     }
 }
@@ -606,10 +636,19 @@ impl<T> Joiner<T> {
 
 impl<T> Drop for Joiner<T> {
     fn drop(&mut self) {
-        if !self.task.header().state.leave() {
+        let header = self.task.header();
+        // Taken back first, so that it does not stay with a task that goes on.
+        if header.state.load().has_waker() && header.state.withdraw_waker() {
+            let waker = header.waker.with_mut(|waker| {
+                // SAFETY: `WAKER` is clear, and the task was not done: the waker is the handle's.
+                unsafe { &mut *waker }.take()
+            });
+            boundary::drop_quietly(waker);
+        }
+        if !header.state.leave() && header.state.load().unstarted().is_none() {
             // SAFETY: the task was done while this handle existed, so the result is the handle's.
             // If it was taken, there is nothing to drop.
-            unsafe { (self.task.header().vtable.drop_result)(self.task.0) };
+            unsafe { (header.vtable.drop_result)(self.task.0) };
         }
     }
 }

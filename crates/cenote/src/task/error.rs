@@ -67,10 +67,6 @@ impl JoinError {
         JoinError(Why::Ended(Outcome::Aborted))
     }
 
-    pub(crate) fn queue_timed_out() -> Self {
-        JoinError(Why::Ended(Outcome::QueueTimedOut))
-    }
-
     pub(crate) fn timed_out() -> Self {
         JoinError(Why::Ended(Outcome::TimedOut))
     }
@@ -79,16 +75,20 @@ impl JoinError {
         JoinError(Why::Ended(Outcome::Cancelled))
     }
 
-    pub(crate) fn no_worker() -> Self {
-        JoinError(Why::NoWorker)
-    }
-
     pub(crate) fn forked() -> Self {
         JoinError(Why::Forked)
     }
 
     pub(crate) fn would_deadlock() -> Self {
         JoinError(Why::WouldDeadlock)
+    }
+
+    /// Why a task has no value that never started.
+    pub(crate) fn unstarted(outcome: Outcome) -> Self {
+        JoinError(match outcome {
+            Outcome::Lost => Why::NoWorker,
+            outcome => Why::Ended(outcome),
+        })
     }
 
     /// How a task ended that is settled with this.

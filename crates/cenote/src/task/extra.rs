@@ -17,7 +17,7 @@ use parking_lot::Mutex;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use super::cell::TaskRef;
-use super::error::JoinError;
+use super::outcome::Outcome;
 use crate::timer::{self, TimerKey};
 
 /// See the module.
@@ -64,13 +64,13 @@ impl Extra {
                 .poll(&mut Context::from_waker(&waker))
                 .is_ready()
             {
-                task.settle_queued(JoinError::cancelled());
+                task.settle_queued(Outcome::Cancelled);
                 return;
             }
             self.0.lock().queued_cancel = Some(cancelled);
             if token.is_cancelled() {
                 // The waker may have come before there was anything to forget.
-                task.settle_queued(JoinError::cancelled());
+                task.settle_queued(Outcome::Cancelled);
                 self.forget();
                 return;
             }
@@ -82,7 +82,7 @@ impl Extra {
             let timer = timer::schedule(
                 deadline,
                 Box::new(move || {
-                    late.settle_queued(JoinError::queue_timed_out());
+                    late.settle_queued(Outcome::QueueTimedOut);
                 }),
             );
             self.0.lock().timer = timer.ok();
@@ -106,10 +106,9 @@ impl Extra {
         let timer = timer::schedule(
             at,
             Box::new(move || {
-                if late.settle_timed_out()
-                    && let Some(extra) = late.header().extra()
-                {
-                    extra.stop();
+                if late.settle_timed_out() {
+                    // Whoever waits for the token is the user's code.
+                    timer::elsewhere(Box::new(move || late.header().extra_or_new().stop()));
                 }
             }),
         );
@@ -187,6 +186,6 @@ struct CancelQueued(TaskRef);
 
 impl Wake for CancelQueued {
     fn wake(self: Arc<Self>) {
-        self.0.settle_queued(JoinError::cancelled());
+        self.0.settle_queued(Outcome::Cancelled);
     }
 }

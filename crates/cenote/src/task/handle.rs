@@ -11,6 +11,7 @@ use cenote_park::Participants;
 use super::blocking::{self, Awaited};
 use super::cell::{Joiner, TaskRef};
 use super::error::JoinError;
+use super::outcome::Outcome;
 use super::state::Phase;
 use crate::os::fork;
 use crate::worker;
@@ -87,6 +88,17 @@ impl<T> JoinHandle<T> {
         }
     }
 
+    fn take(&mut self) -> Option<Result<T, JoinError>> {
+        let result = self.joiner.take()?;
+        Some(match result {
+            // It was put in the queue of a pool whose threads are in the parent.
+            Err(error) if error.is_lost() && self.fork != fork::generation() => {
+                Err(JoinError::forked())
+            }
+            result => result,
+        })
+    }
+
     pub(crate) fn task(&self) -> &TaskRef {
         self.joiner.task()
     }
@@ -114,10 +126,7 @@ impl<T> JoinHandle<T> {
     #[inline]
     pub fn join(mut self) -> Result<T, JoinError> {
         match self.wait(None) {
-            Ok(()) => self
-                .joiner
-                .take()
-                .expect("a task that was waited for is done"),
+            Ok(()) => self.take().expect("a task that was waited for is done"),
             Err(error) => Err(error),
         }
     }
@@ -145,7 +154,7 @@ impl<T> JoinHandle<T> {
     pub fn join_timeout(mut self, limit: Duration) -> Result<Result<T, JoinError>, Self> {
         match self.wait(Instant::now().checked_add(limit)) {
             Err(error) => Ok(Err(error)),
-            Ok(()) => match self.joiner.take() {
+            Ok(()) => match self.take() {
                 Some(result) => Ok(result),
                 None => Err(self),
             },
@@ -273,7 +282,7 @@ impl<T> Future for JoinHandle<T> {
     ///
     /// If it is polled again after it returned the result.
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        if let Some(result) = self.joiner.take() {
+        if let Some(result) = self.take() {
             return Poll::Ready(result);
         }
         if self.fork != fork::generation() {
@@ -283,7 +292,7 @@ impl<T> Future for JoinHandle<T> {
         if self.joiner.wait_with(context.waker()) {
             return Poll::Pending;
         }
-        match self.joiner.take() {
+        match self.take() {
             Some(result) => Poll::Ready(result),
             None => unreachable!("a waker is refused only by a task that is done"),
         }
@@ -339,7 +348,7 @@ impl fmt::Debug for AbortHandle {
 }
 
 fn abort(task: &TaskRef) -> bool {
-    if task.settle_queued(JoinError::aborted()) {
+    if task.settle_queued(Outcome::Aborted) {
         return true;
     }
     if !task.header().state().ask_abort().is_done() {

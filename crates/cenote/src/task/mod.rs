@@ -6,6 +6,7 @@
 //! - [`memory`]: where cells are allocated.
 //! - [`extra`]: what only some tasks have: deadlines, a cancellation token, a future on a worker.
 //! - [`outcome`]: how it ended; [`error`]: the same, to whoever joins it.
+//! - [`home`]: from a task to its pool.
 //! - [`handle`]: the caller's side, `JoinHandle`.
 //! - [`blocking`]: how a thread that is no worker waits: spin, then park.
 
@@ -18,6 +19,8 @@ pub(crate) mod error;
 pub(crate) mod extra;
 #[cfg(not(loom))]
 pub(crate) mod handle;
+#[cfg(not(loom))]
+pub(crate) mod home;
 #[cfg(not(loom))]
 mod memory;
 pub(crate) mod outcome;

@@ -11,15 +11,17 @@
 //! later. There are eight outcomes, so their numbers fit into the three bits. 0 is `Completed`,
 //! which a task that never started cannot be, so it stands for none.
 //!
-//! Phases only ever move forward: `QUEUED` → `RUNNING` → `SETTLING` → `DONE`, each of the middle
-//! two may be skipped. Each step is one compare-and-swap, so of several that want to take it (the
+//! Phases only ever move forward: `QUEUED` → `RUNNING` → `SETTLING` → `DONE`; `SETTLING`, or both
+//! of the middle two, may be skipped. Each step is one compare-and-swap, so of several that want to take it (the
 //! worker that starts the task, an abort, a deadline) one succeeds:
 //!
 //! - to `RUNNING`: whoever succeeds owns the work, and runs it;
 //! - to `SETTLING`: whoever succeeds owns the place of the result, and writes to it;
 //! - to `DONE`: releases the result to whoever has the handle.
 //!
-//! Who owns what: the *work* belongs to whoever left `QUEUED`. The *result* belongs to the settler
+//! Who owns what: the *work* belongs to whoever moved it to `RUNNING`. That of a task that was
+//! settled before it started belongs to whoever has the queue's reference, who drops it; its
+//! outcome is in the word, and it has no result. The *result* belongs to the settler
 //! until `DONE`, then to the handle while `JOIN` is set, or else still to the settler, who drops
 //! it. The *waker* belongs to the handle while `WAKER` is clear and the task is not done, else to
 //! the settler.
@@ -143,6 +145,11 @@ impl State {
         }))
     }
 
+    /// There is something to look at before it starts. Never changes.
+    pub(crate) fn is_guarded(&self) -> bool {
+        self.0.load(Ordering::Relaxed) & GUARDED != 0
+    }
+
     /// Acquires: whoever sees `DONE` also sees the result.
     pub(crate) fn load(&self) -> Snapshot {
         // Pairs with the releases in `finish` and `done`.
@@ -162,27 +169,28 @@ impl State {
     /// `QUEUED` → `RUNNING`. True: the caller owns the work. False: it was settled meanwhile.
     pub(crate) fn start(&self) -> bool {
         self.step(|phase| (phase == QUEUED).then_some(RUNNING))
+            .is_some()
     }
 
-    /// `QUEUED` → `SETTLING`, with the outcome, which is not `Completed`. True: the caller owns the
-    /// work and the result, of a task that will never run.
-    pub(crate) fn settle_queued(&self, outcome: Outcome) -> bool {
+    /// `QUEUED` → `DONE`, with the outcome, which is not `Completed`, of a task that will never run.
+    /// `None`: it has started, or was settled. Else what the word was before: with a waker in it,
+    /// that is the caller's now.
+    pub(crate) fn settle_queued(&self, outcome: Outcome) -> Option<Snapshot> {
         debug_assert_ne!(outcome, Outcome::Completed);
         let outcome = (outcome as usize) << OUTCOME_SHIFT;
-        self.step(|phase| (phase == QUEUED).then_some(SETTLING | outcome))
+        self.step(|phase| (phase == QUEUED).then_some(DONE | outcome))
     }
 
     /// `RUNNING` → `SETTLING`. True: the caller owns the result.
     pub(crate) fn settle_running(&self) -> bool {
         self.step(|phase| (phase == RUNNING).then_some(SETTLING))
+            .is_some()
     }
 
-    fn step(&self, next: impl Fn(usize) -> Option<usize>) -> bool {
+    fn step(&self, next: impl Fn(usize) -> Option<usize>) -> Option<Snapshot> {
         let mut now = self.0.load(Ordering::Relaxed);
         loop {
-            let Some(phase) = next(now & PHASE) else {
-                return false;
-            };
+            let phase = next(now & PHASE)?;
             // AcqRel: acquires what was written before the task was queued (the queue does so too,
             // but an abort comes past it), and releases nothing more than the claim itself.
             match self.0.compare_exchange_weak(
@@ -191,7 +199,7 @@ impl State {
                 Ordering::AcqRel,
                 Ordering::Relaxed,
             ) {
-                Ok(_) => return true,
+                Ok(before) => return Some(Snapshot(before)),
                 Err(changed) => now = changed,
             }
         }

@@ -73,7 +73,11 @@ fn make(alive: &Arc<AtomicUsize>, act: Act) -> (TaskRef, Joiner<Tracked>) {
 /// What a worker does with a task that it takes.
 fn work_off(task: TaskRef) -> Option<Ran> {
     let state = task.header().state();
-    (state.try_start() || state.start()).then(|| task.run_started())
+    if state.try_start() || state.start() {
+        return Some(task.run_started());
+    }
+    task.discard();
+    None
 }
 
 /// Hands tasks to `test`, one after the other, and then sees that nothing of any is left.
@@ -140,12 +144,13 @@ fn a_task_that_nobody_runs_is_dropped_with_the_last_reference() {
 }
 
 #[test]
-fn an_abort_in_the_queue_drops_the_work_at_once() {
+fn the_work_of_a_task_that_was_aborted_in_the_queue_is_dropped_by_who_takes_it() {
     let alive = Arc::default();
     let (task, mut handle) = make(&alive, Act::Return);
-    assert!(handle.task().settle_queued(JoinError::aborted()));
-    assert_eq!(alive.load(Ordering::Relaxed), 0);
+    assert!(handle.task().settle_queued(Outcome::Aborted));
+    assert_eq!(alive.load(Ordering::Relaxed), 1);
     assert_eq!(work_off(task), None);
+    assert_eq!(alive.load(Ordering::Relaxed), 0);
     assert!(
         handle
             .take()
@@ -158,10 +163,7 @@ fn an_abort_in_the_queue_drops_the_work_at_once() {
 fn of_abort_and_start_one_wins() {
     many(Act::Return, |task, mut handle| {
         let abort = handle.task().clone();
-        let (ran, aborted) = at_once(
-            || work_off(task),
-            || abort.settle_queued(JoinError::aborted()),
-        );
+        let (ran, aborted) = at_once(|| work_off(task), || abort.settle_queued(Outcome::Aborted));
         assert_eq!(ran.is_some(), !aborted);
         assert_eq!(handle.take().expect("it is settled").is_err(), aborted);
     });

@@ -3,7 +3,8 @@
 //! One thread, `cenote-timer`, serves the whole process. It starts with the first job and ends a
 //! second after the last. A job runs once, not before its time, on that thread, so it must be short
 //! and must not block: the next one waits for it. A panic in a job goes to the panic hook, as in
-//! any thread, and no further. Of [`cancel`] and a job's start exactly one wins.
+//! any thread, and no further. What may call the user's code goes on [`elsewhere`]. Of [`cancel`]
+//! and a job's start exactly one wins.
 //!
 //! Jobs are in a map ordered by time, so that cancelling removes them at once: timeouts are
 //! nearly always cancelled, and nothing of them stays. Cancelling does not wake the thread; it
@@ -12,17 +13,21 @@
 //! After a fork the child has none of its parent's jobs, and starts its own thread when it needs
 //! one.
 
+mod elsewhere;
+
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::ptr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 
-use crate::os::fork;
+use crate::os::per_process::PerProcess;
+
+pub(crate) use elsewhere::elsewhere;
 
 /// What is run.
 pub(crate) type Job = Box<dyn FnOnce() + Send>;
@@ -69,18 +74,24 @@ pub(crate) fn cancel(key: TimerKey) -> bool {
     Timer::of_process().cancel(key)
 }
 
+thread_local! {
+    static IS_TIMER: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether this is the timer's thread, which must not run what is not its own.
+pub(crate) fn runs_here() -> bool {
+    IS_TIMER.get()
+}
+
 /// How long the thread stays with nothing scheduled.
 const LINGER: Duration = Duration::from_secs(1);
 
-/// The timer of this process; of its parent, right after a fork; null before the first use. What it
-/// points to came out of a box and is never freed.
-static TIMER: AtomicPtr<Arc<Timer>> = AtomicPtr::new(ptr::null_mut());
+/// The timer of this process.
+static TIMER: PerProcess<Arc<Timer>> = PerProcess::new();
 
 static NEXT_ID: AtomicU64 = AtomicU64::new(0);
 
 struct Timer {
-    /// The process it belongs to.
-    generation: u32,
     linger: Duration,
     start_thread: fn(Arc<Timer>) -> io::Result<()>,
     state: Mutex<State>,
@@ -107,7 +118,6 @@ enum Thread {
 impl Timer {
     fn new(linger: Duration, start_thread: fn(Arc<Timer>) -> io::Result<()>) -> Arc<Timer> {
         Arc::new(Timer {
-            generation: fork::generation(),
             linger,
             start_thread,
             state: Mutex::new(State::default()),
@@ -116,27 +126,7 @@ impl Timer {
     }
 
     fn of_process() -> &'static Arc<Timer> {
-        // Acquire, with the exchange below: what it points to was written before.
-        let mut current = TIMER.load(Ordering::Acquire);
-        loop {
-            // SAFETY: the pointer is null, or came from the box below and is never freed.
-            if let Some(timer) = unsafe { current.as_ref() }
-                && timer.generation == fork::generation()
-            {
-                return timer;
-            }
-            // The parent's cannot be used: its lock may be held by a thread that is not here.
-            fork::install();
-            let own = Box::into_raw(Box::new(Timer::new(LINGER, start_thread)));
-            match TIMER.compare_exchange(current, own, Ordering::AcqRel, Ordering::Acquire) {
-                Ok(_) => current = own,
-                Err(first) => {
-                    // SAFETY: `own` came from the box above, and nobody else has seen it.
-                    drop(unsafe { Box::from_raw(own) });
-                    current = first;
-                }
-            }
-        }
+        TIMER.get_or_make(|| Timer::new(LINGER, start_thread))
     }
 
     fn schedule(self: &Arc<Self>, at: Instant, job: Job) -> Result<TimerKey, ScheduleError> {
@@ -230,7 +220,11 @@ fn run_job(job: Job) {
 
 fn start_thread(timer: Arc<Timer>) -> io::Result<()> {
     let thread = std::thread::Builder::new().name("cenote-timer".to_owned());
-    thread.spawn(move || timer.run()).map(drop)
+    let run = move || {
+        IS_TIMER.set(true);
+        timer.run();
+    };
+    thread.spawn(run).map(drop)
 }
 
 #[cfg(all(test, not(loom)))]

@@ -289,7 +289,7 @@ fn a_thread_that_cannot_be_started_gives_the_job_back() {
 #[test]
 fn a_forked_child_has_a_timer_of_its_own() {
     let parent_s = schedule(far(), Box::new(|| ())).expect("a thread can be started");
-    let status = fork::testing::in_child(|| {
+    let status = crate::os::fork::testing::in_child(|| {
         assert!(!cancel(parent_s));
         let (sender, receiver) = mpsc::channel();
         let job = Box::new(move || sender.send(()).expect("the child waits"));

@@ -8,7 +8,6 @@ use std::sync::atomic::Ordering;
 use super::Worker;
 use crate::clock::Stamp;
 use crate::task::cell::{Ran, TaskRef};
-use crate::task::error::JoinError;
 use crate::task::outcome::Outcome;
 
 /// Tasks up to this average are short: a deputy takes several of them in the time another worker
@@ -27,8 +26,9 @@ pub(super) struct Pending {
 }
 
 impl Worker {
-    /// Runs a task that came with a place among its lane's running.
-    pub(crate) fn execute(&self, task: TaskRef) {
+    /// Runs a task, or drops its work if it was settled. `runs`: it has a place among its lane's
+    /// running.
+    pub(crate) fn execute(&self, task: TaskRef, runs: bool) {
         self.record_pending();
         task.prefetch();
         let began = Stamp::now();
@@ -40,7 +40,10 @@ impl Worker {
                 lane,
                 began.nanos_since(Stamp::from_bits(header.submitted)),
             );
-            self.gone_from(lane);
+            task.discard();
+            if runs {
+                self.gone_from(lane);
+            }
             return;
         }
         self.run_started(task, began, true);
@@ -54,7 +57,7 @@ impl Worker {
             return header.state().start();
         };
         if extra.is_queue_timed_out() {
-            task.settle_queued(JoinError::queue_timed_out());
+            task.settle_queued(Outcome::QueueTimedOut);
         }
         header.state().start()
     }

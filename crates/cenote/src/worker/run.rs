@@ -145,8 +145,8 @@ impl Host for Thread<'_> {
         Some(self.entered.get_or_init(|| Rc::clone(made)).enter())
     }
 
-    fn execute(&self, task: TaskRef) {
-        self.worker.execute(task);
+    fn execute(&self, task: TaskRef, runs: bool) {
+        self.worker.execute(task, runs);
     }
 
     fn after_task(&self) {
@@ -206,8 +206,8 @@ impl Worker {
             worker: self,
             entered: OnceCell::new(),
         };
-        while let Some(task) = self.step.next(&host) {
-            self.execute(task);
+        while let Some((task, runs)) = self.step.next(&host) {
+            self.execute(task, runs);
         }
         self.record_pending();
         self.turn_now();

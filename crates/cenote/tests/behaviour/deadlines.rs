@@ -17,7 +17,7 @@ fn one() -> Pool {
 }
 
 #[test]
-fn work_that_waited_too_long_is_dropped_and_told_while_every_worker_is_blocked() {
+fn work_that_waited_too_long_is_told_while_every_worker_is_blocked_and_dropped_by_the_next() {
     watched(|| {
         let pool = one();
         let held = hold(&pool, 1);
@@ -37,9 +37,9 @@ fn work_that_waited_too_long_is_dropped_and_told_while_every_worker_is_blocked()
         assert!(error.is_queue_timed_out() && !error.is_timed_out());
         assert_eq!(error.code(), "CENOTE_TASK_QUEUE_TIMED_OUT");
         assert!(began.elapsed() >= SOON);
-        fate.recv().unwrap();
         held.release();
-        pool.blocking_run(|| ()).unwrap();
+        let worker = pool.blocking_run(|| thread::current().id()).unwrap();
+        assert_eq!(fate.recv().unwrap(), worker);
         assert_eq!(ran.get(), 0);
         eventually("they are counted", || {
             pool.stats().outcomes().queue_timed_out == 1
@@ -261,6 +261,7 @@ fn a_token_cancels_a_queued_task_while_every_worker_is_blocked() {
         let pool = one();
         let held = hold(&pool, 1);
         let parent = CancellationToken::new();
+        let mut fates = Vec::new();
         // Also by its parent, with nobody else who has the token itself.
         for token in [parent.clone(), parent.child_token()] {
             let (dropped, fate) = Dropped::new();
@@ -274,9 +275,12 @@ fn a_token_cancels_a_queued_task_while_every_worker_is_blocked() {
                 parent.cancel();
             }
             assert!(handle.join().unwrap_err().is_cancelled());
-            fate.recv().unwrap();
+            fates.push(fate);
         }
         held.release();
+        for fate in fates {
+            fate.recv().unwrap();
+        }
         pool.blocking_run(|| ()).unwrap();
         eventually("they are counted", || {
             pool.stats().outcomes().cancelled == 2

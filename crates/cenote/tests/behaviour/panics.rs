@@ -119,7 +119,7 @@ fn the_worker_survives_every_panic() {
 }
 
 #[test]
-fn captures_that_panic_when_an_abort_drops_them_hurt_nobody() {
+fn captures_of_an_aborted_task_that_panic_when_they_are_dropped_hurt_nobody() {
     watched(|| {
         let (pool, lane) = fragile();
         let before = home(&lane);
@@ -132,10 +132,10 @@ fn captures_that_panic_when_an_abort_drops_them_hurt_nobody() {
             })
             .unwrap();
         assert!(handle.abort());
-        assert_eq!(exploded.get(), 1);
         assert!(handle.join().unwrap_err().is_aborted());
         held.release();
         assert_eq!(home(&lane), before);
+        assert_eq!(exploded.get(), 1);
     });
 }
 

@@ -118,6 +118,26 @@ impl Fifo {
         Some(unsafe { TaskRef::from_raw(head) })
     }
 
+    /// The tasks that can be reached, the oldest first.
+    pub(crate) fn reachable(&self, consumer: &Consumer) -> Vec<TaskRef> {
+        let mut tasks = Vec::new();
+        let mut at = Some(consumer.head);
+        while let Some(node) = at {
+            // SAFETY: what is linked behind the consumer's head is a task of this queue, or the
+            // placeholder: alive as long as the caller has the consumer.
+            let header = unsafe { node.as_ref() };
+            if node != self.placeholder {
+                // SAFETY: the queue has a reference to it, which is forgotten again below.
+                let queued = unsafe { TaskRef::from_raw(node) };
+                tasks.push(queued.clone());
+                let _ = queued.into_raw();
+            }
+            // Acquire: pairs with the Release in `link`.
+            at = NonNull::new(header.next.load(Ordering::Acquire));
+        }
+        tasks
+    }
+
     /// Frees the placeholder, and drops the tasks that are left. The queue must not be used
     /// afterwards.
     pub(crate) fn dispose(&mut self, consumer: &mut Consumer) {

@@ -12,6 +12,11 @@
 //! take, so that producers and consumers do not fight for its cache line. For some microseconds it
 //! then says up to an eighth of the limit, and at most 32, too many.
 //!
+//! **A task that was settled while it waits** gives its place back at once, and stays in its queue
+//! until a worker comes to it, who drops its work. As many as the limit may lie there so; a place
+//! beyond that is free when a worker has come by. So what the queue holds is at most twice its
+//! limit.
+//!
 //! **`max_running`:** a worker reserves a place among the running before it takes a task, and gives
 //! it back when the task has settled. So at no moment are there more.
 
@@ -20,7 +25,7 @@ use crossbeam_utils::CachePadded;
 use super::fifo::{Consumer, Fifo};
 use super::gate::{Gate, Refused};
 use crate::sync::{AtomicUsize, Mutex, Ordering, fence};
-use crate::task::cell::{Kind, TaskRef};
+use crate::task::cell::{Header, Kind, TaskRef};
 
 /// High, normal, low.
 pub(crate) const BANDS: usize = 3;
@@ -31,6 +36,8 @@ pub(crate) struct LaneQueue {
     gate: CachePadded<Gate>,
     fifos: [[Fifo; BANDS]; KINDS],
     consumers: CachePadded<Mutex<Consumers>>,
+    /// `Consumers::dead`, for a look without the lock.
+    dead: CachePadded<AtomicUsize>,
     /// So many tasks are taken before the gate is told.
     release_at: usize,
     running: CachePadded<AtomicUsize>,
@@ -44,11 +51,15 @@ struct Consumers {
     ends: [[Consumer; BANDS]; KINDS],
     /// Tasks that were taken and the gate does not know of.
     taken: usize,
+    /// Settled tasks that are in the queues and have no place.
+    dead: usize,
 }
 
 /// A task that was taken.
 pub(crate) struct Taken {
     pub(crate) task: TaskRef,
+    /// It has a place among the lane's running. A settled one needs none.
+    pub(crate) runs: bool,
     /// Somebody waits for the room this made.
     pub(crate) wanted_room: bool,
     /// A kind of task that can be taken next.
@@ -80,7 +91,9 @@ impl LaneQueue {
             consumers: CachePadded::new(Mutex::new(Consumers {
                 ends: consumers,
                 taken: 0,
+                dead: 0,
             })),
+            dead: CachePadded::new(AtomicUsize::new(0)),
             release_at: (limit / 8).clamp(1, 32),
             running: CachePadded::new(AtomicUsize::new(0)),
             max_running,
@@ -100,8 +113,7 @@ impl LaneQueue {
     pub(crate) fn push(&self, task: TaskRef) -> Result<usize, (TaskRef, Refused)> {
         match self.gate.admit() {
             Ok(count) => {
-                let meta = task.header().meta;
-                self.fifos[meta.kind as usize][usize::from(meta.band)].push(task);
+                self.push_admitted(task);
                 Ok(count)
             }
             Err(refused) => Err((task, refused)),
@@ -116,8 +128,64 @@ impl LaneQueue {
 
     /// Pushes a task that was admitted before.
     pub(crate) fn push_admitted(&self, task: TaskRef) {
-        let meta = task.header().meta;
+        let header = task.header();
+        let meta = header.meta;
+        if header.state().is_guarded() {
+            // Its deadline or token may settle it at any time: under the lock, so that either this
+            // sees that it has, or `forget` sees the place.
+            let mut consumers = self.consumers.lock();
+            header.placed.store(true, Ordering::Relaxed);
+            if header.state().load().unstarted().is_some() {
+                self.free_place(header, &mut consumers);
+            }
+        } else {
+            // Relaxed: the push releases it. Nobody else can settle it before it is submitted.
+            header.placed.store(true, Ordering::Relaxed);
+        }
         self.fifos[meta.kind as usize][usize::from(meta.band)].push(task);
+    }
+
+    /// A task was settled before it started. If it is in a queue, its place is free from now on:
+    /// `Some`, with whether somebody waits for it.
+    pub(crate) fn forget(&self, header: &Header) -> Option<bool> {
+        let mut consumers = self.consumers.lock();
+        header
+            .placed
+            .load(Ordering::Relaxed)
+            .then(|| self.free_place(header, &mut consumers))
+    }
+
+    fn free_place(&self, header: &Header, consumers: &mut Consumers) -> bool {
+        if consumers.dead >= self.gate.limit() {
+            return false;
+        }
+        header.placed.store(false, Ordering::Relaxed);
+        consumers.dead += 1;
+        // Relaxed: a worker that looks for the last time does so under the lock, or after the kick
+        // that follows.
+        self.dead.store(consumers.dead, Ordering::Relaxed);
+        self.gate.release(1)
+    }
+
+    /// Whether nothing is in the queues, settled tasks neither.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.gate.count() == 0 && self.dead.load(Ordering::Relaxed) == 0
+    }
+
+    /// Whether no settled task lies in the queues without a place.
+    pub(crate) fn has_no_dead(&self) -> bool {
+        self.dead.load(Ordering::Relaxed) == 0
+    }
+
+    /// The tasks that wait and can be reached at this moment.
+    pub(crate) fn reachable(&self) -> Vec<TaskRef> {
+        let consumers = self.consumers.lock();
+        let ends = consumers.ends.iter().flatten();
+        let fifos = self.fifos.iter().flatten();
+        fifos
+            .zip(ends)
+            .flat_map(|(fifo, end)| fifo.reachable(end))
+            .collect()
     }
 
     /// Any number of tasks may run at once.
@@ -153,7 +221,7 @@ impl LaneQueue {
         // is queued meanwhile is seen here, or the place by the worker that was sent for it, or by
         // the one that looks for the last time.
         fence(Ordering::SeqCst);
-        self.gate.count() > 0
+        !self.is_empty()
     }
 
     fn has_place(&self) -> bool {
@@ -165,18 +233,23 @@ impl LaneQueue {
     /// For the look of a worker that has announced itself: it sees what was pushed before a fence
     /// that came before its own.
     pub(crate) fn has_task(&self, locals: bool) -> bool {
-        if self.gate.count() == 0 {
+        if self.is_empty() {
             return false;
         }
         let mut consumers = self.consumers.lock();
-        self.has_place() && self.first_kind(&mut consumers, locals).is_some()
+        let Some((kind, band)) = self.first(&mut consumers, locals) else {
+            return false;
+        };
+        // Just what `pop` would take: a worker that saw more than that would never sleep.
+        self.has_place() || self.is_dead(&mut consumers, kind, band)
     }
 
     /// Takes the next task, with a place among the running. `sure`: there was another one at the
     /// last look, so the gate, whose cache line producers write to all the time, is not asked
     /// first. `short`: the gate need not be told at once.
     pub(crate) fn pop(&self, locals: bool, sure: bool, short: bool) -> Option<Taken> {
-        if !sure && self.gate.count() == 0 || !self.has_place() {
+        let may_be_dead = self.dead.load(Ordering::Relaxed) > 0;
+        if !may_be_dead && (!sure && self.gate.count() == 0 || !self.has_place()) {
             return None;
         }
         let release_at = if short { self.release_at } else { 1 };
@@ -190,33 +263,31 @@ impl LaneQueue {
 
     fn pop_any(&self, locals: bool, begin: bool, release_at: usize) -> Option<Taken> {
         let mut consumers = self.consumers.lock();
-        let mut best: Option<(u64, usize, usize)> = None;
-        for kind in self.kinds(locals) {
-            let mut penalty = 0;
-            for band in 0..BANDS {
-                let consumer = &mut consumers.ends[kind][band];
-                if let Some(header) = self.fifos[kind][band].peek(consumer) {
-                    let rank = header.submitted.saturating_add(penalty);
-                    if best.is_none_or(|(least, ..)| rank < least) {
-                        best = Some((rank, kind, band));
-                    }
-                }
-                penalty = self.aging.saturating_add(penalty);
-            }
-        }
+        let first = self.first(&mut consumers, locals);
+        let is_dead = first.is_some_and(|(kind, band)| self.is_dead(&mut consumers, kind, band));
         // The place is reserved under the lock, and only for a task that is there: a worker that
         // looks for the last time, under the lock too, never sees a reservation that comes to
         // nothing.
-        let task = best
-            .filter(|_| !begin || self.begin())
-            .and_then(|(_, kind, band)| {
+        let runs = begin && !is_dead;
+        let task = first
+            .filter(|_| !runs || self.begin())
+            .and_then(|(kind, band)| {
                 let task = self.fifos[kind][band].pop(&mut consumers.ends[kind][band]);
-                if task.is_none() && begin && !self.is_unlimited() {
+                if task.is_none() && runs && !self.is_unlimited() {
                     self.running.fetch_sub(1, Ordering::AcqRel);
                 }
                 task
             });
-        consumers.taken += usize::from(task.is_some());
+        if let Some(task) = &task {
+            let placed = &task.header().placed;
+            if placed.load(Ordering::Relaxed) {
+                placed.store(false, Ordering::Relaxed);
+                consumers.taken += 1;
+            } else {
+                consumers.dead -= 1;
+                self.dead.store(consumers.dead, Ordering::Relaxed);
+            }
+        }
         let more = self.more(&consumers);
         // With nothing more to take the count has to be right: it says whether a task may pass the
         // queue, and, at 0, that a worker need not look.
@@ -228,6 +299,7 @@ impl LaneQueue {
         drop(consumers);
         Some(Taken {
             task: task?,
+            runs,
             wanted_room,
             more,
         })
@@ -245,19 +317,31 @@ impl LaneQueue {
             .find(|&kind| linked(kind))
     }
 
-    fn first_kind(&self, consumers: &mut Consumers, locals: bool) -> Option<Kind> {
-        let kind = self.kinds(locals).find(|&kind| {
-            (0..BANDS).any(|band| {
-                self.fifos[kind][band]
-                    .peek(&mut consumers.ends[kind][band])
-                    .is_some()
-            })
-        })?;
-        Some(if kind == Kind::Closure as usize {
-            Kind::Closure
-        } else {
-            Kind::Local
-        })
+    /// Where the task lies that is next, by kind and band.
+    fn first(&self, consumers: &mut Consumers, locals: bool) -> Option<(usize, usize)> {
+        let mut best: Option<(u64, usize, usize)> = None;
+        for kind in self.kinds(locals) {
+            let mut penalty = 0;
+            for band in 0..BANDS {
+                let consumer = &mut consumers.ends[kind][band];
+                if let Some(header) = self.fifos[kind][band].peek(consumer) {
+                    let rank = header.submitted.saturating_add(penalty);
+                    if best.is_none_or(|(least, ..)| rank < least) {
+                        best = Some((rank, kind, band));
+                    }
+                }
+                penalty = self.aging.saturating_add(penalty);
+            }
+        }
+        best.map(|(_, kind, band)| (kind, band))
+    }
+
+    /// Whether the first task there was settled, and has no place.
+    fn is_dead(&self, consumers: &mut Consumers, kind: usize, band: usize) -> bool {
+        consumers.dead > 0
+            && self.fifos[kind][band]
+                .peek(&mut consumers.ends[kind][band])
+                .is_some_and(|header| header.state().load().unstarted().is_some())
     }
 
     fn kinds(&self, locals: bool) -> impl Iterator<Item = usize> + use<> {
