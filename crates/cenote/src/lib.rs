@@ -44,15 +44,18 @@ pub use crate::integrations::tracing;
 #[cfg(not(loom))]
 pub use crate::{
     pool::{
-        builder::{Builder, LaneConfig, RuntimeMode, Threads},
+        builder::Builder,
         close::CloseReport,
         error::{BuildError, RunError, SpawnError},
         handle::Pool,
         lane::Lane,
+        lane_config::LaneConfig,
         options::Priority,
         permit::Permit,
+        runtime_mode::RuntimeMode,
         scope::{Scope, ScopedJoinHandle},
         task_builder::TaskBuilder,
+        threads::Threads,
     },
     stats::{Histogram, LaneStats, Outcomes, PoolStats, WorkerStats},
     task::{

@@ -1,6 +1,7 @@
 //! The pool: what its users hold, and what its workers share.
 //!
-//! - [`builder`], [`config`]: what can be set, and its defaults.
+//! - [`builder`], with [`threads`], [`lane_config`] and [`runtime_mode`]: what can be set, and its
+//!   defaults; [`build`]: checks, and the start; [`config`]: the same as the workers use it.
 //! - [`handle`]: `Pool`; [`lane`]: `Lane`, and all the ways to spawn.
 //! - [`task_builder`], [`options`]: options of one task; [`permit`]: a place in the queue before
 //!   there is a task; [`submit`]: from a closure to an accepted task.
@@ -8,16 +9,20 @@
 //! - [`stats`]: figures at a moment.
 //! - [`shared`]: what pool and workers share; [`close`]: its end.
 
+mod build;
 pub(crate) mod builder;
 pub(crate) mod close;
 pub(crate) mod config;
 pub(crate) mod error;
 pub(crate) mod handle;
 pub(crate) mod lane;
+pub(crate) mod lane_config;
 pub(crate) mod options;
 pub(crate) mod permit;
+pub(crate) mod runtime_mode;
 pub(crate) mod scope;
 pub(crate) mod shared;
 mod stats;
 pub(crate) mod submit;
 pub(crate) mod task_builder;
+pub(crate) mod threads;
