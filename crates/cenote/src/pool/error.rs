@@ -9,6 +9,9 @@ use crate::task::error::JoinError;
 
 /// Why a task was not accepted. It has the closure, which did not run and never will by itself.
 ///
+/// With `?` it goes into a `Box<dyn Error + Send + Sync>` with its closure, whatever that captured,
+/// and into a [`RunError`] or an [`io::Error`] without it.
+///
 /// # Examples
 ///
 /// ```
@@ -22,8 +25,15 @@ use crate::task::error::JoinError;
 /// ```
 pub struct SpawnError<F> {
     reason: Reason,
-    work: F,
+    work: ByValue<F>,
 }
+
+/// What can be had only by value. So it may be shared between threads whatever it is: a reference
+/// to it is good for nothing. Errors have to be `Sync` to travel, and closures often are not.
+struct ByValue<F>(F);
+
+// SAFETY: nothing reads the field through a reference; `into_inner` of the error consumes it.
+unsafe impl<F> Sync for ByValue<F> {}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reason {
@@ -73,7 +83,10 @@ impl fmt::Display for Reason {
 
 impl<F> SpawnError<F> {
     pub(crate) fn new(reason: Reason, work: F) -> Self {
-        SpawnError { reason, work }
+        SpawnError {
+            reason,
+            work: ByValue(work),
+        }
     }
 
     /// The error of a closed pool, with the closure. For code that keeps a pool for its callers and
@@ -188,11 +201,11 @@ impl<F> SpawnError<F> {
     /// # Ok::<(), cenote::BuildError>(())
     /// ```
     pub fn into_inner(self) -> F {
-        self.work
+        self.work.0
     }
 
     pub(crate) fn map<G>(self, f: impl FnOnce(F) -> G) -> SpawnError<G> {
-        SpawnError::new(self.reason, f(self.work))
+        SpawnError::new(self.reason, f(self.work.0))
     }
 
     /// The same error without the closure, to be returned further up.
@@ -229,6 +242,38 @@ impl<F> fmt::Display for SpawnError<F> {
 }
 
 impl<F> Error for SpawnError<F> {}
+
+/// Of the kind [`ResourceBusy`](io::ErrorKind::ResourceBusy) if the queue was full, else
+/// [`Other`](io::ErrorKind::Other). The [`SpawnError<()>`](SpawnError) is inside.
+///
+/// # Examples
+///
+/// ```
+/// use std::io;
+///
+/// fn submit(pool: &cenote::Pool) -> io::Result<u32> {
+///     Ok(pool.try_spawn(|| 7)?.join()?)
+/// }
+///
+/// let pool = cenote::Pool::new()?;
+/// assert_eq!(submit(&pool)?, 7);
+/// pool.shutdown_now();
+/// let error = submit(&pool).unwrap_err();
+/// let inner = error.get_ref().and_then(|inner| inner.downcast_ref());
+/// assert!(inner.is_some_and(|inner: &cenote::SpawnError<()>| inner.is_closed()));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+impl<F> From<SpawnError<F>> for io::Error {
+    fn from(error: SpawnError<F>) -> Self {
+        let kind = if error.is_full() {
+            // Not `WouldBlock`, which runtimes take for a socket that is not ready.
+            io::ErrorKind::ResourceBusy
+        } else {
+            io::ErrorKind::Other
+        };
+        io::Error::new(kind, error.without_work())
+    }
+}
 
 /// Why [`run`](crate::Lane::run) has no value: the task was not accepted, or it did not return one.
 ///
@@ -283,6 +328,16 @@ impl Error for RunError {}
 impl<F> From<SpawnError<F>> for RunError {
     fn from(error: SpawnError<F>) -> Self {
         RunError::Spawn(error.without_work())
+    }
+}
+
+/// That of the error inside, which is the one inside of the [`io::Error`] as well.
+impl From<RunError> for io::Error {
+    fn from(error: RunError) -> Self {
+        match error {
+            RunError::Spawn(error) => error.into(),
+            RunError::Join(error) => error.into(),
+        }
     }
 }
 

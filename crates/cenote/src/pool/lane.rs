@@ -4,6 +4,7 @@
 
 use std::fmt;
 use std::future::Future;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
 
 use super::error::{RunError, SpawnError};
@@ -46,6 +47,10 @@ pub struct Lane {
     handle: Arc<Handle>,
     index: usize,
 }
+
+// No code of the user's runs while the pool is between two states, so a panic leaves it whole.
+impl UnwindSafe for Lane {}
+impl RefUnwindSafe for Lane {}
 
 impl Lane {
     pub(super) fn new(handle: Arc<Handle>, index: usize) -> Self {

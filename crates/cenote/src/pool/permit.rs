@@ -10,6 +10,7 @@
 
 use std::fmt;
 use std::future::{Future, poll_fn};
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -56,6 +57,10 @@ pub struct Permit {
     place: Place,
     options: Options,
 }
+
+// A panic gives the place back, as any drop.
+impl UnwindSafe for Permit {}
+impl RefUnwindSafe for Permit {}
 
 impl Permit {
     pub(crate) fn new(place: Place, options: Options) -> Self {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::Future;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -42,6 +43,10 @@ pub struct TaskBuilder<'a> {
     options: Options,
 }
 
+// As the lane it is of; the options are plain data.
+impl UnwindSafe for TaskBuilder<'_> {}
+impl RefUnwindSafe for TaskBuilder<'_> {}
+
 impl<'a> TaskBuilder<'a> {
     #[inline]
     pub(crate) fn new(shared: &'a Arc<Shared>, lane: usize) -> Self {
@@ -70,8 +75,8 @@ impl<'a> TaskBuilder<'a> {
     }
 
     /// How long it may wait for a worker. Then it is dropped, and its handle says so at once:
-    /// [`is_queue_timed_out`](crate::JoinError::is_queue_timed_out). Waiting for room in a full queue counts.
-    /// Default: no limit.
+    /// [`is_queue_timed_out`](crate::JoinError::is_queue_timed_out). Waiting for room in a full
+    /// queue counts. Default: no limit.
     ///
     /// # Examples
     ///

@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::fmt;
+use std::io;
 use std::sync::{Mutex, PoisonError};
 
 use super::boundary::Panic;
@@ -324,3 +325,33 @@ impl fmt::Debug for JoinError {
 }
 
 impl std::error::Error for JoinError {}
+
+/// Of the kind [`TimedOut`](io::ErrorKind::TimedOut) after a `queue_timeout` or a `timeout`,
+/// [`Deadlock`](io::ErrorKind::Deadlock) for `CENOTE_WOULD_DEADLOCK`, else
+/// [`Other`](io::ErrorKind::Other). The [`JoinError`] is inside.
+///
+/// # Examples
+///
+/// ```
+/// use std::{io, time::Duration};
+///
+/// let pool = cenote::Pool::new()?;
+/// let never = pool
+///     .task()
+///     .timeout(Duration::from_millis(5))
+///     .try_spawn_local(std::future::pending::<()>)?;
+/// let error = io::Error::from(never.join().unwrap_err());
+/// assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+impl From<JoinError> for io::Error {
+    fn from(error: JoinError) -> Self {
+        let kind = match error.0 {
+            Why::Ended(Outcome::QueueTimedOut | Outcome::TimedOut) => io::ErrorKind::TimedOut,
+            Why::WouldDeadlock => io::ErrorKind::Deadlock,
+            // Not `Interrupted` for what was aborted: the standard library repeats such calls.
+            _ => io::ErrorKind::Other,
+        };
+        io::Error::new(kind, error)
+    }
+}

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::Future;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
@@ -18,6 +19,7 @@ use crate::worker;
 
 /// How far a task has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Status {
     /// Accepted; no worker has begun with it.
     Queued,
@@ -265,6 +267,11 @@ impl<T> JoinHandle<T> {
     }
 }
 
+// A panic beside a handle leaves its task as it was: each of its steps is taken whole, by the state
+// word.
+impl<T> UnwindSafe for JoinHandle<T> {}
+impl<T> RefUnwindSafe for JoinHandle<T> {}
+
 impl<T> Awaited for Joiner<T> {
     fn is_ready(&self) -> bool {
         self.is_done()
@@ -310,6 +317,10 @@ impl<T> fmt::Debug for JoinHandle<T> {
 /// Aborts a task from elsewhere than where its result goes. Made by [`JoinHandle::abort_handle`].
 #[derive(Clone)]
 pub struct AbortHandle(TaskRef);
+
+// As for `JoinHandle`.
+impl UnwindSafe for AbortHandle {}
+impl RefUnwindSafe for AbortHandle {}
 
 impl AbortHandle {
     /// The same as [`JoinHandle::abort`].

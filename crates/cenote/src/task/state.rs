@@ -7,9 +7,9 @@
 //! +-----------+---------+---------+-------+-------+------+-------+
 //! ```
 //!
-//! `outcome` is that of a task that was settled before it started, for whoever finds it in the queue
-//! later. There are eight outcomes, so their numbers fit into the three bits. 0 is `Completed`,
-//! which a task that never started cannot be, so it stands for none.
+//! `outcome` is that of a task that was settled before it started, for whoever finds it in the
+//! queue later. There are eight outcomes, so their numbers fit into the three bits. 0 is
+//! `Completed`, which a task that never started cannot be, so it stands for none.
 //!
 //! Phases only ever move forward: `QUEUED` → `RUNNING` → `SETTLING` → `DONE`; `SETTLING`, or both
 //! of the middle two, may be skipped. Each step is one compare-and-swap, so of several that want to take it (the

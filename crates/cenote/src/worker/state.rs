@@ -1,8 +1,8 @@
 //! The state of a worker, which the pool's `worker_state` function makes, and lending it.
 //!
 //! It is lent to one piece of code at a time, by reference, so nothing can keep it. While it is
-//! lent, the thread runs no closure for a handle that it joins: that closure might ask for the state
-//! as well, and whether it gets it must not hang on which thread comes first.
+//! lent, the thread runs no closure for a handle that it joins: that closure might ask for the
+//! state as well, and whether it gets it must not hang on which thread comes first.
 
 use std::any::{Any, type_name};
 use std::cell::RefCell;
@@ -71,10 +71,10 @@ impl StateCell {
 /// and functions deep down in either get it this way.
 ///
 /// As long as `f` runs, the thread starts no other closure of the pool while it
-/// [joins](crate::JoinHandle::join) one: another worker has to. If several workers wait so for what
-/// is queued, and none is left, they wait for ever. So take what you need out of the state, and wait
-/// outside. The tasks of a [`scope`](crate::Pool::scope) run on the thread all the same; there they
-/// cannot ask for the state.
+/// [joins](crate::JoinHandle::join) one: another worker has to. If all workers wait so for what is
+/// queued, they wait for ever. So take what you need out of the state, and wait outside. The tasks
+/// of a [`scope`](crate::Pool::scope) run on the thread all the same; there they cannot ask for the
+/// state.
 ///
 /// # Panics
 ///

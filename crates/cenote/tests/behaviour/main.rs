@@ -8,6 +8,7 @@ mod support;
 mod background;
 mod deadlines;
 mod end;
+mod errors;
 #[cfg(unix)]
 mod fork;
 mod kinds;
@@ -20,4 +21,5 @@ mod results;
 mod scope;
 mod size;
 mod stats;
+mod traits;
 mod worker_state;

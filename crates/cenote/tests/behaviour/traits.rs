@@ -1,0 +1,52 @@
+//! What may be done with the public types by any code: sent, shared, kept across a panic. All of it
+//! holds when this compiles.
+
+use std::panic::{RefUnwindSafe, UnwindSafe};
+
+use cenote::{
+    AbortHandle, BuildError, CloseReport, JoinError, JoinHandle, Lane, Permit, Pool, PoolStats,
+    RunError, SpawnError, TaskBuilder,
+};
+
+fn survives_a_panic<T: UnwindSafe + RefUnwindSafe>() {}
+
+fn travels<T: Send + Sync>() {}
+
+/// With `T` of any kind, as tokio's own.
+fn handles_survive_a_panic_whatever_they_are_of<T>() {
+    survives_a_panic::<JoinHandle<T>>();
+    survives_a_panic::<tokio::task::JoinHandle<T>>();
+}
+
+#[test]
+fn handles_and_pools_survive_a_panic_as_those_of_tokio_do() {
+    handles_survive_a_panic_whatever_they_are_of::<&mut std::cell::Cell<u8>>();
+    survives_a_panic::<AbortHandle>();
+    survives_a_panic::<tokio::task::AbortHandle>();
+    survives_a_panic::<Pool>();
+    survives_a_panic::<Lane>();
+    survives_a_panic::<Permit>();
+    survives_a_panic::<TaskBuilder<'_>>();
+    survives_a_panic::<tokio::runtime::Handle>();
+}
+
+/// A closure that owns something that is `Send` alone makes an error that is `Sync` too.
+fn errors_travel_with_work_that_is_send<F: Send>() {
+    travels::<SpawnError<F>>();
+}
+
+#[test]
+fn what_users_hold_and_get_goes_to_any_thread() {
+    travels::<Pool>();
+    travels::<Lane>();
+    travels::<Permit>();
+    travels::<TaskBuilder<'_>>();
+    travels::<JoinHandle<u8>>();
+    travels::<AbortHandle>();
+    travels::<JoinError>();
+    travels::<RunError>();
+    travels::<BuildError>();
+    travels::<PoolStats>();
+    travels::<CloseReport>();
+    errors_travel_with_work_that_is_send::<std::cell::Cell<u8>>();
+}
