@@ -40,13 +40,14 @@ fn spawn_a_batch<P: Pool>(criterion: &mut Criterion, name: &str) {
     group.bench_function(name, |bencher| {
         bencher.iter(|| {
             RAN.store(0, Ordering::Relaxed);
+            let mut kept = Vec::with_capacity(BATCH as usize);
             for _ in 0..BATCH {
                 let done = done.clone();
-                pool.spawn(move || {
+                kept.push(pool.spawn(move || {
                     if RAN.fetch_add(1, Ordering::AcqRel) == BATCH - 1 {
                         done.send(()).expect("the caller waits for it");
                     }
-                });
+                }));
             }
             finished.recv().expect("this side holds a sender");
             assert_eq!(RAN.load(Ordering::Acquire), BATCH);

@@ -11,6 +11,8 @@ pub enum Limit {
     Absolute(f64),
     /// This many times the best peer's.
     TimesBestPeer(f64),
+    /// This many times the best peer's that is a pool, and no bare channel.
+    TimesBestPool(f64),
     /// This many times that of the best peer that sleeps at once when it waits.
     TimesBestSleeper(f64),
     /// This many times that contender's, and so much more.
@@ -31,6 +33,7 @@ impl Limit {
         match self {
             Limit::Absolute(most) => format!("≤ {most}"),
             Limit::TimesBestPeer(factor) => format!("≤ {}best peer ({name})", times(*factor)),
+            Limit::TimesBestPool(factor) => format!("≤ {}best pool ({name})", times(*factor)),
             Limit::TimesBestSleeper(factor) => {
                 format!("≤ {}best peer that does not spin ({name})", times(*factor))
             }
@@ -69,30 +72,38 @@ const fn bar(
     }
 }
 
-/// All bars, in the order of the table.
-pub static BARS: [Bar; 18] = {
-    use Contender::{CenoteNoSpin, SpawnBlocking, Threadpool};
-    use Limit::{Absolute, TimesBestPeer, TimesBestSleeper, TimesPlus};
+/// All bars, in the order of the table. They are for a machine with two CPUs.
+pub static BARS: [Bar; 22] = {
+    use Contender::{BareCacheLines, CenoteNoSpin, Crossbeam, SpawnBlocking};
+    use Limit::{Absolute, TimesBestPeer, TimesBestPool, TimesBestSleeper, TimesPlus};
     [
-        bar("round trip p50, µs", ("roundtrip", "p50"), Absolute(0.3)),
-        bar("round trip p99, µs", ("roundtrip", "p99"), Absolute(1.5)),
         bar(
             "round trip p50, µs",
             ("roundtrip", "p50"),
-            TimesBestPeer(0.1),
+            TimesPlus(2.0, BareCacheLines, 0.0),
+        ),
+        bar(
+            "round trip p99, µs",
+            ("roundtrip", "p99"),
+            TimesBestPeer(1.0),
         ),
         Bar {
             contender: CenoteNoSpin,
             ..bar(
-                "the same with `max_spin = 0`, p50, µs",
-                ("roundtrip", "p50"),
+                "round trip with `max_spin = 0`, p50, µs",
+                ("roundtrip-asleep", "p50"),
                 TimesBestSleeper(1.0),
             )
         },
         bar(
-            "the same with a 5 ms timer loop on each worker, p50, µs",
+            "round trip with a 5 ms timer loop on each worker, p50, µs",
             ("roundtrip-timers", "p50"),
             Absolute(0.4),
+        ),
+        bar(
+            "round trip with 512 workers : with 2, p50",
+            ("workers", "512 : 2, p50"),
+            Absolute(1.5),
         ),
         bar(
             "round trip awaited on a multi-thread runtime, p50, µs",
@@ -102,7 +113,7 @@ pub static BARS: [Bar; 18] = {
         bar(
             "round trip awaited on a current-thread runtime, p50, µs",
             ("awaited", "current p50"),
-            TimesPlus(0.5, SpawnBlocking, 0.0),
+            Absolute(0.35),
         ),
         bar(
             "burst, one producer, ns a task",
@@ -110,9 +121,29 @@ pub static BARS: [Bar; 18] = {
             Absolute(70.0),
         ),
         bar(
+            "burst, one producer, ns a task",
+            ("burst", "one producer"),
+            TimesBestPeer(1.0),
+        ),
+        bar(
             "burst, four producers, ns a task",
             ("burst", "four producers"),
-            TimesBestPeer(0.8),
+            TimesPlus(1.2, Crossbeam, 0.0),
+        ),
+        bar(
+            "burst, four producers, ns a task",
+            ("burst", "four producers"),
+            TimesBestPool(1.0),
+        ),
+        bar(
+            "burst, eight producers, ns a task",
+            ("burst", "eight producers"),
+            TimesPlus(1.2, Crossbeam, 0.0),
+        ),
+        bar(
+            "burst, eight producers, ns a task",
+            ("burst", "eight producers"),
+            TimesBestPool(1.0),
         ),
         bar(
             "allocations a task, with result",
@@ -137,13 +168,13 @@ pub static BARS: [Bar; 18] = {
         bar(
             "one 1 ms task per 10 ms, CPU above the work, ms/s",
             ("trickle", "CPU"),
-            TimesPlus(1.0, Threadpool, 0.0),
+            TimesBestPeer(1.0),
         ),
         bar("idle CPU, ms/s", ("idle", "CPU"), Absolute(1.0)),
         bar(
             "memory per idle worker, KiB",
             ("memory", "RSS"),
-            TimesPlus(1.0, Threadpool, 16.0),
+            TimesBestPeer(1.0),
         ),
         bar(
             "10 ms timer under saturation, p50, ms",
@@ -209,6 +240,10 @@ fn judge_one(bar: &'static Bar, results: &Results) -> Option<Verdict> {
             let (peer, value) = best(|_| true)?;
             (Some(peer), value * factor)
         }
+        Limit::TimesBestPool(factor) => {
+            let (peer, value) = best(|contender| !contender.is_channel())?;
+            (Some(peer), value * factor)
+        }
         Limit::TimesBestSleeper(factor) => {
             let (peer, value) = best(|contender| !contender.spins())?;
             (Some(peer), value * factor)
@@ -229,31 +264,38 @@ fn judge_one(bar: &'static Bar, results: &Results) -> Option<Verdict> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scenarios::{ALLOCATIONS, LATENCY};
+    use crate::scenarios::{ALLOCATIONS, LATENCY, Scenario};
 
-    fn roundtrip(values: &[(Contender, f64)]) -> Vec<Verdict> {
+    fn scenario(name: &str) -> &'static Scenario {
+        LATENCY
+            .iter()
+            .chain(&ALLOCATIONS)
+            .find(|one| one.name == name)
+            .unwrap_or_else(|| panic!("no scenario {name}"))
+    }
+
+    /// The verdicts of a scenario all of whose figures are the same.
+    fn judged(name: &str, values: &[(Contender, f64)]) -> Vec<Verdict> {
         let mut results = Results::default();
-        for &(contender, p50) in values {
-            results.add(&LATENCY[0], contender, Ok(vec![p50, 1.0]));
+        let scenario = scenario(name);
+        for &(contender, value) in values {
+            let figures = vec![value; scenario.figures.len()];
+            results.add(scenario, contender, Ok(figures));
         }
         judge(&results)
     }
 
-    fn verdict(verdicts: &[Verdict], limit: Limit) -> Verdict {
+    fn verdict(verdicts: &[Verdict], figure: &str, limit: Limit) -> Verdict {
         *verdicts
             .iter()
-            .find(|verdict| verdict.bar.figure == "p50" && verdict.bar.limit == limit)
+            .find(|verdict| verdict.bar.figure == figure && verdict.bar.limit == limit)
             .expect("it is judged")
     }
 
     #[test]
     fn every_bar_names_a_figure_that_exists_and_a_contender_that_is_measured() {
         for bar in &BARS {
-            let scenario = LATENCY
-                .iter()
-                .chain(&ALLOCATIONS)
-                .find(|one| one.name == bar.scenario)
-                .unwrap_or_else(|| panic!("no scenario {}", bar.scenario));
+            let scenario = scenario(bar.scenario);
             assert!(
                 scenario.figures.iter().any(|one| one.name == bar.figure),
                 "{}",
@@ -268,27 +310,58 @@ mod tests {
 
     #[test]
     fn the_best_peer_is_neither_cenote_nor_the_bare_machine() {
-        let verdicts = roundtrip(&[
-            (Contender::Cenote, 0.2),
-            (Contender::CenoteNoSpin, 1.0),
-            (Contender::BareCacheLines, 0.1),
-            (Contender::Rayon, 4.0),
-            (Contender::Threadpool, 3.0),
-        ]);
-        let best = verdict(&verdicts, Limit::TimesBestPeer(0.1));
+        let verdicts = judged(
+            "roundtrip",
+            &[
+                (Contender::Cenote, 0.25),
+                (Contender::CenoteNoSpin, 1.0),
+                (Contender::BareCacheLines, 0.125),
+                (Contender::Rayon, 4.0),
+                (Contender::Threadpool, 3.0),
+            ],
+        );
+        let best = verdict(&verdicts, "p99", Limit::TimesBestPeer(1.0));
         assert_eq!(best.opponent, Some(Contender::Threadpool));
-        assert!(best.met(), "0.2 is below a tenth of 3");
-        assert!(verdict(&verdicts, Limit::Absolute(0.3)).met());
+        assert!(best.met(), "0.25 is below 3");
+        let floor = Limit::TimesPlus(2.0, Contender::BareCacheLines, 0.0);
+        let floor = verdict(&verdicts, "p50", floor);
+        assert_eq!(floor.opponent, Some(Contender::BareCacheLines));
+        assert!(floor.met(), "0.25 is twice 0.125, and no more");
+    }
+
+    #[test]
+    fn the_best_pool_is_no_bare_channel() {
+        let verdicts = judged(
+            "burst",
+            &[
+                (Contender::Cenote, 110.0),
+                (Contender::Crossbeam, 100.0),
+                (Contender::Crossfire, 90.0),
+                (Contender::Rayon, 120.0),
+            ],
+        );
+        let four = |limit| verdict(&verdicts, "four producers", limit);
+        let pool = four(Limit::TimesBestPool(1.0));
+        assert_eq!(pool.opponent, Some(Contender::Rayon));
+        assert!(pool.met());
+        assert!(four(Limit::TimesPlus(1.2, Contender::Crossbeam, 0.0)).met());
+        let peer = verdict(&verdicts, "one producer", Limit::TimesBestPeer(1.0));
+        assert_eq!(peer.opponent, Some(Contender::Crossfire));
+        assert!(!peer.met());
     }
 
     #[test]
     fn without_spinning_cenote_is_held_to_those_that_do_not_spin() {
-        let verdicts = roundtrip(&[
-            (Contender::CenoteNoSpin, 5.0),
-            (Contender::Rayon, 1.0),
-            (Contender::Threadpool, 4.0),
-        ]);
-        let sleeper = verdict(&verdicts, Limit::TimesBestSleeper(1.0));
+        let verdicts = judged(
+            "roundtrip-asleep",
+            &[
+                (Contender::CenoteNoSpin, 5.0),
+                (Contender::BareUnpark, 1.0),
+                (Contender::Threadpool, 4.0),
+                (Contender::Rayon, 1.0),
+            ],
+        );
+        let sleeper = verdict(&verdicts, "p50", Limit::TimesBestSleeper(1.0));
         assert_eq!(sleeper.opponent, Some(Contender::Threadpool));
         assert!(!sleeper.met());
         assert!((sleeper.missed_by() - 0.25).abs() < 1e-9);
@@ -296,6 +369,6 @@ mod tests {
 
     #[test]
     fn what_was_not_measured_is_not_judged() {
-        assert!(roundtrip(&[(Contender::Rayon, 1.0)]).is_empty());
+        assert!(judged("roundtrip", &[(Contender::Rayon, 1.0)]).is_empty());
     }
 }

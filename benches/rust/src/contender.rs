@@ -24,6 +24,10 @@ pub enum Contender {
     /// Threads that receive closures from one `crossbeam_channel`: the pool that one writes
     /// oneself.
     Crossbeam,
+    /// Threads that receive closures from one `crossfire` channel.
+    Crossfire,
+    /// `affinitypool::Threadpool`.
+    AffinityPool,
     /// Two threads that write two cache lines in turn: what the processor takes.
     BareCacheLines,
     /// Two threads that unpark each other in turn: what the kernel takes.
@@ -32,7 +36,7 @@ pub enum Contender {
 
 impl Contender {
     /// Everybody, in the order of the tables.
-    pub const ALL: [Contender; 12] = [
+    pub const ALL: [Contender; 14] = [
         Contender::Cenote,
         Contender::CenoteNoSpin,
         Contender::Rayon,
@@ -43,12 +47,14 @@ impl Contender {
         Contender::AsyncExecutor,
         Contender::Blocking,
         Contender::Crossbeam,
+        Contender::Crossfire,
+        Contender::AffinityPool,
         Contender::BareCacheLines,
         Contender::BareUnpark,
     ];
 
     /// Every pool: all of [`Contender::ALL`] but the bare machine.
-    pub const POOLS: [Contender; 10] = [
+    pub const POOLS: [Contender; 12] = [
         Contender::Cenote,
         Contender::CenoteNoSpin,
         Contender::Rayon,
@@ -59,6 +65,8 @@ impl Contender {
         Contender::AsyncExecutor,
         Contender::Blocking,
         Contender::Crossbeam,
+        Contender::Crossfire,
+        Contender::AffinityPool,
     ];
 
     /// The name in tables, in JSON and on the command line.
@@ -74,6 +82,8 @@ impl Contender {
             Contender::AsyncExecutor => "async-executor",
             Contender::Blocking => "blocking",
             Contender::Crossbeam => "crossbeam-channel",
+            Contender::Crossfire => "crossfire",
+            Contender::AffinityPool => "affinitypool",
             Contender::BareCacheLines => "bare cache lines",
             Contender::BareUnpark => "bare unpark",
         }
@@ -98,19 +108,29 @@ impl Contender {
             | Contender::RustyPool
             | Contender::AsyncExecutor
             | Contender::Blocking
-            | Contender::Crossbeam => true,
+            | Contender::Crossbeam
+            | Contender::Crossfire
+            | Contender::AffinityPool => true,
         }
     }
 
+    /// Whether it is threads at a bare channel: a queue, without what makes a pool of it.
+    pub fn is_channel(self) -> bool {
+        matches!(self, Contender::Crossbeam | Contender::Crossfire)
+    }
+
     /// Whether its workers, or the caller that waits for the result, spin or yield before they
-    /// sleep. rayon yields 32 times; a receiver of a crossbeam channel, which rusty_pool is built
-    /// on, backs off step by step.
+    /// sleep. rayon yields 32 times; a worker of affinitypool spins six times and yields four; a
+    /// receiver of a crossbeam channel, which rusty_pool is built on, or of a crossfire channel
+    /// backs off step by step.
     pub fn spins(self) -> bool {
         match self {
             Contender::Cenote
             | Contender::Rayon
             | Contender::RustyPool
             | Contender::Crossbeam
+            | Contender::Crossfire
+            | Contender::AffinityPool
             | Contender::BareCacheLines => true,
             Contender::CenoteNoSpin
             | Contender::SpawnBlocking

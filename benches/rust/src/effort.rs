@@ -10,10 +10,16 @@ pub struct Effort {
     pub roundtrips: usize,
     /// Round trips before those, which are not.
     pub warmup: usize,
+    /// Workers of the pools that are compared by their size.
+    pub pool_sizes: [usize; 3],
+    /// Round trips of many async tasks together, at most.
+    pub awaited_tasks: usize,
     /// Tasks in one burst.
     pub burst_tasks: usize,
     /// Bursts, of which the median counts.
     pub bursts: usize,
+    /// Batches of 1,000 tasks.
+    pub batches: usize,
     /// For how long tasks arrive in the open loop.
     pub open_loop: Duration,
     /// For how long a task comes every 10 ms.
@@ -35,8 +41,11 @@ impl Effort {
     pub const FULL: Effort = Effort {
         roundtrips: 10_000,
         warmup: 1_000,
+        pool_sizes: [2, 64, 512],
+        awaited_tasks: 100_000,
         burst_tasks: 300_000,
         bursts: 3,
+        batches: 300,
         open_loop: Duration::from_secs(5),
         trickle: Duration::from_secs(4),
         idle: Duration::from_secs(3),
@@ -50,8 +59,11 @@ impl Effort {
     pub const QUICK: Effort = Effort {
         roundtrips: 2_000,
         warmup: 200,
+        pool_sizes: [2, 64, 512],
+        awaited_tasks: 10_000,
         burst_tasks: 30_000,
         bursts: 1,
+        batches: 30,
         open_loop: Duration::from_millis(250),
         trickle: Duration::from_millis(200),
         idle: Duration::from_millis(200),
@@ -65,8 +77,11 @@ impl Effort {
     pub const SMOKE: Effort = Effort {
         roundtrips: 50,
         warmup: 5,
+        pool_sizes: [2, 3, 4],
+        awaited_tasks: 2_000,
         burst_tasks: 1_000,
         bursts: 1,
+        batches: 2,
         open_loop: Duration::from_millis(50),
         trickle: Duration::from_millis(50),
         idle: Duration::from_millis(20),

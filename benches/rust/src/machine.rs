@@ -141,6 +141,8 @@ mod tests {
             "threadpool",
             "rusty_pool",
             "blocking",
+            "crossfire",
+            "affinitypool",
         ] {
             assert!(versions.contains(name), "{name} in {versions}");
         }

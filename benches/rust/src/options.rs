@@ -175,7 +175,7 @@ mod tests {
         let chosen = chosen.chosen(&LATENCY).expect("a filter is never wrong");
         assert_eq!(
             chosen.iter().map(|one| one.name).collect::<Vec<_>>(),
-            ["roundtrip", "roundtrip-timers"]
+            ["roundtrip", "roundtrip-asleep", "roundtrip-timers"]
         );
     }
 

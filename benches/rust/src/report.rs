@@ -6,8 +6,8 @@ use serde_json::{Map, Value, json};
 
 use crate::bars::{self, Verdict};
 use crate::contender::Contender;
-use crate::scenarios::{Outcome, Scenario};
-use crate::statistics::Spread;
+use crate::scenarios::{Outcome, Processes, Scenario};
+use crate::statistics::{Distribution, Spread};
 
 /// One contender in one scenario: the values of each round.
 #[derive(Debug, Clone)]
@@ -69,6 +69,11 @@ impl Results {
     /// Median, smallest and largest of a figure; `None` if it was not measured, or if any round
     /// failed.
     pub fn spread(&self, scenario: &str, contender: Contender, figure: &str) -> Option<Spread> {
+        Spread::of(self.values(scenario, contender, figure)?)
+    }
+
+    /// What each process measured, unless any round failed.
+    fn values(&self, scenario: &str, contender: Contender, figure: &str) -> Option<&[f64]> {
         let entry = self
             .entries
             .iter()
@@ -77,7 +82,7 @@ impl Results {
             return None;
         }
         let (_, values) = entry.figures.iter().find(|(name, _)| *name == figure)?;
-        Spread::of(values)
+        Some(values)
     }
 
     /// Who failed where, and why.
@@ -117,6 +122,9 @@ pub fn markdown(results: &Results, scenarios: &[&Scenario], machine: &[String]) 
     let mut text = String::new();
     for scenario in scenarios {
         table(&mut text, results, scenario);
+        if matches!(scenario.processes, Processes::InAll(_)) {
+            distribution(&mut text, results, scenario);
+        }
     }
     let verdicts = bars::judge(results);
     if !verdicts.is_empty() {
@@ -170,9 +178,44 @@ fn table(text: &mut String, results: &Results, scenario: &Scenario) {
     writeln!(text, "{}\n", lines.join("\n")).expect("a string takes all");
 }
 
+/// How the processes of a scenario lie, for its first figure.
+fn distribution(text: &mut String, results: &Results, scenario: &Scenario) {
+    let Some(figure) = scenario.figures.first() else {
+        return;
+    };
+    let rows: Vec<_> = scenario
+        .contenders
+        .iter()
+        .filter_map(|&contender| {
+            let values = results.values(scenario.name, contender, figure.name)?;
+            let found = Distribution::of(values)?;
+            let quartiles = found.quartiles.map(number).join(" | ");
+            let sides: Vec<_> = found
+                .sides
+                .iter()
+                .map(|&(count, median)| format!("{count} at {}", number(median)))
+                .collect();
+            let sides = sides.join(", ");
+            Some(format!("| {} | {quartiles} | {sides} |", contender.name()))
+        })
+        .collect();
+    if rows.is_empty() {
+        return;
+    }
+    let lines = [
+        format!(
+            "| {}, {}, of each process | least | 25 % | 50 % | 75 % | most | processes |",
+            figure.name, figure.unit
+        ),
+        format!("|---|{}---|", "--:|".repeat(5)),
+    ];
+    let lines = [&lines[..], &rows[..]].concat();
+    writeln!(text, "{}\n", lines.join("\n")).expect("a string takes all");
+}
+
 fn bar_table(text: &mut String, verdicts: &[Verdict]) {
     let mut lines = vec![
-        "### Bars\n".to_owned(),
+        "### Bars, for 2 CPUs\n".to_owned(),
         "| figure | bar | limit | measured | |".to_owned(),
         "|---|---|--:|--:|---|".to_owned(),
     ];
@@ -268,6 +311,24 @@ mod tests {
         assert!(text.contains("| rayon | failed | failed |"), "{text}");
         assert!(text.contains("it hung"), "{text}");
         assert_eq!(results.failures().count(), 1);
+    }
+
+    #[test]
+    fn where_each_process_counts_their_distribution_is_shown() {
+        let scenario = LATENCY
+            .iter()
+            .find(|one| matches!(one.processes, Processes::InAll(_)))
+            .expect("there is one");
+        let mut results = Results::default();
+        for p50 in [2.0, 14.0, 2.2, 15.0, 2.1] {
+            results.add(scenario, Contender::CenoteNoSpin, Ok(vec![p50, 1.0]));
+        }
+        results.add(scenario, Contender::Threadpool, Ok(vec![1.0, 1.0]));
+        let text = markdown(&results, &[scenario], &[]);
+        let row = "| cenote-spin0 | 2.00 | 2.10 | 2.20 | 14.0 | 15.0 | 3 at 2.10, 2 at 14.5 |";
+        assert!(text.contains(row), "{text}");
+        // One process has no distribution.
+        assert_eq!(text.matches("| threadpool |").count(), 1, "{text}");
     }
 
     #[test]

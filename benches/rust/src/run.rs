@@ -120,7 +120,15 @@ fn measure(program: &Path, scenarios: &[&Scenario], options: &Options) -> Result
             if order.is_empty() {
                 continue;
             }
-            measure_round(program, scenario, &order, options.quick, &mut results);
+            if scenario.processes == Processes::AtOnce {
+                at_once(program, scenario, &order, options.quick, &mut results);
+            }
+            for _ in 0..scenario.processes.in_turn(round, rounds, options.quick) {
+                for &contender in &order {
+                    let outcome = child::measure(program, scenario, contender, options.quick);
+                    results.add(scenario, contender, outcome);
+                }
+            }
             eprintln!(
                 "round {} of {rounds}: {} {:.1} s",
                 round + 1,
@@ -132,35 +140,25 @@ fn measure(program: &Path, scenarios: &[&Scenario], options: &Options) -> Result
     results
 }
 
-fn measure_round(
+/// One process for each contender, all at the same time.
+fn at_once(
     program: &Path,
     scenario: &Scenario,
     order: &[Contender],
     quick: bool,
     results: &mut Results,
 ) {
-    let measure = |contender| child::measure(program, scenario, contender, quick);
-    match scenario.processes {
-        Processes::Several(count) => {
-            for _ in 0..if quick { 1 } else { count } {
-                for &contender in order {
-                    results.add(scenario, contender, measure(contender));
-                }
-            }
-        }
-        Processes::AtOnce => {
-            let outcomes: Vec<_> = thread::scope(|scope| {
-                let threads: Vec<_> = order
-                    .iter()
-                    .map(|&contender| scope.spawn(move || measure(contender)))
-                    .collect();
-                threads.into_iter().map(|thread| thread.join()).collect()
-            });
-            for (&contender, outcome) in order.iter().zip(outcomes) {
-                let outcome =
-                    outcome.unwrap_or_else(|_| Err("its measurement panicked".to_owned()));
-                results.add(scenario, contender, outcome);
-            }
-        }
+    let outcomes: Vec<_> = thread::scope(|scope| {
+        let threads: Vec<_> = order
+            .iter()
+            .map(|&contender| {
+                scope.spawn(move || child::measure(program, scenario, contender, quick))
+            })
+            .collect();
+        threads.into_iter().map(|thread| thread.join()).collect()
+    });
+    for (&contender, outcome) in order.iter().zip(outcomes) {
+        let outcome = outcome.unwrap_or_else(|_| Err("its measurement panicked".to_owned()));
+        results.add(scenario, contender, outcome);
     }
 }

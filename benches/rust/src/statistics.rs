@@ -105,6 +105,47 @@ impl Spread {
     }
 }
 
+/// How a few values lie: for figures that are one of two things, of which a median is only the more
+/// frequent.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Distribution {
+    /// The smallest, those at a quarter, at half and at three quarters, and the largest.
+    pub quartiles: [f64; 5],
+    /// How many values each side has, and their median, where there is a gap; else of all.
+    pub sides: Vec<(usize, f64)>,
+}
+
+impl Distribution {
+    /// A gap is where a value is at least so many times the one below it.
+    const GAP: f64 = 1.5;
+    /// Fewer values than this are strays, not a side.
+    const SIDE: usize = 2;
+
+    /// Of these values; `None` if there are too few for two sides.
+    pub fn of(values: &[f64]) -> Option<Distribution> {
+        if values.len() < 2 * Self::SIDE {
+            return None;
+        }
+        let mut sorted = values.to_vec();
+        sorted.sort_by(f64::total_cmp);
+        // The value of the rank next to that share of the way.
+        let at = |quarter: usize| sorted[((sorted.len() - 1) * quarter + 2) / 4];
+        let quartiles = [at(0), at(1), Spread::of(&sorted)?.median, at(3), at(4)];
+        let widest = (Self::SIDE..=sorted.len() - Self::SIDE)
+            .map(|cut| (cut, sorted[cut] / sorted[cut - 1]))
+            .max_by(|a, b| a.1.total_cmp(&b.1));
+        let parts = match widest {
+            Some((cut, gap)) if gap >= Self::GAP => vec![&sorted[..cut], &sorted[cut..]],
+            _ => vec![&sorted[..]],
+        };
+        let sides = parts
+            .into_iter()
+            .filter_map(|part| Some((part.len(), Spread::of(part)?.median)))
+            .collect();
+        Some(Distribution { quartiles, sides })
+    }
+}
+
 /// When tasks arrive, counted from the start: a Poisson process of `per_second` for `length`, the
 /// same for the same `seed`.
 pub fn arrivals(per_second: f64, length: Duration, seed: u64) -> Vec<Duration> {
@@ -165,6 +206,21 @@ mod tests {
         let even = Spread::of(&[4.0, 1.0, 3.0, 2.0]).expect("four values");
         assert_eq!(even.median, 2.5);
         assert_eq!(Spread::of(&[]), None);
+    }
+
+    #[test]
+    fn values_on_two_sides_of_a_gap_are_told_apart() {
+        let values = [14.0, 2.0, 2.2, 15.0, 2.1, 16.0, 2.3, 2.2];
+        let two = Distribution::of(&values).expect("eight values");
+        assert_eq!(two.sides, [(5, 2.2), (3, 15.0)]);
+        assert_eq!(two.quartiles, [2.0, 2.2, 2.25, 14.0, 16.0]);
+    }
+
+    #[test]
+    fn a_single_stray_is_no_side() {
+        let one = Distribution::of(&[2.0, 2.1, 2.2, 2.3, 40.0]).expect("five values");
+        assert_eq!(one.sides, [(5, 2.2)]);
+        assert_eq!(Distribution::of(&[1.0, 2.0, 9.0]), None);
     }
 
     #[test]

@@ -33,8 +33,18 @@ fn roundtrip() {
 }
 
 #[test]
+fn roundtrip_asleep() {
+    every_contender("roundtrip-asleep");
+}
+
+#[test]
 fn roundtrip_timers() {
     every_contender("roundtrip-timers");
+}
+
+#[test]
+fn workers() {
+    every_contender("workers");
 }
 
 #[test]
@@ -43,8 +53,18 @@ fn awaited() {
 }
 
 #[test]
+fn awaited_many() {
+    every_contender("awaited-many");
+}
+
+#[test]
 fn burst() {
     every_contender("burst");
+}
+
+#[test]
+fn batch() {
+    every_contender("batch");
 }
 
 #[test]

@@ -36,7 +36,7 @@ impl Pool for AsyncExecutor {
         }
     }
 
-    fn spawn<F>(&self, task: F)
+    fn spawn<F>(&self, task: F) -> impl Send
     where
         F: FnOnce() + Send + 'static,
     {

@@ -20,7 +20,7 @@ impl Pool for Blocking {
         Blocking
     }
 
-    fn spawn<F>(&self, task: F)
+    fn spawn<F>(&self, task: F) -> impl Send
     where
         F: FnOnce() + Send + 'static,
     {

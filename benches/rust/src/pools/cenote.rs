@@ -26,7 +26,7 @@ impl<const SPIN: bool> Pool for Cenote<SPIN> {
         Cenote(builder.build().expect("cenote starts"))
     }
 
-    fn spawn<F>(&self, task: F)
+    fn spawn<F>(&self, task: F) -> impl Send
     where
         F: FnOnce() + Send + 'static,
     {

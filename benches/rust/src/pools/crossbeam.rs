@@ -23,7 +23,7 @@ impl Pool for Crossbeam {
         Crossbeam(sender)
     }
 
-    fn spawn<F>(&self, task: F)
+    fn spawn<F>(&self, task: F) -> impl Send
     where
         F: FnOnce() + Send + 'static,
     {
@@ -34,7 +34,9 @@ impl Pool for Crossbeam {
     where
         F: FnOnce() -> u64 + Send + 'static,
     {
-        reply.spin_for(|to| self.spawn(move || to.send(task()).expect(WAITED_FOR)))
+        reply.spin_for(|to| {
+            self.spawn(move || to.send(task()).expect(WAITED_FOR));
+        })
     }
 }
 

@@ -17,7 +17,7 @@ impl Pool for LocalPool {
         LocalPool(LocalPoolHandle::new(setup.workers))
     }
 
-    fn spawn<F>(&self, task: F)
+    fn spawn<F>(&self, task: F) -> impl Send
     where
         F: FnOnce() + Send + 'static,
     {

@@ -4,10 +4,12 @@
 //! no results of its own, the task sends them through a channel that the caller keeps ([`Reply`]).
 //! All pools run the same closures, and nothing is boxed on their behalf.
 
+mod affinity_pool;
 mod async_executor;
 mod blocking;
 mod cenote;
 mod crossbeam;
+mod crossfire;
 mod local_pool;
 mod rayon;
 mod reply;
@@ -19,10 +21,12 @@ use std::future::Future;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+pub use self::affinity_pool::AffinityPool;
 pub use self::async_executor::AsyncExecutor;
 pub use self::blocking::{Blocking, THREAD_LIMIT_VARIABLE};
 pub use self::cenote::Cenote;
 pub use self::crossbeam::Crossbeam;
+pub use self::crossfire::Crossfire;
 pub use self::local_pool::LocalPool;
 pub use self::rayon::Rayon;
 pub use self::reply::Reply;
@@ -52,10 +56,23 @@ pub trait Pool: Sized + Send + Sync + 'static {
     /// Starts the pool.
     fn start(setup: Setup) -> Self;
 
-    /// Hands over a closure whose result nobody waits for.
-    fn spawn<F>(&self, task: F)
+    /// Hands over a closure whose result nobody waits for. Keep what is returned until the closure
+    /// has run: affinitypool cancels a task whose future is dropped. For everybody else it is
+    /// nothing, and a vector of it takes no memory.
+    fn spawn<F>(&self, task: F) -> impl Send
     where
         F: FnOnce() + Send + 'static;
+
+    /// Hands over closures that are there all at once, and returns what [`spawn`](Pool::spawn)
+    /// does. One after the other, unless the pool has a call for many.
+    fn spawn_batch<F>(&self, tasks: impl ExactSizeIterator<Item = F>) -> impl Send
+    where
+        F: FnOnce() + Send + 'static,
+    {
+        let mut kept = Vec::with_capacity(tasks.len());
+        kept.extend(tasks.map(|task| self.spawn(task)));
+        kept
+    }
 
     /// Runs a closure on a worker and blocks this thread until the result is there.
     fn call<F>(&self, reply: &Reply, task: F) -> u64
@@ -155,6 +172,14 @@ macro_rules! for_pool {
             }
             Contender::Crossbeam => {
                 type $pool = pools::Crossbeam;
+                $body
+            }
+            Contender::Crossfire => {
+                type $pool = pools::Crossfire;
+                $body
+            }
+            Contender::AffinityPool => {
+                type $pool = pools::AffinityPool;
                 $body
             }
             Contender::BareCacheLines | Contender::BareUnpark => $other,

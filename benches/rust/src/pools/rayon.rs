@@ -18,7 +18,7 @@ impl Pool for Rayon {
         )
     }
 
-    fn spawn<F>(&self, task: F)
+    fn spawn<F>(&self, task: F) -> impl Send
     where
         F: FnOnce() + Send + 'static,
     {

@@ -21,7 +21,7 @@ impl Pool for RustyPool {
         ))
     }
 
-    fn spawn<F>(&self, task: F)
+    fn spawn<F>(&self, task: F) -> impl Send
     where
         F: FnOnce() + Send + 'static,
     {

@@ -13,7 +13,7 @@ impl Pool for Threadpool {
         Threadpool(threadpool::ThreadPool::new(setup.workers))
     }
 
-    fn spawn<F>(&self, task: F)
+    fn spawn<F>(&self, task: F) -> impl Send
     where
         F: FnOnce() + Send + 'static,
     {

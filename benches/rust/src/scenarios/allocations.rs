@@ -92,9 +92,10 @@ fn round_trips<P: Pool>(pool: &P, reply: &Reply) -> Result<(), String> {
 type Ends = (mpsc::SyncSender<()>, mpsc::Receiver<()>);
 
 fn batch<P: Pool>(pool: &P, (done, finished): &Ends) -> Result<(), String> {
+    let mut kept = Vec::with_capacity(BATCH);
     for _ in 0..BATCH {
         let done = done.clone();
-        pool.spawn(move || done.send(()).expect("the caller waits for all"));
+        kept.push(pool.spawn(move || done.send(()).expect("the caller waits for all")));
     }
     for _ in 0..BATCH {
         finished

@@ -17,7 +17,7 @@ use super::closed_loop::{answer, closed_loop_async, figures};
 use super::{Figure, Outcome, Processes, Scenario};
 use crate::contender::Contender;
 use crate::effort::Effort;
-use crate::pools::{self, Awaited, Setup};
+use crate::pools::{Awaited, Setup};
 use crate::statistics::Summary;
 
 pub(super) const SCENARIO: Scenario = Scenario {
@@ -31,6 +31,8 @@ pub(super) const SCENARIO: Scenario = Scenario {
         Contender::SpawnBlocking,
         Contender::Blocking,
         Contender::Crossbeam,
+        Contender::Crossfire,
+        Contender::AffinityPool,
     ],
     figures: &[
         Figure::new("multi p50", "µs"),
@@ -41,15 +43,48 @@ pub(super) const SCENARIO: Scenario = Scenario {
     measure,
 };
 
+/// Calls a function that is generic over the pool, for a pool whose results can be awaited.
+macro_rules! for_awaited {
+    ($contender:expr, |$pool:ident| $body:expr) => {{
+        use $crate::contender::Contender;
+        use $crate::pools;
+        match $contender {
+            Contender::Cenote => {
+                type $pool = pools::Cenote<true>;
+                $body
+            }
+            Contender::CenoteNoSpin => {
+                type $pool = pools::Cenote<false>;
+                $body
+            }
+            Contender::SpawnBlocking => {
+                type $pool = pools::SpawnBlocking;
+                $body
+            }
+            Contender::Blocking => {
+                type $pool = pools::Blocking;
+                $body
+            }
+            Contender::Crossbeam => {
+                type $pool = pools::Crossbeam;
+                $body
+            }
+            Contender::Crossfire => {
+                type $pool = pools::Crossfire;
+                $body
+            }
+            Contender::AffinityPool => {
+                type $pool = pools::AffinityPool;
+                $body
+            }
+            other => Err(format!("{} is not awaited", other.name())),
+        }
+    }};
+}
+pub(super) use for_awaited;
+
 fn measure(contender: Contender, effort: &Effort) -> Outcome {
-    match contender {
-        Contender::Cenote => both::<pools::Cenote<true>>(effort),
-        Contender::CenoteNoSpin => both::<pools::Cenote<false>>(effort),
-        Contender::SpawnBlocking => both::<pools::SpawnBlocking>(effort),
-        Contender::Blocking => both::<pools::Blocking>(effort),
-        Contender::Crossbeam => both::<pools::Crossbeam>(effort),
-        other => Err(format!("{} is not awaited", other.name())),
-    }
+    for_awaited!(contender, |P| both::<P>(effort))
 }
 
 fn both<P: Awaited>(effort: &Effort) -> Outcome {

@@ -6,7 +6,7 @@
 
 use std::future::Future;
 use std::hint::black_box;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::effort::Effort;
 use crate::statistics::{Samples, Summary, micros};
@@ -17,7 +17,7 @@ pub(super) fn answer(number: u64) -> u64 {
     black_box(number).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
-fn check(number: u64, got: u64) -> Result<(), String> {
+pub(super) fn check(number: u64, got: u64) -> Result<(), String> {
     if got == answer(number) {
         Ok(())
     } else {
@@ -28,11 +28,24 @@ fn check(number: u64, got: u64) -> Result<(), String> {
 /// Times `call`, which takes a number to a worker and returns with its [`answer`].
 pub(super) fn closed_loop(
     effort: &Effort,
+    call: impl FnMut(u64) -> u64,
+) -> Result<Summary, String> {
+    closed_loop_within(Duration::MAX, effort, call)
+}
+
+/// The same, with fewer trips if they take longer than `limit`; one at least.
+pub(super) fn closed_loop_within(
+    limit: Duration,
+    effort: &Effort,
     mut call: impl FnMut(u64) -> u64,
 ) -> Result<Summary, String> {
     let mut samples = Samples::with_capacity(effort.roundtrips);
+    let began = Instant::now();
     for number in 0..(effort.warmup + effort.roundtrips) as u64 {
         let start = Instant::now();
+        if start - began >= limit && !samples.is_empty() {
+            break;
+        }
         let got = call(number);
         let took = start.elapsed();
         check(number, got)?;
@@ -80,5 +93,16 @@ mod tests {
             answer(number) + u64::from(number == 7)
         });
         assert!(wrong.expect_err("one answer is wrong").contains('7'));
+    }
+
+    #[test]
+    fn a_loop_that_takes_too_long_ends_after_a_trip_that_counts() {
+        let mut trips = 0;
+        let call = |number| {
+            trips += 1;
+            answer(number)
+        };
+        assert!(closed_loop_within(Duration::ZERO, &Effort::SMOKE, call).is_ok());
+        assert_eq!(trips, Effort::SMOKE.warmup + 1);
     }
 }

@@ -10,10 +10,9 @@
 //!
 //! Validated: the tasks wait for each other, so 64 of them run only if there are 64 workers.
 
-use std::sync::{Arc, Barrier, mpsc};
 use std::thread;
-use std::time::Duration;
 
+use super::every_worker::every_worker;
 use super::{Figure, Outcome, Processes, Scenario};
 use crate::contender::Contender;
 use crate::effort::Effort;
@@ -31,9 +30,6 @@ pub(super) const SCENARIO: Scenario = Scenario {
     measure,
 };
 
-/// How long it may take until all workers run a task.
-const LIMIT: Duration = Duration::from_secs(10);
-
 fn measure(contender: Contender, effort: &Effort) -> Outcome {
     for_pool!(
         contender,
@@ -45,8 +41,6 @@ fn measure(contender: Contender, effort: &Effort) -> Outcome {
 fn pool<P: Pool>(effort: &Effort) -> Outcome {
     let resident = || resident_kib().ok_or("this system does not say how much memory is resident");
     let workers = effort.idle_workers;
-    let together = Arc::new(Barrier::new(workers));
-    let (done, finished) = mpsc::channel();
     // Once beforehand, so that reading it has made the memory that it needs.
     resident()?;
     let before = resident()?;
@@ -54,18 +48,7 @@ fn pool<P: Pool>(effort: &Effort) -> Outcome {
         workers,
         queue_limit: None,
     });
-    for _ in 0..workers {
-        let (together, done) = (Arc::clone(&together), done.clone());
-        pool.spawn(move || {
-            together.wait();
-            done.send(()).expect("the caller waits for all");
-        });
-    }
-    for worker in 0..workers {
-        finished
-            .recv_timeout(LIMIT)
-            .map_err(|_| format!("only {worker} of {workers} workers ran a task"))?;
-    }
+    every_worker(&pool, workers)?;
     // Workers put away what they ran and go to sleep; nothing tells from outside when they have.
     thread::sleep(effort.settle);
     Ok(vec![(resident()? - before) / workers as f64])

@@ -3,15 +3,21 @@
 
 mod allocations;
 mod awaited;
+mod awaited_many;
+mod batch;
 mod burst;
 mod closed_loop;
+mod every_worker;
 mod idle;
 mod memory;
 mod open_loop;
 mod roundtrip;
+mod roundtrip_asleep;
 mod roundtrip_timers;
 mod saturated_timer;
+mod tally;
 mod trickle;
+mod workers;
 
 use crate::contender::Contender;
 use crate::effort::Effort;
@@ -41,9 +47,25 @@ pub enum Processes {
     /// So many processes each, one after the other. More than one where a measurement is short and
     /// depends on where the kernel happens to put the threads.
     Several(usize),
+    /// So many processes each in the whole run, one after the other, shared out over its rounds.
+    /// For figures whose distribution over the processes is shown.
+    InAll(usize),
     /// One each, all at the same time: for figures that belong to a process alone while the machine
     /// does nothing.
     AtOnce,
+}
+
+impl Processes {
+    /// How many processes each contender has in a round, one after the other. The rounds count from
+    /// 0. A quick round has at most one.
+    pub fn in_turn(self, round: usize, rounds: usize, quick: bool) -> usize {
+        let count = match self {
+            Processes::Several(count) => count,
+            Processes::InAll(count) => count * (round + 1) / rounds - count * round / rounds,
+            Processes::AtOnce => 0,
+        };
+        if quick { count.min(1) } else { count }
+    }
 }
 
 /// A claim about one thing.
@@ -66,11 +88,15 @@ pub struct Scenario {
 }
 
 /// All that needs no allocator of its own, in the order of the tables.
-pub static LATENCY: [Scenario; 9] = [
+pub static LATENCY: [Scenario; 13] = [
     roundtrip::SCENARIO,
+    roundtrip_asleep::SCENARIO,
     roundtrip_timers::SCENARIO,
+    workers::SCENARIO,
     awaited::SCENARIO,
+    awaited_many::SCENARIO,
     burst::SCENARIO,
+    batch::SCENARIO,
     open_loop::SCENARIO,
     trickle::SCENARIO,
     idle::SCENARIO,
@@ -95,5 +121,20 @@ mod tests {
         names.sort_unstable();
         names.dedup();
         assert_eq!(names.len(), LATENCY.len() + ALLOCATIONS.len());
+    }
+
+    #[test]
+    fn the_processes_of_a_whole_run_are_shared_out_over_its_rounds() {
+        for rounds in 1..=25 {
+            let shares: Vec<_> = (0..rounds)
+                .map(|round| Processes::InAll(20).in_turn(round, rounds, false))
+                .collect();
+            assert_eq!(shares.iter().sum::<usize>(), 20, "{shares:?}");
+            let (least, most) = (20 / rounds, 20_usize.div_ceil(rounds));
+            assert!(shares.iter().all(|share| (least..=most).contains(share)));
+        }
+        assert_eq!(Processes::InAll(20).in_turn(0, 1, true), 1);
+        assert_eq!(Processes::Several(3).in_turn(4, 5, false), 3);
+        assert_eq!(Processes::AtOnce.in_turn(0, 3, false), 0);
     }
 }

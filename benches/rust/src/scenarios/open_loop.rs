@@ -64,23 +64,26 @@ fn pool<P: Pool>(effort: &Effort) -> Outcome {
         Box::leak(due.iter().map(|_| AtomicU64::new(0)).collect::<Box<[_]>>());
     sleep_exactly();
     // A few tasks beforehand, so that threads are there and have run.
+    let mut warmup = Vec::new();
     for _ in 0..20 {
-        pool.spawn(|| {
+        warmup.push(pool.spawn(|| {
             burn(WORK);
-        });
+        }));
     }
+    let mut kept = Vec::with_capacity(due.len());
     let start = Instant::now() + Duration::from_millis(20);
     let mut handed_over = Samples::with_capacity(due.len());
     for (&due, latency) in due.iter().zip(latencies) {
         let due = start + due;
         wait_until(due);
-        pool.spawn(move || {
+        let task = move || {
             burn(WORK);
             let nanos = u64::try_from(due.elapsed().as_nanos()).unwrap_or(u64::MAX);
             // Release pairs with the Acquire load below; it carries nothing else, but orders the
             // value itself.
             latency.store(nanos.max(1), Ordering::Release);
-        });
+        };
+        kept.push(pool.spawn(task));
         handed_over.record(due.elapsed());
     }
     let summary = collect(latencies, Instant::now() + LIMIT)?;

@@ -34,7 +34,7 @@ pub(super) const SCENARIO: Scenario = Scenario {
     measure,
 };
 
-fn measure(contender: Contender, effort: &Effort) -> Outcome {
+pub(super) fn measure(contender: Contender, effort: &Effort) -> Outcome {
     for_pool!(contender, |P| pool::<P>(effort), bare(contender, effort))
 }
 

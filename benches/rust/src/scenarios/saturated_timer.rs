@@ -62,12 +62,13 @@ fn pool<P: Background>(effort: &Effort) -> Outcome {
         pool.leave_timer(DELAY, move |took| {
             fire.send(took).expect("the caller waits for the timer");
         });
+        let mut kept = Vec::with_capacity(TASKS);
         for _ in 0..TASKS {
             let run = run.clone();
-            pool.spawn(move || {
+            kept.push(pool.spawn(move || {
                 burn(WORK);
                 run.send(()).expect("the caller waits for all");
-            });
+            }));
         }
         for task in 0..TASKS {
             ran.recv_timeout(LIMIT)
