@@ -2,6 +2,7 @@
 
 mod driver;
 mod futex;
+mod learning;
 mod participants;
 mod poll;
 mod scarcity;

@@ -1,25 +1,27 @@
-//! The waiter: the single owner of a wait word, and its way through the stages.
+//! The waiter: the single owner of a wait word, and its way through the stages. This is its side of
+//! the protocol that the proof in the crate's README is about; the waker's side is `word.rs`. How
+//! long to spin, and what is counted, is the other half: `learning.rs`.
 //!
 //! A host calls, in this order and as often as it likes: [`take`](Waiter::take) and run what there
 //! is; [`spin`](Waiter::spin); then one of the two ways to sleep. On a thread of its own that is
 //! [`park_futex`](Waiter::park_futex), which is a whole sleep. Inside an event loop it is
 //! [`park_driver`](Waiter::park_driver) before the loop waits and [`unpark`](Waiter::unpark) after.
 //!
-//! Guaranteed: what was published before a waiter slept, or while it sleeps, wakes it. The argument
-//! is in the crate's README. Also guaranteed: a waiter counts exactly once among the
-//! [`Participants`] while it is neither parked nor has yielded its slot, and not at all otherwise.
+//! Guaranteed: what was published before a waiter slept, or while it sleeps, wakes it. Also: a
+//! waiter counts exactly once among the [`Participants`] while it is neither parked nor has yielded
+//! its slot, and not at all otherwise.
 
 use std::ops::Deref;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::futex::{self, Wait};
+use crate::learning::{Learning, Session};
 use crate::participants::Participants;
 use crate::poll::{End, Poller};
-use crate::scarcity::Scarcity;
-use crate::spin::{MissedWait, Plan, Policy, Spin, SpinRequest};
+use crate::spin::{Spin, SpinRequest};
 use crate::stats::StageStats;
-use crate::sync::{Ordering, clock, fence};
+use crate::sync::{Ordering, fence};
 use crate::word::{NOTIFIED, PARKED_DRIVER, PARKED_FUTEX, RUNNING, SPINNING, WaitWord};
 
 /// The owner of a [`WaitWord`], which waits on it.
@@ -55,28 +57,8 @@ pub struct Waiter<W: Deref<Target = WaitWord>> {
     /// Counts among the participants that are not parked.
     counted: bool,
     participants: &'static Participants,
-    policy: Policy,
-    scarcity: Scarcity,
-    /// A spin that was interrupted and may go on.
-    session: Option<Session>,
-    /// A wait that no spin covered and that is not over: it is learned from then.
-    missed: Option<Missed>,
     poller: Poller,
-    stats: Arc<StageStats>,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Missed {
-    began: Instant,
-    /// It began with a spin.
-    spun: bool,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Session {
-    began: Instant,
-    /// Of the budget.
-    left: Duration,
+    learning: Learning,
 }
 
 /// What [`Waiter::unpark`] found.
@@ -109,21 +91,14 @@ impl<W: Deref<Target = WaitWord>> Waiter<W> {
         // A word used before may have been left in any state.
         word.raw_state().store(RUNNING, Ordering::Relaxed);
         participants.enter();
-        let policy = Policy::new(max_spin);
-        let stats = Arc::new(StageStats::default());
-        stats.budget_nanos.set_nanos(policy.budget());
         Waiter {
             word,
             seen: 0,
             parked: false,
             counted: true,
             participants,
-            policy,
-            scarcity: Scarcity::new(),
-            session: None,
-            missed: None,
             poller: Poller::new(),
-            stats,
+            learning: Learning::new(max_spin),
         }
     }
 
@@ -134,14 +109,12 @@ impl<W: Deref<Target = WaitWord>> Waiter<W> {
 
     /// The counters of the stages. Clone the `Arc` to read them from elsewhere.
     pub fn stats(&self) -> &Arc<StageStats> {
-        &self.stats
+        self.learning.stats()
     }
 
     /// Changes the bound of each spin, from the next one on.
     pub fn set_max_spin(&mut self, max_spin: Duration) {
-        self.policy.set_max(max_spin);
-        self.session = None;
-        self.stats.budget_nanos.set_nanos(self.policy.budget());
+        self.learning.set_max_spin(max_spin);
     }
 
     /// Whether to spin as ever while CPU time is scarce for this thread: under a quota that holds
@@ -149,7 +122,7 @@ impl<W: Deref<Target = WaitWord>> Waiter<W> {
     /// waits are short enough. Without an effect on systems that do not tell how long a thread
     /// waited for a CPU; Linux does.
     pub fn spin_under_pressure(&mut self, spin: bool) {
-        self.scarcity.set_looks(!spin);
+        self.learning.spin_under_pressure(spin);
     }
 
     /// Whether something was published since the last [`take`](Self::take).
@@ -168,7 +141,7 @@ impl<W: Deref<Target = WaitWord>> Waiter<W> {
             return false;
         }
         self.seen = epoch;
-        self.session = None;
+        self.learning.drop_session();
         if !self.parked {
             self.wait_is_over(true);
         }
@@ -185,8 +158,7 @@ impl<W: Deref<Target = WaitWord>> Waiter<W> {
         if self.parked {
             self.unpark();
         }
-        self.session = None;
-        self.missed = None;
+        self.learning.forget();
         if self.counted {
             self.counted = false;
             self.participants.leave();
@@ -237,46 +209,17 @@ impl<W: Deref<Target = WaitWord>> Waiter<W> {
         let work = self.has_work() || ready();
         self.wait_is_over(work);
         if work {
-            if self.session.take().is_some() {
-                self.learn_hit();
-            }
+            self.learning.hit_at_once();
             return Spin::Hit;
         }
-        let session = match self.session.take() {
-            Some(session) => session,
-            None => {
-                let plan = if self.participants.may_spin() {
-                    self.policy.plan(request.expected)
-                } else {
-                    Plan::Never
-                };
-                if plan == Plan::Never {
-                    self.stats.spin_skips.add(1);
-                    return Spin::Skipped;
-                }
-                let began = clock::now();
-                let Plan::Spin(left) = self.unless_scarce(plan, began) else {
-                    self.missed = Some(Missed { began, spun: false });
-                    return Spin::Skipped;
-                };
-                self.stats.spins.add(1);
-                Session { began, left }
-            }
+        let participants = self.participants;
+        let Some(session) = self
+            .learning
+            .session(request.expected, || participants.may_spin())
+        else {
+            return Spin::Skipped;
         };
         self.spin_session(session, request, ready, interrupted)
-    }
-
-    /// Leaves out a spin that is likely to miss, while CPU time is scarce. Counts what rests.
-    fn unless_scarce(&mut self, plan: Plan, now: Instant) -> Plan {
-        if !matches!(plan, Plan::Spin(_)) {
-            self.stats.spin_skips.add(1);
-            return plan;
-        }
-        if !self.scarcity.is_on(now) || self.policy.nearly_always_near() {
-            return plan;
-        }
-        self.stats.spin_cuts.add(1);
-        Plan::Rest
     }
 
     fn spin_session(
@@ -297,37 +240,10 @@ impl<W: Deref<Target = WaitWord>> Waiter<W> {
             interrupted,
         );
         self.word.raw_state().store(RUNNING, Ordering::Relaxed);
-        self.stats.spin_nanos.add_nanos(spent);
-        match end {
-            End::Hit => {
-                self.learn_hit();
-                Spin::Hit
-            }
-            End::Interrupted => {
-                self.session = Some(Session {
-                    left: session.left.saturating_sub(spent),
-                    ..session
-                });
-                Spin::Interrupted
-            }
-            End::Missed => {
-                self.stats.spin_misses.add(1);
-                self.missed = Some(Missed {
-                    began: session.began,
-                    spun: true,
-                });
-                Spin::Missed
-            }
-            End::Yielded => {
-                self.counted = false;
-                self.stats.spin_yields.add(1);
-                Spin::Missed
-            }
-            End::Due => {
-                self.stats.spin_dues.add(1);
-                Spin::Missed
-            }
+        if end == End::Yielded {
+            self.counted = false;
         }
+        self.learning.spun(session, end, spent)
     }
 
     /// Stage 3, first half: publishes that this waiter sleeps in its event loop, and looks once
@@ -343,7 +259,7 @@ impl<W: Deref<Target = WaitWord>> Waiter<W> {
         if self.publish_parked(PARKED_DRIVER, recheck).is_some() {
             return false;
         }
-        self.stats.parks_driver.add(1);
+        self.learning.stats().parks_driver.add(1);
         true
     }
 
@@ -386,7 +302,7 @@ impl<W: Deref<Target = WaitWord>> Waiter<W> {
         if let Some(unpark) = self.publish_parked(PARKED_FUTEX, &mut recheck) {
             return unpark;
         }
-        self.stats.parks_futex.add(1);
+        self.learning.stats().parks_futex.add(1);
         loop {
             let wait = futex::wait(self.word.raw_state(), PARKED_FUTEX, deadline);
             // Relaxed: only whether it was claimed; `unpark` acquires.
@@ -411,7 +327,7 @@ impl<W: Deref<Target = WaitWord>> Waiter<W> {
         let epoch_moved = self.has_work();
         if epoch_moved || recheck() {
             let claimed = self.retake_state();
-            self.stats.retracts.add(1);
+            self.learning.stats().retracts.add(1);
             self.wait_is_over(epoch_moved || claimed);
             return Some(Unpark {
                 parked: false,
@@ -432,7 +348,7 @@ impl<W: Deref<Target = WaitWord>> Waiter<W> {
         // Acquire: pairs with the fence in `WaitWord::claim`, to see what the claim was made for.
         let claimed = self.word.raw_state().swap(RUNNING, Ordering::Acquire) == NOTIFIED;
         if claimed {
-            self.stats.wakes.add(1);
+            self.learning.stats().wakes.add(1);
         }
         claimed
     }
@@ -448,21 +364,7 @@ impl<W: Deref<Target = WaitWord>> Waiter<W> {
             self.counted = true;
             self.participants.enter();
         }
-        if let Some(Missed { began, spun }) = self.missed.take() {
-            let wait = match published {
-                Some(at) => MissedWait::UntilWork(at.saturating_duration_since(began)),
-                None if work => MissedWait::UntilAwake(clock::since(began)),
-                None => MissedWait::NoWork,
-            };
-            self.policy.miss(spun, wait);
-            self.stats.budget_nanos.set_nanos(self.policy.budget());
-        }
-    }
-
-    fn learn_hit(&mut self) {
-        self.policy.hit();
-        self.stats.spin_hits.add(1);
-        self.stats.budget_nanos.set_nanos(self.policy.budget());
+        self.learning.wait_is_over(published, work);
     }
 }
 

@@ -1,6 +1,7 @@
 //! What only the waiter's inside can set: that CPU time is scarce.
 
 use super::*;
+use crate::scarcity::Scarcity;
 
 #[test]
 fn while_cpu_time_is_scarce_only_waits_that_are_nearly_always_near_spin() {
@@ -9,7 +10,7 @@ fn while_cpu_time_is_scarce_only_waits_that_are_nearly_always_near_spin() {
     let word = Arc::new(WaitWord::new());
     let max = Duration::from_micros(20);
     let mut waiter = Waiter::with_participants(word, max, &PARTICIPANTS);
-    waiter.scarcity = Scarcity::lasting();
+    waiter.learning.scarcity = Scarcity::lasting();
     let request = SpinRequest::default();
 
     // At first all are taken to be near.
