@@ -2,6 +2,7 @@
 
 mod driver;
 mod futex;
+mod glance;
 mod learning;
 mod participants;
 mod poll;
@@ -13,6 +14,7 @@ mod waiter;
 mod word;
 
 pub use driver::{Driver, Unparker, Woke};
+pub use glance::glance;
 pub use participants::{Participants, cpus};
 pub use spin::{Spin, SpinRequest};
 pub use stats::{StageSnapshot, StageStats};

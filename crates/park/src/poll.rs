@@ -1,16 +1,20 @@
 //! The loop of a spin: polls for work with a pause instruction, bounded by the clock.
 //!
 //! A pause takes 10 to 140 cycles, depending on the processor, so a count bounds nothing. The clock
-//! is looked at about every microsecond; how many polls that is, the loop learns as it goes.
+//! is looked at about every microsecond, after each [`glance`]; how many pauses that is, the loop
+//! learns as it goes.
 
 use std::time::Duration;
 #[cfg(not(loom))]
 use std::time::Instant;
 
+#[cfg(not(loom))]
+use crate::glance::glance;
 use crate::participants::Participants;
 use crate::spin::SpinRequest;
 #[cfg(not(loom))]
 use crate::sync::clock;
+#[cfg(loom)]
 use crate::sync::spin_loop;
 
 /// How the loop ended.
@@ -32,15 +36,15 @@ pub(crate) enum End {
 /// The loop, and what it learned about this machine's pause.
 #[derive(Debug)]
 pub(crate) struct Poller {
-    /// Polls between two looks at the clock.
+    /// Pauses between two looks at the clock.
     #[cfg_attr(loom, allow(dead_code, reason = "the model has no clock"))]
-    polls: u32,
+    pauses: u32,
 }
 
 impl Poller {
     /// Starts with a guess that is about a microsecond where a pause is long.
     pub(crate) fn new() -> Self {
-        Poller { polls: 16 }
+        Poller { pauses: 16 }
     }
 
     /// Polls `has_work` for `left`, or as `request`, the host or the participants end it. Returns
@@ -58,19 +62,17 @@ impl Poller {
         let mut looked = entered;
         let mut checked = entered;
         loop {
-            for _ in 0..self.polls {
-                if has_work() {
-                    return (End::Hit, looked - entered);
-                }
-                spin_loop();
+            if glance(participants, self.pauses + 1, 1, &has_work) {
+                return (End::Hit, looked - entered);
             }
             let now = clock::now();
-            self.tune(now - looked);
-            looked = now;
             let spent = now - entered;
             if participants.is_crowded() && participants.yield_slot() {
                 return (End::Yielded, spent);
             }
+            // After that: a glance that may not spin ends at once.
+            self.tune(now - looked);
+            looked = now;
             if spent >= left {
                 return (End::Missed, spent);
             }
@@ -111,13 +113,13 @@ impl Poller {
         (end, Duration::ZERO)
     }
 
-    /// Told how long the last polls took, brings the next ones closer to a microsecond.
+    /// Told how long the last pauses took, brings the next ones closer to a microsecond.
     #[cfg(not(loom))]
     fn tune(&mut self, took: Duration) {
         if took < Duration::from_nanos(700) {
-            self.polls = (self.polls * 2).min(256);
+            self.pauses = (self.pauses * 2).min(256);
         } else if took > Duration::from_nanos(1400) {
-            self.polls = (self.polls / 2).max(1);
+            self.pauses = (self.pauses / 2).max(1);
         }
     }
 }

@@ -10,7 +10,7 @@ use std::cell::{Cell, RefCell};
 use std::ops::Deref;
 use std::time::{Duration, Instant};
 
-use cenote_park::{Participants, Spin, SpinRequest, WaitWord, Waiter};
+use cenote_park::{Participants, Spin, SpinRequest, WaitWord, Waiter, glance};
 
 use super::Engine;
 use super::queue::cover::SENTINEL_PERIOD;
@@ -19,9 +19,10 @@ use super::queue::roster::Mail;
 use crate::sync;
 use crate::task::cell::TaskRef;
 
-/// Some 300 ns, a few times: what a hand-off through the mailbox takes, and a few more.
+/// Some 300 ns, a few times: what a hand-off through the mailbox takes, and a few more. The first
+/// look comes at once.
 const LINGER_PAUSES: u32 = 8;
-const LINGER_LOOKS: u32 = if cfg!(loom) { 1 } else { 6 };
+const LINGER_LOOKS: u32 = if cfg!(loom) { 1 } else { 7 };
 
 /// What the loop needs of the thread that it runs on.
 pub(crate) trait Host {
@@ -204,20 +205,15 @@ impl<W: Deref<Target = WaitWord>> Step<W> {
         if !self.from_queue.replace(false) || !self.deputy.get() || !self.may_spin {
             return false;
         }
-        let participants = Participants::global();
-        for _ in 0..LINGER_LOOKS {
-            if !participants.may_spin() {
-                return false;
-            }
-            for _ in 0..LINGER_PAUSES {
-                std::hint::spin_loop();
-            }
-            if host.engine().dispatch.has_task(host.has_place()) {
-                self.from_queue.set(true);
-                return true;
-            }
-        }
-        false
+        let has_task = || host.engine().dispatch.has_task(host.has_place());
+        let found = glance(
+            Participants::global(),
+            LINGER_LOOKS,
+            LINGER_PAUSES,
+            has_task,
+        );
+        self.from_queue.set(found);
+        found
     }
 
     /// Waits until there is mail, or until it makes sense to look around. True: nothing came for

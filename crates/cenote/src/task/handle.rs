@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
-use cenote_park::Participants;
+use cenote_park::{Participants, glance};
 
 use super::blocking::{self, Awaited};
 use super::cell::{Joiner, TaskRef};
@@ -55,6 +55,10 @@ pub struct JoinHandle<T> {
 /// How long a poll looks for a result that is expected at once. Less than the wake-up it saves, on
 /// either side.
 const POLL_SPIN: Duration = Duration::from_micros(3);
+/// Between two looks, which include one at the clock.
+const POLL_PAUSES: u32 = 4;
+/// More than fit into `POLL_SPIN` on any processor: the clock ends it.
+const POLL_LOOKS: u32 = 1024;
 
 impl<T> JoinHandle<T> {
     pub(crate) fn prompt(mut self) -> Self {
@@ -64,21 +68,12 @@ impl<T> JoinHandle<T> {
 
     /// Looks for the result for a moment, once.
     fn look(&mut self) {
-        if !std::mem::take(&mut self.prompt)
-            || self.max_spin.is_zero()
-            || !Participants::global().may_spin()
-        {
+        if !std::mem::take(&mut self.prompt) || self.max_spin.is_zero() {
             return;
         }
         let until = Instant::now() + POLL_SPIN.min(self.max_spin);
-        loop {
-            for _ in 0..4 {
-                std::hint::spin_loop();
-            }
-            if self.joiner.is_done() || Instant::now() >= until {
-                return;
-            }
-        }
+        let over = || self.joiner.is_done() || Instant::now() >= until;
+        glance(Participants::global(), POLL_LOOKS, POLL_PAUSES, over);
     }
 
     pub(crate) fn new(joiner: Joiner<T>, max_spin: Duration, fork: u32) -> Self {
