@@ -20,12 +20,6 @@ impl Driver for () {
     fn ring(&self) {}
 }
 
-impl<D: Driver + ?Sized> Driver for &D {
-    fn ring(&self) {
-        (**self).ring();
-    }
-}
-
 impl<D: Driver + ?Sized> Driver for Arc<D> {
     fn ring(&self) {
         (**self).ring();
@@ -63,21 +57,11 @@ impl<W: Deref<Target = WaitWord>, D: Driver> Unparker<W, D> {
         Unparker { word, driver }
     }
 
-    /// The word this wakes the owner of.
-    pub fn word(&self) -> &WaitWord {
-        &self.word
-    }
-
     /// Publishes, and wakes the waiter if it sleeps. Call it after the work can be seen.
     ///
     /// Returns what it had to do, for statistics.
     pub fn unpark(&self) -> Woke {
-        self.wake(self.word.publish())
-    }
-
-    /// Makes the wake call that a claim of this word asks for.
-    pub fn wake(&self, claim: Claim) -> Woke {
-        match claim {
+        match self.word.publish() {
             Claim::Awake => Woke::Nothing,
             Claim::Futex => {
                 self.word.wake_futex();

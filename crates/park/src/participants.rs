@@ -97,7 +97,7 @@ impl Participants {
     }
 
     /// Whether more participants are awake than there are CPUs.
-    pub fn is_crowded(&self) -> bool {
+    pub(crate) fn is_crowded(&self) -> bool {
         self.not_parked() > self.cpus
     }
 

@@ -7,7 +7,7 @@ mod model;
 
 use std::time::Duration;
 
-use cenote_park::{Unparker, WaitWord, Waiter, Woke};
+use cenote_park::{Claim, Driver, Unparker, WaitWord, Waiter, Woke};
 use loom::sync::Arc;
 use loom::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use loom::thread;
@@ -54,11 +54,13 @@ fn claim_alone_rings_for_a_source_that_only_the_recheck_sees() {
         let event_loop = EventLoop::default();
         let inbox = Arc::new(AtomicBool::new(false));
         let producer = {
-            let unparker = Unparker::new(word.clone(), event_loop.clone());
+            let (word, event_loop) = (word.clone(), event_loop.clone());
             let inbox = inbox.clone();
             thread::spawn(move || {
                 inbox.store(true, Relaxed);
-                unparker.wake(unparker.word().claim());
+                if word.claim() == Claim::Driver {
+                    event_loop.ring();
+                }
             })
         };
         let mut waiter = Waiter::new(word, Duration::ZERO);

@@ -6,7 +6,7 @@ mod model;
 
 use std::time::Duration;
 
-use cenote_park::{Spin, SpinRequest, Unparker, WaitWord, Waiter};
+use cenote_park::{Claim, Spin, SpinRequest, Unparker, WaitWord, Waiter};
 use loom::sync::Arc;
 use loom::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use loom::thread;
@@ -60,11 +60,12 @@ fn claim_alone_wakes_for_a_source_that_only_the_recheck_sees() {
         let word = std::sync::Arc::new(WaitWord::new());
         let inbox = Arc::new(AtomicBool::new(false));
         let producer = {
-            let unparker = Unparker::new(word.clone(), ());
-            let inbox = inbox.clone();
+            let (word, inbox) = (word.clone(), inbox.clone());
             thread::spawn(move || {
                 inbox.store(true, Relaxed);
-                unparker.wake(unparker.word().claim());
+                if word.claim() == Claim::Futex {
+                    word.wake_futex();
+                }
             })
         };
         let mut waiter = Waiter::new(word, Duration::ZERO);
