@@ -30,7 +30,7 @@ const soak = { folder: 'tests/node/soak', atOnce: 3 };
 const pool = { folder: 'tests/node', except: soak.folder, atOnce: 3 };
 
 const loomEnv = {
-  RUSTFLAGS: `${process.env.RUSTFLAGS ?? ''} --cfg loom`.trim(),
+  RUSTFLAGS: `${process.env.RUSTFLAGS ?? ''} --cfg cenote_loom`.trim(),
   // Other flags than the rest of the workspace: in one folder each would undo the other's build.
   CARGO_TARGET_DIR: inRoot('target', 'loom'),
   // The models need the optimizer's speed and the code's own assertions, not the release build's

@@ -20,7 +20,7 @@ static CLOCK: OnceLock<Clock> = OnceLock::new();
 
 enum Clock {
     /// The CPU's counter.
-    #[cfg(not(loom))]
+    #[cfg(not(cenote_loom))]
     Counter(quanta::Clock),
     /// The system's clock, as the time since the first stamp.
     System(Instant),
@@ -30,7 +30,7 @@ impl Clock {
     #[inline]
     fn get() -> &'static Clock {
         CLOCK.get_or_init(|| {
-            #[cfg(not(loom))]
+            #[cfg(not(cenote_loom))]
             if counter_is_one_clock() {
                 return Clock::Counter(quanta::Clock::new());
             }
@@ -41,9 +41,9 @@ impl Clock {
     #[inline]
     fn ticks(&self) -> u64 {
         match self {
-            #[cfg(not(loom))]
+            #[cfg(not(cenote_loom))]
             Clock::Counter(clock) => clock.raw(),
-            Clock::System(_) if cfg!(loom) => 0,
+            Clock::System(_) if cfg!(cenote_loom) => 0,
             Clock::System(start) => nanos(start.elapsed()),
         }
     }
@@ -51,7 +51,7 @@ impl Clock {
     #[inline]
     fn nanos_between(&self, earlier: u64, later: u64) -> u64 {
         match self {
-            #[cfg(not(loom))]
+            #[cfg(not(cenote_loom))]
             Clock::Counter(clock) => clock.delta_as_nanos(earlier, later),
             Clock::System(_) => later.saturating_sub(earlier),
         }
@@ -60,7 +60,7 @@ impl Clock {
 
 /// Whether all cores' counters show the same time, which a CPU's feature flags alone do not say:
 /// there are machines with an invariant counter whose cores are more than a second apart.
-#[cfg(not(loom))]
+#[cfg(not(cenote_loom))]
 fn counter_is_one_clock() -> bool {
     if cfg!(target_arch = "aarch64") {
         return true;
@@ -160,7 +160,7 @@ impl Stamp {
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(cenote_loom)))]
 mod tests {
     use super::*;
 

@@ -2,7 +2,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![deny(missing_docs)]
 #![cfg_attr(
-    loom,
+    cenote_loom,
     allow(
         unreachable_pub,
         dead_code,
@@ -12,36 +12,36 @@
 
 mod clock;
 mod engine;
-#[cfg(not(loom))]
+#[cfg(not(cenote_loom))]
 mod integrations;
-#[cfg(all(test, loom))]
+#[cfg(all(test, cenote_loom))]
 mod models;
-#[cfg(not(loom))]
+#[cfg(not(cenote_loom))]
 mod os;
-#[cfg(not(loom))]
+#[cfg(not(cenote_loom))]
 mod pool;
-#[cfg(not(loom))]
+#[cfg(not(cenote_loom))]
 mod stats;
 mod sync;
 mod task;
-#[cfg(not(loom))]
+#[cfg(not(cenote_loom))]
 mod timer;
-#[cfg(not(loom))]
+#[cfg(not(cenote_loom))]
 mod worker;
 
-#[cfg(all(feature = "futures", not(loom)))]
+#[cfg(all(feature = "futures", not(cenote_loom)))]
 #[cfg_attr(docsrs, doc(cfg(feature = "futures")))]
 pub use crate::integrations::futures;
-#[cfg(all(feature = "hyper", not(loom)))]
+#[cfg(all(feature = "hyper", not(cenote_loom)))]
 #[cfg_attr(docsrs, doc(cfg(feature = "hyper")))]
 pub use crate::integrations::hyper;
-#[cfg(all(feature = "tower", not(loom)))]
+#[cfg(all(feature = "tower", not(cenote_loom)))]
 #[cfg_attr(docsrs, doc(cfg(feature = "tower")))]
 pub use crate::integrations::tower;
-#[cfg(all(feature = "tracing", not(loom)))]
+#[cfg(all(feature = "tracing", not(cenote_loom)))]
 #[cfg_attr(docsrs, doc(cfg(feature = "tracing")))]
 pub use crate::integrations::tracing;
-#[cfg(not(loom))]
+#[cfg(not(cenote_loom))]
 pub use crate::{
     pool::{
         builder::Builder,

@@ -1,40 +1,40 @@
 //! The one place that chooses between `std` and `loom`.
 //!
 //! Everything whose interleavings decide the protocols of this crate comes from here, so that
-//! `--cfg loom` swaps it for the model checker's. Statistics are not modelled: nothing is decided
+//! `--cfg cenote_loom` swaps it for the model checker's. Statistics are not modelled: nothing is decided
 //! from them.
 
-#[cfg(not(loom))]
+#[cfg(not(cenote_loom))]
 pub(crate) use std::sync::atomic::{
     AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering, fence,
 };
 
-#[cfg(loom)]
+#[cfg(cenote_loom)]
 pub(crate) use loom::sync::atomic::{
     AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering, fence,
 };
 
-#[cfg(not(loom))]
+#[cfg(not(cenote_loom))]
 pub(crate) use parking_lot::Mutex;
 
-#[cfg(loom)]
+#[cfg(cenote_loom)]
 pub(crate) use self::model_lock::Mutex;
 
 /// Where a loop waits for somebody else's step: tells the model checker so.
 #[inline]
 pub(crate) fn yield_in_model() {
-    #[cfg(loom)]
+    #[cfg(cenote_loom)]
     loom::thread::yield_now();
 }
 
-#[cfg(loom)]
+#[cfg(cenote_loom)]
 pub(crate) use loom::cell::UnsafeCell;
 
-#[cfg(not(loom))]
+#[cfg(not(cenote_loom))]
 pub(crate) use self::plain_cell::UnsafeCell;
 
 /// `loom`'s mutex with `parking_lot`'s interface.
-#[cfg(loom)]
+#[cfg(cenote_loom)]
 mod model_lock {
     pub(crate) use loom::sync::MutexGuard;
 
@@ -53,7 +53,7 @@ mod model_lock {
 }
 
 /// `std`'s cell with `loom`'s interface, which marks where each access begins and ends.
-#[cfg(not(loom))]
+#[cfg(not(cenote_loom))]
 mod plain_cell {
     #[derive(Debug)]
     #[repr(transparent)]

@@ -1,6 +1,6 @@
 //! Pools that are built and dropped by the thousands leave nothing behind: no thread, no file, no
 //! memory. A binary of its own: it counts what the whole process has.
-#![cfg(all(target_os = "linux", not(loom)))]
+#![cfg(all(target_os = "linux", not(cenote_loom)))]
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
 
 mod support;

@@ -2,7 +2,7 @@
 //! nobody may spin. A binary of its own: the pool asks for the CPUs once.
 //!
 //! It takes about 4 seconds, or `CENOTE_STRESS_SECONDS`.
-#![cfg(all(target_os = "linux", not(loom)))]
+#![cfg(all(target_os = "linux", not(cenote_loom)))]
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
 
 mod load;

@@ -1,7 +1,7 @@
 //! Random load on pools of several shapes: no task is lost, no wake is lost, none settles twice.
 //!
 //! It takes about 5 seconds, or `CENOTE_STRESS_SECONDS`.
-#![cfg(not(loom))]
+#![cfg(not(cenote_loom))]
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
 
 mod load;

@@ -53,7 +53,7 @@ pub fn glance(
     false
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(cenote_loom)))]
 mod tests {
     use super::*;
 

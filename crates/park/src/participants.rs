@@ -19,14 +19,14 @@ use crate::sync::{AtomicUsize, Ordering};
 /// ```
 /// assert!(cenote_park::cpus() >= 1);
 /// ```
-#[cfg(not(loom))]
+#[cfg(not(cenote_loom))]
 pub fn cpus() -> usize {
     static CPUS: std::sync::OnceLock<usize> = std::sync::OnceLock::new();
     *CPUS.get_or_init(|| std::thread::available_parallelism().map_or(1, usize::from))
 }
 
 /// The number of CPUs of the model.
-#[cfg(loom)]
+#[cfg(cenote_loom)]
 pub fn cpus() -> usize {
     2
 }
@@ -44,30 +44,30 @@ pub struct Participants {
 /// How many participants may be awake while one of them spins: the CPUs; under a quota, which makes
 /// them fewer than there are, one more. Of two threads that answer each other one runs while the
 /// other spins, and that uses less of the quota than a sleep and a wake for each answer do.
-#[cfg(not(loom))]
+#[cfg(not(cenote_loom))]
 fn spinning_cpus() -> usize {
     let cpus = cpus();
     affinity().map_or(cpus, |affinity| affinity.min(cpus + 1))
 }
 
 /// How many CPUs this thread may run on, whatever the quota. `None`: the system does not say.
-#[cfg(all(target_os = "linux", not(loom)))]
+#[cfg(all(target_os = "linux", not(cenote_loom)))]
 fn affinity() -> Option<usize> {
     let set = rustix::thread::sched_getaffinity(None).ok()?;
     usize::try_from(set.count()).ok()
 }
 
 /// See above.
-#[cfg(not(any(target_os = "linux", loom)))]
+#[cfg(not(any(target_os = "linux", cenote_loom)))]
 fn affinity() -> Option<usize> {
     None
 }
 
-#[cfg(not(loom))]
+#[cfg(not(cenote_loom))]
 static GLOBAL: std::sync::LazyLock<Participants> =
     std::sync::LazyLock::new(|| Participants::new(spinning_cpus()));
 
-#[cfg(loom)]
+#[cfg(cenote_loom)]
 loom::lazy_static! {
     static ref GLOBAL: Participants = Participants::new(cpus());
 }

@@ -5,16 +5,16 @@
 //! learns as it goes.
 
 use std::time::Duration;
-#[cfg(not(loom))]
+#[cfg(not(cenote_loom))]
 use std::time::Instant;
 
-#[cfg(not(loom))]
+#[cfg(not(cenote_loom))]
 use crate::glance::glance;
 use crate::participants::Participants;
 use crate::spin::SpinRequest;
-#[cfg(not(loom))]
+#[cfg(not(cenote_loom))]
 use crate::sync::clock;
-#[cfg(loom)]
+#[cfg(cenote_loom)]
 use crate::sync::spin_loop;
 
 /// How the loop ended.
@@ -25,7 +25,7 @@ pub(crate) enum End {
     /// The time is used up.
     Missed,
     /// `SpinRequest::until` came.
-    #[cfg_attr(loom, allow(dead_code, reason = "the model has no clock"))]
+    #[cfg_attr(cenote_loom, allow(dead_code, reason = "the model has no clock"))]
     Due,
     /// The host has work of its own.
     Interrupted,
@@ -37,7 +37,7 @@ pub(crate) enum End {
 #[derive(Debug)]
 pub(crate) struct Poller {
     /// Pauses between two looks at the clock.
-    #[cfg_attr(loom, allow(dead_code, reason = "the model has no clock"))]
+    #[cfg_attr(cenote_loom, allow(dead_code, reason = "the model has no clock"))]
     pauses: u32,
 }
 
@@ -49,7 +49,7 @@ impl Poller {
 
     /// Polls `has_work` for `left`, or as `request`, the host or the participants end it. Returns
     /// how it ended and how long it took; of a hit, up to the last look at the clock.
-    #[cfg(not(loom))]
+    #[cfg(not(cenote_loom))]
     pub(crate) fn poll(
         &mut self,
         left: Duration,
@@ -91,7 +91,7 @@ impl Poller {
     }
 
     /// The model's loop: without a clock, every step once.
-    #[cfg(loom)]
+    #[cfg(cenote_loom)]
     pub(crate) fn poll(
         &mut self,
         _left: Duration,
@@ -114,7 +114,7 @@ impl Poller {
     }
 
     /// Told how long the last pauses took, brings the next ones closer to a microsecond.
-    #[cfg(not(loom))]
+    #[cfg(not(cenote_loom))]
     fn tune(&mut self, took: Duration) {
         if took < Duration::from_nanos(700) {
             self.pauses = (self.pauses * 2).min(256);
@@ -124,7 +124,7 @@ impl Poller {
     }
 }
 
-#[cfg(not(loom))]
+#[cfg(not(cenote_loom))]
 fn is_due(request: &SpinRequest, now: Instant) -> bool {
     request.until.is_some_and(|until| now >= until)
 }

@@ -81,7 +81,7 @@ impl Scarcity {
     }
 
     /// As long as nobody looks, it stays scarce.
-    #[cfg(all(test, not(loom)))]
+    #[cfg(all(test, not(cenote_loom)))]
     pub(crate) fn lasting() -> Self {
         Scarcity {
             pressure: Pressure { left: CALM_LOOKS },
@@ -132,7 +132,7 @@ impl Scarcity {
 }
 
 /// What the system says of the calling thread, if it says anything.
-#[cfg(all(target_os = "linux", not(loom)))]
+#[cfg(all(target_os = "linux", not(cenote_loom)))]
 fn this_thread() -> Option<CpuTimes> {
     use std::fs::File;
     use std::io::Read;
@@ -144,13 +144,13 @@ fn this_thread() -> Option<CpuTimes> {
 }
 
 /// Other systems say nothing, and in the model there is no time.
-#[cfg(not(all(target_os = "linux", not(loom))))]
+#[cfg(not(all(target_os = "linux", not(cenote_loom))))]
 fn this_thread() -> Option<CpuTimes> {
     None
 }
 
 /// Reads "ran waited slices", in nanoseconds.
-#[cfg_attr(not(all(target_os = "linux", not(loom))), allow(dead_code))]
+#[cfg_attr(not(all(target_os = "linux", not(cenote_loom))), allow(dead_code))]
 fn parse(text: &[u8]) -> Option<CpuTimes> {
     let mut numbers = std::str::from_utf8(text).ok()?.split_ascii_whitespace();
     let mut next = || numbers.next()?.parse().ok().map(Duration::from_nanos);
@@ -162,7 +162,7 @@ fn parse(text: &[u8]) -> Option<CpuTimes> {
     (!times.ran.is_zero()).then_some(times)
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(cenote_loom)))]
 mod tests {
     use super::*;
 

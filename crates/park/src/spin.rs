@@ -239,5 +239,5 @@ impl Policy {
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(cenote_loom)))]
 mod tests;

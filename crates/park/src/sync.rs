@@ -1,16 +1,16 @@
 //! The one place that chooses between `std` and `loom`.
 //!
-//! Everything whose interleavings decide the protocol comes from here, so that `--cfg loom` swaps
-//! it for the model checker's; so does the clock. The statistics are not modelled: nothing is
+//! Everything whose interleavings decide the protocol comes from here, so that `--cfg cenote_loom`
+//! swaps it for the model checker's; so does the clock. The statistics are not modelled: nothing is
 //! decided from them.
 
-#[cfg(not(loom))]
+#[cfg(not(cenote_loom))]
 pub(crate) use std::{
     hint::spin_loop,
     sync::atomic::{AtomicU32, AtomicUsize, Ordering, fence},
 };
 
-#[cfg(loom)]
+#[cfg(cenote_loom)]
 pub(crate) use loom::{
     hint::spin_loop,
     sync::atomic::{AtomicU32, AtomicUsize, Ordering, fence},
@@ -20,13 +20,13 @@ pub(crate) use loom::{
 pub(crate) mod clock {
     use std::time::{Duration, Instant};
 
-    #[cfg(loom)]
+    #[cfg(cenote_loom)]
     static START: std::sync::OnceLock<Instant> = std::sync::OnceLock::new();
 
     pub(crate) fn now() -> Instant {
-        #[cfg(loom)]
+        #[cfg(cenote_loom)]
         return *START.get_or_init(Instant::now);
-        #[cfg(not(loom))]
+        #[cfg(not(cenote_loom))]
         Instant::now()
     }
 

@@ -378,5 +378,5 @@ impl<W: Deref<Target = WaitWord>> Drop for Waiter<W> {
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(cenote_loom)))]
 mod tests;

@@ -58,7 +58,7 @@ pub struct WaitWord {
 }
 
 // The layout JavaScript relies on.
-#[cfg(not(loom))]
+#[cfg(not(cenote_loom))]
 const _: () = {
     assert!(size_of::<WaitWord>() == 8 && align_of::<WaitWord>() == 4);
     assert!(std::mem::offset_of!(WaitWord, epoch) == EPOCH_INDEX * 4);
@@ -79,7 +79,7 @@ pub enum Claim {
 
 impl WaitWord {
     /// A word whose owner runs and that nothing was published to.
-    #[cfg(not(loom))]
+    #[cfg(not(cenote_loom))]
     pub const fn new() -> Self {
         WaitWord {
             epoch: AtomicU32::new(0),
@@ -88,7 +88,7 @@ impl WaitWord {
     }
 
     /// A word whose owner runs and that nothing was published to.
-    #[cfg(loom)]
+    #[cfg(cenote_loom)]
     pub fn new() -> Self {
         WaitWord {
             epoch: AtomicU32::new(0),
@@ -105,7 +105,7 @@ impl WaitWord {
     ///   `'a`.
     /// - For all of `'a` they are accessed only by atomic operations of 32 bits (`Atomics` in
     ///   JavaScript; a plain `array[0] = 1` there would be a data race).
-    #[cfg(not(loom))]
+    #[cfg(not(cenote_loom))]
     pub unsafe fn from_ptr<'a>(ptr: *const u32) -> &'a Self {
         debug_assert!(ptr.is_aligned());
         // SAFETY: `WaitWord` is `repr(C)` of two `AtomicU32`, each of the size and, given the

@@ -1,5 +1,5 @@
 //! Model: two producers meet one sleeper. Each sleep is claimed, and woken, exactly once.
-#![cfg(loom)]
+#![cfg(cenote_loom)]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod model;

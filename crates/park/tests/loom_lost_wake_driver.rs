@@ -1,6 +1,6 @@
 //! Model: a waiter that sleeps in its event loop while a producer publishes. The ring must not be
 //! lost, and there is none while the waiter is awake.
-#![cfg(loom)]
+#![cfg(cenote_loom)]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod model;

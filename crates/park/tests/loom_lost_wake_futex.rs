@@ -1,5 +1,5 @@
 //! Model: a waiter that parks on the futex while a producer publishes. The wake must not be lost.
-#![cfg(loom)]
+#![cfg(cenote_loom)]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod model;

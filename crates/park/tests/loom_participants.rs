@@ -1,5 +1,5 @@
 //! Model: threads park, wake, yield their slot and leave at the same time. The count stays exact.
-#![cfg(loom)]
+#![cfg(cenote_loom)]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod model;

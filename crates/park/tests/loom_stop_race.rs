@@ -1,6 +1,6 @@
 //! Model: a queue is sealed while somebody pushes. The push is either rejected or drained, and the
 //! waiter, asleep or not, learns of both.
-#![cfg(loom)]
+#![cfg(cenote_loom)]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod model;

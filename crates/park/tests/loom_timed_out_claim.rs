@@ -1,6 +1,6 @@
 //! Model: a claim meets a sleeper whose deadline passes. It is consumed, and the next sleep is
 //! clean.
-#![cfg(loom)]
+#![cfg(cenote_loom)]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod model;

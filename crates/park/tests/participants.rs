@@ -1,5 +1,5 @@
 //! The count of participants that are not parked is exact after any history of any waiters.
-#![cfg(not(loom))]
+#![cfg(not(cenote_loom))]
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -1,6 +1,6 @@
 //! Two threads wake each other, hundreds of thousands of times, by every way to wait. One lost wake
 //! and both stand still: a watchdog then says where.
-#![cfg(not(loom))]
+#![cfg(not(cenote_loom))]
 
 mod rally;
 

@@ -1,5 +1,5 @@
 //! On one CPU nobody spins, and nothing is lost. A binary of its own: the CPUs are asked for once.
-#![cfg(all(target_os = "linux", not(loom)))]
+#![cfg(all(target_os = "linux", not(cenote_loom)))]
 
 mod rally;
 

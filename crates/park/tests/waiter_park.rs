@@ -1,6 +1,6 @@
 //! One waiter's word and sleeps, step by step: what each call returns, leaves in the word and
 //! counts.
-#![cfg(not(loom))]
+#![cfg(not(cenote_loom))]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::sync::Arc;

@@ -1,5 +1,5 @@
 //! One waiter's spin, step by step: when it spins at all, what ends it, what it learns and counts.
-#![cfg(not(loom))]
+#![cfg(not(cenote_loom))]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::sync::Arc;

@@ -8,7 +8,7 @@
 //! takes itself off the count, then (after a fence) looks at the queues, and stays after all if
 //! something waits. One of the two sees the other.
 
-#[cfg(not(loom))]
+#[cfg(not(cenote_loom))]
 use parking_lot::Condvar;
 
 use crate::sync::{AtomicUsize, Mutex, Ordering, fence};
@@ -33,7 +33,7 @@ pub(crate) struct Life {
     min: usize,
     max: usize,
     places: Mutex<Places>,
-    #[cfg(not(loom))]
+    #[cfg(not(cenote_loom))]
     changed: Condvar,
 }
 
@@ -72,7 +72,7 @@ impl Life {
                 taken: vec![false; max].into(),
                 counts: Counts::default(),
             }),
-            #[cfg(not(loom))]
+            #[cfg(not(cenote_loom))]
             changed: Condvar::new(),
         }
     }
@@ -119,7 +119,7 @@ impl Life {
         drop(places);
         // Pairs with the submitter's fence, between its queueing and `may_grow`.
         fence(Ordering::SeqCst);
-        #[cfg(not(loom))]
+        #[cfg(not(cenote_loom))]
         self.changed.notify_all();
         result
     }
@@ -191,7 +191,7 @@ impl Life {
     }
 
     /// Blocks until no thread is being started.
-    #[cfg(not(loom))]
+    #[cfg(not(cenote_loom))]
     pub(crate) fn wait_until_started(&self) {
         let mut places = self.places.lock();
         while places.counts.starting > 0 {

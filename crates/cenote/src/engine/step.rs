@@ -22,7 +22,7 @@ use crate::task::cell::TaskRef;
 /// Some 300 ns, a few times: what a hand-off through the mailbox takes, and a few more. The first
 /// look comes at once.
 const LINGER_PAUSES: u32 = 8;
-const LINGER_LOOKS: u32 = if cfg!(loom) { 1 } else { 7 };
+const LINGER_LOOKS: u32 = if cfg!(cenote_loom) { 1 } else { 7 };
 
 /// What the loop needs of the thread that it runs on.
 pub(crate) trait Host {

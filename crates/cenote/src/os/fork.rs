@@ -47,7 +47,7 @@ extern "C" fn count_fork() {
 }
 
 /// Running something in a forked child, for tests.
-#[cfg(all(test, not(loom), unix))]
+#[cfg(all(test, not(cenote_loom), unix))]
 pub(crate) mod testing {
     /// Runs `child` in a forked child and gives its exit status; `None` if a signal ended it.
     ///
@@ -74,7 +74,7 @@ pub(crate) mod testing {
     }
 }
 
-#[cfg(all(test, not(loom), unix))]
+#[cfg(all(test, not(cenote_loom), unix))]
 mod tests {
     use super::testing::in_child;
     use super::*;

@@ -274,7 +274,7 @@ impl fmt::Debug for Histogram {
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(cenote_loom)))]
 mod tests {
     use super::*;
     use proptest::prelude::*;

@@ -100,7 +100,7 @@ pub(super) fn middle(index: usize) -> u64 {
     (leading << shift) + ((1 << shift) >> 1)
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(cenote_loom)))]
 mod tests {
     use super::*;
     use proptest::prelude::*;

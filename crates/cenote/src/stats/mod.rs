@@ -214,7 +214,7 @@ impl PoolStats {
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(cenote_loom)))]
 mod tests {
     use super::*;
     use crate::task::outcome::Outcome;

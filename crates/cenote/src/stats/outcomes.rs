@@ -113,7 +113,7 @@ impl SharedOutcomes {
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(cenote_loom)))]
 mod tests {
     use super::*;
 

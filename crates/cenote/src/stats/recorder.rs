@@ -127,7 +127,7 @@ impl WorkerRecorder {
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(cenote_loom)))]
 mod tests {
     use super::*;
     use crate::stats::Histogram;

@@ -17,7 +17,7 @@ use std::ptr::NonNull;
 use std::task::Waker;
 
 use super::cell::{Header, TaskRef};
-#[cfg(not(loom))]
+#[cfg(not(cenote_loom))]
 use crate::timer;
 
 thread_local! {
@@ -98,7 +98,7 @@ pub(crate) fn drop_quietly<T>(value: T) {
 
 /// Wakes whoever waits. A waker is its runtime's code.
 pub(crate) fn wake(waker: Waker) {
-    #[cfg(not(loom))]
+    #[cfg(not(cenote_loom))]
     if timer::runs_here() {
         return wake_elsewhere(waker);
     }
@@ -107,8 +107,8 @@ pub(crate) fn wake(waker: Waker) {
 
 /// The same on another thread, for those who must not wait for what the waker does.
 pub(crate) fn wake_elsewhere(waker: Waker) {
-    #[cfg(not(loom))]
+    #[cfg(not(cenote_loom))]
     timer::elsewhere(Box::new(move || drop(of_nobody(|| waker.wake()))));
-    #[cfg(loom)]
+    #[cfg(cenote_loom)]
     drop(of_nobody(|| waker.wake()));
 }

@@ -16,11 +16,11 @@ use std::task::Waker;
 
 use super::boundary::{self, drop_quietly};
 use super::error::JoinError;
-#[cfg(not(loom))]
+#[cfg(not(cenote_loom))]
 use super::extra::Extra;
-#[cfg(not(loom))]
+#[cfg(not(cenote_loom))]
 use super::home;
-#[cfg(not(loom))]
+#[cfg(not(cenote_loom))]
 use super::memory::{allocate, free as give_back};
 use super::outcome::Outcome;
 use super::state::{Finish, Phase, Snapshot, State};
@@ -71,7 +71,7 @@ pub(crate) struct Header {
     /// It takes a place in a lane's queue. The lane's alone.
     pub(crate) placed: AtomicBool,
     waker: UnsafeCell<Option<Waker>>,
-    #[cfg(not(loom))]
+    #[cfg(not(cenote_loom))]
     extra: once_cell::race::OnceBox<Extra>,
 }
 
@@ -117,7 +117,7 @@ impl Header {
             meta,
             placed: AtomicBool::new(false),
             waker: UnsafeCell::new(None),
-            #[cfg(not(loom))]
+            #[cfg(not(cenote_loom))]
             extra: once_cell::race::OnceBox::new(),
         }
     }
@@ -126,12 +126,12 @@ impl Header {
         &self.state
     }
 
-    #[cfg(not(loom))]
+    #[cfg(not(cenote_loom))]
     pub(crate) fn extra(&self) -> Option<&Extra> {
         self.extra.get()
     }
 
-    #[cfg(not(loom))]
+    #[cfg(not(cenote_loom))]
     pub(crate) fn extra_or_new(&self) -> &Extra {
         self.extra.get_or_init(Box::default)
     }
@@ -240,7 +240,7 @@ unsafe fn run<W: Work>(header: NonNull<Header>) -> Ran {
         work: PhantomData,
     };
     // Only now that the work is out of the stage: from here on a deadline may put a result there.
-    #[cfg(not(loom))]
+    #[cfg(not(cenote_loom))]
     if let Some(extra) = running.task.header().extra() {
         extra.started(&running.task);
     }
@@ -342,7 +342,7 @@ unsafe fn free<W: Work>(header: NonNull<Header>) {
 /// instruction for it.
 #[inline]
 pub(crate) fn prefetch(header: NonNull<Header>) {
-    #[cfg(all(target_arch = "x86_64", not(loom), not(miri)))]
+    #[cfg(all(target_arch = "x86_64", not(cenote_loom), not(miri)))]
     {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
         let start = header.as_ptr().cast::<i8>();
@@ -352,12 +352,12 @@ pub(crate) fn prefetch(header: NonNull<Header>) {
         // SAFETY: as above.
         unsafe { _mm_prefetch::<_MM_HINT_T0>(start.wrapping_add(64)) };
     }
-    #[cfg(not(all(target_arch = "x86_64", not(loom), not(miri))))]
+    #[cfg(not(all(target_arch = "x86_64", not(cenote_loom), not(miri))))]
     let _ = header;
 }
 
 /// The model's allocator.
-#[cfg(loom)]
+#[cfg(cenote_loom)]
 fn allocate<T>() -> NonNull<T> {
     NonNull::from(Box::leak(Box::<T>::new_uninit())).cast()
 }
@@ -365,7 +365,7 @@ fn allocate<T>() -> NonNull<T> {
 /// # Safety
 ///
 /// `memory` came from `allocate::<T>`, and what was in it is dropped.
-#[cfg(loom)]
+#[cfg(cenote_loom)]
 unsafe fn give_back<T>(memory: NonNull<T>) {
     // SAFETY: `allocate` made it as a box of this type.
     drop(unsafe { Box::from_raw(memory.as_ptr().cast::<mem::MaybeUninit<T>>()) });
@@ -429,7 +429,7 @@ impl TaskRef {
         let Some(before) = self.header().state.settle_queued(outcome) else {
             return false;
         };
-        #[cfg(not(loom))]
+        #[cfg(not(cenote_loom))]
         {
             if let Some(extra) = self.header().extra() {
                 extra.forget();
@@ -469,7 +469,7 @@ impl TaskRef {
 
     /// Settles a task that runs, and has a timeout, as timed out. Its work was taken out when it
     /// started, which is when its deadline begins. False: it is settled already.
-    #[cfg_attr(loom, allow(dead_code, reason = "deadlines are not modelled"))]
+    #[cfg_attr(cenote_loom, allow(dead_code, reason = "deadlines are not modelled"))]
     pub(crate) fn settle_timed_out(&self) -> bool {
         debug_assert!(self.header().meta.may_settle_early);
         if !self.header().state.settle_running() {
@@ -515,7 +515,7 @@ pub(crate) struct Running<W: Work> {
 }
 
 impl<W: Work> Running<W> {
-    #[cfg_attr(loom, allow(dead_code, reason = "only futures look at it"))]
+    #[cfg_attr(cenote_loom, allow(dead_code, reason = "only futures look at it"))]
     pub(crate) fn task(&self) -> &TaskRef {
         &self.task
     }
@@ -527,7 +527,7 @@ impl<W: Work> Running<W> {
             Err(error) => error.outcome(),
         };
         // The deadline is over, one way or the other.
-        #[cfg(not(loom))]
+        #[cfg(not(cenote_loom))]
         if let Some(extra) = self.task.header().extra() {
             extra.forget();
         }
@@ -621,7 +621,7 @@ impl<T> Joiner<T> {
         if !header.state.start() {
             return Err(self);
         }
-        #[cfg(not(loom))]
+        #[cfg(not(cenote_loom))]
         if let Some(extra) = header.extra() {
             extra.forget();
         }

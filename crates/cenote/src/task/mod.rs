@@ -10,23 +10,23 @@
 //! - [`handle`]: the caller's side, `JoinHandle`.
 //! - [`blocking`]: how a thread that is no worker waits: spin, then park.
 
-#[cfg(not(loom))]
+#[cfg(not(cenote_loom))]
 pub(crate) mod blocking;
 pub(crate) mod boundary;
 pub(crate) mod cell;
 pub(crate) mod error;
-#[cfg(not(loom))]
+#[cfg(not(cenote_loom))]
 pub(crate) mod extra;
-#[cfg(not(loom))]
+#[cfg(not(cenote_loom))]
 pub(crate) mod handle;
-#[cfg(not(loom))]
+#[cfg(not(cenote_loom))]
 pub(crate) mod home;
-#[cfg(not(loom))]
+#[cfg(not(cenote_loom))]
 mod memory;
 pub(crate) mod outcome;
 pub(crate) mod state;
-#[cfg(not(loom))]
+#[cfg(not(cenote_loom))]
 pub(crate) mod work;
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(cenote_loom)))]
 mod tests;

@@ -37,7 +37,7 @@ impl Outcome {
     ];
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(cenote_loom)))]
 mod tests {
     use super::*;
 

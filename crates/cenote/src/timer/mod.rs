@@ -227,5 +227,5 @@ fn start_thread(timer: Arc<Timer>) -> io::Result<()> {
     thread.spawn(run).map(drop)
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(cenote_loom)))]
 mod tests;

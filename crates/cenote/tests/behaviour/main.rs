@@ -1,5 +1,5 @@
 //! What the crate promises, one file for each part of it, through the public interface alone.
-#![cfg(not(loom))]
+#![cfg(not(cenote_loom))]
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
 
 #[path = "../support/mod.rs"]

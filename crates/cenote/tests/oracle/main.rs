@@ -7,7 +7,7 @@
 //! - What is accepted is what there is room for; no limit is ever exceeded.
 //!
 //! It tries some hundred programs, or thirty times as many with `CENOTE_LONG=1`.
-#![cfg(not(loom))]
+#![cfg(not(cenote_loom))]
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
 
 mod order;

@@ -9,10 +9,10 @@ use std::time::Instant;
 
 use crate::sync::AtomicU32;
 
-#[cfg(all(any(target_os = "linux", target_os = "android"), not(loom)))]
+#[cfg(all(any(target_os = "linux", target_os = "android"), not(cenote_loom)))]
 #[cfg_attr(feature = "portable-futex", allow(dead_code))]
 mod linux;
-#[cfg(loom)]
+#[cfg(cenote_loom)]
 mod loom;
 #[cfg(all(
     any(
@@ -20,7 +20,7 @@ mod loom;
         feature = "portable-futex",
         not(any(target_os = "linux", target_os = "android"))
     ),
-    not(loom)
+    not(cenote_loom)
 ))]
 #[cfg_attr(
     all(
@@ -33,7 +33,7 @@ mod portable;
 
 #[cfg(all(
     any(target_os = "linux", target_os = "android"),
-    not(loom),
+    not(cenote_loom),
     not(feature = "portable-futex")
 ))]
 type Platform = linux::Linux;
@@ -42,10 +42,10 @@ type Platform = linux::Linux;
         feature = "portable-futex",
         not(any(target_os = "linux", target_os = "android"))
     ),
-    not(loom)
+    not(cenote_loom)
 ))]
 type Platform = portable::Portable;
-#[cfg(loom)]
+#[cfg(cenote_loom)]
 type Platform = loom::Loom;
 
 /// Why a wait ended.
@@ -74,5 +74,5 @@ pub(crate) fn wake(word: &AtomicU32) {
     Platform::wake(word);
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(cenote_loom)))]
 mod tests;
