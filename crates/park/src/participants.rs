@@ -53,8 +53,15 @@ fn spinning_cpus() -> usize {
 /// How many CPUs this thread may run on, whatever the quota. `None`: the system does not say.
 #[cfg(all(target_os = "linux", not(cenote_loom)))]
 fn affinity() -> Option<usize> {
-    let set = rustix::thread::sched_getaffinity(None).ok()?;
-    usize::try_from(set.count()).ok()
+    // SAFETY: it is a set of bits, and none of them is set.
+    let mut set: libc::cpu_set_t = unsafe { std::mem::zeroed() };
+    // SAFETY: `set` has the size that the call is told; 0 is the calling thread.
+    let result = unsafe { libc::sched_getaffinity(0, size_of_val(&set), &mut set) };
+    if result != 0 {
+        return None;
+    }
+    // SAFETY: it counts the bits of a reference.
+    usize::try_from(unsafe { libc::CPU_COUNT(&set) }).ok()
 }
 
 /// See above.

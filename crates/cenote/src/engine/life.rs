@@ -9,8 +9,7 @@
 //! something waits. One of the two sees the other.
 
 #[cfg(not(cenote_loom))]
-use parking_lot::Condvar;
-
+use crate::sync::Condvar;
 use crate::sync::{AtomicUsize, Mutex, Ordering, fence};
 
 /// How far the pool is from its end. Only ever goes up.
@@ -195,7 +194,7 @@ impl Life {
     pub(crate) fn wait_until_started(&self) {
         let mut places = self.places.lock();
         while places.counts.starting > 0 {
-            self.changed.wait(&mut places);
+            places = self.changed.wait(places);
         }
     }
 }

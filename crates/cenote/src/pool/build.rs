@@ -107,7 +107,7 @@ impl Builder {
         if waits_for_state {
             shared.engine.life.wait_until_started();
             if shared.engine.life.counts().all() == 0
-                && let Some(failure) = shared.last_failure.lock().clone()
+                && let Some(failure) = shared.last_failure()
             {
                 return Err(BuildError(BuildCause::Init(failure)));
             }

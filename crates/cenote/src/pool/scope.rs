@@ -17,13 +17,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Waker;
 
-use parking_lot::Mutex;
+use crate::sync::Mutex;
 
 use super::handle::Pool;
 use super::options::Options;
 use super::shared::Shared;
 use super::submit::Submission;
 use crate::task::blocking::{self, Awaited};
+use crate::task::boundary;
 use crate::task::cell::{Kind, TaskRef};
 use crate::task::handle::JoinHandle;
 use crate::task::state::Phase;
@@ -201,7 +202,14 @@ impl Tally {
         // task's.
         let dropped = result.and_then(|value| catch_unwind(AssertUnwindSafe(|| drop(value))));
         if let Err(payload) = dropped {
-            self.panic.lock().get_or_insert(payload);
+            let mut first = self.panic.lock();
+            if first.is_none() {
+                *first = Some(payload);
+            } else {
+                // Its destructor is user code.
+                drop(first);
+                boundary::drop_quietly(payload);
+            }
         }
     }
 }

@@ -10,8 +10,8 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
+use crate::sync::Mutex;
 use crossbeam_utils::CachePadded;
-use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use super::config::{BoxError, Config};
@@ -22,6 +22,7 @@ use crate::engine::{Accepted, Engine, Support};
 use crate::integrations::tracing::event;
 use crate::os::fork;
 use crate::stats::SharedOutcomes;
+use crate::task::boundary;
 use crate::task::cell::TaskRef;
 use crate::task::error::panic_message;
 use crate::task::home::{self, Home};
@@ -44,7 +45,7 @@ pub(crate) struct Shared {
     slots: Box<[Slot]>,
     pub(crate) spawn_failures: AtomicU64,
     pub(crate) init_failures: AtomicU64,
-    pub(crate) last_failure: Mutex<Option<InitFailure>>,
+    last_failure: Mutex<Option<InitFailure>>,
     shutdown: CancellationToken,
     /// The fork generation the threads belong to.
     pub(crate) fork: u32,
@@ -178,12 +179,22 @@ impl Shared {
     pub(crate) fn note_init_failure(&self, failure: &InitFailure) {
         self.init_failures.fetch_add(1, Ordering::Relaxed);
         event!(WARN, error = %failure, "worker state not made");
-        *self.last_failure.lock() = Some(failure.clone());
+        self.set_last_failure(failure);
+    }
+
+    pub(crate) fn last_failure(&self) -> Option<InitFailure> {
+        self.last_failure.lock().clone()
+    }
+
+    fn set_last_failure(&self, failure: &InitFailure) {
+        let before = self.last_failure.lock().replace(failure.clone());
+        // Not under the lock: the error's destructor is user code.
+        boundary::drop_quietly(before);
     }
 
     /// A worker's state could not be made, in all the attempts it has.
     pub(crate) fn worker_failed(self: &Arc<Self>, index: usize, failure: InitFailure) {
-        *self.last_failure.lock() = Some(failure.clone());
+        self.set_last_failure(&failure);
         if self.engine.worker_failed(index, self) {
             event!(ERROR, error = %failure, "pool without workers");
         }

@@ -52,7 +52,7 @@ pub(super) fn of_pool(shared: &Shared) -> PoolStats {
         .sum();
     stats.spawn_failures = shared.spawn_failures.load(Ordering::Relaxed);
     stats.init_failures = shared.init_failures.load(Ordering::Relaxed);
-    stats.last_init_failure = shared.last_failure.lock().as_ref().map(ToString::to_string);
+    stats.last_init_failure = shared.last_failure().map(|failure| failure.to_string());
     stats
 }
 

@@ -5,10 +5,11 @@
 //! shared counter.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 
 use super::cell::TaskRef;
 use crate::os::per_process::PerProcess;
+use crate::sync::Mutex;
 use crate::timer;
 
 /// A pool, as its tasks see it.
@@ -22,25 +23,23 @@ type Homes = Mutex<HashMap<u32, Weak<dyn Home>>>;
 
 static HOMES: PerProcess<Homes> = PerProcess::new();
 
-fn homes() -> std::sync::MutexGuard<'static, HashMap<u32, Weak<dyn Home>>> {
-    HOMES
-        .get_or_make(Homes::default)
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
+fn homes() -> &'static Homes {
+    HOMES.get_or_make(Homes::default)
 }
 
 /// The pool of that number can be found from now on.
 pub(crate) fn open(number: u32, home: Weak<dyn Home>) {
-    homes().insert(number, home);
+    homes().lock().insert(number, home);
 }
 
 /// The pool is gone.
 pub(crate) fn close(number: u32) {
-    homes().remove(&number);
+    homes().lock().remove(&number);
 }
 
 pub(super) fn settled_unstarted(task: &TaskRef) {
     let home = homes()
+        .lock()
         .get(&task.header().meta.pool)
         .and_then(Weak::upgrade);
     let Some(home) = home else { return };

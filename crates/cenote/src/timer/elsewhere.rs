@@ -7,12 +7,11 @@
 //! started at all, the job runs where it came up.
 
 use std::collections::VecDeque;
-use std::sync::PoisonError;
-use std::sync::{Condvar, Mutex, MutexGuard};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::{Job, run_job};
 use crate::os::per_process::PerProcess;
+use crate::sync::{Condvar, Mutex};
 
 /// How many jobs may run at once.
 const MOST_THREADS: usize = 64;
@@ -38,7 +37,7 @@ struct State {
 /// Runs a job on another thread than this one, soon.
 pub(crate) fn elsewhere(job: Job) {
     let helpers = HELPERS.get_or_make(Helpers::default);
-    let mut state = helpers.lock();
+    let mut state = helpers.state.lock();
     state.jobs.push_back(job);
     if state.idle >= state.jobs.len() {
         helpers.more.notify_one();
@@ -61,28 +60,20 @@ pub(crate) fn elsewhere(job: Job) {
 }
 
 impl Helpers {
-    fn lock(&self) -> MutexGuard<'_, State> {
-        // No job runs under it.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     fn run(&self) {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         loop {
             if let Some(job) = state.jobs.pop_front() {
                 drop(state);
                 run_job(job);
-                state = self.lock();
+                state = self.state.lock();
                 continue;
             }
             state.idle += 1;
-            let (guard, waited) = self
-                .more
-                .wait_timeout(state, LINGER)
-                .unwrap_or_else(PoisonError::into_inner);
-            state = guard;
+            let until = Instant::now() + LINGER;
+            state = self.more.wait_until(state, until);
             state.idle -= 1;
-            if waited.timed_out() && state.jobs.is_empty() {
+            if state.jobs.is_empty() && Instant::now() >= until {
                 state.threads -= 1;
                 return;
             }

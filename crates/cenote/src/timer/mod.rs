@@ -23,9 +23,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use parking_lot::{Condvar, Mutex};
-
 use crate::os::per_process::PerProcess;
+use crate::sync::{Condvar, Mutex};
 
 pub(crate) use elsewhere::elsewhere;
 
@@ -184,7 +183,9 @@ impl Timer {
             {
                 let job = first.remove();
                 leave_at = None;
-                parking_lot::MutexGuard::unlocked(&mut state, || run_job(job));
+                drop(state);
+                run_job(job);
+                state = self.state.lock();
                 continue;
             }
             let until = match state.jobs.first_key_value() {
@@ -202,7 +203,7 @@ impl Timer {
                 }
             };
             state.thread = Thread::Asleep(until);
-            self.earlier.wait_until(&mut state, until);
+            state = self.earlier.wait_until(state, until);
             state.thread = Thread::Awake;
         }
     }

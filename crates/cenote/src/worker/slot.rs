@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::sync::Mutex;
 use cenote_park::{StageSnapshot, StageStats};
-use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use crate::stats::WorkerRecorder;
