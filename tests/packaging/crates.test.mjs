@@ -12,8 +12,7 @@ describe('crates', () => {
     const crates = cratesWith(undefined);
     const has = (name) => crates.some((crate) => crate.startsWith(`${name} `));
     assert.ok(has('cenote') && has('cenote-park'), crates.join());
-    // It brings `parking`.
-    const most = has('event-listener') ? 17 : 15;
+    const most = 15;
     assert.ok(crates.length <= most, `${crates.length} are more than ${most}: ${crates.join()}`);
   });
 
