@@ -156,7 +156,7 @@ fn a_worker_that_ends_refuses_local_futures() {
     let (sender, receiver) = mpsc::channel();
     let late = SpawnOnDrop(pool.clone(), sender);
     pool.blocking_run(move || {
-        cenote::spawn_background(async move {
+        cenote::spawn_background(|| async move {
             let _late = late;
             std::future::pending::<()>().await;
         });

@@ -196,7 +196,7 @@ fn a_span_closes_with_its_task_and_stays_open_for_what_the_task_left_behind() {
     let left_behind = {
         let go = Arc::clone(&go);
         move || {
-            cenote::spawn_background(async move {
+            cenote::spawn_background(|| async move {
                 go.notified().await;
                 info!("exported");
             });

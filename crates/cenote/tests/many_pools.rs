@@ -70,7 +70,7 @@ fn live(number: usize) {
             pool.shutdown_now();
         }
         2 => {
-            pool.blocking_run(|| cenote::spawn_background(std::future::pending()))
+            pool.blocking_run(|| cenote::spawn_background(std::future::pending))
                 .unwrap();
             pool.try_spawn_local(std::future::pending::<()>)
                 .unwrap()

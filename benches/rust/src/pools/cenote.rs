@@ -61,7 +61,7 @@ impl<const SPIN: bool> Background for Cenote<SPIN> {
                 let together = Arc::clone(&together);
                 let task = move || {
                     together.wait();
-                    cenote::spawn_background(async move {
+                    cenote::spawn_background(|| async move {
                         let mut interval = tokio::time::interval(period);
                         loop {
                             interval.tick().await;
@@ -85,7 +85,7 @@ impl<const SPIN: bool> Background for Cenote<SPIN> {
     {
         self.spawn(move || {
             let start = Instant::now();
-            cenote::spawn_background(async move {
+            cenote::spawn_background(|| async move {
                 tokio::time::sleep(delay).await;
                 fired(start.elapsed());
             });

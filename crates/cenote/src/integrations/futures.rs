@@ -85,7 +85,7 @@ macro_rules! spawners {
                 future: LocalFutureObj<'static, ()>,
             ) -> Result<(), SpawnError> {
                 self.status_local()?;
-                worker::spawn_background(future);
+                worker::spawn_background(|| future);
                 Ok(())
             }
 

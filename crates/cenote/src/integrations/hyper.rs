@@ -112,7 +112,7 @@ where
     F: Future + 'static,
 {
     fn execute(&self, future: F) {
-        worker::spawn_background(async move {
+        worker::spawn_background(|| async move {
             future.await;
         });
     }

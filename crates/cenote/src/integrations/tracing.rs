@@ -35,8 +35,11 @@ use std::future::Future;
 /// An event with the target `cenote`. Its arguments are not evaluated without the feature.
 macro_rules! event {
     ($level:ident, $($rest:tt)*) => {
+        // A subscriber is the user's code.
         #[cfg(feature = "tracing")]
-        ::tracing::event!(target: "cenote", ::tracing::Level::$level, $($rest)*)
+        drop($crate::task::boundary::of_nobody(|| {
+            ::tracing::event!(target: "cenote", ::tracing::Level::$level, $($rest)*)
+        }))
     };
 }
 pub(crate) use event;
@@ -63,10 +66,6 @@ impl TaskSpan {
         let _entered = self.span.enter();
         f()
     }
-
-    /// Lets go of the span. It closes, unless somebody else has it open.
-    #[inline]
-    pub(crate) fn close(self) {}
 
     /// Has a future polled, and dropped, in the span.
     #[cfg(feature = "tracing")]

@@ -132,6 +132,17 @@ impl<'a, W: Work> Candidate<'a, W> {
     }
 }
 
+/// Given up on while it waited for room: what refers back to the task would keep it for ever.
+impl<W: Work> Drop for Candidate<'_, W> {
+    fn drop(&mut self) {
+        if let Some(task) = &self.task
+            && let Some(extra) = task.header().extra()
+        {
+            extra.forget();
+        }
+    }
+}
+
 /// What is submitted where.
 pub(crate) struct Submission<'a, W> {
     pub(crate) shared: &'a Arc<Shared>,

@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::fmt;
 use std::io;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::boundary::Panic;
 use super::outcome::Outcome;
@@ -38,8 +38,34 @@ enum Why {
     NoWorker,
     /// Lost, since the workers are in the parent process.
     Forked,
+    /// Lost, since its worker could not make its runtime.
+    NoRuntime(Arc<io::Error>),
     /// The task goes on. No outcome, but an answer to who wants to block for it.
     WouldDeadlock,
+}
+
+/// Why a worker has no tokio runtime.
+#[derive(Debug)]
+pub(crate) enum NoRuntime {
+    /// The worker ends.
+    Ended,
+    Failed(Arc<io::Error>),
+}
+
+impl fmt::Display for NoRuntime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            NoRuntime::Ended => f.write_str("the worker ends"),
+            NoRuntime::Failed(error) => f.write_str(&no_runtime(error)),
+        }
+    }
+}
+
+fn no_runtime(error: &io::Error) -> String {
+    format!(
+        "its worker could not make a tokio runtime: {error}; is the process out of file \
+         descriptors (ulimit -n)?"
+    )
 }
 
 /// What a task panicked with. Behind a lock only so that the error is `Sync`, as error types have
@@ -92,12 +118,19 @@ impl JoinError {
         })
     }
 
+    pub(crate) fn no_runtime(error: NoRuntime) -> Self {
+        match error {
+            NoRuntime::Ended => JoinError::cancelled(),
+            NoRuntime::Failed(error) => JoinError(Why::NoRuntime(error)),
+        }
+    }
+
     /// How a task ended that is settled with this.
     pub(crate) fn outcome(&self) -> Outcome {
         match self.0 {
             Why::Ended(outcome) => outcome,
             Why::Panicked(_) => Outcome::Panicked,
-            Why::NoWorker | Why::Forked => Outcome::Lost,
+            Why::NoWorker | Why::Forked | Why::NoRuntime(_) => Outcome::Lost,
             Why::WouldDeadlock => unreachable!("no task is settled with a refusal to block"),
         }
     }
@@ -113,6 +146,7 @@ impl JoinError {
     /// | `CENOTE_TASK_CANCELLED` | was cancelled by its token, or by the end of the pool |
     /// | `CENOTE_NO_WORKER` | cannot run: no worker could be started |
     /// | `CENOTE_FORKED` | belongs to the parent of this forked process, which has no workers |
+    /// | `CENOTE_NO_RUNTIME` | is a future, and its worker could not make its tokio runtime |
     /// | `CENOTE_WOULD_DEADLOCK` | can run only on the very thread that wants to block for it |
     ///
     /// # Examples
@@ -132,6 +166,7 @@ impl JoinError {
             Why::Ended(_) => "CENOTE_TASK_CANCELLED",
             Why::NoWorker => "CENOTE_NO_WORKER",
             Why::Forked => "CENOTE_FORKED",
+            Why::NoRuntime(_) => "CENOTE_NO_RUNTIME",
             Why::WouldDeadlock => "CENOTE_WOULD_DEADLOCK",
         }
     }
@@ -216,7 +251,8 @@ impl JoinError {
         matches!(self.0, Why::Ended(Outcome::Cancelled))
     }
 
-    /// There is no worker to run the task: none could be started, or this process is a fork.
+    /// There is no worker to run the task: none could be started, this process is a fork, or the
+    /// task is a future whose worker could not make its tokio runtime.
     ///
     /// # Examples
     ///
@@ -227,7 +263,7 @@ impl JoinError {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn is_lost(&self) -> bool {
-        matches!(self.0, Why::NoWorker | Why::Forked)
+        matches!(self.0, Why::NoWorker | Why::Forked | Why::NoRuntime(_))
     }
 
     /// The payload of the panic, for [`std::panic::resume_unwind`].
@@ -306,6 +342,9 @@ impl fmt::Display for JoinError {
             }
             Why::Forked => {
                 "the task belongs to the parent of this forked process; build a pool after the fork"
+            }
+            Why::NoRuntime(error) => {
+                return write!(f, "the task cannot run: {}", no_runtime(error));
             }
             Why::WouldDeadlock => {
                 "the task can run only on this very thread, which would wait for it for ever; \

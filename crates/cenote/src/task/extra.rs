@@ -13,11 +13,12 @@ use std::task::{Context, Wake, Waker};
 use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
 
-use crate::sync::Mutex;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
+use super::boundary;
 use super::cell::TaskRef;
 use super::outcome::Outcome;
+use crate::sync::Mutex;
 use crate::timer::{self, TimerKey};
 
 /// See the module.
@@ -28,6 +29,8 @@ pub(crate) struct Extra(Mutex<Inner>);
 struct Inner {
     aborted: bool,
     token: Option<CancellationToken>,
+    /// The worker knows the token, and cancels it at a shutdown.
+    watched: bool,
     /// Wakes when the token is cancelled while the task is queued.
     queued_cancel: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
     future: Option<tokio::task::AbortHandle>,
@@ -135,23 +138,30 @@ impl Extra {
             (inner.token.clone(), inner.future.clone())
         };
         if let Some(token) = token {
-            token.cancel();
+            // Whoever waits for it is woken here.
+            drop(boundary::of_nobody(|| token.cancel()));
         }
         if let Some(future) = future {
             future.abort();
         }
     }
 
-    /// The task's token, made now if it has none.
-    pub(crate) fn token(&self) -> CancellationToken {
+    /// The task's token, made now if it has none. True: it is asked for for the first time.
+    pub(crate) fn token(&self) -> (CancellationToken, bool) {
         let mut inner = self.0.lock();
         let aborted = inner.aborted;
+        let first = !std::mem::replace(&mut inner.watched, true);
         let token = inner.token.get_or_insert_default().clone();
         drop(inner);
         if aborted {
             token.cancel();
         }
-        token
+        (token, first)
+    }
+
+    /// Whether the worker knows its token.
+    pub(crate) fn is_watched(&self) -> bool {
+        self.0.lock().watched
     }
 
     /// The token the task was given, if any.

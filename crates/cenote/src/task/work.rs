@@ -3,7 +3,7 @@
 
 use std::future::Future;
 
-use super::boundary;
+use super::boundary::{self, drop_quietly};
 use super::cell::{Ran, Running, Work};
 use super::error::JoinError;
 use crate::integrations::tracing::TaskSpan;
@@ -40,8 +40,8 @@ impl<F: FnOnce() -> T, T> Work for Closure<F> {
         let Closure { f, span } = self;
         let result = catch(&running, || span.in_scope(f));
         // Before the task is settled, so that whoever waits for it finds the span closed.
-        span.close();
-        worker::leave_task();
+        drop_quietly(span);
+        worker::leave_task(running.task());
         Ran::Settled(running.settle(result))
     }
 }
@@ -73,16 +73,18 @@ where
 
     fn run(self, running: Running<Self>) -> Ran {
         let Local { f, span } = self;
-        match catch(&running, || span.in_scope(f)) {
-            Ok(future) => {
+        // In the runtime's context, also the first time: what makes a future may be tokio's own.
+        let made = catch(&running, || worker::in_runtime(|| span.in_scope(f)));
+        let error = match made {
+            Ok(Ok(future)) => {
                 worker::spawn_task(span.instrument(future), running);
-                Ran::Left
+                return Ran::Left;
             }
-            Err(error) => {
-                span.close();
-                worker::leave_task();
-                Ran::Settled(running.settle(Err(error)))
-            }
-        }
+            Ok(Err(no_runtime)) => JoinError::no_runtime(no_runtime),
+            Err(error) => error,
+        };
+        drop_quietly(span);
+        worker::leave_task(running.task());
+        Ran::Settled(running.settle(Err(error)))
     }
 }

@@ -72,9 +72,7 @@ impl Worker {
         let slot = self.shared.slot(self.index);
         seat.busy_since.store(began.to_bits(), Ordering::Relaxed);
         slot.lane.store(lane as u32 + 1, Ordering::Relaxed);
-        self.depth.set(self.depth.get() + 1);
         let ran = task.run_started();
-        self.depth.set(self.depth.get() - 1);
         slot.lane.store(0, Ordering::Relaxed);
         seat.busy_since.store(0, Ordering::Relaxed);
         if ran == Ran::Left {
@@ -83,9 +81,6 @@ impl Worker {
             self.turned.set(0);
         } else if placed {
             self.gone_from(lane);
-        }
-        if self.depth.get() == 0 {
-            slot.forget_tokens();
         }
         self.pending.set(Some(Pending {
             lane,

@@ -17,6 +17,7 @@
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 
@@ -28,7 +29,7 @@ use crate::clock::Stamp;
 use crate::integrations::tracing::TaskSpan;
 use crate::task::boundary::{self, drop_quietly};
 use crate::task::cell::{Header, Running, Work};
-use crate::task::error::JoinError;
+use crate::task::error::{JoinError, NoRuntime};
 use crate::task::outcome::Outcome;
 
 impl Worker {
@@ -40,33 +41,41 @@ impl Worker {
             .map_or(0, |runtime| runtime.metrics().num_alive_tasks())
     }
 
-    /// The runtime, made now if need be. `None`: the worker ends.
-    pub(super) fn runtime(&self) -> Option<Rc<LocalRuntime>> {
+    /// The runtime, made now if need be.
+    pub(super) fn runtime(&self) -> Result<Rc<LocalRuntime>, NoRuntime> {
         if self.ended.get() {
-            return None;
+            return Err(NoRuntime::Ended);
         }
         let mut place = self.runtime.borrow_mut();
-        let runtime = place.get_or_insert_with(|| {
-            let runtime = runtime::Builder::new_current_thread()
-                .enable_all()
-                .on_thread_park(before_driver)
-                .on_thread_unpark(after_driver)
-                .build_local(runtime::LocalOptions::default())
-                .unwrap_or_else(|error| {
-                    panic!("the worker's tokio runtime could not be made: {error}; is the process out of file descriptors?")
-                });
-            self.turned.set(Stamp::now().to_bits());
-            Rc::new(runtime)
-        });
-        Some(Rc::clone(runtime))
+        if let Some(runtime) = &*place {
+            return Ok(Rc::clone(runtime));
+        }
+        let runtime = runtime::Builder::new_current_thread()
+            .enable_all()
+            .on_thread_park(before_driver)
+            .on_thread_unpark(after_driver)
+            .build_local(runtime::LocalOptions::default())
+            .map_err(|error| NoRuntime::Failed(Arc::new(error)))?;
+        self.turned.set(Stamp::now().to_bits());
+        Ok(Rc::clone(place.insert(Rc::new(runtime))))
     }
 
-    pub(super) fn spawn_background(&self, future: impl Future<Output = ()> + 'static) {
-        // Where there is no runtime any more, the future is dropped, like those that were in it.
-        if let Some(runtime) = self.runtime() {
-            runtime.spawn_local(TaskSpan::current().instrument(future));
-            self.note_background();
-        }
+    pub(super) fn spawn_background<U>(&self, make: impl FnOnce() -> U)
+    where
+        U: Future<Output = ()> + 'static,
+    {
+        let runtime = match self.runtime() {
+            Ok(runtime) => runtime,
+            // Dropped, like the futures that were in it.
+            Err(NoRuntime::Ended) => return,
+            Err(error) => panic!("`cenote::spawn_background`: {error}"),
+        };
+        let future = {
+            let _context = runtime.enter();
+            make()
+        };
+        runtime.spawn_local(TaskSpan::current().instrument(future));
+        self.note_background();
     }
 
     pub(super) fn note_background(&self) {
@@ -100,7 +109,7 @@ impl Worker {
         self.locals.set(self.locals.get() + 1);
         let lane = usize::from(task.header().meta.lane);
         self.shared.slot(self.index).locals[lane].fetch_add(1, Ordering::Relaxed);
-        if let Some(runtime) = self.runtime() {
+        if let Ok(runtime) = self.runtime() {
             let handle = runtime.spawn_local(local);
             extra.set_future(handle.abort_handle());
         }
@@ -150,7 +159,7 @@ impl Worker {
     pub(super) fn turn_now(&self) {
         if self.alive() > 0
             && !self.in_runtime.get()
-            && let Some(runtime) = self.runtime()
+            && let Ok(runtime) = self.runtime()
         {
             self.turn(&runtime);
         }
@@ -303,9 +312,7 @@ impl<W: Work, U> LocalTask<W, U> {
             ran: Stamp::now().nanos_since(self.began),
         };
         let worker = worker();
-        if let Some(worker) = &worker {
-            worker.shared.slot(worker.index).record_is_due();
-        }
+        super::leave_task(running.task());
         let outcome = running.settle(result);
         if let Some(worker) = worker {
             worker.local_ended(ended, outcome);

@@ -28,7 +28,8 @@ use crate::engine::step::Step;
 use crate::pool::shared::Shared;
 use crate::task::boundary;
 use crate::task::cell::{Kind, Running, TaskRef, Work};
-use crate::task::error::JoinError;
+use crate::task::error::{JoinError, NoRuntime};
+use crate::task::extra::Extra;
 use crate::task::state::Phase;
 use state::StateCell;
 
@@ -59,8 +60,6 @@ pub(crate) struct Worker {
     /// A moving average of the tasks' run times, in nanoseconds.
     average_run: Cell<u64>,
     pending: Cell<Option<execute::Pending>>,
-    /// Tasks that run, one inside of the other.
-    depth: Cell<usize>,
 }
 
 /// What a worker is called, and which of the pool's workers it is.
@@ -116,8 +115,10 @@ pub fn current() -> Option<WorkerInfo> {
     worker().map(|worker| worker.info())
 }
 
-/// Leaves a future behind on this worker: it goes on after the task has returned, while the worker
-/// runs other tasks and while it waits. It may be `!Send`, and use tokio's timers and sockets.
+/// Leaves a future behind on this worker, which `make` makes: it goes on after the task has
+/// returned, while the worker runs other tasks and while it waits. It may be `!Send`, and use
+/// tokio's timers and sockets, also in `make`, which runs at once, in the context of the worker's
+/// tokio runtime.
 ///
 /// It takes none of the worker's places for futures, and nobody waits for it but
 /// [`close`](crate::Pool::close). A panic in it ends it alone.
@@ -138,7 +139,7 @@ pub fn current() -> Option<WorkerInfo> {
 /// let pool = cenote::Pool::new()?;
 /// let (sent, arrived) = std::sync::mpsc::channel();
 /// pool.blocking_run(move || {
-///     cenote::spawn_background(async move {
+///     cenote::spawn_background(|| async move {
 ///         tokio::time::sleep(Duration::from_millis(5)).await;
 ///         sent.send("exported").ok();
 ///     });
@@ -146,13 +147,14 @@ pub fn current() -> Option<WorkerInfo> {
 /// assert_eq!(arrived.recv()?, "exported");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub fn spawn_background<F>(future: F)
+pub fn spawn_background<F, U>(make: F)
 where
-    F: Future<Output = ()> + 'static,
+    F: FnOnce() -> U,
+    U: Future<Output = ()> + 'static,
 {
     worker()
         .expect("`cenote::spawn_background` was called on a thread that is no worker of a pool")
-        .spawn_background(future);
+        .spawn_background(make);
 }
 
 /// The cancellation token of the task that runs: it is cancelled when the task is aborted, when its
@@ -189,12 +191,25 @@ pub fn token() -> CancellationToken {
 
 /// The code of the task that ran is over. Called before the task is settled, so that whoever finds
 /// it settled also finds that its record is to come.
-pub(crate) fn leave_task() {
+pub(crate) fn leave_task(task: &TaskRef) {
     WORKER.with(|place| {
         if let Some(worker) = &*place.borrow() {
-            worker.shared.slot(worker.index).record_is_due();
+            let slot = worker.shared.slot(worker.index);
+            slot.record_is_due();
+            let header = task.header();
+            if header.extra().is_some_and(Extra::is_watched) {
+                slot.forget_token(header);
+            }
         }
     });
+}
+
+/// Runs `code` in the context of this worker's runtime, which is made now if need be.
+pub(crate) fn in_runtime<T>(code: impl FnOnce() -> T) -> Result<T, NoRuntime> {
+    let worker = worker().expect("tasks are run by workers");
+    let runtime = worker.runtime()?;
+    let _context = runtime.enter();
+    Ok(code())
 }
 
 /// Puts a task's future on this worker, which settles it.
@@ -259,10 +274,7 @@ impl Worker {
 
     /// Whether blocking for a future's task here is waiting for this very thread.
     fn would_deadlock(&self, task: &TaskRef) -> bool {
-        let lives_here = task
-            .header()
-            .extra()
-            .is_some_and(crate::task::extra::Extra::lives_here);
+        let lives_here = task.header().extra().is_some_and(Extra::lives_here);
         !task.snapshot().is_done() && (lives_here || self.is_only_one())
     }
 
@@ -273,8 +285,10 @@ impl Worker {
     fn token(&self) -> CancellationToken {
         boundary::current(|current| match current {
             Some(header) => {
-                let token = header.extra_or_new().token();
-                self.shared.slot(self.index).watch(&token);
+                let (token, first) = header.extra_or_new().token();
+                if first {
+                    self.shared.slot(self.index).watch(header, &token);
+                }
                 if self.shared.engine.is_shut_down() {
                     token.cancel();
                 }

@@ -70,13 +70,12 @@ fn main(shared: Arc<Shared>, info: WorkerInfo) {
         // As long as nothing is known, tasks are not short.
         average_run: Cell::new(SHORT_NANOS * 64),
         pending: Cell::new(None),
-        depth: Cell::new(0),
     });
     WORKER.with(|place| *place.borrow_mut() = Some(Rc::clone(&worker)));
     shared.worker_started(info.index);
     if shared.config.eager_runtime {
         // If it cannot be made now, the first future tries again, and its task is told.
-        drop(boundary::of_nobody(|| worker.runtime()));
+        drop(worker.runtime());
     }
     // The loop itself does not panic; if it ever does, the seat must not stay taken, and nobody
     // wait for ever.
@@ -170,7 +169,7 @@ impl Host for Thread<'_> {
     }
 
     fn sleep_in_driver(&self) {
-        if let Some(runtime) = self.worker.runtime() {
+        if let Ok(runtime) = self.worker.runtime() {
             self.worker.wait_in_runtime(&runtime);
         }
     }

@@ -13,13 +13,15 @@ use cenote_park::{StageSnapshot, StageStats};
 use tokio_util::sync::CancellationToken;
 
 use crate::stats::WorkerRecorder;
+use crate::task::boundary;
+use crate::task::cell::Header;
 
 /// See the module.
 pub(crate) struct Slot {
     pub(crate) recorder: WorkerRecorder,
-    /// Tokens of the closures that run, for the shutdown.
-    tokens: Mutex<Vec<CancellationToken>>,
-    has_tokens: AtomicBool,
+    /// Tokens of the tasks that run and have asked for theirs, for the shutdown. By the address of
+    /// the task, which is its own as long as it runs.
+    tokens: Mutex<Vec<(usize, CancellationToken)>>,
     /// One more than the lane of the closure that runs.
     pub(crate) lane: AtomicU32,
     /// Futures of tasks that live on the worker, by lane.
@@ -38,7 +40,6 @@ impl Slot {
         Slot {
             recorder: WorkerRecorder::new(lanes),
             tokens: Mutex::new(Vec::new()),
-            has_tokens: AtomicBool::new(false),
             lane: AtomicU32::new(0),
             locals: (0..lanes).map(|_| AtomicU32::new(0)).collect(),
             background: AtomicUsize::new(0),
@@ -68,25 +69,28 @@ impl Slot {
         }
     }
 
-    /// The token is cancelled if the pool is shut down before the closure ends.
-    pub(crate) fn watch(&self, token: &CancellationToken) {
-        self.tokens.lock().push(token.clone());
-        self.has_tokens.store(true, Ordering::Relaxed);
+    /// The task's token is cancelled if the pool is shut down before the task ends.
+    pub(crate) fn watch(&self, task: &Header, token: &CancellationToken) {
+        let address = std::ptr::from_ref(task).addr();
+        self.tokens.lock().push((address, token.clone()));
     }
 
-    /// The worker runs no closure any more.
-    pub(crate) fn forget_tokens(&self) {
-        // Relaxed: the worker itself has set it.
-        if self.has_tokens.load(Ordering::Relaxed) {
-            self.has_tokens.store(false, Ordering::Relaxed);
-            self.tokens.lock().clear();
-        }
+    /// The task has ended. It has asked for its token.
+    #[cold]
+    pub(crate) fn forget_token(&self, task: &Header) {
+        let address = std::ptr::from_ref(task).addr();
+        let mut tokens = self.tokens.lock();
+        let place = tokens.iter().position(|(of, _)| *of == address);
+        let token = place.map(|place| tokens.swap_remove(place));
+        drop(tokens);
+        drop(token);
     }
 
     pub(crate) fn cancel_tokens(&self) {
         let tokens = self.tokens.lock().clone();
-        for token in tokens {
-            token.cancel();
+        for (_, token) in tokens {
+            // Whoever waits for it is woken here.
+            drop(boundary::of_nobody(|| token.cancel()));
         }
     }
 

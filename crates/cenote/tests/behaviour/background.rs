@@ -19,7 +19,7 @@ use crate::support::{alone, open_files};
 fn tick(pool: &Pool) -> mpsc::Receiver<()> {
     let (ticked, ticks) = mpsc::channel();
     pool.blocking_run(move || {
-        cenote::spawn_background(async move {
+        cenote::spawn_background(|| async move {
             while ticked.send(()).is_ok() {
                 tokio::time::sleep(Duration::from_millis(2)).await;
             }
@@ -33,7 +33,7 @@ fn tick(pool: &Pool) -> mpsc::Receiver<()> {
 fn echo(pool: &Pool) -> TcpStream {
     let (bound, address) = mpsc::channel();
     pool.blocking_run(move || {
-        cenote::spawn_background(async move {
+        cenote::spawn_background(|| async move {
             let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
             bound.send(listener.local_addr().unwrap()).unwrap();
             let (mut stream, _) = listener.accept().await.unwrap();
@@ -252,7 +252,7 @@ fn a_background_future_wakes_when_another_thread_completes_what_it_waits_for() {
                 let (send, receive) = oneshot::channel();
                 let (done, end) = mpsc::channel();
                 pool.blocking_run(move || {
-                    cenote::spawn_background(async move { done.send(receive.await).unwrap() });
+                    cenote::spawn_background(|| async move { done.send(receive.await).unwrap() });
                 })
                 .unwrap();
                 send.send(i).unwrap();
@@ -268,7 +268,7 @@ fn closures_are_taken_at_once_by_a_worker_that_waits_for_its_futures() {
         for max_spin in SPINS {
             let pool = one_worker(max_spin);
             pool.blocking_run(|| {
-                cenote::spawn_background(async { tokio::time::sleep(FOREVER).await })
+                cenote::spawn_background(|| async { tokio::time::sleep(FOREVER).await })
             })
             .unwrap();
             for i in 0..500 {
@@ -285,7 +285,7 @@ fn a_background_future_takes_no_place_and_is_counted_apart() {
         let pool = Pool::builder().threads(1).concurrency(1).build().unwrap();
         pool.blocking_run(|| {
             for _ in 0..5 {
-                cenote::spawn_background(pending());
+                cenote::spawn_background(pending);
             }
         })
         .unwrap();
@@ -306,7 +306,7 @@ fn a_panic_in_a_background_future_ends_it_alone() {
     watched(|| {
         let pool = one_worker(Duration::ZERO);
         let ticks = tick(&pool);
-        pool.blocking_run(|| cenote::spawn_background(async { panic!("as it is meant to") }))
+        pool.blocking_run(|| cenote::spawn_background(|| async { panic!("as it is meant to") }))
             .unwrap();
         ticks.try_iter().count();
         for _ in 0..5 {
@@ -323,7 +323,7 @@ fn background_futures_are_dropped_on_their_worker_at_the_shutdown() {
         let (dropped, fate) = Dropped::new();
         let home = pool
             .blocking_run(move || {
-                cenote::spawn_background(async move {
+                cenote::spawn_background(|| async move {
                     let _dropped = dropped;
                     pending::<()>().await;
                 });
@@ -343,7 +343,7 @@ fn the_token_of_a_background_future_is_the_pool_s() {
         let task = pool
             .try_spawn_local(|| async move {
                 let own = cenote::token();
-                cenote::spawn_background(async move {
+                cenote::spawn_background(|| async move {
                     tell.send((own, cenote::token())).unwrap();
                     pending::<()>().await;
                 });
@@ -362,7 +362,7 @@ fn the_token_of_a_background_future_is_the_pool_s() {
 #[test]
 #[should_panic(expected = "no worker")]
 fn detaching_on_a_thread_that_is_no_worker_panics() {
-    cenote::spawn_background(async {});
+    cenote::spawn_background(|| async {});
 }
 
 #[cfg(target_os = "linux")]

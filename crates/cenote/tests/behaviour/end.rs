@@ -220,7 +220,7 @@ fn what_is_left_in_the_background_ends_with_a_dropped_pool() {
         let (pool, end) = with_end(1);
         let (dropped, fate) = Dropped::new();
         pool.blocking_run(move || {
-            cenote::spawn_background(async move {
+            cenote::spawn_background(|| async move {
                 let _dropped = dropped;
                 pending::<()>().await;
             });

@@ -254,7 +254,7 @@ fn payloads_that_panic_when_they_are_dropped_hurt_no_worker() {
             .unwrap()
             .detach();
         lane.try_spawn(move || {
-            cenote::spawn_background(async move {
+            cenote::spawn_background(|| async move {
                 let _bomb = DoubleBomb(background);
             });
         })

@@ -125,7 +125,7 @@ fn a_thread_with_a_background_future_does_not_retire() {
         let tasks = [(); 2].map(|()| {
             let (gate, ticked) = (gate.clone(), ticked.clone());
             let task = pool.try_spawn(move || {
-                cenote::spawn_background(async move {
+                cenote::spawn_background(|| async move {
                     let home = thread::current().id();
                     while ticked.send(home).is_ok() {
                         tokio::time::sleep(Duration::from_millis(1)).await;
@@ -336,7 +336,7 @@ fn without_file_descriptors_for_a_runtime_its_tasks_fail_and_closures_go_on() {
             assert_eq!(pool.blocking_run(|| 1).unwrap(), 1);
             let future = pool.try_spawn_local(|| async { 2 }).unwrap();
             assert!(future.join().is_err());
-            let left = pool.blocking_run(|| cenote::spawn_background(async {}));
+            let left = pool.blocking_run(|| cenote::spawn_background(|| async {}));
             assert!(left.is_err());
             assert_eq!(pool.blocking_run(|| 3).unwrap(), 3);
             pool

@@ -135,7 +135,7 @@ fn wakes_of_sleeping_workers_are_recorded() {
                 .unwrap();
             pool.blocking_run(move || {
                 if local {
-                    cenote::spawn_background(std::future::pending());
+                    cenote::spawn_background(std::future::pending);
                 }
             })
             .unwrap();

@@ -182,7 +182,7 @@ fn a_state_is_dropped_on_its_worker_after_its_tasks_and_futures() {
                 .blocking_run(|| with_state(|state: &mut Local| state.home))
                 .unwrap();
             pool.blocking_run(move || {
-                cenote::spawn_background(async move {
+                cenote::spawn_background(|| async move {
                     struct Last(Option<Dropped>);
                     impl Drop for Last {
                         fn drop(&mut self) {

@@ -96,7 +96,7 @@ pub(crate) fn submit(run: &Arc<Run>, random: &mut Random) -> Option<JoinHandle<u
             // Leaves something behind.
             let work = move || {
                 ran();
-                cenote::spawn_background(async move {
+                cenote::spawn_background(|| async move {
                     let _tracked = tracked;
                     tokio::time::sleep(Duration::from_micros(times)).await;
                 });

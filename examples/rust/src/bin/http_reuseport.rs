@@ -68,7 +68,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let (barrier, listening, stop) = (Arc::clone(&barrier), listening.clone(), stop.clone());
         pool.try_spawn(move || {
             barrier.wait();
-            cenote::spawn_background(serve(socket, listening, stop));
+            cenote::spawn_background(|| serve(socket, listening, stop));
         })?
         .detach();
     }

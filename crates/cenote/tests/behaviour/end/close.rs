@@ -24,7 +24,7 @@ fn load(pool: &Pool) -> Count {
     pool.try_spawn(move || closure.up()).unwrap().detach();
     pool.try_spawn(move || {
         other.up();
-        cenote::spawn_background(async move {
+        cenote::spawn_background(|| async move {
             tokio::time::sleep(SOON).await;
             left.up();
         });
@@ -112,7 +112,7 @@ fn at_the_limit_close_reports_what_is_left_and_ends_it() {
             })
             .unwrap();
         pool.blocking_run(move || {
-            cenote::spawn_background(async move {
+            cenote::spawn_background(|| async move {
                 let _background = background;
                 pending::<()>().await;
             });
@@ -295,10 +295,10 @@ fn a_closed_pool_runs_what_its_last_tasks_leave_in_the_background() {
         for _ in 0..20 {
             let done = done.clone();
             pool.try_spawn(move || {
-                cenote::spawn_background(async move {
+                cenote::spawn_background(|| async move {
                     tokio::time::sleep(Duration::from_millis(1)).await;
                     let inner = done.clone();
-                    cenote::spawn_background(async move {
+                    cenote::spawn_background(|| async move {
                         tokio::time::sleep(Duration::from_millis(1)).await;
                         inner.up();
                     });
