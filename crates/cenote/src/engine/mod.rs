@@ -20,6 +20,7 @@ pub(crate) mod seat;
 pub(crate) mod step;
 
 use std::io;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::time::Duration;
 
@@ -45,7 +46,7 @@ pub(crate) struct Engine {
     broken: AtomicBool,
     /// Told when the last thread has ended, and when a worker has nothing left but who waits for
     /// the end.
-    pub(crate) drained: Bell,
+    pub(crate) drained: Arc<Bell>,
     /// Workers that have nothing left but tasks that wait for the end themselves.
     pub(crate) drained_workers: AtomicUsize,
 }
@@ -84,7 +85,7 @@ impl Engine {
             growth_armed: AtomicBool::new(false),
             grow_after,
             broken: AtomicBool::new(false),
-            drained: Bell::default(),
+            drained: Arc::default(),
             drained_workers: AtomicUsize::new(0),
         }
     }

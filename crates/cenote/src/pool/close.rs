@@ -20,7 +20,7 @@ use crate::timer::{self, TimerKey};
 use crate::worker;
 
 /// What was left when [`close`](crate::Pool::close) returned. All zero: everything was done, and
-/// every thread has ended.
+/// every thread has ended, also the system's: the destructors of its thread-locals have run.
 ///
 /// # Examples
 ///
@@ -42,6 +42,10 @@ pub struct CloseReport {
     pub running: usize,
     /// Background futures that had not finished at the limit. They were dropped.
     pub background: usize,
+    /// Threads of the workers' runtimes for blocking calls, as those of
+    /// `tokio::task::spawn_blocking` in a future. Nobody can end such a call; it goes on by itself.
+    /// One whose worker has not ended may be idle.
+    pub blocking: usize,
     /// Threads that had not ended. Those that run no closure end at once after the report.
     pub threads: usize,
 }
@@ -77,7 +81,11 @@ impl fmt::Display for CloseReport {
             f,
             "left at the limit: {} queued, {} running, {} in the background, on {} threads",
             self.queued, self.running, self.background, self.threads
-        )
+        )?;
+        if self.blocking > 0 {
+            write!(f, "; {} threads for blocking calls", self.blocking)?;
+        }
+        Ok(())
     }
 }
 
@@ -255,6 +263,7 @@ impl Limit {
                     queued,
                     running,
                     background,
+                    blocking,
                     threads,
                 } = report;
                 event!(
@@ -262,6 +271,7 @@ impl Limit {
                     queued,
                     running,
                     background,
+                    blocking,
                     threads,
                     "pool not done at its limit"
                 );
@@ -280,7 +290,8 @@ fn left_now(shared: &Shared) -> CloseReport {
             .lanes()
             .map(|lane| shared.engine.dispatch.lane(lane).len())
             .sum(),
-        threads: shared.engine.life.counts().all(),
+        threads: shared.engine.life.counts().all() + shared.threads.leaving(),
+        blocking: shared.threads.blocking(),
         ..CloseReport::default()
     };
     for slot in shared.slots() {
@@ -350,7 +361,12 @@ fn is_drained(shared: &Shared, inside: bool) -> bool {
     } else {
         0
     };
-    shared.engine.queued() == 0 && shared.engine.life.counts().all() <= expected
+    // In this order: a thread counts as leaving before it is taken off the counts.
+    shared.engine.queued() == 0
+        && shared.engine.life.counts().all() <= expected
+        && shared.threads.leaving() == 0
+        // A worker that is waited for on itself keeps its runtime.
+        && (inside || shared.threads.blocking() == 0)
 }
 
 /// While it exists, a worker counts as one that has nothing left but to wait for the end.

@@ -30,6 +30,7 @@ use crate::task::outcome::Outcome;
 use crate::timer;
 use crate::worker;
 use crate::worker::slot::Slot;
+use crate::worker::threads::Threads;
 
 /// See the module.
 #[repr(C)]
@@ -43,6 +44,7 @@ pub(crate) struct Shared {
     pub(crate) engine: Engine,
     pub(crate) lanes: Box<[LaneInfo]>,
     slots: Box<[Slot]>,
+    pub(crate) threads: Threads,
     pub(crate) spawn_failures: AtomicU64,
     pub(crate) init_failures: AtomicU64,
     last_failure: Mutex<Option<InitFailure>>,
@@ -102,11 +104,13 @@ impl Shared {
         let slots = (0..config.max_threads)
             .map(|_| Slot::new(lanes.len()))
             .collect();
-        let threads = config.min_threads..=config.max_threads;
+        let (least, most) = (config.min_threads, config.max_threads);
+        let engine = Engine::new(queues, least..=most, config.grow_after);
         Shared {
             _apart: CachePadded::new(()),
             id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
-            engine: Engine::new(queues, threads, config.grow_after),
+            threads: Threads::new(most, Arc::clone(&engine.drained)),
+            engine,
             config,
             lanes: lanes
                 .into_iter()

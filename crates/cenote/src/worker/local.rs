@@ -50,10 +50,13 @@ impl Worker {
         if let Some(runtime) = &*place {
             return Ok(Rc::clone(runtime));
         }
+        let (started, stopped) = self.shared.threads.for_runtime();
         let runtime = runtime::Builder::new_current_thread()
             .enable_all()
             .on_thread_park(before_driver)
             .on_thread_unpark(after_driver)
+            .on_thread_start(started)
+            .on_thread_stop(stopped)
             .build_local(runtime::LocalOptions::default())
             .map_err(|error| NoRuntime::Failed(Arc::new(error)))?;
         self.turned.set(Stamp::now().to_bits());

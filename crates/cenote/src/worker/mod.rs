@@ -3,6 +3,7 @@
 //! - [`run`]: the thread, from its start to its end; [`execute`]: how it runs a task.
 //! - [`local`]: futures on the worker: its tokio runtime, turning it, waiting in it.
 //! - [`slot`]: what the rest of the process sees of a worker, and how it is woken.
+//! - [`threads`]: waiting for the end of the system's threads.
 //! - [`state`]: the state it has from its pool's `worker_state`, and lending it.
 //! - this file: what code that runs on a worker can ask for.
 
@@ -11,6 +12,7 @@ mod local;
 mod run;
 pub(crate) mod slot;
 pub(crate) mod state;
+pub(crate) mod threads;
 
 use std::cell::{Cell, RefCell};
 use std::future::Future;

@@ -33,8 +33,10 @@ pub(crate) fn start(shared: Arc<Shared>, index: usize) -> io::Result<()> {
     if let Some(bytes) = shared.config.stack_size {
         builder = builder.stack_size(bytes);
     }
-    builder.spawn(move || main(shared, WorkerInfo { name, index }))?;
-    Ok(())
+    let own = Arc::clone(&shared);
+    shared.threads.start(index, builder, move || {
+        main(own, WorkerInfo { name, index })
+    })
 }
 
 fn main(shared: Arc<Shared>, info: WorkerInfo) {
@@ -43,6 +45,7 @@ fn main(shared: Arc<Shared>, info: WorkerInfo) {
     let state = match prepared.and_then(|()| make_state(&shared, &info)) {
         Ok(state) => state,
         Err(failure) => {
+            shared.threads.leaves(info.index);
             shared.worker_failed(info.index, failure);
             return;
         }
@@ -93,6 +96,7 @@ fn main(shared: Arc<Shared>, info: WorkerInfo) {
     slot.set_stages(None);
     seat.is_taken.store(false, Ordering::Relaxed);
     drop(boundary::of_nobody(|| shared.config.thread_stopped(&info)));
+    shared.threads.leaves(info.index);
     shared.worker_ended(info.index, matches!(looped, Ok(true)));
     if let Err(panic) = looped {
         std::panic::resume_unwind(panic);
@@ -252,7 +256,10 @@ impl Worker {
         self.ended.set(true);
         // The futures that are left are dropped while this is still their worker.
         let runtime = self.runtime.borrow_mut().take();
-        boundary::drop_quietly(runtime);
+        // Not its blocking calls, which nobody can end: `close` waits for them, within its limit.
+        if let Some(runtime) = runtime.and_then(Rc::into_inner) {
+            drop(boundary::of_nobody(|| runtime.shutdown_background()));
+        }
         boundary::drop_quietly(self.state.take());
     }
 }

@@ -325,3 +325,89 @@ fn a_held_pool_closes_in_time_when_its_workers_are_let_go() {
         assert!(closing.join().unwrap().is_clean());
     });
 }
+
+/// What a worker's thread does at its very end, after everything of the pool's.
+fn at_the_end_of_the_thread(ended: &Count, lasts: Duration) -> impl FnOnce() + Send + use<> {
+    struct Last(Count, Duration);
+    impl Drop for Last {
+        fn drop(&mut self) {
+            thread::sleep(self.1);
+            self.0.up();
+        }
+    }
+    thread_local! {
+        static LAST: std::cell::RefCell<Option<Last>> = const { std::cell::RefCell::new(None) };
+    }
+    let ended = ended.clone();
+    move || LAST.with(|last| *last.borrow_mut() = Some(Last(ended, lasts)))
+}
+
+#[test]
+fn a_clean_close_waits_for_the_destructors_of_the_threads() {
+    watched(|| {
+        for (round, lasts) in [0, 0, 0, 1, 50].into_iter().enumerate() {
+            let pool = Pool::builder().threads(2).build().unwrap();
+            let ended = Count::default();
+            let last = at_the_end_of_the_thread(&ended, Duration::from_millis(lasts));
+            pool.blocking_run(last).unwrap();
+            let report = if round % 2 == 0 {
+                pool.blocking_close(FOREVER)
+            } else {
+                block_on(pool.close(FOREVER))
+            };
+            assert!(report.is_clean(), "{report}");
+            assert_eq!(ended.get(), 1);
+        }
+    });
+}
+
+#[test]
+fn a_close_does_not_wait_for_a_destructor_beyond_its_limit() {
+    watched(|| {
+        let pool = Pool::builder().threads(1).build().unwrap();
+        let ended = Count::default();
+        let last = at_the_end_of_the_thread(&ended, Duration::from_millis(500));
+        pool.blocking_run(last).unwrap();
+        let report = pool.blocking_close(Duration::from_millis(20));
+        assert_eq!((report.threads, ended.get()), (1, 0));
+        assert!(pool.blocking_close(FOREVER).is_clean());
+        assert_eq!(ended.get(), 1);
+    });
+}
+
+#[test]
+fn a_blocking_call_of_a_future_holds_a_close_up_for_its_limit_only_and_is_named() {
+    watched(|| {
+        let pool = Pool::builder().threads(1).build().unwrap();
+        let (go, gone) = mpsc::channel::<()>();
+        let call = move || tokio::task::spawn_blocking(move || gone.recv().is_ok());
+        let handle = pool.try_spawn_local(|| async { drop(call()) }).unwrap();
+        handle.join().unwrap();
+        let report = pool.blocking_close(Duration::from_millis(20));
+        assert_eq!((report.blocking, report.running), (1, 0), "{report}");
+        assert!(report.to_string().contains("1 threads for blocking calls"));
+        go.send(()).unwrap();
+        assert!(pool.blocking_close(FOREVER).is_clean());
+    });
+}
+
+#[test]
+fn a_future_s_token_is_cancelled_at_a_shutdown_also_when_closures_ran_in_between() {
+    watched(|| {
+        let pool = Pool::builder().threads(1).build().unwrap();
+        let (tell, told) = mpsc::channel();
+        let future = move || async move {
+            tell.send(cenote::token()).unwrap();
+            std::future::pending::<()>().await;
+        };
+        let waits = pool.try_spawn_local(future).unwrap();
+        let token = told.recv().unwrap();
+        for _ in 0..3 {
+            pool.blocking_run(|| drop(cenote::token())).unwrap();
+        }
+        assert!(!token.is_cancelled());
+        pool.shutdown_now();
+        assert!(token.is_cancelled());
+        assert!(waits.join().unwrap_err().is_cancelled());
+    });
+}
