@@ -50,19 +50,20 @@ impl Bell {
         self.resume(self.enter())
     }
 
-    /// Tells so many of those who listen, the longest waiting first.
-    pub(crate) fn tell(&self, most: usize) {
-        for _ in 0..most {
+    /// Tells so many of those who listen, the longest waiting first. Returns how many it found.
+    pub(crate) fn tell(&self, most: usize) -> usize {
+        for found in 0..most {
             // One at a time: a waker may do anything, also listen again.
             let mut list = self.0.lock();
             let Some(told) = list.waiting.pop_front() else {
-                return;
+                return found;
             };
             drop(list);
             if let Some(waker) = told.waker {
                 boundary::wake(waker);
             }
         }
+        most
     }
 
     /// Tells everybody who listens at this moment.
@@ -135,7 +136,9 @@ impl Bell {
         drop(list);
         match left {
             Some(waiting) => boundary::drop_quietly(waiting.waker),
-            None => self.tell(1),
+            None => {
+                self.tell(1);
+            }
         }
     }
 }

@@ -1,5 +1,5 @@
-//! When a pool starts another thread: when tasks wait, and every worker has been in one closure for
-//! `grow_after`.
+//! When a pool starts another thread: when tasks wait, and every worker has been in one closure, or
+//! full of futures, for `grow_after`.
 //!
 //! Nobody watches all the time. A submitter whose task found no worker arms a look, once; the look
 //! arms the next one for as long as tasks wait. See [`life`](super::life) for how a thread that
@@ -61,7 +61,8 @@ impl Engine {
         matches!(grown, Ok(true)).then_some(queued)
     }
 
-    /// Whether every worker has been in one closure for `grow_after` or longer. A worker that is
+    /// Whether every worker has been in one closure, or had no place for another future, for
+    /// `grow_after` or longer. A worker that is
     /// being started is none of them, and must be waited for.
     fn workers_are_blocked(&self) -> bool {
         let now = Stamp::now();
@@ -71,8 +72,13 @@ impl Engine {
                 if !seat.is_taken.load(Ordering::Relaxed) {
                     return true;
                 }
-                let since = Stamp::from_bits(seat.busy_since.load(Ordering::Relaxed));
-                !since.is_none() && now.since(since) >= self.grow_after
+                // One that is full and not busy takes closures: what is queued are futures then.
+                [&seat.busy_since, &seat.full_since]
+                    .into_iter()
+                    .any(|since| {
+                        let since = Stamp::from_bits(since.load(Ordering::Relaxed));
+                        !since.is_none() && now.since(since) >= self.grow_after
+                    })
             })
     }
 

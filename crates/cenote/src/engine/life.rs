@@ -94,6 +94,12 @@ impl Life {
         self.places.lock().counts
     }
 
+    /// How many threads there are, and are being started.
+    pub(crate) fn threads(&self) -> usize {
+        // Relaxed: a count of this moment.
+        self.threads.load(Ordering::Relaxed)
+    }
+
     /// Whether there may be another thread. For a submitter, after its task is queued and a fence.
     pub(crate) fn may_grow(&self) -> bool {
         // Relaxed: after a fence; see the module.

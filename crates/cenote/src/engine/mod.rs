@@ -47,6 +47,12 @@ pub(crate) struct Engine {
     /// Told when the last thread has ended, and when a worker has nothing left but who waits for
     /// the end.
     pub(crate) drained: Arc<Bell>,
+    /// Workers that wait for a task of the pool, inside of another one.
+    pub(crate) waiting: AtomicUsize,
+    /// Told to those that join when every worker waits.
+    pub(crate) stuck: Bell,
+    /// Those of them that may sleep in an executor that the pool knows nothing of.
+    pub(crate) polling: AtomicUsize,
     /// Workers that have nothing left but tasks that wait for the end themselves.
     pub(crate) drained_workers: AtomicUsize,
 }
@@ -86,6 +92,9 @@ impl Engine {
             grow_after,
             broken: AtomicBool::new(false),
             drained: Arc::default(),
+            waiting: AtomicUsize::new(0),
+            polling: AtomicUsize::new(0),
+            stuck: Bell::default(),
             drained_workers: AtomicUsize::new(0),
         }
     }
@@ -151,6 +160,17 @@ impl Engine {
         if self.dispatch.lane(lane).gate().is_closed() {
             self.settle_if_ended(support);
         }
+    }
+
+    /// Whether every worker waits for a task of the pool, inside of another one.
+    pub(crate) fn all_wait(&self) -> bool {
+        // Acquire: pairs with the step by which each began to wait.
+        self.waiting.load(std::sync::atomic::Ordering::Acquire) >= self.life.threads()
+    }
+
+    /// A task that is queued runs in the place of one that awaits it.
+    pub(crate) fn lend(&self, task: TaskRef) {
+        self.wake(self.dispatch.lend(task));
     }
 
     /// A task was settled that no worker has started. If it waits in a queue, its place there is

@@ -24,6 +24,8 @@ pub(crate) struct Seat {
     pub(crate) is_taken: AtomicBool,
     /// When the closure that runs began, in ticks; 0 between closures.
     pub(crate) busy_since: AtomicU64,
+    /// Since when the worker has had no place for another future, in ticks; 0 while it has one.
+    pub(crate) full_since: AtomicU64,
     /// Tasks on the worker that wait for the end of the pool: they do not count as left.
     pub(crate) closers: AtomicUsize,
     /// Counted among the workers that have nothing left but those.
@@ -37,6 +39,7 @@ impl Seat {
             ring: Mutex::new(None),
             is_taken: AtomicBool::new(false),
             busy_since: AtomicU64::new(0),
+            full_since: AtomicU64::new(0),
             closers: AtomicUsize::new(0),
             is_drained: AtomicBool::new(false),
         }

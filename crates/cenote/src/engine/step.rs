@@ -24,6 +24,17 @@ use crate::task::cell::TaskRef;
 const LINGER_PAUSES: u32 = 8;
 const LINGER_LOOKS: u32 = if cfg!(cenote_loom) { 1 } else { 7 };
 
+/// What a task that is taken has of a lane's places.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Runs {
+    /// One of its own, to be given back.
+    Placed,
+    /// None: it was settled before it started, and its work is to be dropped.
+    Settled,
+    /// That of the task that awaits it. It is in a queue as well.
+    Lent,
+}
+
 /// What the loop needs of the thread that it runs on.
 pub(crate) trait Host {
     /// What the thread is in while it runs tasks.
@@ -36,9 +47,13 @@ pub(crate) trait Host {
     /// Enters the context, when there is one. Called before each pass, until it says `Some`.
     fn enter(&self) -> Option<Self::Context<'_>>;
 
-    /// Runs a task. `runs`: it came with a place among its lane's running, which is given back;
-    /// without one it was settled before, and its work is dropped.
-    fn execute(&self, task: TaskRef, runs: bool);
+    /// The loop is over, whatever there is to do. Asked before each pass.
+    fn leaves(&self) -> bool {
+        false
+    }
+
+    /// Runs a task, or drops its work.
+    fn execute(&self, task: TaskRef, runs: Runs);
 
     /// A task was run: gives what else lives on the thread its turn, if that is due.
     fn after_task(&self);
@@ -51,6 +66,11 @@ pub(crate) trait Host {
 
     /// In an ending pool: nothing is left to do here.
     fn may_exit(&self) -> bool;
+
+    /// The worker was idle for long: it may ask whether it may end.
+    fn may_retire(&self) -> bool {
+        !self.is_shared()
+    }
 
     /// Nothing was found, and the mailbox is open for the next task.
     fn found_nothing(&self);
@@ -110,6 +130,9 @@ impl<W: Deref<Target = WaitWord>> Step<W> {
         let mut kicked = false;
         let mut lingered = false;
         loop {
+            if host.leaves() {
+                return false;
+            }
             if context.is_none() {
                 context = host.enter();
             }
@@ -144,12 +167,12 @@ impl<W: Deref<Target = WaitWord>> Step<W> {
             waits = false;
             match dispatch.get_up(self.seat) {
                 Mail::Task(task) => {
-                    host.execute(task, true);
+                    host.execute(task, Runs::Placed);
                     host.after_task();
                 }
                 Mail::Kick => kicked = true,
                 Mail::Nothing => {
-                    if idle_for_long && !host.is_shared() && host.engine().may_retire() {
+                    if idle_for_long && host.may_retire() && host.engine().may_retire() {
                         return true;
                     }
                     // What is there cannot be taken yet, or the time of a sleep is over: somebody
@@ -160,10 +183,12 @@ impl<W: Deref<Target = WaitWord>> Step<W> {
         }
     }
 
-    /// The next task, if there is one for this worker, and whether it has a place among its lane's
-    /// running.
-    pub(crate) fn next(&self, host: &impl Host) -> Option<(TaskRef, bool)> {
+    /// The next task, if there is one for this worker, and in which place it runs.
+    pub(crate) fn next(&self, host: &impl Host) -> Option<(TaskRef, Runs)> {
         let engine = host.engine();
+        if let Some(task) = engine.dispatch.take_lent() {
+            return Some((task, Runs::Lent));
+        }
         let search = Search {
             first_lane: self.next_lane.get(),
             locals: host.has_place(),
@@ -184,7 +209,12 @@ impl<W: Deref<Target = WaitWord>> Step<W> {
             let lane = usize::from(taken.task.header().meta.lane);
             engine.room(lane).made(engine.dispatch.lane(lane).gate());
         }
-        Some((taken.task, taken.runs))
+        let runs = if taken.runs {
+            Runs::Placed
+        } else {
+            Runs::Settled
+        };
+        Some((taken.task, runs))
     }
 
     /// Whether the worker's tasks are short.

@@ -16,7 +16,7 @@ use crate::engine::queue::dispatch::Wake;
 use crate::engine::queue::gate::Refused;
 use crate::engine::queue::lane::LaneQueue;
 use crate::engine::seat::SeatWord;
-use crate::engine::step::{self, Step};
+use crate::engine::step::{self, Runs, Step};
 use crate::engine::{Engine, Support};
 use crate::task::cell::{Joiner, Kind, TaskRef};
 
@@ -240,7 +240,7 @@ impl step::Host for Thread {
         None
     }
 
-    fn execute(&self, task: TaskRef, runs: bool) {
+    fn execute(&self, task: TaskRef, runs: Runs) {
         let meta = task.header().meta;
         assert!(
             self.locals || meta.kind == Kind::Closure,
@@ -248,11 +248,11 @@ impl step::Host for Thread {
         );
         if task.header().state().try_start() || task.header().state().start() {
             task.run_started();
-        } else {
+        } else if runs != Runs::Lent {
             task.discard();
         }
         let engine = self.engine();
-        if runs {
+        if runs == Runs::Placed {
             engine.wake(engine.dispatch.ended(usize::from(meta.lane)));
         }
         // It took no time.

@@ -22,6 +22,7 @@ use crate::engine::bell::Ticket;
 use crate::task::cell::{Kind, Work};
 use crate::task::handle::JoinHandle;
 use crate::task::work::{Closure, Local};
+use crate::worker;
 
 /// A place in a lane's queue for one task, which a full queue can no longer refuse. Made by
 /// `reserve` and `try_reserve` of a [`Lane`](crate::Lane), so of a [`Pool`](crate::Pool) too, or of
@@ -205,7 +206,7 @@ impl Reservation {
             }
             self.ticket = None;
             match Place::try_new(&self.shared, self.lane) {
-                Err(Reason::Full { .. }) => {}
+                Err(Reason::Full { .. }) if !worker::wait::may_not_wait(&self.shared) => {}
                 answer => return Poll::Ready(answer),
             }
             self.ticket = room.wait(self.shared.engine.dispatch.lane(self.lane).gate());

@@ -257,7 +257,7 @@ impl<T> ScopedJoinHandle<'_, T> {
     pub fn join(mut self) -> std::thread::Result<T> {
         let ended = self.handle.take().map(|handle| {
             if !handle.is_finished() {
-                worker::help_with_scoped(handle.task());
+                worker::wait::help_with_scoped(handle.task());
             }
             handle.join()
         });
@@ -442,7 +442,7 @@ impl Pool {
         loop {
             let task = scope.tasks.lock().0.pop();
             let Some(task) = task else { break };
-            worker::help_with_scoped(&task);
+            worker::wait::help_with_scoped(&task);
         }
         let mut end = End(&scope.tally);
         if !end.is_ready() {

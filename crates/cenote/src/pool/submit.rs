@@ -184,7 +184,11 @@ impl<'a, W: Work> Submission<'a, W> {
         loop {
             match candidate.try_submit() {
                 Ok(()) => return Ok(candidate.accepted()),
-                Err(Reason::Full { .. }) => {}
+                Err(reason @ Reason::Full { .. }) => {
+                    if worker::wait::may_not_wait(shared) {
+                        return candidate.refused(reason);
+                    }
+                }
                 Err(reason) => return candidate.refused(reason),
             }
             let room = shared.engine.room(lane);

@@ -17,6 +17,7 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use super::boundary;
 use super::cell::TaskRef;
+use super::loan::Loan;
 use super::outcome::Outcome;
 use crate::sync::Mutex;
 use crate::timer::{self, TimerKey};
@@ -40,6 +41,10 @@ struct Inner {
     timeout: Option<Duration>,
     /// The one deadline that is under way.
     timer: Option<TimerKey>,
+    /// The task of its lane that runs in its place.
+    lent_to: Option<(TaskRef, Loan)>,
+    /// It runs in the place of another one.
+    borrowed: Option<Loan>,
 }
 
 impl Extra {
@@ -120,10 +125,12 @@ impl Extra {
 
     /// Drops what refers back to the task: the timer and the wait for the token.
     pub(crate) fn forget(&self) {
-        let (timer, cancel) = {
+        let (timer, cancel, lent_to) = {
             let mut inner = self.0.lock();
-            (inner.timer.take(), inner.queued_cancel.take())
+            let lent_to = inner.lent_to.take();
+            (inner.timer.take(), inner.queued_cancel.take(), lent_to)
         };
+        drop(lent_to);
         if let Some(timer) = timer {
             timer::cancel(timer);
         }
@@ -157,6 +164,42 @@ impl Extra {
             token.cancel();
         }
         (token, first)
+    }
+
+    /// Lends the task's place in its lane to another one, unless it is lent already.
+    pub(crate) fn lend_to(&self, task: &TaskRef) -> bool {
+        let inner = self.0.lock();
+        let is_lent = inner
+            .lent_to
+            .as_ref()
+            .is_some_and(|(other, _)| !other.snapshot().is_done());
+        if is_lent {
+            return false;
+        }
+        // Before the lock is taken again: the two may be tasks that lend to each other.
+        drop(inner);
+        let Some(lent) = Loan::to(task) else {
+            return false;
+        };
+        let before = self.0.lock().lent_to.replace((task.clone(), lent));
+        drop(before);
+        true
+    }
+
+    /// The task runs in the place of another one.
+    pub(super) fn borrow_place(&self, loan: Loan) {
+        let before = self.0.lock().borrowed.replace(loan);
+        drop(before);
+    }
+
+    /// The task ends: its end of the loan by which its place is another's.
+    pub(crate) fn take_lent(&self) -> Option<Loan> {
+        self.0.lock().lent_to.take().map(|(_, loan)| loan)
+    }
+
+    /// The task starts, or will not: its end of the loan by which it has another's place.
+    pub(crate) fn take_borrowed(&self) -> Option<Loan> {
+        self.0.lock().borrowed.take()
     }
 
     /// Whether the worker knows its token.

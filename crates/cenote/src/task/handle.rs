@@ -167,7 +167,10 @@ impl<T> JoinHandle<T> {
             return Err(JoinError::forked());
         }
         if worker::is_worker() {
-            worker::help_with(self.joiner.task())?;
+            let task = self.joiner.task().clone();
+            if let Some(waited) = worker::wait::wait_for(&task, deadline, &mut self.joiner) {
+                return waited.map(drop);
+            }
         }
         blocking::wait(self.max_spin, deadline, &mut self.joiner);
         Ok(())
@@ -291,6 +294,16 @@ impl<T> Future for JoinHandle<T> {
             return Poll::Ready(Err(JoinError::forked()));
         }
         self.look();
+        if worker::is_worker() && !self.joiner.is_done() {
+            match worker::wait::before_pending(&mut self.joiner) {
+                Err(error) => return Poll::Ready(Err(error)),
+                Ok(is_done) => {
+                    if is_done && let Some(result) = self.take() {
+                        return Poll::Ready(result);
+                    }
+                }
+            }
+        }
         if self.joiner.wait_with(context.waker()) {
             return Poll::Pending;
         }

@@ -7,6 +7,7 @@
 //! - [`extra`]: what only some tasks have: deadlines, a cancellation token, a future on a worker.
 //! - [`outcome`]: how it ended; [`error`]: the same, to whoever joins it.
 //! - [`home`]: from a task to its pool.
+//! - [`loan`]: a place in a lane that one task has lent to another.
 //! - [`handle`]: the caller's side, `JoinHandle`.
 //! - [`blocking`]: how a thread that is no worker waits: spin, then park.
 
@@ -21,6 +22,8 @@ pub(crate) mod extra;
 pub(crate) mod handle;
 #[cfg(not(cenote_loom))]
 pub(crate) mod home;
+#[cfg(not(cenote_loom))]
+pub(crate) mod loan;
 #[cfg(not(cenote_loom))]
 mod memory;
 pub(crate) mod outcome;

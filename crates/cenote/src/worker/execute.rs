@@ -7,7 +7,10 @@ use std::sync::atomic::Ordering;
 
 use super::Worker;
 use crate::clock::Stamp;
+use crate::engine::step::Runs;
 use crate::task::cell::{Ran, TaskRef};
+use crate::task::extra::Extra;
+use crate::task::loan::Loan;
 use crate::task::outcome::Outcome;
 
 /// Tasks up to this average are short: a deputy takes several of them in the time another worker
@@ -26,27 +29,31 @@ pub(super) struct Pending {
 }
 
 impl Worker {
-    /// Runs a task, or drops its work if it was settled. `runs`: it has a place among its lane's
-    /// running.
-    pub(crate) fn execute(&self, task: TaskRef, runs: bool) {
+    /// Runs a task, or drops its work if it was settled.
+    pub(crate) fn execute(&self, task: TaskRef, runs: Runs) {
         self.record_pending();
         task.prefetch();
         let began = Stamp::now();
         let header = task.header();
         if !header.state().try_start() && !self.start_guarded(&task) {
+            if runs == Runs::Lent {
+                // Its queue has it too: what is to be done with it is done there.
+                return;
+            }
             let lane = usize::from(header.meta.lane);
+            self.return_loan(lane, header.extra().and_then(Extra::take_borrowed));
             self.found_settled(
                 &task,
                 lane,
                 began.nanos_since(Stamp::from_bits(header.submitted)),
             );
             task.discard();
-            if runs {
+            if runs == Runs::Placed {
                 self.gone_from(lane);
             }
             return;
         }
-        self.run_started(task, began, true);
+        self.run_started(task, began, runs == Runs::Placed);
     }
 
     /// Starts a task that is not just as it was made.
@@ -70,17 +77,33 @@ impl Worker {
         let submitted = header.submitted;
         let seat = self.shared.engine.seat(self.index);
         let slot = self.shared.slot(self.index);
+        // What is outside of this one, where it runs inside of another.
+        let outer = (
+            seat.busy_since.load(Ordering::Relaxed),
+            slot.lane.load(Ordering::Relaxed),
+            self.polls.replace(false),
+            self.lent.take(),
+        );
         seat.busy_since.store(began.to_bits(), Ordering::Relaxed);
         slot.lane.store(lane as u32 + 1, Ordering::Relaxed);
+        self.placed.set(placed);
+        let borrowed = header.extra().and_then(Extra::take_borrowed);
+        let outer_borrowed = self.borrowed.replace(borrowed);
         let ran = task.run_started();
-        slot.lane.store(0, Ordering::Relaxed);
-        seat.busy_since.store(0, Ordering::Relaxed);
+        let borrowed = self.borrowed.replace(outer_borrowed);
+        let lent = self.lent.replace(outer.3);
+        self.polls_no_more(outer.2);
+        slot.lane.store(outer.1, Ordering::Relaxed);
+        seat.busy_since.store(outer.0, Ordering::Relaxed);
         if ran == Ran::Left {
             // A turn is due: the future is polled for the first time before another closure may
             // hold it up.
             self.turned.set(0);
-        } else if placed {
-            self.gone_from(lane);
+        } else {
+            self.return_loan(lane, borrowed);
+            if placed && lent.is_none_or(|(_, loan)| loan.is_over()) {
+                self.gone_from(lane);
+            }
         }
         self.pending.set(Some(Pending {
             lane,
@@ -119,23 +142,25 @@ impl Worker {
         let lane = usize::from(header.meta.lane);
         // A task that waits for another one of its own lane lends it its place.
         let outer_lane = self.shared.slot(self.index).lane.load(Ordering::Relaxed);
-        let lent = outer_lane as usize == lane + 1;
+        let own = lane as u32 + 1;
+        let lent = outer_lane == own || self.outer_lanes.borrow().contains(&own);
         if !lent && !self.shared.engine.dispatch.lane(lane).begin() {
             return;
         }
         if header.state().start() {
-            let seat = self.shared.engine.seat(self.index);
-            let slot = self.shared.slot(self.index);
-            let outer = (
-                seat.busy_since.load(Ordering::Relaxed),
-                slot.lane.load(Ordering::Relaxed),
-            );
             let began = Stamp::now();
+            self.outer_lanes.borrow_mut().push(outer_lane);
             self.run_started(task.clone(), began, !lent);
+            self.outer_lanes.borrow_mut().pop();
             self.record_pending();
-            seat.busy_since.store(outer.0, Ordering::Relaxed);
-            slot.lane.store(outer.1, Ordering::Relaxed);
         } else if !lent {
+            self.gone_from(lane);
+        }
+    }
+
+    /// A task that had another's place has ended.
+    pub(super) fn return_loan(&self, lane: usize, loan: Option<Loan>) {
+        if loan.is_some_and(Loan::is_over) {
             self.gone_from(lane);
         }
     }

@@ -30,6 +30,8 @@ use crate::integrations::tracing::TaskSpan;
 use crate::task::boundary::{self, drop_quietly};
 use crate::task::cell::{Header, Running, Work};
 use crate::task::error::{JoinError, NoRuntime};
+use crate::task::extra::Extra;
+use crate::task::loan::Loan;
 use crate::task::outcome::Outcome;
 
 impl Worker {
@@ -89,8 +91,20 @@ impl Worker {
             .store(background, Ordering::Relaxed);
     }
 
+    /// Says since when there is no place, for who decides on another thread.
+    fn note_places(&self) {
+        let full_since = &self.shared.engine.seat(self.index).full_since;
+        let was_full = full_since.load(Ordering::Relaxed) != Stamp::NONE.to_bits();
+        let is_full = !self.has_place();
+        if was_full != is_full {
+            let since = if is_full { Stamp::now() } else { Stamp::NONE };
+            full_since.store(since.to_bits(), Ordering::Relaxed);
+        }
+    }
+
     pub(super) fn has_place(&self) -> bool {
-        self.locals.get() < self.shared.config.concurrency
+        // Saturating: what is polled is counted as awaiting no more before it is settled.
+        self.locals.get().saturating_sub(self.awaiting.get()) < self.shared.config.concurrency
     }
 
     pub(super) fn spawn_task<W, U>(&self, future: U, running: Running<W>)
@@ -108,8 +122,12 @@ impl Worker {
             cancelled,
             began: Stamp::now(),
             running: Some(running),
+            lends: false,
+            placed: self.placed.get(),
+            borrowed: self.borrowed.take(),
         };
         self.locals.set(self.locals.get() + 1);
+        self.note_places();
         let lane = usize::from(task.header().meta.lane);
         self.shared.slot(self.index).locals[lane].fetch_add(1, Ordering::Relaxed);
         if let Ok(runtime) = self.runtime() {
@@ -122,9 +140,13 @@ impl Worker {
     fn local_ended(&self, task: Ended, outcome: Outcome) {
         let was_full = !self.has_place();
         self.locals.set(self.locals.get() - 1);
+        self.note_places();
         self.shared.slot(self.index).locals[task.lane].fetch_sub(1, Ordering::Relaxed);
         self.record_run(task.lane, outcome, task.waited, task.ran);
-        self.gone_from(task.lane);
+        self.return_loan(task.lane, task.borrowed);
+        if task.gives_place {
+            self.gone_from(task.lane);
+        }
         if was_full || self.shared.engine.is_ending() {
             // There is a place again: out of the driver, to the queues.
             self.leave_runtime();
@@ -242,11 +264,34 @@ fn after_driver() {
     worker.woke();
 }
 
+/// The future that was polled last awaits something of the pool.
+fn take_awaits() -> bool {
+    worker().is_some_and(|worker| worker.awaits.take())
+}
+
+/// A future lends its place among its worker's, or takes it back.
+fn lend_place(lends: bool) {
+    let Some(worker) = worker() else { return };
+    let was_full = !worker.has_place();
+    let awaiting = worker.awaiting.get();
+    worker
+        .awaiting
+        .set(if lends { awaiting + 1 } else { awaiting - 1 });
+    worker.note_places();
+    if was_full && worker.has_place() {
+        // Out of the driver, to the queues.
+        worker.leave_runtime();
+    }
+}
+
 /// What is kept of a future's task for its record.
 struct Ended {
     lane: usize,
     waited: u64,
     ran: u64,
+    /// Its place in the lane is free: it had one, and the task it was lent to has ended.
+    gives_place: bool,
+    borrowed: Option<Loan>,
 }
 
 /// The future of a task, which settles it: with its value or panic, or, when it is dropped before
@@ -256,6 +301,13 @@ struct LocalTask<W: Work, U> {
     cancelled: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
     began: Stamp,
     running: Option<Running<W>>,
+    /// It awaits something of the pool, and its place among the worker's futures is another's as
+    /// long.
+    lends: bool,
+    /// It has a place of its own among its lane's running.
+    placed: bool,
+    /// It has that of another one.
+    borrowed: Option<Loan>,
 }
 
 // Nothing is pinned in place: the future has a box of its own.
@@ -281,10 +333,20 @@ where
             this.settle(Err(error));
             return Poll::Ready(());
         }
+        if std::mem::take(&mut this.lends) {
+            lend_place(false);
+        }
         // After a panic the future is dropped, not polled again.
         let polled = boundary::of_task(running.task(), || future.as_mut().poll(context));
+        let awaits = take_awaits();
         let result = match polled {
-            Ok(Poll::Pending) => return Poll::Pending,
+            Ok(Poll::Pending) => {
+                this.lends = awaits;
+                if awaits {
+                    lend_place(true);
+                }
+                return Poll::Pending;
+            }
             Ok(Poll::Ready(value)) => Ok(value),
             Err(panic) => Err(JoinError::panicked(panic)),
         };
@@ -305,6 +367,9 @@ impl<W: Work, U> LocalTask<W, U> {
         let Some(running) = self.running.take() else {
             return;
         };
+        if std::mem::take(&mut self.lends) {
+            lend_place(false);
+        }
         // First the future and what it holds, then whoever waits for its end.
         let future = self.future.take();
         drop_quietly(future);
@@ -313,6 +378,12 @@ impl<W: Work, U> LocalTask<W, U> {
             lane: usize::from(header.meta.lane),
             waited: self.began.nanos_since(Stamp::from_bits(header.submitted)),
             ran: Stamp::now().nanos_since(self.began),
+            gives_place: self.placed
+                && header
+                    .extra()
+                    .and_then(Extra::take_lent)
+                    .is_none_or(Loan::is_over),
+            borrowed: self.borrowed.take(),
         };
         let worker = worker();
         super::leave_task(running.task());

@@ -4,6 +4,7 @@
 //! - [`local`]: futures on the worker: its tokio runtime, turning it, waiting in it.
 //! - [`slot`]: what the rest of the process sees of a worker, and how it is woken.
 //! - [`threads`]: waiting for the end of the system's threads.
+//! - [`wait`]: how it waits for a task of its own pool.
 //! - [`state`]: the state it has from its pool's `worker_state`, and lending it.
 //! - this file: what code that runs on a worker can ask for.
 
@@ -13,11 +14,13 @@ mod run;
 pub(crate) mod slot;
 pub(crate) mod state;
 pub(crate) mod threads;
+pub(crate) mod wait;
 
 use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::task::Waker;
 
 use tokio::runtime::LocalRuntime;
 use tokio_util::sync::CancellationToken;
@@ -29,10 +32,10 @@ use crate::engine::seat::SeatWord;
 use crate::engine::step::Step;
 use crate::pool::shared::Shared;
 use crate::task::boundary;
-use crate::task::cell::{Kind, Running, TaskRef, Work};
-use crate::task::error::{JoinError, NoRuntime};
+use crate::task::cell::{Running, TaskRef, Work};
+use crate::task::error::NoRuntime;
 use crate::task::extra::Extra;
-use crate::task::state::Phase;
+use crate::task::loan::Loan;
 use state::StateCell;
 
 thread_local! {
@@ -62,6 +65,27 @@ pub(crate) struct Worker {
     /// A moving average of the tasks' run times, in nanoseconds.
     average_run: Cell<u64>,
     pending: Cell<Option<execute::Pending>>,
+    /// Of the futures that take places, those that await something of the pool, and lend theirs.
+    awaiting: Cell<usize>,
+    /// The future that is polled awaits something of the pool.
+    awaits: Cell<bool>,
+    /// The task that runs has a place of its own among its lane's running.
+    placed: Cell<bool>,
+    /// It has that of another one.
+    borrowed: RefCell<Option<Loan>>,
+    /// The closure that runs has lent its place.
+    lent: RefCell<Option<(TaskRef, Loan)>>,
+    /// The closure that runs has polled a handle, and may sleep until that wakes it.
+    polls: Cell<bool>,
+    /// Tasks that futures of this thread await, and that were queued at the last look.
+    wanted: RefCell<Vec<TaskRef>>,
+    /// Ends a turn of the runtime that a closure waits in.
+    turns: RefCell<Option<Waker>>,
+    /// The lanes of the closures outside of the one that runs, each one more.
+    outer_lanes: RefCell<Vec<u32>>,
+    /// An address at the start of the thread's stack.
+    stack_top: usize,
+    stack_size: usize,
 }
 
 /// What a worker is called, and which of the pool's workers it is.
@@ -224,42 +248,6 @@ where
     worker.spawn_task(future, running);
 }
 
-/// Before this worker blocks for `task`: runs it here if it has not started and is a closure of
-/// this pool, except while the worker's state is lent; see [`state`].
-pub(crate) fn help_with(task: &TaskRef) -> Result<(), JoinError> {
-    let Some(worker) = worker_for(task) else {
-        return Ok(());
-    };
-    match task.header().meta.kind {
-        Kind::Closure => {
-            if !worker.state.is_lent() {
-                worker.run_now(task);
-            } else if worker.is_only_one() && task.snapshot().phase() == Phase::Queued {
-                return Err(JoinError::would_deadlock());
-            }
-        }
-        Kind::Local => {
-            if worker.would_deadlock(task) {
-                return Err(JoinError::would_deadlock());
-            }
-        }
-    }
-    Ok(())
-}
-
-/// Before this worker blocks for `task`, a closure of a scope: runs it here if it has not started,
-/// also while the worker's state is lent. The scope's owner may be the only thread that comes to it.
-pub(crate) fn help_with_scoped(task: &TaskRef) {
-    if let Some(worker) = worker_for(task) {
-        worker.run_now(task);
-    }
-}
-
-/// The worker this thread is, if it is one of the task's pool.
-fn worker_for(task: &TaskRef) -> Option<Rc<Worker>> {
-    worker().filter(|worker| worker.shared.id == task.header().meta.pool)
-}
-
 impl Worker {
     pub(crate) fn info(&self) -> WorkerInfo {
         WorkerInfo {
@@ -272,16 +260,6 @@ impl Worker {
     #[cfg(feature = "futures")]
     pub(crate) fn has_ended(&self) -> bool {
         self.ended.get()
-    }
-
-    /// Whether blocking for a future's task here is waiting for this very thread.
-    fn would_deadlock(&self, task: &TaskRef) -> bool {
-        let lives_here = task.header().extra().is_some_and(Extra::lives_here);
-        !task.snapshot().is_done() && (lives_here || self.is_only_one())
-    }
-
-    fn is_only_one(&self) -> bool {
-        self.shared.config.max_threads == 1
     }
 
     fn token(&self) -> CancellationToken {

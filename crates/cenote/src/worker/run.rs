@@ -21,10 +21,13 @@ use super::{WORKER, Worker, WorkerInfo};
 use crate::clock::Stamp;
 use crate::engine::Engine;
 use crate::engine::seat::SeatWord;
-use crate::engine::step::{Host, Step};
+use crate::engine::step::{Host, Runs, Step};
 use crate::pool::shared::{InitFailure, Shared};
 use crate::task::boundary;
 use crate::task::cell::TaskRef;
+
+/// What `std` gives a thread, unless `RUST_MIN_STACK` says more.
+const STD_STACK_SIZE: usize = 2 * 1024 * 1024;
 
 /// Starts the thread for a seat, which has to be counted as starting before.
 pub(crate) fn start(shared: Arc<Shared>, index: usize) -> io::Result<()> {
@@ -73,6 +76,17 @@ fn main(shared: Arc<Shared>, info: WorkerInfo) {
         // As long as nothing is known, tasks are not short.
         average_run: Cell::new(SHORT_NANOS * 64),
         pending: Cell::new(None),
+        awaiting: Cell::new(0),
+        awaits: Cell::new(false),
+        placed: Cell::new(false),
+        borrowed: RefCell::new(None),
+        lent: RefCell::new(None),
+        polls: Cell::new(false),
+        wanted: RefCell::new(Vec::new()),
+        turns: RefCell::new(None),
+        outer_lanes: RefCell::new(Vec::new()),
+        stack_top: std::ptr::from_ref(&info).addr(),
+        stack_size: shared.config.stack_size.unwrap_or(STD_STACK_SIZE),
     });
     WORKER.with(|place| *place.borrow_mut() = Some(Rc::clone(&worker)));
     shared.worker_started(info.index);
@@ -82,13 +96,7 @@ fn main(shared: Arc<Shared>, info: WorkerInfo) {
     }
     // The loop itself does not panic; if it ever does, the seat must not stay taken, and nobody
     // wait for ever.
-    let looped = catch_unwind(AssertUnwindSafe(|| {
-        let host = Thread {
-            worker: &worker,
-            entered: OnceCell::new(),
-        };
-        worker.step.run(&host)
-    }));
+    let looped = catch_unwind(AssertUnwindSafe(|| worker.step.run(&Thread::new(&worker))));
     worker.end();
     WORKER.with(|place| place.borrow_mut().take());
     drop(worker);
@@ -126,10 +134,19 @@ fn make_state(shared: &Shared, info: &WorkerInfo) -> Result<Option<WorkerState>,
 }
 
 /// The thread as the engine's loop sees it.
-struct Thread<'a> {
+pub(super) struct Thread<'a> {
     worker: &'a Worker,
     /// The runtime whose context the loop is in.
     entered: OnceCell<Rc<LocalRuntime>>,
+}
+
+impl<'a> Thread<'a> {
+    pub(super) fn new(worker: &'a Worker) -> Self {
+        Thread {
+            worker,
+            entered: OnceCell::new(),
+        }
+    }
 }
 
 impl Host for Thread<'_> {
@@ -148,7 +165,7 @@ impl Host for Thread<'_> {
         Some(self.entered.get_or_init(|| Rc::clone(made)).enter())
     }
 
-    fn execute(&self, task: TaskRef, runs: bool) {
+    fn execute(&self, task: TaskRef, runs: Runs) {
         self.worker.execute(task, runs);
     }
 
@@ -205,10 +222,7 @@ impl Worker {
 
     /// Does what there is to do, from inside of a task: runs what is queued, and turns the runtime.
     pub(crate) fn work_off(&self) {
-        let host = Thread {
-            worker: self,
-            entered: OnceCell::new(),
-        };
+        let host = Thread::new(self);
         while let Some((task, runs)) = self.step.next(&host) {
             self.execute(task, runs);
         }

@@ -1,11 +1,15 @@
 //! Tasks that wait for others from inside of their own pool, and what would wait for itself.
 
 use std::future::pending;
-use std::sync::mpsc;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::sync::{Arc, Barrier, mpsc};
+use std::time::Duration;
 
-use cenote::{Pool, with_state};
+use cenote::{JoinError, JoinHandle, Lane, LaneConfig, Pool, with_state};
+use futures::executor::block_on;
 
-use crate::support::{Gate, eventually, watched};
+use crate::support::{FOREVER, Gate, eventually, watched};
 
 #[test]
 fn joins_may_be_nested_on_a_single_worker() {
@@ -139,17 +143,263 @@ fn a_scope_on_the_only_worker_ends_also_while_its_state_is_lent() {
 }
 
 #[test]
-fn blocking_for_a_future_that_lives_on_the_same_worker_is_refused() {
+fn a_closure_may_join_a_future_that_lives_on_its_own_worker() {
+    watched(|| {
+        let pool = Pool::builder().threads(1).build().unwrap();
+        let lives_here = pool
+            .try_spawn_local(|| async {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+                "the thread turns its runtime meanwhile"
+            })
+            .unwrap();
+        let value = pool.blocking_run(move || lives_here.join().unwrap());
+        assert_eq!(value.unwrap(), "the thread turns its runtime meanwhile");
+        let never = pool.try_spawn_local(pending::<()>).unwrap();
+        let back = pool.blocking_run(|| never.join_timeout(Duration::from_millis(5)));
+        back.unwrap().unwrap_err().abort();
+    });
+}
+
+#[test]
+fn a_future_that_blocks_for_another_one_of_its_thread_is_refused() {
     watched(|| {
         let pool = Pool::builder().threads(1).build().unwrap();
         let waits = pool.try_spawn_local(pending::<()>).unwrap();
         let abort = waits.abort_handle();
         let code = pool
-            .blocking_run(move || waits.join().unwrap_err().code())
+            .try_spawn_local(move || async move { waits.join().unwrap_err().code() })
             .unwrap();
-        assert_eq!(code, "CENOTE_WOULD_DEADLOCK");
+        assert_eq!(code.join().unwrap(), "CENOTE_WOULD_DEADLOCK");
         abort.abort();
     });
+}
+
+#[test]
+fn workers_that_all_join_with_their_state_lent_are_told_and_the_others_go_on() {
+    watched(|| {
+        let pool = numbered(3);
+        let together = Arc::new(Barrier::new(3));
+        let handles: Vec<_> = (0..3)
+            .map(|_| {
+                let (on, together) = (pool.clone(), Arc::clone(&together));
+                pool.try_spawn(move || {
+                    together.wait();
+                    with_state(|_: &mut usize| on.try_spawn(number).unwrap().join().is_ok())
+                })
+                .unwrap()
+            })
+            .collect();
+        let went_on = handles.into_iter().map(|handle| handle.join().unwrap());
+        assert!(
+            went_on.filter(|ok| *ok).count() >= 2,
+            "one breaks the circle"
+        );
+    });
+}
+
+#[test]
+fn joins_that_are_nested_too_deep_for_the_stack_are_an_error() {
+    fn depth(pool: Pool) -> u32 {
+        let on = pool.clone();
+        // What each closure takes of the stack.
+        let room = std::hint::black_box([0_u8; 4096]);
+        let inner = on.try_spawn(move || depth(pool)).unwrap().join();
+        std::hint::black_box(&room);
+        match inner {
+            Ok(deeper) => deeper + 1,
+            Err(error) => {
+                assert_eq!(error.code(), "CENOTE_WOULD_DEADLOCK");
+                0
+            }
+        }
+    }
+    watched(|| {
+        let pool = Pool::builder()
+            .threads(1)
+            .stack_size(1024 * 1024)
+            .build()
+            .unwrap();
+        let on = pool.clone();
+        assert!(pool.blocking_run(move || depth(on)).unwrap() > 5);
+        // What was refused runs after all.
+        pool.blocking_run(|| ()).unwrap();
+    });
+}
+
+/// How a task waits for those that it has spawned.
+#[derive(Clone, Copy, Debug)]
+enum Way {
+    Join,
+    JoinTimeout,
+    /// In a closure by another runtime's `block_on`, in a future by `await`.
+    Await,
+    /// The same, spawning by a call that waits for room.
+    AwaitRoom,
+    Scope,
+}
+
+const WAYS: [Way; 5] = [
+    Way::Join,
+    Way::JoinTimeout,
+    Way::Await,
+    Way::AwaitRoom,
+    Way::Scope,
+];
+
+#[derive(Clone, Copy, Debug)]
+enum Task {
+    Closure,
+    Future,
+    /// By turns.
+    Both,
+}
+
+/// Where the tasks of a tree run.
+#[derive(Clone)]
+struct On {
+    pool: Pool,
+    lane: Lane,
+    way: Way,
+    child: Task,
+}
+
+impl On {
+    /// Spawns a tree of tasks that wait for their children, and gives its number of leaves.
+    fn spawn(&self, left: u32) -> JoinHandle<u32> {
+        let on = self.clone();
+        let future = match self.child {
+            Task::Closure => false,
+            Task::Future => true,
+            Task::Both => left % 2 == 0,
+        };
+        if future {
+            let spawned = self.lane.try_spawn_local(move || on.in_future(left));
+            spawned.unwrap()
+        } else {
+            self.lane.try_spawn(move || on.in_closure(left)).unwrap()
+        }
+    }
+
+    fn in_closure(&self, left: u32) -> u32 {
+        if left == 0 {
+            return 1;
+        }
+        let two = || [(); 2].map(|()| self.spawn(left - 1));
+        match self.way {
+            Way::Join => two().map(|handle| or_refused(handle.join())).iter().sum(),
+            Way::JoinTimeout => two().map(patiently).iter().sum(),
+            Way::Await | Way::AwaitRoom => block_on(self.clone().in_future(left)),
+            Way::Scope => {
+                let sum = AtomicU32::new(0);
+                self.pool.scope(|scope| {
+                    for _ in 0..2 {
+                        scope.spawn(|| sum.fetch_add(self.in_closure(left - 1), Relaxed));
+                    }
+                });
+                sum.into_inner()
+            }
+        }
+    }
+
+    fn in_future(self, left: u32) -> Pin<Box<dyn Future<Output = u32>>> {
+        Box::pin(async move {
+            if left == 0 {
+                return 1;
+            }
+            if let (Way::AwaitRoom, Task::Closure) = (self.way, self.child) {
+                let mut sum = 0;
+                for _ in 0..2 {
+                    let on = self.clone();
+                    let child = self.lane.spawn(move || on.in_closure(left - 1)).await;
+                    sum += or_refused(child.unwrap().await);
+                }
+                return sum;
+            }
+            let [one, other] = [(); 2].map(|()| self.spawn(left - 1));
+            or_refused(one.await) + or_refused(other.await)
+        })
+    }
+}
+
+/// What came of a wait, or nothing where it would have been for ever.
+fn or_refused(result: Result<u32, JoinError>) -> u32 {
+    result.unwrap_or_else(|error| {
+        assert_eq!(error.code(), "CENOTE_WOULD_DEADLOCK", "{error}");
+        0
+    })
+}
+
+fn patiently(mut handle: JoinHandle<u32>) -> u32 {
+    loop {
+        match handle.join_timeout(Duration::from_millis(2)) {
+            Ok(result) => return or_refused(result),
+            Err(back) => handle = back,
+        }
+    }
+}
+
+/// Every way to wait, in pools of every size, with lanes that run one task at a time and workers
+/// that have a place for one future: trees of tasks, as many as it takes to fill all threads.
+#[test]
+fn tasks_that_wait_for_tasks_of_their_pool_make_progress_whatever_its_limits() {
+    for (threads, concurrency, running) in [
+        (1, 1, None),
+        (1, 64, Some(1)),
+        (2, 1, Some(1)),
+        (2, 2, Some(2)),
+        (2, 64, None),
+        (3, 1, None),
+    ] {
+        for way in WAYS {
+            for child in [Task::Closure, Task::Future, Task::Both] {
+                watched(move || {
+                    let config = LaneConfig::new();
+                    let config = match running {
+                        Some(running) => config.max_running(running),
+                        None => config,
+                    };
+                    let pool = Pool::builder()
+                        .threads(threads)
+                        .concurrency(concurrency)
+                        .lane("l", config)
+                        .build()
+                        .unwrap();
+                    for depth in [1, 2, 4] {
+                        let on = On {
+                            pool: pool.clone(),
+                            lane: pool.lane("l").unwrap(),
+                            way,
+                            child,
+                        };
+                        let trees: Vec<_> = (0..2 * threads.max(concurrency))
+                            .map(|_| on.spawn(depth))
+                            .collect();
+                        // A closure may be refused that blocks inside of another executor, where
+                        // nothing can be run, or whose thread holds the lane's place further out.
+                        let may_be_refused = match (way, child) {
+                            (_, Task::Future) => false,
+                            (Way::Await | Way::AwaitRoom, _) => true,
+                            (_, Task::Both) => running.is_some(),
+                            _ => false,
+                        };
+                        for tree in trees {
+                            let leaves = tree.join().unwrap();
+                            assert!(
+                                may_be_refused || leaves == 1 << depth,
+                                "{threads} {concurrency} {running:?} {way:?} {child:?} {depth}: {leaves}"
+                            );
+                        }
+                    }
+                    // The children of what was refused go on.
+                    eventually("all are done", || {
+                        let stats = pool.stats();
+                        stats.queued + stats.running == 0
+                    });
+                    assert!(pool.blocking_close(FOREVER).is_clean());
+                });
+            }
+        }
+    }
 }
 
 #[test]

@@ -16,17 +16,28 @@
 //! and a sentinel cover short closures (see [`cover`](super::cover)) the promise is kept to
 //! within the sentinel's period.
 
+use std::collections::VecDeque;
 use std::ops::Range;
 
 use super::gate::Refused;
 use super::lane::{LaneQueue, Taken};
 use super::roster::{Mail, Roster, Sent};
+use crate::sync::{AtomicUsize, Mutex, Ordering};
 use crate::task::cell::{Kind, TaskRef};
 
 /// See the module.
 pub(crate) struct Dispatch {
     lanes: Box<[LaneQueue]>,
     roster: Roster,
+    lent: Lent,
+}
+
+/// Tasks that run in the place of another one.
+#[derive(Default)]
+struct Lent {
+    tasks: Mutex<VecDeque<TaskRef>>,
+    /// How many there are, for a look without the lock.
+    count: AtomicUsize,
 }
 
 /// A worker to which something was sent. If it is asleep it has to be woken: call its word's
@@ -56,6 +67,7 @@ impl Dispatch {
         Dispatch {
             lanes,
             roster: Roster::new(workers),
+            lent: Lent::default(),
         }
     }
 
@@ -148,9 +160,33 @@ impl Dispatch {
         }
     }
 
+    /// A task that is queued runs in the place of one that awaits it: hands it to whoever is free.
+    pub(crate) fn lend(&self, task: TaskRef) -> Wake {
+        {
+            let mut tasks = self.lent.tasks.lock();
+            tasks.push_back(task);
+            // Relaxed: the fence in `kick`.
+            self.lent.count.store(tasks.len(), Ordering::Relaxed);
+        }
+        let closures = self.roster.kick(Kind::Closure, false);
+        Wake(closures.or_else(|| self.roster.kick(Kind::Local, false)))
+    }
+
+    /// Takes such a task. Its queue has it as well: whoever starts it runs it.
+    pub(crate) fn take_lent(&self) -> Option<TaskRef> {
+        if self.lent.count.load(Ordering::Relaxed) == 0 {
+            return None;
+        }
+        let mut tasks = self.lent.tasks.lock();
+        let task = tasks.pop_front();
+        self.lent.count.store(tasks.len(), Ordering::Relaxed);
+        task
+    }
+
     /// Whether a worker could take a task now; of futures too if it has a place for one.
     pub(crate) fn has_task(&self, locals: bool) -> bool {
-        self.lanes.iter().any(|lane| lane.has_task(locals))
+        self.lent.count.load(Ordering::Relaxed) > 0
+            || self.lanes.iter().any(|lane| lane.has_task(locals))
     }
 
     /// A worker found nothing. True: it may wait, until it has mail. False: it has to search again,
