@@ -238,7 +238,7 @@ fn the_life_of_a_pool_is_told() {
     assert_eq!(report.running, 1);
     await_lines("DEBUG : pool closes", 1);
     await_lines(
-        "WARN : pool not done at its limit queued=0 running=1 background=0 threads=1",
+        "WARN : pool not done at its limit queued=0 running=1 background=0 blocking=0 threads=1",
         1,
     );
     await_lines("DEBUG : pool shut down cancelled=0", 1);

@@ -14,7 +14,7 @@
 //! | `DEBUG` | `worker started`, `worker ended` | `worker`, its thread's name; `retired`, if it was idle for too long |
 //! | `DEBUG` | `pool grows` | `queued`, the tasks that wait while every worker is blocked |
 //! | `DEBUG` | `pool closes`, `pool shut down`, `pool ended` | `cancelled`, how many tasks the shutdown cancelled |
-//! | `WARN` | `pool not done at its limit` | `queued`, `running`, `background`, `threads`: the [`CloseReport`](crate::CloseReport) |
+//! | `WARN` | `pool not done at its limit` | `queued`, `running`, `background`, `blocking`, `threads`: the [`CloseReport`](crate::CloseReport) |
 //! | `WARN` | `worker thread not started` | `error` |
 //! | `WARN` | `worker state not made` | `error`; it is tried again |
 //! | `ERROR` | `pool without workers` | `error`; every task is refused from now on |

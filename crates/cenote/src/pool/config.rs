@@ -32,6 +32,13 @@ pub(crate) struct Config {
 }
 
 impl Config {
+    /// The user's functions, to be dropped.
+    pub(crate) fn take_functions(&mut self) -> impl Sized + use<> {
+        let name = std::mem::replace(&mut self.name, Arc::new(|_| String::new()));
+        let hooks = (self.on_start.take(), self.on_stop.take());
+        (name, hooks, self.init.take())
+    }
+
     pub(crate) fn thread_name(&self, index: usize) -> String {
         (self.name)(index)
     }

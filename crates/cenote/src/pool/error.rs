@@ -72,7 +72,7 @@ impl fmt::Display for Reason {
             ),
             Reason::Closed => f.write_str("the task was not accepted: the pool is closed"),
             Reason::NoWorker => f.write_str(
-                "the task was not accepted: the pool has no workers, since the worker_state function failed in all its attempts (stats().last_init_failure says how)",
+                "the task was not accepted: the pool has no workers, since none could start (stats().last_init_failure says why)",
             ),
             Reason::Forked => f.write_str(
                 "the task was not accepted: this process is a fork, and the pool's threads are in its parent; build a pool after the fork",
@@ -408,7 +408,7 @@ impl fmt::Display for BuildError {
                 write!(f, "the pool could not start a single thread: {error}")
             }
             BuildCause::Init(failure) => {
-                write!(f, "the pool's worker_state function failed: {failure}")
+                write!(f, "the pool's workers could not start: {failure}")
             }
         }
     }
@@ -427,7 +427,7 @@ impl Error for BuildError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match &self.0 {
             BuildCause::Thread(error) => Some(error),
-            BuildCause::Init(InitFailure::Error(error)) => Some(&**error),
+            BuildCause::Init(failure) => failure.source(),
             _ => None,
         }
     }

@@ -5,7 +5,6 @@
 
 use std::any::Any;
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
@@ -60,35 +59,44 @@ pub(crate) struct LaneInfo {
     pub(crate) outcomes: SharedOutcomes,
 }
 
-/// Why a worker's state could not be made.
+/// Why a worker could not start.
 #[derive(Clone)]
-pub(crate) enum InitFailure {
-    Error(Arc<dyn std::error::Error + Send + Sync>),
-    Panic(Arc<str>),
+pub(crate) struct InitFailure {
+    /// Made once, behind the boundary: what shows an error is the user's code.
+    text: Arc<str>,
+    source: Option<Arc<dyn std::error::Error + Send + Sync>>,
 }
 
 impl InitFailure {
-    pub(crate) fn panic(payload: &(dyn Any + Send)) -> Self {
-        InitFailure::Panic(
-            panic_message(payload)
-                .unwrap_or("a payload that is no text")
-                .into(),
-        )
+    /// One of the user's functions panicked.
+    pub(crate) fn panic(function: &'static str, payload: &(dyn Any + Send)) -> Self {
+        let message = panic_message(payload).unwrap_or("a payload that is no text");
+        InitFailure {
+            text: format!("{function} panicked: {message}").into(),
+            source: None,
+        }
+    }
+
+    /// `worker_state` returned an error.
+    pub(crate) fn error(error: BoxError) -> Self {
+        let text = boundary::of_nobody(|| format!("worker_state failed: {error}"));
+        InitFailure {
+            text: text.map_or_else(
+                |_| "worker_state failed with an error that cannot be shown".into(),
+                Into::into,
+            ),
+            source: Some(Arc::from(error)),
+        }
+    }
+
+    pub(crate) fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.source.as_ref().map(|source| &**source as _)
     }
 }
 
 impl std::fmt::Display for InitFailure {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            InitFailure::Error(error) => error.fmt(f),
-            InitFailure::Panic(message) => write!(f, "it panicked: {message}"),
-        }
-    }
-}
-
-impl From<BoxError> for InitFailure {
-    fn from(error: BoxError) -> Self {
-        InitFailure::Error(Arc::from(error))
+        f.write_str(&self.text)
     }
 }
 
@@ -243,6 +251,9 @@ impl Home for Shared {
 impl Drop for Shared {
     fn drop(&mut self) {
         home::close(self.id);
+        // What is the user's of this, wherever the last reference goes.
+        boundary::drop_quietly(self.last_failure.lock().take());
+        boundary::drop_quietly(self.config.take_functions());
     }
 }
 
@@ -255,9 +266,10 @@ impl AsRef<Engine> for Shared {
 impl Support for Arc<Shared> {
     fn start(&self, seat: usize) -> io::Result<()> {
         // The function that names threads is the user's, and std panics at a name with a NUL.
-        let started = catch_unwind(AssertUnwindSafe(|| worker::start(Arc::clone(self), seat)))
-            .unwrap_or_else(|payload| {
-                Err(io::Error::other(InitFailure::panic(&*payload).to_string()))
+        let started =
+            boundary::of_nobody(|| worker::start(Arc::clone(self), seat)).unwrap_or_else(|panic| {
+                let failure = InitFailure::panic("thread_name", panic.payload());
+                Err(io::Error::other(failure.to_string()))
             });
         started.inspect_err(|_error| {
             self.spawn_failures.fetch_add(1, Ordering::Relaxed);

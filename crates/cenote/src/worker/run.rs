@@ -44,7 +44,7 @@ pub(crate) fn start(shared: Arc<Shared>, index: usize) -> io::Result<()> {
 
 fn main(shared: Arc<Shared>, info: WorkerInfo) {
     let prepared = boundary::of_nobody(|| shared.config.prepare_thread(&info))
-        .map_err(|panic| InitFailure::panic(panic.payload()));
+        .map_err(|panic| InitFailure::panic("on_thread_start", panic.payload()));
     let state = match prepared.and_then(|()| make_state(&shared, &info)) {
         Ok(state) => state,
         Err(failure) => {
@@ -120,8 +120,8 @@ fn make_state(shared: &Shared, info: &WorkerInfo) -> Result<Option<WorkerState>,
     for left in (0..=shared.config.init_retries).rev() {
         let failure = match boundary::of_nobody(|| init(info)) {
             Ok(Ok(state)) => return Ok(Some(state)),
-            Ok(Err(error)) => InitFailure::Error(Arc::from(error)),
-            Err(panic) => InitFailure::panic(panic.payload()),
+            Ok(Err(error)) => InitFailure::error(error),
+            Err(panic) => InitFailure::panic("worker_state", panic.payload()),
         };
         shared.note_init_failure(&failure);
         if left == 0 || shared.engine.is_ending() {
