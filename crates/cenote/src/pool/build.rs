@@ -24,8 +24,8 @@ const MOST_THREADS: usize = 4096;
 const MOST_LANES: usize = 1024;
 
 impl Builder {
-    /// Builds the pool and starts its first threads. With a `worker_state` or an `on_thread_start`
-    /// it blocks until they are done.
+    /// Builds the pool and starts its first threads. With a `worker_state` it blocks until they
+    /// have theirs.
     ///
     /// # Errors
     ///
@@ -65,7 +65,7 @@ impl Builder {
                 )
             })
             .collect();
-        let waits_for_start = self.init.is_some() || self.on_start.is_some();
+        let waits_for_state = self.init.is_some();
         let config = Config {
             min_threads: threads.min,
             max_threads: threads.max,
@@ -104,7 +104,7 @@ impl Builder {
         if let (0, Some(error)) = (started, refused) {
             return Err(BuildError(BuildCause::Thread(error)));
         }
-        if waits_for_start {
+        if waits_for_state {
             shared.engine.life.wait_until_started();
             if shared.engine.life.counts().all() == 0
                 && let Some(failure) = shared.last_failure()

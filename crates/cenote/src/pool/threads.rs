@@ -95,9 +95,8 @@ impl Builder {
     }
 
     /// Names each thread by its worker's seat, the [`index`](WorkerInfo::index), which `name` is
-    /// handed. It is called by the thread
-    /// that starts the worker's, and must not panic. A zero byte in the name makes the start of the
-    /// thread panic.
+    /// handed. It is called by the thread that starts the worker's. If it panics, or makes a name
+    /// with a zero byte, the thread is not started, as if the system had refused it.
     ///
     /// # Examples
     ///
@@ -132,8 +131,9 @@ impl Builder {
         self
     }
 
-    /// Called on each worker's thread before anything else, also before its state is made. It must
-    /// not panic.
+    /// Called on each worker's thread before anything else, also before its state is made. If it
+    /// panics, the worker does not start: `stats().last_init_failure` says so, and where no worker
+    /// is left tasks are refused with `CENOTE_NO_WORKER`.
     ///
     /// It is the place to pin the thread to a CPU or to change its priority: `pinned_workers` and
     /// `nice_workers` of the [examples](crate#examples) do so. Any thread may start a worker's,
@@ -158,8 +158,8 @@ impl Builder {
         self
     }
 
-    /// Called on each worker's thread as the last thing, after its state was dropped. It must not
-    /// panic.
+    /// Called on each worker's thread as the last thing, after its state was dropped. Its panic
+    /// is reported by the panic hook, and no more.
     ///
     /// # Examples
     ///

@@ -457,20 +457,19 @@ fn no_code_of_the_user_s_breaks_the_pool_wherever_it_runs_and_whatever_it_does()
 }
 
 #[test]
-fn a_start_that_panics_is_told_by_build_and_blamed_on_its_function() {
+fn a_start_that_panics_is_told_and_blamed_on_its_function() {
     watched(|| {
-        let started = Pool::builder()
+        let pool = Pool::builder()
             .threads(2)
             .on_thread_start(|_| panic::resume_unwind(Box::new("no start")))
-            .build();
-        let error = started.unwrap_err();
-        assert_eq!(error.code(), "CENOTE_WORKER_INIT");
-        assert!(
-            error
-                .to_string()
-                .contains("on_thread_start panicked: no start"),
-            "{error}"
-        );
+            .build()
+            .unwrap();
+        eventually("no worker is left", || pool.try_spawn(|| ()).is_err());
+        let refused = pool.try_spawn(|| ()).unwrap_err();
+        assert_eq!(refused.code(), "CENOTE_NO_WORKER");
+        let why = pool.stats().last_init_failure.unwrap();
+        assert_eq!(why, "on_thread_start panicked: no start");
+        assert!(pool.blocking_close(FOREVER).is_clean());
 
         let named = Pool::builder()
             .threads(1)
