@@ -42,6 +42,9 @@ pub use crate::integrations::tower;
 #[cfg_attr(docsrs, doc(cfg(feature = "tracing")))]
 pub use crate::integrations::tracing;
 #[cfg(not(cenote_loom))]
+pub use tokio_util::sync::{CancellationToken, DropGuard, DropGuardRef};
+
+#[cfg(not(cenote_loom))]
 pub use crate::{
     pool::{
         builder::Builder,

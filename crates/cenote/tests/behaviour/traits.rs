@@ -50,3 +50,23 @@ fn what_users_hold_and_get_goes_to_any_thread() {
     travels::<CloseReport>();
     errors_travel_with_work_that_is_send::<std::cell::Cell<u8>>();
 }
+
+#[test]
+fn the_token_that_tasks_are_given_and_their_own_are_of_the_crate_s_type() {
+    let pool = Pool::builder().threads(1).build().unwrap();
+    let given = cenote::CancellationToken::new();
+    let two = [1, 2].map(|number| {
+        let task = pool.task().cancel_on(&given);
+        task.try_spawn_local(move || async move {
+            let own: cenote::CancellationToken = cenote::token();
+            own.cancelled().await;
+            number
+        })
+        .unwrap()
+    });
+    let guard: cenote::DropGuard = given.drop_guard();
+    drop(guard);
+    for handle in two {
+        assert!(handle.join().unwrap_err().is_cancelled());
+    }
+}

@@ -15,8 +15,8 @@ use std::time::Duration;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::{Router, routing::get};
+use cenote::CancellationToken;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio_util::sync::CancellationToken;
 
 /// Counts the primes up to `limit` the slow way, and looks at its token now and then.
 fn primes(limit: u64) -> usize {
@@ -33,10 +33,10 @@ async fn handler(
 ) -> Result<String, (StatusCode, String)> {
     // When the client goes away, axum drops this future, and the guard cancels the work.
     let token = CancellationToken::new();
-    let _guard = token.clone().drop_guard();
+    let _guard = token.drop_guard_ref();
     let task = pool
         .task()
-        .cancel_on(token)
+        .cancel_on(&token)
         .queue_timeout(Duration::from_millis(500))
         .timeout(Duration::from_secs(2));
     let unavailable =
