@@ -62,6 +62,7 @@ pub use crate::{
     },
     stats::{Histogram, LaneStats, Outcomes, PoolStats, WorkerStats},
     task::{
+        abort_on_drop::AbortOnDropHandle,
         error::JoinError,
         handle::{AbortHandle, JoinHandle, Status},
     },

@@ -33,6 +33,7 @@ pub enum Status {
 /// detached, and asked.
 ///
 /// Dropping it detaches the task, which runs all the same; a result is then dropped on the worker.
+/// Where the task is to end with it, use [`abort_on_drop`](Self::abort_on_drop).
 ///
 /// # Examples
 ///
@@ -85,15 +86,19 @@ impl<T> JoinHandle<T> {
         }
     }
 
-    fn take(&mut self) -> Option<Result<T, JoinError>> {
+    /// The result, if the task is done.
+    pub(crate) fn take(&mut self) -> Option<Result<T, JoinError>> {
         let result = self.joiner.take()?;
         Some(match result {
             // It was put in the queue of a pool whose threads are in the parent.
-            Err(error) if error.is_lost() && self.fork != fork::generation() => {
-                Err(JoinError::forked())
-            }
+            Err(error) if error.is_lost() && self.is_forked() => Err(JoinError::forked()),
             result => result,
         })
+    }
+
+    /// Whether the task is in the process of which this one is a fork.
+    pub(crate) fn is_forked(&self) -> bool {
+        self.fork != fork::generation()
     }
 
     pub(crate) fn task(&self) -> &TaskRef {
@@ -159,11 +164,11 @@ impl<T> JoinHandle<T> {
     }
 
     /// Returns when the task is done, or at the deadline.
-    fn wait(&mut self, deadline: Option<Instant>) -> Result<(), JoinError> {
+    pub(super) fn wait(&mut self, deadline: Option<Instant>) -> Result<(), JoinError> {
         if self.joiner.is_done() {
             return Ok(());
         }
-        if self.fork != fork::generation() {
+        if self.is_forked() {
             return Err(JoinError::forked());
         }
         if worker::is_worker() {
@@ -287,7 +292,7 @@ impl<T> Future for JoinHandle<T> {
         if let Some(result) = self.take() {
             return Poll::Ready(result);
         }
-        if self.fork != fork::generation() {
+        if self.is_forked() {
             return Poll::Ready(Err(JoinError::forked()));
         }
         self.look();

@@ -5,6 +5,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod abort_on_drop;
 mod background;
 mod deadlines;
 mod end;

@@ -4,8 +4,8 @@
 use std::panic::{RefUnwindSafe, UnwindSafe};
 
 use cenote::{
-    AbortHandle, BuildError, CloseReport, JoinError, JoinHandle, Lane, Permit, Pool, PoolStats,
-    RunError, SpawnError, TaskBuilder,
+    AbortHandle, AbortOnDropHandle, BuildError, CloseReport, JoinError, JoinHandle, Lane, Permit,
+    Pool, PoolStats, RunError, SpawnError, TaskBuilder,
 };
 
 fn survives_a_panic<T: UnwindSafe + RefUnwindSafe>() {}
@@ -15,6 +15,7 @@ fn travels<T: Send + Sync>() {}
 /// With `T` of any kind, as tokio's own.
 fn handles_survive_a_panic_whatever_they_are_of<T>() {
     survives_a_panic::<JoinHandle<T>>();
+    survives_a_panic::<AbortOnDropHandle<T>>();
     survives_a_panic::<tokio::task::JoinHandle<T>>();
 }
 
@@ -43,6 +44,7 @@ fn what_users_hold_and_get_goes_to_any_thread() {
     travels::<TaskBuilder<'_>>();
     travels::<JoinHandle<u8>>();
     travels::<AbortHandle>();
+    travels::<AbortOnDropHandle<u8>>();
     travels::<JoinError>();
     travels::<RunError>();
     travels::<BuildError>();
