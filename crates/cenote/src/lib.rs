@@ -58,7 +58,9 @@ pub use crate::{
         runtime_mode::RuntimeMode,
         scope::{Scope, ScopedJoinHandle},
         task_builder::TaskBuilder,
+        task_set::TaskSet,
         threads::Threads,
+        weak::WeakPool,
     },
     stats::{Histogram, LaneStats, Outcomes, PoolStats, WorkerStats},
     task::{

@@ -96,6 +96,16 @@ impl<T> JoinHandle<T> {
         })
     }
 
+    /// Leaves `waker` to be woken when the task is done. False: it is done already.
+    pub(crate) fn wait_with(&mut self, waker: &Waker) -> bool {
+        self.joiner.wait_with(waker)
+    }
+
+    /// That of its pool.
+    pub(crate) fn max_spin(&self) -> Duration {
+        self.max_spin
+    }
+
     /// Whether the task is in the process of which this one is a fork.
     pub(crate) fn is_forked(&self) -> bool {
         self.fork != fork::generation()

@@ -238,6 +238,11 @@ pub(crate) fn help_with_scoped(task: &TaskRef) {
     }
 }
 
+/// Whether this thread is a worker of the task's pool.
+pub(crate) fn is_home_of(task: &TaskRef) -> bool {
+    worker_for(task).is_some()
+}
+
 /// The worker this thread is, if it is one of the task's pool.
 fn worker_for(task: &TaskRef) -> Option<Rc<Worker>> {
     worker().filter(|worker| worker.shared.id == task.header().meta.pool)

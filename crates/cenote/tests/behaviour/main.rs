@@ -22,5 +22,7 @@ mod results;
 mod scope;
 mod size;
 mod stats;
+mod task_set;
 mod traits;
+mod weak;
 mod worker_state;

@@ -5,7 +5,7 @@ use std::panic::{RefUnwindSafe, UnwindSafe};
 
 use cenote::{
     AbortHandle, AbortOnDropHandle, BuildError, CloseReport, JoinError, JoinHandle, Lane, Permit,
-    Pool, PoolStats, RunError, SpawnError, TaskBuilder,
+    Pool, PoolStats, RunError, SpawnError, TaskBuilder, TaskSet, WeakPool,
 };
 
 fn survives_a_panic<T: UnwindSafe + RefUnwindSafe>() {}
@@ -16,6 +16,7 @@ fn travels<T: Send + Sync>() {}
 fn handles_survive_a_panic_whatever_they_are_of<T>() {
     survives_a_panic::<JoinHandle<T>>();
     survives_a_panic::<AbortOnDropHandle<T>>();
+    survives_a_panic::<TaskSet<T>>();
     survives_a_panic::<tokio::task::JoinHandle<T>>();
 }
 
@@ -25,6 +26,7 @@ fn handles_and_pools_survive_a_panic_as_those_of_tokio_do() {
     survives_a_panic::<AbortHandle>();
     survives_a_panic::<tokio::task::AbortHandle>();
     survives_a_panic::<Pool>();
+    survives_a_panic::<WeakPool>();
     survives_a_panic::<Lane>();
     survives_a_panic::<Permit>();
     survives_a_panic::<TaskBuilder<'_>>();
@@ -39,12 +41,14 @@ fn errors_travel_with_work_that_is_send<F: Send>() {
 #[test]
 fn what_users_hold_and_get_goes_to_any_thread() {
     travels::<Pool>();
+    travels::<WeakPool>();
     travels::<Lane>();
     travels::<Permit>();
     travels::<TaskBuilder<'_>>();
     travels::<JoinHandle<u8>>();
     travels::<AbortHandle>();
     travels::<AbortOnDropHandle<u8>>();
+    travels::<TaskSet<u8>>();
     travels::<JoinError>();
     travels::<RunError>();
     travels::<BuildError>();
