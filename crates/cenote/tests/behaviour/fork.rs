@@ -8,7 +8,7 @@ use crate::support::{Gate, alone, block_on};
 
 /// Runs `child` in a forked copy of this process, and returns its exit status; `None` if a signal
 /// ended it.
-fn in_child(child: impl FnOnce() -> u8) -> Option<i32> {
+pub(crate) fn in_child(child: impl FnOnce() -> u8) -> Option<i32> {
     // SAFETY: the child runs only `child`, which uses nothing that another thread may have locked
     // at the moment of the fork, and then ends without unwinding or exit handlers.
     let pid = unsafe { libc::fork() };

@@ -12,6 +12,7 @@ mod end;
 mod errors;
 #[cfg(unix)]
 mod fork;
+mod global;
 mod kinds;
 mod lanes;
 mod nested;

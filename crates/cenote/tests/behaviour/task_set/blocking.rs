@@ -139,7 +139,11 @@ fn closures_that_could_not_run_while_the_state_was_lent_are_run_later() {
             set.try_spawn_on(&on, || 1).unwrap();
             // The other worker runs the first, then hangs in this, before it comes to the last.
             let inner = blocks.clone();
-            on.try_spawn(move || inner.pass()).unwrap().detach();
+            let hangs = move || {
+                inner.pass();
+                0
+            };
+            set.try_spawn_on(&on, hangs).unwrap();
             set.try_spawn_on(&on, || 2).unwrap();
             begins.pass();
             let first = cenote::with_state(|_: &mut u8| set.blocking_join_next());
@@ -147,6 +151,7 @@ fn closures_that_could_not_run_while_the_state_was_lent_are_run_later() {
             blocks.wait_for(1);
             let last = set.blocking_join_next().unwrap().unwrap();
             blocks.open();
+            assert_eq!(set.blocking_join_next().unwrap().unwrap(), 0);
             last
         });
         begun.wait_for(1);
