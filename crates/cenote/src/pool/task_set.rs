@@ -20,13 +20,14 @@ use std::future::poll_fn;
 use std::mem;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use self::ready_list::ReadyList;
 use crate::os::fork;
 use crate::task::abort_on_drop::abandon;
 use crate::task::boundary;
+use crate::task::budget::Budget;
 use crate::task::error::JoinError;
 use crate::task::handle::{AbortHandle, JoinHandle};
 
@@ -92,6 +93,7 @@ pub struct TaskSet<T> {
     max_spin: Duration,
     /// The process whose tasks these are.
     fork: u32,
+    budget: Budget,
 }
 
 struct Slot<T> {
@@ -122,6 +124,7 @@ impl<T> TaskSet<T> {
             looked: 0,
             max_spin: Duration::ZERO,
             fork: fork::generation(),
+            budget: Budget::default(),
         }
     }
 
@@ -229,7 +232,8 @@ impl<T> TaskSet<T> {
 
     /// Waits for the next task that ends, and takes its result. `None`: the set is empty.
     ///
-    /// Dropped while it waits, it takes nothing.
+    /// Dropped while it waits, it takes nothing. In a task of tokio it takes part in the
+    /// [cooperative budget](tokio::task::coop), as [`JoinHandle`] does.
     ///
     /// # Examples
     ///
@@ -273,8 +277,10 @@ impl<T> TaskSet<T> {
         &mut self,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<T, JoinError>>> {
+        let leave = ready!(self.budget.poll(context));
         loop {
             if let Some(result) = self.try_join_next() {
+                leave.made_progress();
                 return Poll::Ready(Some(result));
             }
             if self.is_empty() {

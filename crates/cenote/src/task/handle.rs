@@ -4,12 +4,13 @@ use std::fmt;
 use std::future::Future;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::pin::Pin;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::{Duration, Instant};
 
 use cenote_park::{Participants, glance};
 
 use super::blocking::{self, Awaited};
+use super::budget::Budget;
 use super::cell::{Joiner, TaskRef};
 use super::error::JoinError;
 use super::outcome::Outcome;
@@ -32,6 +33,9 @@ pub enum Status {
 /// The result of a task, when it comes. It can be awaited, joined from a blocking thread, aborted,
 /// detached, and asked.
 ///
+/// In a task of tokio it takes part in the [cooperative budget](tokio::task::coop), as tokio's own
+/// does: a loop that awaits handles that are done gives way to other tasks now and then.
+///
 /// Dropping it detaches the task, which runs all the same; a result is then dropped on the worker.
 /// Where the task is to end with it, use [`abort_on_drop`](Self::abort_on_drop).
 ///
@@ -51,6 +55,7 @@ pub struct JoinHandle<T> {
     /// The task is likely to be done before the thread could have gone to sleep: the first poll
     /// waits a moment for it.
     prompt: bool,
+    budget: Budget,
 }
 
 /// How long a poll looks for a result that is expected at once. Less than the wake-up it saves, on
@@ -83,6 +88,7 @@ impl<T> JoinHandle<T> {
             max_spin,
             fork,
             prompt: false,
+            budget: Budget::default(),
         }
     }
 
@@ -299,7 +305,9 @@ impl<T> Future for JoinHandle<T> {
     ///
     /// If it is polled again after it returned the result.
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let leave = ready!(self.budget.poll(context));
         if let Some(result) = self.take() {
+            leave.made_progress();
             return Poll::Ready(result);
         }
         if self.is_forked() {
@@ -310,7 +318,10 @@ impl<T> Future for JoinHandle<T> {
             return Poll::Pending;
         }
         match self.take() {
-            Some(result) => Poll::Ready(result),
+            Some(result) => {
+                leave.made_progress();
+                Poll::Ready(result)
+            }
             None => unreachable!("a waker is refused only by a task that is done"),
         }
     }

@@ -7,6 +7,7 @@ mod support;
 
 mod abort_on_drop;
 mod background;
+mod budget;
 mod deadlines;
 mod end;
 mod errors;
