@@ -5,8 +5,8 @@
 //! every closure that it may run, and knows of a task that others bring to its end.
 //!
 //! The list `unstarted` has the numbers of the closures that may not have started, and of others.
-//! Each number is looked at once, so a worker that joins a whole set walks it once; except for those
-//! that must not run at the moment, which it looks at again.
+//! Each number is looked at once, so a worker that joins a whole set walks it once; those that must
+//! not run at the moment it looks at again.
 
 use super::{Slot, TaskSet};
 use crate::task::blocking;
@@ -20,7 +20,8 @@ impl<T> TaskSet<T> {
     /// it from async code.
     ///
     /// On a worker, closures of the set that are of its pool and have not started are run here and
-    /// now, as by [`JoinHandle::join`](crate::JoinHandle::join); not inside of [`with_state`](crate::with_state).
+    /// now, as by [`JoinHandle::join`](crate::JoinHandle::join); not inside of
+    /// [`with_state`](crate::with_state).
     ///
     /// # Errors
     ///
