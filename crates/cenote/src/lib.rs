@@ -42,6 +42,9 @@ pub use crate::integrations::tower;
 #[cfg_attr(docsrs, doc(cfg(feature = "tracing")))]
 pub use crate::integrations::tracing;
 #[cfg(not(cenote_loom))]
+pub use tokio_util::sync::{CancellationToken, DropGuard, DropGuardRef};
+
+#[cfg(not(cenote_loom))]
 pub use crate::{
     pool::{
         builder::Builder,
@@ -55,10 +58,13 @@ pub use crate::{
         runtime_mode::RuntimeMode,
         scope::{Scope, ScopedJoinHandle},
         task_builder::TaskBuilder,
+        task_set::TaskSet,
         threads::Threads,
+        weak::WeakPool,
     },
     stats::{Histogram, LaneStats, Outcomes, PoolStats, WorkerStats},
     task::{
+        abort_on_drop::AbortOnDropHandle,
         error::JoinError,
         handle::{AbortHandle, JoinHandle, Status},
     },

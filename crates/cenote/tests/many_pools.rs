@@ -51,7 +51,7 @@ fn live(number: usize) {
     assert_eq!(pool.blocking_run(|| 1).unwrap(), 1);
     let timed = lane.task().queue_timeout(FOREVER).timeout(FOREVER);
     timed
-        .cancel_on(Default::default())
+        .cancel_on(&Default::default())
         .try_spawn(|| ())
         .unwrap()
         .detach();

@@ -363,6 +363,12 @@ pub(crate) enum BuildCause {
         option: &'static str,
         problem: String,
     },
+    BadVariable {
+        name: &'static str,
+        value: String,
+        problem: String,
+    },
+    GlobalExists,
     Thread(io::Error),
     Init(InitFailure),
 }
@@ -377,7 +383,8 @@ impl BuildError {
 
     /// A stable name of the reason: `CENOTE_BAD_OPTION`, `CENOTE_THREAD_SPAWN` (not one thread
     /// could be started), or `CENOTE_WORKER_INIT` (the `worker_state` function failed in every
-    /// worker).
+    /// worker); of the [global pool](crate::Pool::global) also `CENOTE_BAD_VARIABLE` (a value in
+    /// the environment) or `CENOTE_GLOBAL_EXISTS`.
     ///
     /// # Examples
     ///
@@ -392,6 +399,8 @@ impl BuildError {
     pub fn code(&self) -> &'static str {
         match self.0 {
             BuildCause::BadOption { .. } => "CENOTE_BAD_OPTION",
+            BuildCause::BadVariable { .. } => "CENOTE_BAD_VARIABLE",
+            BuildCause::GlobalExists => "CENOTE_GLOBAL_EXISTS",
             BuildCause::Thread(_) => "CENOTE_THREAD_SPAWN",
             BuildCause::Init(_) => "CENOTE_WORKER_INIT",
         }
@@ -404,6 +413,17 @@ impl fmt::Display for BuildError {
             BuildCause::BadOption { option, problem } => {
                 write!(f, "pool option `{option}`: {problem}")
             }
+            BuildCause::BadVariable {
+                name,
+                value,
+                problem,
+            } => {
+                write!(f, "the environment variable {name} is {value:?}: {problem}")
+            }
+            BuildCause::GlobalExists => f.write_str(
+                "there is a global pool already; call build_global before anything uses \
+                 Pool::global",
+            ),
             BuildCause::Thread(error) => {
                 write!(f, "the pool could not start a single thread: {error}")
             }

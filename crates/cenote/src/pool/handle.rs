@@ -24,6 +24,10 @@ use crate::worker::{self, WorkerInfo};
 /// threads end, and with them what was left in the background. To wait for all that, use
 /// [`close`](Self::close).
 ///
+/// A task of the pool that has a handle to it is a holder as any other. One that never ends keeps
+/// the pool open for ever: so does a background future, a worker's state or a hook. There, keep a
+/// [`WeakPool`](crate::WeakPool), made by [`downgrade`](Self::downgrade).
+///
 /// # Examples
 ///
 /// ```
@@ -34,6 +38,27 @@ use crate::worker::{self, WorkerInfo};
 ///     total += word?.join()?;
 /// }
 /// assert_eq!(total, 11);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// A future that goes on for as long as the pool is wanted, and spawns on it:
+///
+/// ```
+/// use std::time::Duration;
+///
+/// let pool = cenote::Pool::new()?;
+/// let back = pool.downgrade(); // with `pool.clone()` in its place the pool would never end
+/// let sweeper = pool.try_spawn_local(move || async move {
+///     let mut sweeps = 0;
+///     while let Some(pool) = back.upgrade() {
+///         sweeps += pool.run(|| 1).await.unwrap_or(0);
+///         drop(pool); // not kept open while it sleeps
+///         tokio::time::sleep(Duration::from_millis(1)).await;
+///     }
+///     sweeps
+/// })?;
+/// drop(pool);
+/// sweeper.join()?; // it has ended
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone)]
@@ -82,8 +107,12 @@ impl Pool {
     }
 
     pub(crate) fn from_shared(shared: Arc<Shared>) -> Self {
+        Pool::from_handle(Arc::new(Handle { shared }))
+    }
+
+    pub(super) fn from_handle(handle: Arc<Handle>) -> Self {
         Pool {
-            main: Lane::new(Arc::new(Handle { shared }), 0),
+            main: Lane::new(handle, 0),
         }
     }
 

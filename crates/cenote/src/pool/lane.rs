@@ -62,6 +62,10 @@ impl Lane {
         Lane::new(Arc::clone(&self.handle), index)
     }
 
+    pub(super) fn handle(&self) -> &Arc<Handle> {
+        &self.handle
+    }
+
     pub(crate) fn shared(&self) -> &Arc<Shared> {
         &self.handle.shared
     }

@@ -1,11 +1,12 @@
 //! The pool: what its users hold, and what its workers share.
 //!
 //! - [`builder`], with [`threads`], [`lane_config`] and [`runtime_mode`]: what can be set, and its
-//!   defaults; [`build`]: checks, and the start; [`config`]: the same as the workers use it.
-//! - [`handle`]: `Pool`; [`lane`]: `Lane`, and all the ways to spawn.
+//!   defaults; [`build`]: checks, and the start; [`config`]: the same as the workers use it;
+//!   [`global`]: the pool of the process.
+//! - [`handle`]: `Pool`; [`weak`]: a way back to it; [`lane`]: `Lane`, and all the ways to spawn.
 //! - [`task_builder`], [`options`]: options of one task; [`permit`]: a place in the queue before
 //!   there is a task; [`submit`]: from a closure to an accepted task.
-//! - [`scope`]: tasks with borrowed data.
+//! - [`scope`]: tasks with borrowed data; [`task_set`]: tasks that are joined as they end.
 //! - [`stats`]: figures at a moment.
 //! - [`shared`]: what pool and workers share; [`close`]: its end.
 
@@ -14,6 +15,7 @@ pub(crate) mod builder;
 pub(crate) mod close;
 pub(crate) mod config;
 pub(crate) mod error;
+mod global;
 pub(crate) mod handle;
 pub(crate) mod lane;
 pub(crate) mod lane_config;
@@ -25,4 +27,6 @@ pub(crate) mod shared;
 mod stats;
 pub(crate) mod submit;
 pub(crate) mod task_builder;
+pub(crate) mod task_set;
 pub(crate) mod threads;
+pub(crate) mod weak;

@@ -120,26 +120,26 @@ impl<'a> TaskBuilder<'a> {
     }
 
     /// Cancels the task with this token: before it starts it is dropped; a future is dropped; a
-    /// closure is asked through its [`token`](crate::token), which is a child of this one. Default:
-    /// none.
+    /// closure is asked through its [`token`](crate::token), which is a child of this one. One
+    /// token may be for many tasks. Default: none.
     ///
     /// # Examples
     ///
     /// ```
-    /// use tokio_util::sync::CancellationToken;
+    /// use cenote::CancellationToken;
     ///
     /// let pool = cenote::Pool::new()?;
     /// let request = CancellationToken::new();
     /// let never = pool
     ///     .task()
-    ///     .cancel_on(request.clone())
+    ///     .cancel_on(&request)
     ///     .try_spawn_local(std::future::pending::<()>)?;
     /// request.cancel();
     /// assert!(never.join().unwrap_err().is_cancelled());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn cancel_on(mut self, token: CancellationToken) -> Self {
-        self.options.token = Some(token);
+    pub fn cancel_on(mut self, token: &CancellationToken) -> Self {
+        self.options.token = Some(token.clone());
         self
     }
 

@@ -4,12 +4,13 @@ use std::fmt;
 use std::future::Future;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::pin::Pin;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::{Duration, Instant};
 
 use cenote_park::{Participants, glance};
 
 use super::blocking::{self, Awaited};
+use super::budget::Budget;
 use super::cell::{Joiner, TaskRef};
 use super::error::JoinError;
 use super::outcome::Outcome;
@@ -32,7 +33,11 @@ pub enum Status {
 /// The result of a task, when it comes. It can be awaited, joined from a blocking thread, aborted,
 /// detached, and asked.
 ///
+/// In a task of tokio it takes part in the [cooperative budget](tokio::task::coop), as tokio's own
+/// does: a loop that awaits handles that are done gives way to other tasks now and then.
+///
 /// Dropping it detaches the task, which runs all the same; a result is then dropped on the worker.
+/// Where the task is to end with it, use [`abort_on_drop`](Self::abort_on_drop).
 ///
 /// # Examples
 ///
@@ -50,6 +55,7 @@ pub struct JoinHandle<T> {
     /// The task is likely to be done before the thread could have gone to sleep: the first poll
     /// waits a moment for it.
     prompt: bool,
+    budget: Budget,
 }
 
 /// How long a poll looks for a result that is expected at once. Less than the wake-up it saves, on
@@ -82,18 +88,33 @@ impl<T> JoinHandle<T> {
             max_spin,
             fork,
             prompt: false,
+            budget: Budget::default(),
         }
     }
 
-    fn take(&mut self) -> Option<Result<T, JoinError>> {
+    /// The result, if the task is done.
+    pub(crate) fn take(&mut self) -> Option<Result<T, JoinError>> {
         let result = self.joiner.take()?;
         Some(match result {
             // It was put in the queue of a pool whose threads are in the parent.
-            Err(error) if error.is_lost() && self.fork != fork::generation() => {
-                Err(JoinError::forked())
-            }
+            Err(error) if error.is_lost() && self.is_forked() => Err(JoinError::forked()),
             result => result,
         })
+    }
+
+    /// Leaves `waker` to be woken when the task is done. False: it is done already.
+    pub(crate) fn wait_with(&mut self, waker: &Waker) -> bool {
+        self.joiner.wait_with(waker)
+    }
+
+    /// That of its pool.
+    pub(crate) fn max_spin(&self) -> Duration {
+        self.max_spin
+    }
+
+    /// Whether the task is in the process of which this one is a fork.
+    pub(crate) fn is_forked(&self) -> bool {
+        self.fork != fork::generation()
     }
 
     pub(crate) fn task(&self) -> &TaskRef {
@@ -159,11 +180,11 @@ impl<T> JoinHandle<T> {
     }
 
     /// Returns when the task is done, or at the deadline.
-    fn wait(&mut self, deadline: Option<Instant>) -> Result<(), JoinError> {
+    pub(super) fn wait(&mut self, deadline: Option<Instant>) -> Result<(), JoinError> {
         if self.joiner.is_done() {
             return Ok(());
         }
-        if self.fork != fork::generation() {
+        if self.is_forked() {
             return Err(JoinError::forked());
         }
         if worker::is_worker() {
@@ -287,10 +308,12 @@ impl<T> Future for JoinHandle<T> {
     ///
     /// If it is polled again after it returned the result.
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let leave = ready!(self.budget.poll(context));
         if let Some(result) = self.take() {
+            leave.made_progress();
             return Poll::Ready(result);
         }
-        if self.fork != fork::generation() {
+        if self.is_forked() {
             return Poll::Ready(Err(JoinError::forked()));
         }
         self.look();
@@ -308,7 +331,10 @@ impl<T> Future for JoinHandle<T> {
             return Poll::Pending;
         }
         match self.take() {
-            Some(result) => Poll::Ready(result),
+            Some(result) => {
+                leave.made_progress();
+                Poll::Ready(result)
+            }
             None => unreachable!("a waker is refused only by a task that is done"),
         }
     }

@@ -8,12 +8,18 @@
 //! - [`outcome`]: how it ended; [`error`]: the same, to whoever joins it.
 //! - [`home`]: from a task to its pool.
 //! - [`loan`]: a place in a lane that one task has lent to another.
-//! - [`handle`]: the caller's side, `JoinHandle`.
+//! - [`handle`]: the caller's side, `JoinHandle`; [`abort_on_drop`]: the same, and the task ends
+//!   with it.
+//! - [`budget`]: when who awaits one gives way to others.
 //! - [`blocking`]: how a thread that is no worker waits: spin, then park.
 
 #[cfg(not(cenote_loom))]
+pub(crate) mod abort_on_drop;
+#[cfg(not(cenote_loom))]
 pub(crate) mod blocking;
 pub(crate) mod boundary;
+#[cfg(not(cenote_loom))]
+pub(crate) mod budget;
 pub(crate) mod cell;
 pub(crate) mod error;
 #[cfg(not(cenote_loom))]

@@ -86,6 +86,18 @@ pub(crate) fn may_not_wait(shared: &Shared) -> bool {
     !worker.in_runtime.get()
 }
 
+/// Whether this thread is a worker of the task's pool.
+pub(crate) fn is_home_of(task: &TaskRef) -> bool {
+    worker_for(task).is_some()
+}
+
+/// Before this worker blocks for several tasks: runs this one here, if nobody has started it.
+pub(crate) fn help(task: &TaskRef) {
+    if let Some(worker) = worker_for(task) {
+        worker.help_with(task);
+    }
+}
+
 /// Before this worker blocks for `task`, a closure of a scope: runs it here if it has not started,
 /// also while the worker's state is lent. The scope's owner may be the only thread that comes to it.
 pub(crate) fn help_with_scoped(task: &TaskRef) {

@@ -5,8 +5,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use cenote::Pool;
-use tokio_util::sync::CancellationToken;
+use cenote::{CancellationToken, Pool};
 
 use crate::support::{Count, Dropped, FOREVER, Gate, block_on, eventually, hold, watched};
 
@@ -241,7 +240,7 @@ fn a_token_that_was_cancelled_before_drops_the_task() {
         token.cancel();
         let handle = pool
             .task()
-            .cancel_on(token)
+            .cancel_on(&token)
             .try_spawn(|| unreachable!("it was cancelled"))
             .unwrap();
         let handle: cenote::JoinHandle<()> = handle;
@@ -267,7 +266,7 @@ fn a_token_cancels_a_queued_task_while_every_worker_is_blocked() {
             let (dropped, fate) = Dropped::new();
             let handle = pool
                 .task()
-                .cancel_on(token)
+                .cancel_on(&token)
                 .try_spawn(move || drop(dropped))
                 .unwrap();
             if !parent.is_cancelled() {
@@ -296,7 +295,7 @@ fn a_token_s_parent_cancels_what_is_queued_with_its_children() {
         let parent = CancellationToken::new();
         let handles: Vec<_> = (0..50)
             .map(|_| {
-                let task = pool.task().cancel_on(parent.child_token());
+                let task = pool.task().cancel_on(&parent.child_token());
                 task.try_spawn(|| unreachable!("it was cancelled")).unwrap()
             })
             .collect();
@@ -320,7 +319,7 @@ fn a_token_drops_a_future() {
         let inner = gate.clone();
         let handle = pool
             .task()
-            .cancel_on(token.clone())
+            .cancel_on(&token)
             .try_spawn_local(move || async move {
                 let _dropped = dropped;
                 inner.pass();
@@ -347,7 +346,7 @@ fn a_token_asks_a_closure_whose_value_still_counts() {
         let inner = gate.clone();
         let handle = pool
             .task()
-            .cancel_on(token.clone())
+            .cancel_on(&token)
             .try_spawn(move || {
                 let own = cenote::token();
                 inner.pass();
@@ -368,7 +367,7 @@ fn a_task_cannot_cancel_the_token_it_was_given() {
     watched(|| {
         let pool = one();
         let token = CancellationToken::new();
-        let task = pool.task().cancel_on(token.clone());
+        let task = pool.task().cancel_on(&token);
         task.try_spawn(|| cenote::token().cancel())
             .unwrap()
             .join()
@@ -388,7 +387,7 @@ fn an_aborted_future_was_aborted_also_if_it_has_a_token() {
             let inner = gate.clone();
             let handle = pool
                 .task()
-                .cancel_on(token.clone())
+                .cancel_on(&token)
                 .try_spawn_local(move || async move {
                     inner.pass();
                     pending::<()>().await;
@@ -409,7 +408,7 @@ fn the_timers_of_tasks_that_ended_in_time_keep_nothing() {
         let (dropped, fate) = Dropped::new();
         let task = pool.task().queue_timeout(FOREVER).timeout(FOREVER);
         let handle = task
-            .cancel_on(CancellationToken::new())
+            .cancel_on(&CancellationToken::new())
             .try_spawn(move || dropped);
         drop(handle.unwrap().join().unwrap());
         fate.try_recv().unwrap();

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use cenote::{Pool, RunError};
+use cenote::{Pool, RunError, TaskSet};
 
 use crate::support::{Gate, alone, block_on};
 
 /// Runs `child` in a forked copy of this process, and returns its exit status; `None` if a signal
 /// ended it.
-fn in_child(child: impl FnOnce() -> u8) -> Option<i32> {
+pub(crate) fn in_child(child: impl FnOnce() -> u8) -> Option<i32> {
     // SAFETY: the child runs only `child`, which uses nothing that another thread may have locked
     // at the moment of the fork, and then ends without unwinding or exit handlers.
     let pid = unsafe { libc::fork() };
@@ -89,6 +89,55 @@ fn a_child_that_waits_for_a_task_of_the_parent_is_told_and_does_not_hang() {
         for task in in_both.into_iter().flatten().chain(kept) {
             task.join().unwrap();
         }
+    });
+}
+
+#[test]
+fn a_child_finds_in_a_set_what_was_done_before_and_hangs_for_nothing_else() {
+    alone(|| {
+        let pool = Pool::builder().threads(2).build().unwrap();
+        let gate = Gate::default();
+        let mut set = TaskSet::new();
+        let inner = gate.clone();
+        set.try_spawn_on(&pool, move || {
+            inner.pass();
+            1
+        })
+        .unwrap();
+        gate.wait_for(1);
+        let done = set.try_spawn_on(&pool, || 2).unwrap();
+        while !done.is_finished() {
+            std::thread::yield_now();
+        }
+        let mut set = Some(set);
+        let status = in_child(|| {
+            let mut set = set.take().unwrap();
+            let own = Pool::builder().threads(1).build().unwrap();
+            set.try_spawn_on(&own, || 3).unwrap();
+            let (mut sum, mut forked) = (0, 0);
+            while let Some(result) = set.blocking_join_next() {
+                match result {
+                    Ok(value) => sum += value,
+                    Err(error) => {
+                        assert_eq!(error.code(), "CENOTE_FORKED");
+                        forked += 1;
+                    }
+                }
+            }
+            assert_eq!((sum, forked), (5, 1));
+            10
+        });
+        assert_eq!(status, Some(10));
+        let mut again = set.take();
+        let status = in_child(|| {
+            again.as_ref().unwrap().abort_all();
+            drop(again.take());
+            11
+        });
+        assert_eq!(status, Some(11));
+        gate.open();
+        let results = block_on(again.unwrap().join_all());
+        assert_eq!(results.into_iter().sum::<Result<i32, _>>().unwrap(), 3);
     });
 }
 

@@ -4,9 +4,8 @@ use std::future::pending;
 use std::thread;
 use std::time::Duration;
 
-use cenote::{Lane, LaneConfig, Pool};
+use cenote::{CancellationToken, Lane, LaneConfig, Pool};
 use tokio::sync::oneshot;
-use tokio_util::sync::CancellationToken;
 
 use crate::support::{Count, FOREVER, Gate, Peak, eventually, hold, watched};
 
@@ -286,7 +285,7 @@ fn a_place_is_given_back_however_its_task_ends() {
         assert!(handle.join().unwrap_err().is_aborted());
         works("an abort");
         let token = CancellationToken::new();
-        let task = lane.task().cancel_on(token.clone());
+        let task = lane.task().cancel_on(&token);
         let handle = task.try_spawn_local(begun()).unwrap();
         gate.wait_for(2);
         token.cancel();

@@ -5,13 +5,16 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod abort_on_drop;
 mod background;
 mod boundary;
+mod budget;
 mod deadlines;
 mod end;
 mod errors;
 #[cfg(unix)]
 mod fork;
+mod global;
 mod kinds;
 mod lanes;
 mod nested;
@@ -22,5 +25,7 @@ mod results;
 mod scope;
 mod size;
 mod stats;
+mod task_set;
 mod traits;
+mod weak;
 mod worker_state;

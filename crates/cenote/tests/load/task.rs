@@ -4,8 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use cenote::{JoinHandle, Priority, SpawnError};
-use tokio_util::sync::CancellationToken;
+use cenote::{CancellationToken, JoinHandle, Priority, SpawnError};
 
 use super::random::{Random, busy};
 use super::{Run, Tracked};
@@ -24,7 +23,7 @@ pub(crate) fn submit(run: &Arc<Run>, random: &mut Random) -> Option<JoinHandle<u
     }
     let token = random.one_in(8).then(CancellationToken::new);
     if let Some(token) = &token {
-        task = task.cancel_on(token.child_token());
+        task = task.cancel_on(&token.child_token());
     }
     let tracked = Tracked(Arc::clone(&run.dropped));
     let (bodies, progress) = (Arc::clone(&run.bodies), Arc::clone(&run.progress));

@@ -7,9 +7,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use cenote::{JoinError, JoinHandle, LaneConfig, Pool, SpawnError, Status};
+use cenote::{CancellationToken, JoinError, JoinHandle, LaneConfig, Pool, SpawnError, Status};
 use proptest::prelude::*;
-use tokio_util::sync::CancellationToken;
 
 use crate::program::{Body, Program, Spec, Step, program};
 use crate::support::{FOREVER, Peak, eventually, watched};
@@ -84,7 +83,7 @@ fn spawn(
     let effects = Arc::<Effects>::default();
     let (token, open) = (CancellationToken::new(), CancellationToken::new());
     let lane = pool.lane(LANES[spec.lane]).unwrap();
-    let mut task = lane.task().priority(spec.priority).cancel_on(token.clone());
+    let mut task = lane.task().priority(spec.priority).cancel_on(&token);
     if let Some(micros) = spec.queue_timeout {
         task = task.queue_timeout(Duration::from_micros(micros.into()));
     }

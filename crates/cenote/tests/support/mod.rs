@@ -41,6 +41,11 @@ pub(crate) fn watched(test: impl FnOnce() + Send + 'static) {
 
 /// Runs a test in a process of its own, where it may count threads and set limits.
 pub(crate) fn alone(test: impl FnOnce() + Send + 'static) {
+    alone_with(&[], test);
+}
+
+/// The same with these variables in its environment.
+pub(crate) fn alone_with(variables: &[(&str, &str)], test: impl FnOnce() + Send + 'static) {
     const ALONE: &str = "CENOTE_TEST_ALONE";
     let name = thread::current()
         .name()
@@ -52,6 +57,7 @@ pub(crate) fn alone(test: impl FnOnce() + Send + 'static) {
     let output = Command::new(std::env::current_exe().unwrap())
         .args([&*name, "--exact", "--nocapture", "--test-threads=1"])
         .env(ALONE, &name)
+        .envs(variables.iter().copied())
         .output()
         .unwrap();
     let text = String::from_utf8_lossy(&output.stdout);

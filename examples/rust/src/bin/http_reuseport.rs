@@ -14,10 +14,10 @@ use std::net::{SocketAddr, TcpStream};
 use std::sync::{Arc, Barrier, mpsc};
 use std::{collections::BTreeMap, convert::Infallible, time::Duration};
 
+use cenote::CancellationToken;
 use hyper::{Request, Response, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpSocket;
-use tokio_util::sync::CancellationToken;
 
 /// Where ports cannot be shared there is one.
 const LISTENERS: usize = if cfg!(unix) { 2 } else { 1 };

@@ -16,7 +16,6 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::{Router, routing::get};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio_util::sync::CancellationToken;
 
 /// Counts the primes up to `limit` the slow way, and looks at its token now and then.
 fn primes(limit: u64) -> usize {
@@ -31,12 +30,8 @@ async fn handler(
     State(pool): State<cenote::Pool>,
     Path(limit): Path<u64>,
 ) -> Result<String, (StatusCode, String)> {
-    // When the client goes away, axum drops this future, and the guard cancels the work.
-    let token = CancellationToken::new();
-    let _guard = token.clone().drop_guard();
     let task = pool
         .task()
-        .cancel_on(token)
         .queue_timeout(Duration::from_millis(500))
         .timeout(Duration::from_secs(2));
     let unavailable =
@@ -44,7 +39,11 @@ async fn handler(
     let handle = task
         .try_spawn(move || primes(limit))
         .map_err(|full| unavailable(&full))?;
-    let count = handle.await.map_err(|error| unavailable(&error))?;
+    // When the client goes away, axum drops this future, and the handle with it.
+    let count = handle
+        .abort_on_drop()
+        .await
+        .map_err(|error| unavailable(&error))?;
     Ok(format!("{count} primes up to {limit}\n"))
 }
 
