@@ -50,6 +50,7 @@ pub use crate::{
         handle::Pool,
         lane::Lane,
         lane_config::LaneConfig,
+        map_blocking::MapBlocking,
         options::Priority,
         permit::Permit,
         runtime_mode::RuntimeMode,

@@ -66,7 +66,6 @@ impl Lane {
         &self.handle.shared
     }
 
-    #[cfg(any(feature = "futures", feature = "tower"))]
     pub(crate) fn lane_index(&self) -> usize {
         self.index
     }
@@ -115,7 +114,7 @@ impl Lane {
     /// ```
     #[inline]
     pub fn task(&self) -> TaskBuilder<'_> {
-        TaskBuilder::new(self.shared(), self.index)
+        TaskBuilder::new(self)
     }
 
     /// Spawns a closure, or returns it if the queue is full: sheds.

@@ -5,7 +5,8 @@
 //! - [`handle`]: `Pool`; [`lane`]: `Lane`, and all the ways to spawn.
 //! - [`task_builder`], [`options`]: options of one task; [`permit`]: a place in the queue before
 //!   there is a task; [`submit`]: from a closure to an accepted task.
-//! - [`scope`]: tasks with borrowed data.
+//! - [`scope`]: tasks with borrowed data; [`map_blocking`], with [`in_flight`]: one task for each
+//!   item of a stream.
 //! - [`stats`]: figures at a moment.
 //! - [`shared`]: what pool and workers share; [`close`]: its end.
 
@@ -15,8 +16,10 @@ pub(crate) mod close;
 pub(crate) mod config;
 pub(crate) mod error;
 pub(crate) mod handle;
+mod in_flight;
 pub(crate) mod lane;
 pub(crate) mod lane_config;
+pub(crate) mod map_blocking;
 pub(crate) mod options;
 pub(crate) mod permit;
 pub(crate) mod runtime_mode;

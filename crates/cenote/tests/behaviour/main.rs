@@ -13,6 +13,7 @@ mod errors;
 mod fork;
 mod kinds;
 mod lanes;
+mod map_blocking;
 mod nested;
 mod panics;
 mod priorities;

@@ -4,8 +4,8 @@
 use std::panic::{RefUnwindSafe, UnwindSafe};
 
 use cenote::{
-    AbortHandle, BuildError, CloseReport, JoinError, JoinHandle, Lane, Permit, Pool, PoolStats,
-    RunError, SpawnError, TaskBuilder,
+    AbortHandle, BuildError, CloseReport, JoinError, JoinHandle, Lane, MapBlocking, Permit, Pool,
+    PoolStats, RunError, SpawnError, TaskBuilder,
 };
 
 fn survives_a_panic<T: UnwindSafe + RefUnwindSafe>() {}
@@ -43,6 +43,7 @@ fn what_users_hold_and_get_goes_to_any_thread() {
     travels::<TaskBuilder<'_>>();
     travels::<JoinHandle<u8>>();
     travels::<AbortHandle>();
+    travels::<MapBlocking<futures::stream::Empty<u8>, fn(u8) -> u8, u8>>();
     travels::<JoinError>();
     travels::<RunError>();
     travels::<BuildError>();
