@@ -44,6 +44,7 @@ pub use crate::integrations::tracing;
 #[cfg(not(cenote_loom))]
 pub use crate::{
     pool::{
+        batch_error::SpawnBatchError,
         builder::Builder,
         close::CloseReport,
         error::{BuildError, RunError, SpawnError},
@@ -60,6 +61,7 @@ pub use crate::{
     },
     stats::{Histogram, LaneStats, Outcomes, PoolStats, WorkerStats},
     task::{
+        batch::{BatchHandle, BatchHandles},
         error::JoinError,
         handle::{AbortHandle, JoinHandle, Status},
     },

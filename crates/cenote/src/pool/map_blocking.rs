@@ -234,9 +234,9 @@ impl Lane {
     ///
     /// When the pool accepts nothing any more, because it is closed, has no workers, or this
     /// process is a fork: that is the last result, after those of all accepted items. The rest of
-    /// the source is dropped with it. Of a source whose `size_hint` says that it has no more, nothing
-    /// is lost, and there is no such error. While the source itself is pending, the stream waits
-    /// for it, and the closed pool shows with its next item.
+    /// the source is dropped with it. Where its `size_hint` says that it has no more, nothing is
+    /// lost, and there is no such error. While the source itself is pending, the stream waits for
+    /// it, and the closed pool shows with its next item.
     ///
     /// # Panics
     ///

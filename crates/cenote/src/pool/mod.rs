@@ -4,12 +4,15 @@
 //!   defaults; [`build`]: checks, and the start; [`config`]: the same as the workers use it.
 //! - [`handle`]: `Pool`; [`lane`]: `Lane`, and all the ways to spawn.
 //! - [`task_builder`], [`options`]: options of one task; [`permit`]: a place in the queue before
-//!   there is a task; [`submit`]: from a closure to an accepted task.
+//!   there is a task; [`submit`]: from a closure to an accepted task; [`batch`], with
+//!   [`batch_error`]: many at once.
 //! - [`scope`]: tasks with borrowed data; [`map_blocking`], with [`in_flight`]: one task for each
 //!   item of a stream.
 //! - [`stats`]: figures at a moment.
 //! - [`shared`]: what pool and workers share; [`close`]: its end.
 
+mod batch;
+pub(crate) mod batch_error;
 mod build;
 pub(crate) mod builder;
 pub(crate) mod close;

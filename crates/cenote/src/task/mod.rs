@@ -7,9 +7,11 @@
 //! - [`extra`]: what only some tasks have: deadlines, a cancellation token, a future on a worker.
 //! - [`outcome`]: how it ended; [`error`]: the same, to whoever joins it.
 //! - [`home`]: from a task to its pool.
-//! - [`handle`]: the caller's side, `JoinHandle`.
+//! - [`handle`]: the caller's side, `JoinHandle`; [`batch`]: that of many tasks.
 //! - [`blocking`]: how a thread that is no worker waits: spin, then park.
 
+#[cfg(not(cenote_loom))]
+pub(crate) mod batch;
 #[cfg(not(cenote_loom))]
 pub(crate) mod blocking;
 pub(crate) mod boundary;

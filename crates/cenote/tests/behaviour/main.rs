@@ -6,6 +6,7 @@
 mod support;
 
 mod background;
+mod batch;
 mod deadlines;
 mod end;
 mod errors;

@@ -4,8 +4,8 @@
 use std::panic::{RefUnwindSafe, UnwindSafe};
 
 use cenote::{
-    AbortHandle, BuildError, CloseReport, JoinError, JoinHandle, Lane, MapBlocking, Permit, Pool,
-    PoolStats, RunError, SpawnError, TaskBuilder,
+    AbortHandle, BatchHandle, BuildError, CloseReport, JoinError, JoinHandle, Lane, MapBlocking,
+    Permit, Pool, PoolStats, RunError, SpawnBatchError, SpawnError, TaskBuilder,
 };
 
 fn survives_a_panic<T: UnwindSafe + RefUnwindSafe>() {}
@@ -16,6 +16,7 @@ fn travels<T: Send + Sync>() {}
 fn handles_survive_a_panic_whatever_they_are_of<T>() {
     survives_a_panic::<JoinHandle<T>>();
     survives_a_panic::<tokio::task::JoinHandle<T>>();
+    survives_a_panic::<BatchHandle<T>>();
 }
 
 #[test]
@@ -33,6 +34,7 @@ fn handles_and_pools_survive_a_panic_as_those_of_tokio_do() {
 /// A closure that owns something that is `Send` alone makes an error that is `Sync` too.
 fn errors_travel_with_work_that_is_send<F: Send>() {
     travels::<SpawnError<F>>();
+    travels::<SpawnBatchError<F, std::cell::Cell<u8>>>();
 }
 
 #[test]
