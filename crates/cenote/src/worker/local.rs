@@ -49,6 +49,7 @@ impl Worker {
         let runtime = place.get_or_insert_with(|| {
             let runtime = runtime::Builder::new_current_thread()
                 .enable_all()
+                .max_blocking_threads(self.shared.config.max_blocking_threads)
                 .on_thread_park(before_driver)
                 .on_thread_unpark(after_driver)
                 .build_local(runtime::LocalOptions::default())

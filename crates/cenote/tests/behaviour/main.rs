@@ -7,6 +7,7 @@ mod support;
 
 mod background;
 mod batch;
+mod blocking_calls;
 mod deadlines;
 mod end;
 mod errors;

@@ -482,11 +482,13 @@ fn a_limit_of_zero_is_a_mistake() {
 fn results_that_nobody_takes_may_panic_when_they_are_dropped() {
     watched(|| {
         let pool = pool(1, 64);
+        let held = hold(&pool, 1);
         let bombs = Count::default();
         let result = bombs.clone();
         let mut stream = pool.map_blocking(stream::iter(0..3), 3, move |_| Bomb(result.clone()));
         assert!(look(&mut stream).is_pending());
-        eventually("they have run", || pool.stats().outcomes().completed == 3);
+        held.release();
+        eventually("they have run", || pool.stats().outcomes().completed == 4);
         drop(stream);
         assert_eq!(bombs.get(), 3);
         assert_eq!(pool.blocking_run(|| 1).unwrap(), 1);

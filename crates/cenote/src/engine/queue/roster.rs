@@ -249,8 +249,8 @@ impl Roster {
         })
     }
 
-    /// So many tasks of `kind` were queued: sends as many waiting workers to look, calls `sent` with
-    /// each, and returns how many. Of those asleep, no more than `sleepers` if deputies and a
+    /// So many tasks of `kind` were queued: sends as many waiting workers to look, calls `sent`
+    /// with each, and returns how many. Of those asleep, no more than `sleepers` if deputies and a
     /// sentinel will do for the other tasks.
     pub(crate) fn kick_many(
         &self,

@@ -7,7 +7,8 @@ use std::thread;
 use super::pool;
 use crate::support::{LIMIT, Peak, watched};
 
-/// Batches that shed and wait, aborts and the end at once: each task settles, and runs at most once.
+/// Batches that shed and wait, aborts and the end at once: each task settles, and runs at most
+/// once.
 #[test]
 fn every_task_of_a_batch_settles_once_whatever_happens_at_once() {
     watched(|| {
