@@ -47,12 +47,14 @@ pub use tokio_util::sync::{CancellationToken, DropGuard, DropGuardRef};
 #[cfg(not(cenote_loom))]
 pub use crate::{
     pool::{
+        batch_error::SpawnBatchError,
         builder::Builder,
         close::CloseReport,
         error::{BuildError, RunError, SpawnError},
         handle::Pool,
         lane::Lane,
         lane_config::LaneConfig,
+        map_blocking::MapBlocking,
         options::Priority,
         permit::Permit,
         runtime_mode::RuntimeMode,
@@ -65,6 +67,7 @@ pub use crate::{
     stats::{Histogram, LaneStats, Outcomes, PoolStats, WorkerStats},
     task::{
         abort_on_drop::AbortOnDropHandle,
+        batch::{BatchHandle, BatchHandles},
         error::JoinError,
         handle::{AbortHandle, JoinHandle, Status},
     },

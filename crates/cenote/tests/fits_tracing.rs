@@ -259,9 +259,12 @@ fn failures_of_worker_state_are_told() {
         .unwrap_err();
     assert_eq!(error.code(), "CENOTE_WORKER_INIT");
     assert_eq!(
-        lines_with("worker state not made error=no such database").len(),
+        lines_with("worker state not made error=worker_state failed: no such database").len(),
         2
     );
-    let broken = await_lines("pool without workers error=no such database", 1);
+    let broken = await_lines(
+        "pool without workers error=worker_state failed: no such database",
+        1,
+    );
     assert!(broken[0].starts_with(Level::ERROR.as_str()), "{broken:?}");
 }

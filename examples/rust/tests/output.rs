@@ -65,6 +65,30 @@ fn offload_axum_answers_with_what_the_pool_computed() {
 }
 
 #[test]
+fn flat_p99_answers_every_ping_and_refuses_only_what_its_lane_has_no_room_for() {
+    let text = run(env!("CARGO_BIN_EXE_flat_p99"), &[]);
+    // Of the columns: pings, done, refused.
+    let row = |work: &str| -> [u32; 3] {
+        let line = text
+            .lines()
+            .find(|line| line.starts_with(&format!("| {work} ")));
+        let line = line.unwrap_or_else(|| panic!("no row {work:?} in:\n{text}"));
+        let cells: Vec<_> = line.split('|').map(str::trim).collect();
+        [4, 5, 6].map(|cell| cells[cell].parse().expect("a count"))
+    };
+    let [pings, done, refused] = row("none");
+    assert!(pings > 0, "in:\n{text}");
+    assert_eq!((done, refused), (0, 0), "in:\n{text}");
+    let [pings, done, refused] = row("in the handler");
+    assert!(pings > 0 && done > 0, "in:\n{text}");
+    assert_eq!(refused, 0, "in:\n{text}");
+    // More clients than workers and places in the queue: some are refused, and others served.
+    let [pings, done, refused] = row("on the pool");
+    assert!(pings > 0 && done > 0 && refused > 0, "in:\n{text}");
+    assert_lines(&text, &["closed: nothing was left"]);
+}
+
+#[test]
 fn sqlite_per_worker_opens_one_connection_for_each_of_its_workers() {
     let text = run(env!("CARGO_BIN_EXE_sqlite_per_worker"), &[]);
     let opened = |worker: usize| format!("db-{worker} opens its connection");

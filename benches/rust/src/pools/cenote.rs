@@ -33,6 +33,13 @@ impl<const SPIN: bool> Pool for Cenote<SPIN> {
         self.0.try_spawn(task).expect(ACCEPTED).detach();
     }
 
+    fn spawn_batch<F>(&self, tasks: impl ExactSizeIterator<Item = F>) -> impl Send
+    where
+        F: FnOnce() + Send + 'static,
+    {
+        self.0.try_spawn_batch(tasks).expect(ACCEPTED).detach();
+    }
+
     fn call<F>(&self, _: &Reply, task: F) -> u64
     where
         F: FnOnce() -> u64 + Send + 'static,

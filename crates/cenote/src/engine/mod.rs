@@ -26,6 +26,7 @@ use std::time::Duration;
 
 use bell::Bell;
 use life::Life;
+use queue::chain::Chain;
 use queue::dispatch::{Dispatch, Wake};
 use queue::gate::Refused;
 use queue::lane::LaneQueue;
@@ -146,6 +147,33 @@ impl Engine {
         Ok(Accepted {
             prompt: self.dispatch.is_prompt(wake),
         })
+    }
+
+    /// Queues as many of the tasks as there is room for. The rest stays in the chain, and is told
+    /// why.
+    pub(crate) fn submit_many(
+        &self,
+        chain: &mut Chain,
+        support: &impl Support,
+    ) -> Result<(), Refused> {
+        let Some(lane) = chain.first().map(|first| usize::from(first.meta.lane)) else {
+            return Ok(());
+        };
+        let (tasks, sent) = self
+            .dispatch
+            .submit_many(chain, |sent| self.wake(Wake(Some(sent))))?;
+        if sent < tasks {
+            self.consider_growth(support);
+        }
+        // As in `submitted`.
+        if self.dispatch.lane(lane).gate().is_closed() {
+            self.settle_if_ended(support);
+        }
+        if chain.is_empty() {
+            Ok(())
+        } else {
+            Err(Refused::Full)
+        }
     }
 
     /// A task was queued or handed over: sees to it that somebody comes to it.

@@ -10,8 +10,9 @@ use std::time::{Duration, Instant};
 use cenote_park::Waiter;
 use loom::thread::{self, JoinHandle};
 
-use super::payload::{Act, Ledger, Shape, Tracked, task};
+use super::payload::{Act, CLOSURE, Ledger, Shape, Tracked, task};
 use crate::engine::life::Phase;
+use crate::engine::queue::chain::Chain;
 use crate::engine::queue::dispatch::Wake;
 use crate::engine::queue::gate::Refused;
 use crate::engine::queue::lane::LaneQueue;
@@ -109,6 +110,30 @@ impl Host {
                 Err(refused)
             }
         }
+    }
+
+    /// Submits so many tasks together. Returns the handles of those that were queued, and why the
+    /// others were not.
+    pub(super) fn submit_batch(
+        self: &Arc<Self>,
+        tasks: usize,
+        act: Option<Act>,
+    ) -> (Vec<Joiner<Tracked>>, Option<Refused>) {
+        let mut chain = Chain::default();
+        let mut joiners = Vec::new();
+        for _ in 0..tasks {
+            let (task, joiner) = task(&self.ledger, CLOSURE, act.clone());
+            chain.append(task);
+            joiners.push(joiner);
+        }
+        let refused = self.engine.submit_many(&mut chain, self).err();
+        let left = chain.len();
+        drop(chain);
+        joiners.truncate(tasks - left);
+        for _ in 0..left {
+            self.note_done();
+        }
+        (joiners, refused)
     }
 
     /// The second half of a submission, where no mailbox is open yet.

@@ -18,6 +18,7 @@ mod memory;
 mod payload;
 mod waker;
 
+mod batch;
 mod close_against_submit;
 mod grow_against_retire;
 mod lane_at_its_limit;

@@ -80,6 +80,7 @@ impl Builder {
             idle_timeout: self.idle_timeout,
             grow_after: self.grow_after,
             eager_runtime: self.runtime == RuntimeMode::Always,
+            max_blocking_threads: self.max_blocking_threads,
             init: self.init,
             init_retries: self.init_retries,
         };
@@ -137,6 +138,9 @@ impl Builder {
         }
         if self.concurrency == 0 {
             return bad("concurrency", "must be at least 1".to_owned());
+        }
+        if self.max_blocking_threads == 0 {
+            return bad("max_blocking_threads", "must be at least 1".to_owned());
         }
         if self.queue_limit == 0 {
             return bad("queue_limit", "must be at least 1".to_owned());

@@ -49,6 +49,7 @@ pub struct Builder {
     pub(super) grow_after: Duration,
     pub(super) aging: Duration,
     pub(super) runtime: RuntimeMode,
+    pub(super) max_blocking_threads: usize,
     pub(super) lanes: Vec<(String, LaneConfig)>,
     pub(super) init: Option<Arc<Init>>,
     pub(super) init_retries: u32,
@@ -71,6 +72,7 @@ impl Builder {
             grow_after: Duration::from_millis(5),
             aging: Duration::from_millis(50),
             runtime: RuntimeMode::OnDemand,
+            max_blocking_threads: 4,
             lanes: Vec::new(),
             init: None,
             init_retries: 3,
@@ -203,6 +205,34 @@ impl Builder {
         self
     }
 
+    /// How many threads the tokio runtime of each worker may have for blocking calls: those of
+    /// `tokio::task::spawn_blocking`, `tokio::fs`, and tokio's look-ups of host names, in futures
+    /// and closures on the worker. Calls beyond that wait in tokio's queue. At least 1. Default: 4.
+    ///
+    /// It is small because tokio's own default, 512, is for a program with one runtime, and a pool
+    /// has one for each worker: 64 workers might start 32,768 threads. What blocks belongs in a
+    /// closure on the pool, which is bounded and shows in `stats`; these threads are for libraries
+    /// that ask tokio for one. More are needed where such calls wait for one another: they would
+    /// for ever, if none of those that run can end.
+    ///
+    /// A worker that ends waits for the calls that run, as any tokio runtime does.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let pool = cenote::Pool::builder().threads(2).max_blocking_threads(1).build()?;
+    /// let size = pool.try_spawn_local(|| async {
+    ///     // On the worker's one thread for such calls.
+    ///     tokio::fs::metadata(".").await.is_ok_and(|metadata| metadata.is_dir())
+    /// })?;
+    /// assert!(size.join()?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn max_blocking_threads(mut self, threads: usize) -> Self {
+        self.max_blocking_threads = threads;
+        self
+    }
+
     /// Adds a lane. A name can be given once, and is not empty; `main` sets the limits of the
     /// pool's own. At most 1,024. A lane costs each worker that runs its tasks some memory for its
     /// figures.
@@ -298,6 +328,7 @@ impl fmt::Debug for Builder {
             .field("turn_budget", &self.turn_budget)
             .field("queue_limit", &self.queue_limit)
             .field("concurrency", &self.concurrency)
+            .field("max_blocking_threads", &self.max_blocking_threads)
             .field("lanes", &self.lanes)
             .finish_non_exhaustive()
     }

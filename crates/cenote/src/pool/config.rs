@@ -27,6 +27,7 @@ pub(crate) struct Config {
     pub(crate) idle_timeout: Duration,
     pub(crate) grow_after: Duration,
     pub(crate) eager_runtime: bool,
+    pub(crate) max_blocking_threads: usize,
     pub(crate) init: Option<Arc<Init>>,
     pub(crate) init_retries: u32,
 }

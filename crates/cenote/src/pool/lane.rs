@@ -70,7 +70,6 @@ impl Lane {
         &self.handle.shared
     }
 
-    #[cfg(any(feature = "futures", feature = "tower"))]
     pub(crate) fn lane_index(&self) -> usize {
         self.index
     }
@@ -119,7 +118,7 @@ impl Lane {
     /// ```
     #[inline]
     pub fn task(&self) -> TaskBuilder<'_> {
-        TaskBuilder::new(self.shared(), self.index)
+        TaskBuilder::new(self)
     }
 
     /// Spawns a closure, or returns it if the queue is full: sheds.

@@ -5,11 +5,15 @@
 //!   [`global`]: the pool of the process.
 //! - [`handle`]: `Pool`; [`weak`]: a way back to it; [`lane`]: `Lane`, and all the ways to spawn.
 //! - [`task_builder`], [`options`]: options of one task; [`permit`]: a place in the queue before
-//!   there is a task; [`submit`]: from a closure to an accepted task.
-//! - [`scope`]: tasks with borrowed data; [`task_set`]: tasks that are joined as they end.
+//!   there is a task; [`submit`]: from a closure to an accepted task; [`batch`], with
+//!   [`batch_error`]: many at once.
+//! - [`scope`]: tasks with borrowed data; [`task_set`]: tasks that are joined as they end;
+//!   [`map_blocking`], with [`in_flight`]: one task for each item of a stream.
 //! - [`stats`]: figures at a moment.
 //! - [`shared`]: what pool and workers share; [`close`]: its end.
 
+mod batch;
+pub(crate) mod batch_error;
 mod build;
 pub(crate) mod builder;
 pub(crate) mod close;
@@ -17,8 +21,10 @@ pub(crate) mod config;
 pub(crate) mod error;
 mod global;
 pub(crate) mod handle;
+mod in_flight;
 pub(crate) mod lane;
 pub(crate) mod lane_config;
+pub(crate) mod map_blocking;
 pub(crate) mod options;
 pub(crate) mod permit;
 pub(crate) mod runtime_mode;

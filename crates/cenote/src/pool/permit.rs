@@ -214,10 +214,17 @@ impl Reservation {
     }
 }
 
+impl Reservation {
+    /// Waits no more, and passes on what it may have been told.
+    pub(crate) fn leave(&mut self) {
+        if let Some(mut ticket) = self.ticket.take() {
+            self.shared.engine.room(self.lane).bell().leave(&mut ticket);
+        }
+    }
+}
+
 impl Drop for Reservation {
     fn drop(&mut self) {
-        if let Some(ticket) = &mut self.ticket {
-            self.shared.engine.room(self.lane).bell().leave(ticket);
-        }
+        self.leave();
     }
 }

@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::config::{BoxError, Config};
 use crate::engine::life::Phase;
+use crate::engine::queue::chain::Chain;
 use crate::engine::queue::gate::Refused;
 use crate::engine::queue::lane::LaneQueue;
 use crate::engine::{Accepted, Engine, Support};
@@ -153,6 +154,11 @@ impl Shared {
     #[inline]
     pub(crate) fn submit(self: &Arc<Self>, task: TaskRef) -> Result<Accepted, (TaskRef, Refused)> {
         self.engine.submit(task, self)
+    }
+
+    /// Queues as many of the tasks as there is room for; the rest stays in the chain.
+    pub(crate) fn submit_many(self: &Arc<Self>, chain: &mut Chain) -> Result<(), Refused> {
+        self.engine.submit_many(chain, self)
     }
 
     /// Puts a task in a place that was reserved. It settles, whatever becomes of the pool.

@@ -34,28 +34,11 @@ struct Candidate<'a, W: Work> {
 impl<'a, W: Work> Candidate<'a, W> {
     #[inline]
     fn new(shared: &'a Arc<Shared>, lane: usize, kind: Kind, options: &Options, work: W) -> Self {
-        let meta = Meta {
-            pool: shared.id,
-            lane: lane as u16,
-            band: options.priority as u8,
-            kind,
-            may_settle_early: options.timeout.is_some(),
-        };
-        let (task, second) = cell::new(work, meta, Stamp::now().to_bits(), options.has_any());
-        if options.has_any() {
-            let extra = task.header().extra_or_new();
-            extra.arm(
-                &task,
-                options.queue_timeout,
-                options.timeout,
-                options.token.as_ref(),
-            );
-        }
+        let (task, joiner) = make(shared, lane, kind, options, Stamp::now(), work);
         Candidate {
             shared,
             task: Some(task),
-            // SAFETY: it is the second reference, and `work` is of type `W`.
-            joiner: Some(unsafe { Joiner::new(second) }),
+            joiner: Some(joiner),
             prompt: false,
         }
     }
@@ -86,18 +69,9 @@ impl<'a, W: Work> Candidate<'a, W> {
                     let limit = engine.dispatch.lane(lane).gate().limit();
                     return Err(Reason::new(refused, limit, engine.is_broken()));
                 }
-                self.count_settled(&task);
+                count_settled(self.shared, &task);
                 Ok(())
             }
-        }
-    }
-
-    /// Of a task that was settled before it got into the queue, where nobody else counts it.
-    fn count_settled(&self, task: &TaskRef) {
-        task.discard();
-        if let Some(outcome) = task.snapshot().unstarted() {
-            let lane = usize::from(task.header().meta.lane);
-            self.shared.lanes[lane].outcomes.add(outcome, 1);
         }
     }
 
@@ -124,7 +98,7 @@ impl<'a, W: Work> Candidate<'a, W> {
             }
             // A deadline or a token was faster: the task has settled, which its handle says.
             Err(joiner) => {
-                self.count_settled(&task);
+                count_settled(self.shared, &task);
                 self.joiner = Some(joiner);
                 Ok(self.accepted())
             }
@@ -140,6 +114,46 @@ impl<W: Work> Drop for Candidate<'_, W> {
         {
             extra.forget();
         }
+    }
+}
+
+/// Makes a task that is submitted at that moment: the queue's reference, and the handle's.
+#[inline]
+pub(super) fn make<W: Work>(
+    shared: &Arc<Shared>,
+    lane: usize,
+    kind: Kind,
+    options: &Options,
+    now: Stamp,
+    work: W,
+) -> (TaskRef, Joiner<W::Output>) {
+    let meta = Meta {
+        pool: shared.id,
+        lane: lane as u16,
+        band: options.priority as u8,
+        kind,
+        may_settle_early: options.timeout.is_some(),
+    };
+    let (task, second) = cell::new(work, meta, now.to_bits(), options.has_any());
+    if options.has_any() {
+        let extra = task.header().extra_or_new();
+        extra.arm(
+            &task,
+            options.queue_timeout,
+            options.timeout,
+            options.token.as_ref(),
+        );
+    }
+    // SAFETY: it is the second reference, and `work` is of type `W`.
+    (task, unsafe { Joiner::new(second) })
+}
+
+/// Of a task that was settled before it got into the queue, where nobody else counts it.
+pub(super) fn count_settled(shared: &Shared, task: &TaskRef) {
+    task.discard();
+    if let Some(outcome) = task.snapshot().unstarted() {
+        let lane = usize::from(task.header().meta.lane);
+        shared.lanes[lane].outcomes.add(outcome, 1);
     }
 }
 

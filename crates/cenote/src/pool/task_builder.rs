@@ -3,15 +3,14 @@
 use std::fmt;
 use std::future::Future;
 use std::panic::{RefUnwindSafe, UnwindSafe};
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
 use super::error::{RunError, SpawnError};
+use super::lane::Lane;
 use super::options::{Options, Priority};
 use super::permit::{Permit, Place, Reservation};
-use super::shared::Shared;
 use super::submit::Submission;
 use crate::task::cell::Kind;
 use crate::task::handle::JoinHandle;
@@ -38,8 +37,7 @@ use crate::task::work::{Closure, Local};
 /// ```
 #[must_use = "a task runs when it is spawned"]
 pub struct TaskBuilder<'a> {
-    shared: &'a Arc<Shared>,
-    lane: usize,
+    lane: &'a Lane,
     options: Options,
 }
 
@@ -49,9 +47,8 @@ impl RefUnwindSafe for TaskBuilder<'_> {}
 
 impl<'a> TaskBuilder<'a> {
     #[inline]
-    pub(crate) fn new(shared: &'a Arc<Shared>, lane: usize) -> Self {
+    pub(crate) fn new(lane: &'a Lane) -> Self {
         TaskBuilder {
-            shared,
             lane,
             options: Options::DEFAULT,
         }
@@ -143,15 +140,15 @@ impl<'a> TaskBuilder<'a> {
         self
     }
 
-    fn into_parts(self) -> (&'a Arc<Shared>, usize, Options) {
-        (self.shared, self.lane, self.options)
+    pub(super) fn into_parts(self) -> (&'a Lane, Options) {
+        (self.lane, self.options)
     }
 
     #[inline]
     fn submission<W>(&self, kind: Kind, work: W) -> Submission<'_, W> {
         Submission {
-            shared: self.shared,
-            lane: self.lane,
+            shared: self.lane.shared(),
+            lane: self.lane.lane_index(),
             kind,
             options: &self.options,
             work,
@@ -378,8 +375,8 @@ impl<'a> TaskBuilder<'a> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn try_reserve(self) -> Result<Permit, SpawnError<()>> {
-        let (shared, lane, options) = self.into_parts();
-        match Place::try_new(shared, lane) {
+        let (lane, options) = self.into_parts();
+        match Place::try_new(lane.shared(), lane.lane_index()) {
             Ok(place) => Ok(Permit::new(place, options)),
             Err(reason) => Err(SpawnError::new(reason, ())),
         }
@@ -406,8 +403,11 @@ impl<'a> TaskBuilder<'a> {
     /// # }
     /// ```
     pub async fn reserve(self) -> Result<Permit, SpawnError<()>> {
-        let (shared, lane, options) = self.into_parts();
-        match Reservation::new(shared, lane).wait().await {
+        let (lane, options) = self.into_parts();
+        match Reservation::new(lane.shared(), lane.lane_index())
+            .wait()
+            .await
+        {
             Ok(place) => Ok(Permit::new(place, options)),
             Err(reason) => Err(SpawnError::new(reason, ())),
         }
@@ -417,7 +417,7 @@ impl<'a> TaskBuilder<'a> {
 impl fmt::Debug for TaskBuilder<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TaskBuilder")
-            .field("lane", &self.shared.lanes[self.lane].name)
+            .field("lane", &self.lane.name())
             .field("options", &self.options)
             .finish()
     }

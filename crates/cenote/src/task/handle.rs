@@ -392,7 +392,7 @@ impl fmt::Debug for AbortHandle {
     }
 }
 
-fn abort(task: &TaskRef) -> bool {
+pub(super) fn abort(task: &TaskRef) -> bool {
     if task.settle_queued(Outcome::Aborted) {
         return true;
     }

@@ -8,13 +8,15 @@
 //! - [`outcome`]: how it ended; [`error`]: the same, to whoever joins it.
 //! - [`home`]: from a task to its pool.
 //! - [`loan`]: a place in a lane that one task has lent to another.
-//! - [`handle`]: the caller's side, `JoinHandle`; [`abort_on_drop`]: the same, and the task ends
-//!   with it.
+//! - [`handle`]: the caller's side, `JoinHandle`; [`batch`]: that of many tasks;
+//!   [`abort_on_drop`]: the same, and the task ends with it.
 //! - [`budget`]: when who awaits one gives way to others.
 //! - [`blocking`]: how a thread that is no worker waits: spin, then park.
 
 #[cfg(not(cenote_loom))]
 pub(crate) mod abort_on_drop;
+#[cfg(not(cenote_loom))]
+pub(crate) mod batch;
 #[cfg(not(cenote_loom))]
 pub(crate) mod blocking;
 pub(crate) mod boundary;

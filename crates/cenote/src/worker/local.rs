@@ -55,6 +55,7 @@ impl Worker {
         let (started, stopped) = self.shared.threads.for_runtime();
         let runtime = runtime::Builder::new_current_thread()
             .enable_all()
+            .max_blocking_threads(self.shared.config.max_blocking_threads)
             .on_thread_park(before_driver)
             .on_thread_unpark(after_driver)
             .on_thread_start(started)

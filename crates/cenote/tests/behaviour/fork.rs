@@ -45,6 +45,9 @@ fn a_child_is_refused_and_the_parent_goes_on() {
                 pool.try_spawn_local(|| async {}).unwrap_err().code(),
                 "CENOTE_FORKED"
             );
+            let refused = pool.try_spawn_batch([|| 1, || 2]).unwrap_err();
+            assert!(refused.is_forked());
+            assert_eq!(refused.into_parts().1.into_inner().len(), 2);
             assert!(
                 matches!(pool.blocking_run(|| ()), Err(RunError::Spawn(error)) if error.is_forked())
             );

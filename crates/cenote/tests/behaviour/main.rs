@@ -7,6 +7,8 @@ mod support;
 
 mod abort_on_drop;
 mod background;
+mod batch;
+mod blocking_calls;
 mod boundary;
 mod budget;
 mod deadlines;
@@ -17,6 +19,7 @@ mod fork;
 mod global;
 mod kinds;
 mod lanes;
+mod map_blocking;
 mod nested;
 mod panics;
 mod priorities;

@@ -4,8 +4,9 @@
 use std::panic::{RefUnwindSafe, UnwindSafe};
 
 use cenote::{
-    AbortHandle, AbortOnDropHandle, BuildError, CloseReport, JoinError, JoinHandle, Lane, Permit,
-    Pool, PoolStats, RunError, SpawnError, TaskBuilder, TaskSet, WeakPool,
+    AbortHandle, AbortOnDropHandle, BatchHandle, BuildError, CloseReport, JoinError, JoinHandle,
+    Lane, MapBlocking, Permit, Pool, PoolStats, RunError, SpawnBatchError, SpawnError, TaskBuilder,
+    TaskSet, WeakPool,
 };
 
 fn survives_a_panic<T: UnwindSafe + RefUnwindSafe>() {}
@@ -18,6 +19,7 @@ fn handles_survive_a_panic_whatever_they_are_of<T>() {
     survives_a_panic::<AbortOnDropHandle<T>>();
     survives_a_panic::<TaskSet<T>>();
     survives_a_panic::<tokio::task::JoinHandle<T>>();
+    survives_a_panic::<BatchHandle<T>>();
 }
 
 #[test]
@@ -36,6 +38,7 @@ fn handles_and_pools_survive_a_panic_as_those_of_tokio_do() {
 /// A closure that owns something that is `Send` alone makes an error that is `Sync` too.
 fn errors_travel_with_work_that_is_send<F: Send>() {
     travels::<SpawnError<F>>();
+    travels::<SpawnBatchError<F, std::cell::Cell<u8>>>();
 }
 
 #[test]
@@ -49,6 +52,7 @@ fn what_users_hold_and_get_goes_to_any_thread() {
     travels::<AbortHandle>();
     travels::<AbortOnDropHandle<u8>>();
     travels::<TaskSet<u8>>();
+    travels::<MapBlocking<futures::stream::Empty<u8>, fn(u8) -> u8, u8>>();
     travels::<JoinError>();
     travels::<RunError>();
     travels::<BuildError>();

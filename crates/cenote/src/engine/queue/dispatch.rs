@@ -19,6 +19,7 @@
 use std::collections::VecDeque;
 use std::ops::Range;
 
+use super::chain::Chain;
 use super::gate::Refused;
 use super::lane::{LaneQueue, Taken};
 use super::roster::{Mail, Roster, Sent};
@@ -108,6 +109,29 @@ impl Dispatch {
             self.roster
                 .kick(kind, kind == Kind::Closure && count <= COVERED),
         ))
+    }
+
+    /// Queues as many of the tasks as there is room for, and calls `sent` with each worker that is
+    /// sent to look: as many as can run one of them at once, if as many wait. The rest stays in the
+    /// chain. Returns how many were queued, and how many workers were sent.
+    pub(crate) fn submit_many(
+        &self,
+        chain: &mut Chain,
+        sent: impl FnMut(Sent),
+    ) -> Result<(usize, usize), Refused> {
+        let Some(meta) = chain.first().map(|first| first.meta) else {
+            return Ok((0, 0));
+        };
+        let lane = &self.lanes[usize::from(meta.lane)];
+        let (tasks, count) = lane.push_many(chain)?;
+        let most = tasks.min(lane.max_running());
+        let sleepers = match meta.kind {
+            // A sleeper for each `COVERED` that are left to a deputy already.
+            Kind::Closure => count.saturating_sub(1) / COVERED,
+            Kind::Local => most,
+        };
+        let sent = self.roster.kick_many(meta.kind, most, sleepers, sent);
+        Ok((tasks, sent))
     }
 
     /// Like [`submit`](Self::submit), in a place of the queue that was reserved by an `admit`

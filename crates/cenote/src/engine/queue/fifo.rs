@@ -13,6 +13,7 @@ use std::ptr::{self, NonNull};
 
 use crossbeam_utils::CachePadded;
 
+use super::chain::{Chain, Ends};
 use crate::sync::{AtomicPtr, Ordering};
 use crate::task::cell::{Header, TaskRef, prefetch};
 
@@ -68,6 +69,22 @@ impl Fifo {
         let before = unsafe { &*before };
         // Release: pairs with the Acquire in `pop`.
         before.next.store(node.as_ptr(), Ordering::Release);
+    }
+
+    /// Pushes tasks that are linked already, as [`push`](Self::push) does one.
+    pub(crate) fn push_chain(&self, chain: Chain) {
+        let Some(Ends { first, last }) = chain.into_ends() else {
+            return;
+        };
+        // SAFETY: the last task is alive by the reference given to the queue.
+        let tail = unsafe { last.as_ref() };
+        tail.next.store(ptr::null_mut(), Ordering::Relaxed);
+        // AcqRel: as in `link`. It releases the fields of all tasks of the chain, and their links.
+        let before = self.tail.swap(last.as_ptr(), Ordering::AcqRel);
+        // SAFETY: as in `link`.
+        let before = unsafe { &*before };
+        // Release: pairs with the Acquire in `pop`, which then finds the whole chain linked.
+        before.next.store(first.as_ptr(), Ordering::Release);
     }
 
     /// The oldest task, still in the queue. `None`: empty, or not linked yet.

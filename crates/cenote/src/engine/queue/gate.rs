@@ -79,6 +79,37 @@ impl Gate {
         }
     }
 
+    /// Makes room for up to so many tasks, which the caller then pushes. Returns how many, at least
+    /// one unless none was wanted, and how many there are with them.
+    pub(crate) fn admit_many(&self, wanted: usize) -> Result<(usize, usize), Refused> {
+        let mut now = self.word.load(Ordering::Relaxed);
+        loop {
+            if now & CLOSED != 0 {
+                return Err(Refused::Closed);
+            }
+            let tasks = wanted.min(self.limit.saturating_sub(now & COUNT));
+            if tasks == 0 && wanted > 0 {
+                return Err(Refused::Full);
+            }
+            // Relaxed: as in `admit`.
+            match self.word.compare_exchange_weak(
+                now,
+                now + tasks,
+                Ordering::Relaxed,
+                Ordering::Relaxed,
+            ) {
+                Ok(_) => return Ok((tasks, (now & COUNT) + tasks)),
+                Err(changed) => now = changed,
+            }
+        }
+    }
+
+    /// For how many tasks there is room at this moment. `None`: it is closed.
+    pub(crate) fn room(&self) -> Option<usize> {
+        let now = self.word.load(Ordering::Relaxed);
+        (now & CLOSED == 0).then(|| self.limit.saturating_sub(now & COUNT))
+    }
+
     /// So many tasks were taken. True: somebody waits for the room.
     pub(crate) fn release(&self, tasks: usize) -> bool {
         // Acquire: pairs with `set_waiters`, so that whoever set the flag is found listening.

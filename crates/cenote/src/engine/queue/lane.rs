@@ -22,6 +22,7 @@
 
 use crossbeam_utils::CachePadded;
 
+use super::chain::Chain;
 use super::fifo::{Consumer, Fifo};
 use super::gate::{Gate, Refused};
 use crate::sync::{AtomicUsize, Mutex, Ordering, fence};
@@ -118,6 +119,34 @@ impl LaneQueue {
             }
             Err(refused) => Err((task, refused)),
         }
+    }
+
+    /// Admits as many of the tasks as there is room for, from the first on, and pushes them by one
+    /// step. Returns how many, and how many there are with them. The rest stays in the chain. The
+    /// caller then looks for workers.
+    pub(crate) fn push_many(&self, chain: &mut Chain) -> Result<(usize, usize), Refused> {
+        let (tasks, count) = self.gate.admit_many(chain.len())?;
+        let admitted = chain.take(tasks);
+        let Some(first) = admitted.first() else {
+            return Ok((tasks, count));
+        };
+        let (meta, guarded) = (first.meta, first.state().is_guarded());
+        if guarded {
+            // As in `push_admitted`.
+            let mut consumers = self.consumers.lock();
+            for header in admitted.iter() {
+                header.placed.store(true, Ordering::Relaxed);
+                if header.state().load().unstarted().is_some() {
+                    self.free_place(header, &mut consumers);
+                }
+            }
+        } else {
+            for header in admitted.iter() {
+                header.placed.store(true, Ordering::Relaxed);
+            }
+        }
+        self.fifos[meta.kind as usize][usize::from(meta.band)].push_chain(admitted);
+        Ok((tasks, count))
     }
 
     /// How many tasks wait, to the task.

@@ -1,6 +1,7 @@
 //! Where tasks wait for a worker, and how a worker is found for them. Knows nothing of threads.
 //!
 //! - [`fifo`]: one first-in, first-out queue, linked through the tasks themselves.
+//! - [`chain`]: tasks that are queued together.
 //! - [`gate`]: the limit of a lane's queue, and its end.
 //! - [`lane`]: a lane's queues by band and kind, and which task is next.
 //! - [`roster`]: which workers have nothing to do, and the mailbox each of them is handed a task
@@ -8,6 +9,7 @@
 //! - [`cover`]: who may be left asleep although a task was queued.
 //! - [`dispatch`]: the two together: submit on one side, take and wait on the other.
 
+pub(crate) mod chain;
 pub(crate) mod cover;
 pub(crate) mod dispatch;
 pub(crate) mod fifo;

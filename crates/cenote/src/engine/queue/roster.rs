@@ -249,6 +249,47 @@ impl Roster {
         })
     }
 
+    /// So many tasks of `kind` were queued: sends as many waiting workers to look, calls `sent`
+    /// with each, and returns how many. Of those asleep, no more than `sleepers` if deputies and a
+    /// sentinel will do for the other tasks.
+    pub(crate) fn kick_many(
+        &self,
+        kind: Kind,
+        tasks: usize,
+        sleepers: usize,
+        mut sent: impl FnMut(Sent),
+    ) -> usize {
+        // Pairs with the fence in `announce`.
+        fence(Ordering::SeqCst);
+        let mut left = tasks;
+        let mut kicked = 0;
+        for ask_all in [false, true] {
+            if ask_all && sleepers < left && self.cover.is_covered() {
+                left = sleepers;
+            }
+            for (index, group) in self.groups.iter().enumerate() {
+                // Relaxed: as in `find`.
+                let open = group.open.load(Ordering::Relaxed);
+                let mut bits = if ask_all || open == 0 {
+                    open
+                } else {
+                    open & !group.parked.load(Ordering::Relaxed)
+                };
+                while bits != 0 && left > 0 {
+                    let worker = index * BITS + bits.trailing_zeros() as usize;
+                    bits &= bits - 1;
+                    let post = &self.posts[worker];
+                    if let Some(asleep) = Self::send(post, code(KICKED), kind, ANNOUNCED) {
+                        sent(Sent { worker, asleep });
+                        left -= 1;
+                        kicked += 1;
+                    }
+                }
+            }
+        }
+        kicked
+    }
+
     /// Puts `mail` into a mailbox that is at least as open as `least`. Says whether its worker
     /// sleeps; `None` if the mailbox took nothing.
     fn send(post: &Post, mail: *mut Header, kind: Kind, least: usize) -> Option<bool> {
