@@ -21,7 +21,7 @@ use super::submit::Submission;
 use crate::engine::bell::Ticket;
 use crate::task::cell::{Kind, Work};
 use crate::task::handle::JoinHandle;
-use crate::task::work::{Closure, Local};
+use crate::task::work::{Closure, Local, is_large};
 use crate::worker;
 
 /// A place in a lane's queue for one task, which a full queue can no longer refuse. Made by
@@ -83,6 +83,10 @@ impl Permit {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
+        if const { is_large::<F>() } {
+            let work = Closure::new(Box::new(f));
+            return self.place.fill(Kind::Closure, &self.options, work);
+        }
         self.place
             .fill(Kind::Closure, &self.options, Closure::new(f))
     }
@@ -103,6 +107,10 @@ impl Permit {
         U: Future + 'static,
         U::Output: Send + 'static,
     {
+        if const { is_large::<F>() } {
+            let work = Local::new(Box::new(f));
+            return self.place.fill(Kind::Local, &self.options, work);
+        }
         self.place.fill(Kind::Local, &self.options, Local::new(f))
     }
 }

@@ -14,7 +14,7 @@ use super::permit::{Permit, Place, Reservation};
 use super::submit::Submission;
 use crate::task::cell::Kind;
 use crate::task::handle::JoinHandle;
-use crate::task::work::{Closure, Local};
+use crate::task::work::{Closure, Local, is_large};
 
 /// The options of one task. Made by [`Lane::task`](crate::Lane::task), which a
 /// [`Pool`](crate::Pool) has too.
@@ -175,6 +175,12 @@ impl<'a> TaskBuilder<'a> {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
+        if const { is_large::<F>() } {
+            return self
+                .submission(Kind::Closure, Closure::new(Box::new(f)))
+                .attempt()
+                .map_err(|error| error.map(Closure::unboxed));
+        }
         self.submission(Kind::Closure, Closure::new(f))
             .attempt()
             .map_err(|error| error.map(Closure::into_inner))
@@ -202,6 +208,13 @@ impl<'a> TaskBuilder<'a> {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
+        if const { is_large::<F>() } {
+            return self
+                .submission(Kind::Closure, Closure::new(Box::new(f)))
+                .wait()
+                .await
+                .map_err(|error| error.map(Closure::unboxed));
+        }
         self.submission(Kind::Closure, Closure::new(f))
             .wait()
             .await
@@ -227,6 +240,12 @@ impl<'a> TaskBuilder<'a> {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
+        if const { is_large::<F>() } {
+            return self
+                .submission(Kind::Closure, Closure::new(Box::new(f)))
+                .block()
+                .map_err(|error| error.map(Closure::unboxed));
+        }
         self.submission(Kind::Closure, Closure::new(f))
             .block()
             .map_err(|error| error.map(Closure::into_inner))
@@ -252,6 +271,12 @@ impl<'a> TaskBuilder<'a> {
         U: Future + 'static,
         U::Output: Send + 'static,
     {
+        if const { is_large::<F>() } {
+            return self
+                .submission(Kind::Local, Local::new(Box::new(f)))
+                .attempt()
+                .map_err(|error| error.map(Local::unboxed));
+        }
         self.submission(Kind::Local, Local::new(f))
             .attempt()
             .map_err(|error| error.map(Local::into_inner))
@@ -279,6 +304,13 @@ impl<'a> TaskBuilder<'a> {
         U: Future + 'static,
         U::Output: Send + 'static,
     {
+        if const { is_large::<F>() } {
+            return self
+                .submission(Kind::Local, Local::new(Box::new(f)))
+                .wait()
+                .await
+                .map_err(|error| error.map(Local::unboxed));
+        }
         self.submission(Kind::Local, Local::new(f))
             .wait()
             .await
@@ -305,6 +337,12 @@ impl<'a> TaskBuilder<'a> {
         U: Future + 'static,
         U::Output: Send + 'static,
     {
+        if const { is_large::<F>() } {
+            return self
+                .submission(Kind::Local, Local::new(Box::new(f)))
+                .block()
+                .map_err(|error| error.map(Local::unboxed));
+        }
         self.submission(Kind::Local, Local::new(f))
             .block()
             .map_err(|error| error.map(Local::into_inner))

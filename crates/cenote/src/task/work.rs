@@ -14,6 +14,12 @@ fn catch<W: Work, T>(running: &Running<W>, code: impl FnOnce() -> T) -> Result<T
     boundary::of_task(running.task(), code).map_err(JoinError::panicked)
 }
 
+/// Whether a closure is so large that it is boxed: each step on its way copies it, and those on the
+/// worker's stack, one below the other, must not fill it.
+pub(crate) const fn is_large<F>() -> bool {
+    size_of::<F>() > 4096
+}
+
 /// `FnOnce() -> T`.
 pub(crate) struct Closure<F> {
     f: F,
@@ -29,6 +35,12 @@ impl<F> Closure<F> {
 
     pub(crate) fn into_inner(self) -> F {
         self.f
+    }
+}
+
+impl<F> Closure<Box<F>> {
+    pub(crate) fn unboxed(self) -> F {
+        *self.f
     }
 }
 
@@ -63,6 +75,12 @@ impl<F> Local<F> {
     }
 }
 
+impl<F> Local<Box<F>> {
+    pub(crate) fn unboxed(self) -> F {
+        *self.f
+    }
+}
+
 impl<F, U> Work for Local<F>
 where
     F: FnOnce() -> U,
@@ -74,7 +92,9 @@ where
     fn run(self, running: Running<Self>) -> Ran {
         let Local { f, span } = self;
         // In the runtime's context, also the first time: what makes a future may be tokio's own.
-        let made = catch(&running, || worker::in_runtime(|| span.in_scope(f)));
+        let made = catch(&running, || {
+            worker::in_runtime(|| span.in_scope(|| Box::pin(f())))
+        });
         let error = match made {
             Ok(Ok(future)) => {
                 worker::spawn_task(span.instrument(future), running);

@@ -111,7 +111,7 @@ impl Worker {
     pub(super) fn spawn_task<W, U>(&self, future: U, running: Running<W>)
     where
         W: Work<Output = U::Output> + 'static,
-        U: Future + 'static,
+        U: Future + Unpin + 'static,
     {
         let task = running.task().clone();
         let extra = task.header().extra_or_new();
@@ -119,7 +119,7 @@ impl Worker {
             .given_token()
             .map(|token| Box::pin(token.cancelled_owned()));
         let local = LocalTask {
-            future: Some(Box::pin(future)),
+            future: Some(future),
             cancelled,
             began: Stamp::now(),
             running: Some(running),
@@ -298,7 +298,7 @@ struct Ended {
 /// The future of a task, which settles it: with its value or panic, or, when it is dropped before
 /// that, as aborted or cancelled.
 struct LocalTask<W: Work, U> {
-    future: Option<Pin<Box<U>>>,
+    future: Option<U>,
     cancelled: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
     began: Stamp,
     running: Option<Running<W>>,
@@ -312,12 +312,12 @@ struct LocalTask<W: Work, U> {
 }
 
 // Nothing is pinned in place: the future has a box of its own.
-impl<W: Work, U> Unpin for LocalTask<W, U> {}
+impl<W: Work, U: Unpin> Unpin for LocalTask<W, U> {}
 
 impl<W, U> Future for LocalTask<W, U>
 where
     W: Work<Output = U::Output>,
-    U: Future,
+    U: Future + Unpin,
 {
     type Output = ();
 
@@ -338,7 +338,7 @@ where
             lend_place(false);
         }
         // After a panic the future is dropped, not polled again.
-        let polled = boundary::of_task(running.task(), || future.as_mut().poll(context));
+        let polled = boundary::of_task(running.task(), || Pin::new(&mut *future).poll(context));
         let awaits = take_awaits();
         let result = match polled {
             Ok(Poll::Pending) => {

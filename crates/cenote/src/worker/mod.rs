@@ -242,7 +242,7 @@ pub(crate) fn in_runtime<T>(code: impl FnOnce() -> T) -> Result<T, NoRuntime> {
 pub(crate) fn spawn_task<W, U>(future: U, running: Running<W>)
 where
     W: Work<Output = U::Output> + 'static,
-    U: Future + 'static,
+    U: Future + Unpin + 'static,
 {
     let worker = worker().expect("tasks are run by workers");
     worker.spawn_task(future, running);

@@ -207,3 +207,33 @@ fn a_closure_that_blocks_leaves_the_other_workers_to_the_rest() {
         blocked.join().unwrap();
     });
 }
+
+#[test]
+fn large_captures_do_not_fill_a_worker_s_stack() {
+    // Half of the stack, which each step on the way would copy, one below the other.
+    const SIZE: usize = 1024 * 1024;
+    fn sum(bytes: &[u8; SIZE]) -> u64 {
+        bytes.iter().map(|&byte| u64::from(byte)).sum()
+    }
+    let submitter = thread::Builder::new().stack_size(64 * SIZE);
+    let submitted = submitter.spawn(|| {
+        let pool = Pool::builder().threads(1).build().unwrap();
+        let large = std::hint::black_box([1_u8; SIZE]);
+        let closure = pool.try_spawn(move || sum(&large));
+        assert_eq!(closure.unwrap().join().unwrap(), SIZE as u64);
+        let future = pool.try_spawn_local(move || {
+            // In the future, too.
+            async move { sum(&large) }
+        });
+        assert_eq!(future.unwrap().join().unwrap(), SIZE as u64);
+        let reserved = pool.try_reserve().unwrap().spawn(move || sum(&large));
+        assert_eq!(reserved.join().unwrap(), SIZE as u64);
+        pool.shutdown_now();
+        let back = pool
+            .try_spawn(move || sum(&large))
+            .unwrap_err()
+            .into_inner();
+        assert_eq!(back(), SIZE as u64, "the closure itself comes back");
+    });
+    submitted.unwrap().join().unwrap();
+}
