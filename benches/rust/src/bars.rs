@@ -73,7 +73,7 @@ const fn bar(
 }
 
 /// All bars, in the order of the table. They are for a machine with two CPUs.
-pub static BARS: [Bar; 22] = {
+pub static BARS: [Bar; 23] = {
     use Contender::{BareCacheLines, CenoteNoSpin, Crossbeam, SpawnBlocking};
     use Limit::{Absolute, TimesBestPeer, TimesBestPool, TimesBestSleeper, TimesPlus};
     [
@@ -144,6 +144,11 @@ pub static BARS: [Bar; 22] = {
             "burst, eight producers, ns a task",
             ("burst", "eight producers"),
             TimesBestPool(1.0),
+        ),
+        bar(
+            "batch of 1,000, handed over, ns a task",
+            ("batch", "handed over, p50"),
+            Absolute(35.0),
         ),
         bar(
             "allocations a task, with result",

@@ -238,7 +238,7 @@ impl Engine {
     }
 
     /// Puts a task in a place that was reserved. It settles, whatever becomes of the pool.
-    pub(crate) fn submit_reserved(&self, task: TaskRef, support: &impl Support) {
+    pub(crate) fn submit_reserved(&self, task: TaskRef, support: &impl Support) -> Accepted {
         let lane = usize::from(task.header().meta.lane);
         let reserved = self.rooms[lane].reserved.remove();
         let (wake, wanted_room) = self.dispatch.submit_reserved(task, reserved);
@@ -250,6 +250,9 @@ impl Engine {
         if gate.is_closed() {
             // The place passed for a task until it was given back, as in `give_place_back`.
             self.kick_all();
+        }
+        Accepted {
+            prompt: self.dispatch.is_prompt(wake),
         }
     }
 

@@ -162,13 +162,13 @@ impl Shared {
     }
 
     /// Puts a task in a place that was reserved. It settles, whatever becomes of the pool.
-    pub(crate) fn submit_reserved(self: &Arc<Self>, task: TaskRef) {
+    pub(crate) fn submit_reserved(self: &Arc<Self>, task: TaskRef) -> Accepted {
         if self.is_forked() {
             task.settle_queued(Outcome::Lost);
             task.discard();
-            return;
+            return Accepted { prompt: false };
         }
-        self.engine.submit_reserved(task, self);
+        self.engine.submit_reserved(task, self)
     }
 
     /// A place that was reserved is not needed.

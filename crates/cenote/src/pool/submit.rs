@@ -186,7 +186,7 @@ impl<'a, W: Work> Submission<'a, W> {
     pub(crate) fn into_place(self) -> JoinHandle<W::Output> {
         let mut candidate = self.candidate();
         let task = candidate.task.take().expect("it has just been made");
-        candidate.shared.submit_reserved(task);
+        candidate.prompt = candidate.shared.submit_reserved(task).prompt;
         candidate.accepted()
     }
 

@@ -13,7 +13,7 @@ use std::time::Duration;
 use cenote::{LaneConfig, Pool, Priority};
 use tokio_util::sync::CancellationToken;
 
-use crate::support::{Count, FOREVER, LIMIT, Peak, block_on, eventually, hold, watched};
+use crate::support::{Count, FOREVER, Gate, LIMIT, Peak, block_on, eventually, hold, watched};
 
 fn pool(threads: usize, queue_limit: usize) -> Pool {
     Pool::builder()
@@ -423,12 +423,25 @@ fn who_awaits_a_batch_is_woken_once() {
     watched(|| {
         let pool = pool(1, 1_000);
         let held = hold(&pool, 1);
-        let mut batch = pool.try_spawn_batch(numbers(0..1_000)).unwrap();
+        let gate = Gate::default();
+        let half = gate.clone();
+        let closures = (0..1_000).map(|n| {
+            let half = half.clone();
+            move || {
+                if n == 500 {
+                    half.pass();
+                }
+            }
+        });
+        let mut batch = pool.try_spawn_batch(closures).unwrap();
         let wakes = Count::default();
         let waker = Waker::from(Arc::new(Wakes(wakes.clone())));
         let mut context = Context::from_waker(&waker);
         assert!(Pin::new(&mut batch).poll(&mut context).is_pending());
         held.release();
+        gate.wait_for(1);
+        assert_eq!(wakes.get(), 0, "half of them have ended");
+        gate.open();
         eventually("it is woken", || wakes.get() > 0);
         // The last one ends last, so there is nothing else to wait for.
         match Pin::new(&mut batch).poll(&mut context) {
