@@ -14,3 +14,6 @@ pub(crate) mod fifo;
 pub(crate) mod gate;
 pub(crate) mod lane;
 pub(crate) mod roster;
+
+#[cfg(all(test, not(cenote_loom)))]
+mod tests;
