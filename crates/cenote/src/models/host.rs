@@ -246,8 +246,9 @@ impl step::Host for Thread {
             self.locals || meta.kind == Kind::Closure,
             "a future on a worker that has no place for it"
         );
-        if task.header().state().try_start() || task.header().state().start() {
-            task.run_started();
+        let sole = task.header().state().try_start(true);
+        if sole.is_some() || task.header().state().start() {
+            task.run_started(sole.unwrap_or(false));
         } else {
             task.discard();
         }

@@ -33,7 +33,9 @@ impl Worker {
         task.prefetch();
         let began = Stamp::now();
         let header = task.header();
-        if !header.state().try_start() && !self.start_guarded(&task) {
+        let fresh = header.state().try_start(self.sole.get());
+        self.sole.set(fresh == Some(true));
+        if fresh.is_none() && !self.start_guarded(&task) {
             let lane = usize::from(header.meta.lane);
             self.found_settled(
                 &task,
@@ -46,7 +48,7 @@ impl Worker {
             }
             return;
         }
-        self.run_started(task, began, true);
+        self.run_started(task, began, true, fresh == Some(true));
     }
 
     /// Starts a task that is not just as it was made.
@@ -63,8 +65,8 @@ impl Worker {
     }
 
     /// Runs a task whose `start` this worker has won. `placed`: it has a place of its own among its
-    /// lane's running.
-    fn run_started(&self, task: TaskRef, began: Stamp, placed: bool) {
+    /// lane's running. `sole`: there is no other reference to it.
+    fn run_started(&self, task: TaskRef, began: Stamp, placed: bool, sole: bool) {
         let header = task.header();
         let lane = usize::from(header.meta.lane);
         let submitted = header.submitted;
@@ -73,7 +75,7 @@ impl Worker {
         seat.busy_since.store(began.to_bits(), Ordering::Relaxed);
         slot.lane.store(lane as u32 + 1, Ordering::Relaxed);
         self.depth.set(self.depth.get() + 1);
-        let ran = task.run_started();
+        let ran = task.run_started(sole);
         self.depth.set(self.depth.get() - 1);
         slot.lane.store(0, Ordering::Relaxed);
         seat.busy_since.store(0, Ordering::Relaxed);
@@ -136,7 +138,7 @@ impl Worker {
                 slot.lane.load(Ordering::Relaxed),
             );
             let began = Stamp::now();
-            self.run_started(task.clone(), began, !lent);
+            self.run_started(task.clone(), began, !lent, false);
             self.record_pending();
             seat.busy_since.store(outer.0, Ordering::Relaxed);
             slot.lane.store(outer.1, Ordering::Relaxed);

@@ -59,6 +59,8 @@ pub(crate) struct Worker {
     /// A moving average of the tasks' run times, in nanoseconds.
     average_run: Cell<u64>,
     pending: Cell<Option<execute::Pending>>,
+    /// The task before had lost its handle when it started: the next one probably has too.
+    sole: Cell<bool>,
     /// Tasks that run, one inside of the other.
     depth: Cell<usize>,
 }

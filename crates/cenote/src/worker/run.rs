@@ -70,6 +70,7 @@ fn main(shared: Arc<Shared>, info: WorkerInfo) {
         // As long as nothing is known, tasks are not short.
         average_run: Cell::new(SHORT_NANOS * 64),
         pending: Cell::new(None),
+        sole: Cell::new(false),
         depth: Cell::new(0),
     });
     WORKER.with(|place| *place.borrow_mut() = Some(Rc::clone(&worker)));

@@ -175,7 +175,7 @@ impl Lane {
                 assert_eq!((admitted, refused), (self.model.limit, Refused::Full));
                 // As whoever is refused does.
                 assert!(task.header().state().start());
-                task.run_started();
+                task.run_started(false);
             }
         }
     }
@@ -232,9 +232,10 @@ impl Lane {
             self.model.running += 1;
         }
         // As a worker does.
-        if header.state().try_start() || header.state().start() {
+        let sole = header.state().try_start(false);
+        if sole.is_some() || header.state().start() {
             assert!(!expected.settled);
-            taken.task.run_started();
+            taken.task.run_started(sole.unwrap_or(false));
         } else {
             assert!(expected.settled);
             taken.task.discard();
