@@ -16,6 +16,7 @@ use super::Engine;
 use super::queue::cover::SENTINEL_PERIOD;
 use super::queue::dispatch::Search;
 use super::queue::roster::Mail;
+use super::queue::run_list::LONGEST;
 use crate::sync;
 use crate::task::cell::TaskRef;
 
@@ -23,6 +24,9 @@ use crate::task::cell::TaskRef;
 /// look comes at once.
 const LINGER_PAUSES: u32 = 8;
 const LINGER_LOOKS: u32 = if cfg!(cenote_loom) { 1 } else { 7 };
+
+/// Of short tasks, so many are taken at once as take this time together.
+const BATCH_NANOS: u64 = 20_000;
 
 /// What the loop needs of the thread that it runs on.
 pub(crate) trait Host {
@@ -78,6 +82,10 @@ pub(crate) struct Step<W: Deref<Target = WaitWord>> {
     /// The worker is awake, and its tasks are short: see [`cover`](super::queue::cover).
     deputy: Cell<bool>,
     may_stand_sentinel: Cell<bool>,
+    /// How long the worker's tasks take on average, in nanoseconds.
+    average_run: Cell<u64>,
+    /// There may be tasks in the worker's run list.
+    listed: Cell<bool>,
     /// A task was left in the queue behind the last one that was taken.
     backlog: Cell<bool>,
     /// The last task came from a queue, not from the mailbox.
@@ -93,6 +101,8 @@ impl<W: Deref<Target = WaitWord>> Step<W> {
             next_lane: Cell::new(seat),
             deputy: Cell::new(false),
             may_stand_sentinel: Cell::new(true),
+            average_run: Cell::new(0),
+            listed: Cell::new(false),
             backlog: Cell::new(false),
             from_queue: Cell::new(false),
         }
@@ -164,19 +174,29 @@ impl<W: Deref<Target = WaitWord>> Step<W> {
     /// running.
     pub(crate) fn next(&self, host: &impl Host) -> Option<(TaskRef, bool)> {
         let engine = host.engine();
+        if self.listed.get() {
+            if let Some(task) = engine.dispatch.next_listed(self.seat) {
+                return Some((task, true));
+            }
+            self.listed.set(false);
+        }
         let search = Search {
+            worker: self.seat,
             first_lane: self.next_lane.get(),
             locals: host.has_place(),
             sure: self.backlog.get(),
-            short: self.deputy.get(),
+            batch: self.batch(),
         };
         self.next_lane.set(search.first_lane.wrapping_add(1));
         let Some((taken, wake)) = engine.dispatch.next(search) else {
             self.backlog.set(false);
-            return None;
+            let (task, wake) = engine.dispatch.steal()?;
+            engine.wake(wake);
+            return Some((task, true));
         };
         engine.wake(wake);
         self.backlog.set(taken.more.is_some());
+        self.listed.set(taken.listed > 0);
         if self.deputy.get() && !self.from_queue.replace(true) {
             engine.dispatch.roster().hide(self.seat);
         }
@@ -185,6 +205,23 @@ impl<W: Deref<Target = WaitWord>> Step<W> {
             engine.room(lane).made(engine.dispatch.lane(lane).gate());
         }
         Some((taken.task, taken.runs))
+    }
+
+    /// How many tasks the worker may take at once: 0 if its tasks are not short.
+    fn batch(&self) -> usize {
+        if !self.deputy.get() {
+            return 0;
+        }
+        // What is taken together waits for each other, while a task of a higher band may come.
+        let most = BATCH_NANOS / self.average_run.get().max(1);
+        usize::try_from(most)
+            .unwrap_or(usize::MAX)
+            .clamp(1, LONGEST)
+    }
+
+    /// How long the worker's tasks take on average.
+    pub(crate) fn set_average_run(&self, nanos: u64) {
+        self.average_run.set(nanos);
     }
 
     /// Whether the worker's tasks are short.

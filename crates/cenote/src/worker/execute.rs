@@ -114,6 +114,7 @@ impl Worker {
             let average = self.average_run.get();
             let average = average - average / 8 + nanos / 8;
             self.average_run.set(average);
+            self.step.set_average_run(average);
             self.step
                 .set_deputy(&self.shared.engine, average <= SHORT_NANOS);
         }

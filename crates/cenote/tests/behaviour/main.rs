@@ -19,6 +19,7 @@ mod priorities;
 mod queue_limit;
 mod results;
 mod scope;
+mod short_tasks;
 mod size;
 mod stats;
 mod traits;

@@ -3,6 +3,7 @@
 //! - [`fifo`]: one first-in, first-out queue, linked through the tasks themselves.
 //! - [`gate`]: the limit of a lane's queue, and its end.
 //! - [`lane`]: a lane's queues by band and kind, and which task is next.
+//! - [`run_list`]: what a worker has taken from a lane, and not begun.
 //! - [`roster`]: which workers have nothing to do, and the mailbox each of them is handed a task
 //!   through.
 //! - [`cover`]: who may be left asleep although a task was queued.
@@ -14,6 +15,7 @@ pub(crate) mod fifo;
 pub(crate) mod gate;
 pub(crate) mod lane;
 pub(crate) mod roster;
+pub(crate) mod run_list;
 
 #[cfg(all(test, not(cenote_loom)))]
 mod tests;

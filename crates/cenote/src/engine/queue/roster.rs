@@ -114,6 +114,10 @@ impl Roster {
         }
     }
 
+    pub(crate) fn workers(&self) -> usize {
+        self.posts.len()
+    }
+
     pub(crate) fn cover(&self) -> &Cover {
         &self.cover
     }

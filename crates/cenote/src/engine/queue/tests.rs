@@ -7,7 +7,8 @@
 use proptest::prelude::*;
 
 use super::gate::Refused;
-use super::lane::{BANDS, LaneQueue, Taken};
+use super::lane::{BANDS, Batch, LaneQueue, Taken};
+use super::run_list::RunLists;
 use crate::task::cell::{self, Joiner, Kind, Meta, Ran, Running, TaskRef, Work};
 use crate::task::outcome::Outcome;
 
@@ -52,7 +53,8 @@ enum Step {
     End,
     Pop {
         locals: bool,
-        short: bool,
+        /// How many at most. 0: the worker's tasks are not short.
+        batch: usize,
     },
     PopUnrun,
 }
@@ -65,7 +67,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => any::<prop::sample::Index>().prop_map(Step::Abort),
         1 => Just(Step::Begin),
         2 => Just(Step::End),
-        4 => any::<(bool, bool)>().prop_map(|(locals, short)| Step::Pop { locals, short }),
+        4 => (any::<bool>(), 0_usize..8).prop_map(|(locals, batch)| Step::Pop { locals, batch }),
         1 => Just(Step::PopUnrun),
     ]
 }
@@ -124,6 +126,17 @@ impl Model {
     /// that they are, as long as there are none without.)
     fn needs_place(&self, at: usize) -> bool {
         self.dead() == 0 || !self.queued[at].settled
+    }
+
+    /// The first of that kind and band, if none of another is due before it.
+    fn next_of(&self, kind: Kind, band: u8, locals: bool) -> Option<usize> {
+        let at = (self.queued.iter()).position(|task| (task.kind, task.band) == (kind, band))?;
+        let others = (self.queued.iter())
+            .filter(|task| (task.kind, task.band) != (kind, band))
+            .filter(|task| locals || task.kind == Kind::Closure);
+        let due = others.map(Queued::rank).min();
+        due.is_none_or(|due| self.queued[at].rank() <= due)
+            .then_some(at)
     }
 
     /// Which task a worker would get.
@@ -200,14 +213,43 @@ impl Lane {
         assert_eq!(self.lane.forget(header), Some(false));
     }
 
-    fn pop(&mut self, locals: bool, short: bool) {
+    fn pop(&mut self, locals: bool, batch: usize) {
         let expected = self.model.next(locals);
-        let taken = self.lane.pop(locals, false, short);
+        let lists = RunLists::new(1);
+        let batch = (batch > 0).then_some(Batch {
+            lists: &lists,
+            worker: 0,
+            most: batch,
+            workers: 1,
+        });
+        let taken = self.lane.pop(0, locals, false, batch);
         assert_eq!(taken.is_some(), expected.is_some());
-        if let (Some(taken), Some(at)) = (taken, expected) {
-            let runs = self.model.needs_place(at);
-            self.took(taken, at, runs);
+        let (Some(taken), Some(at)) = (taken, expected) else {
+            return;
+        };
+        let (kind, band) = (self.model.queued[at].kind, self.model.queued[at].band);
+        let runs = self.model.needs_place(at);
+        let mut listed = taken.listed;
+        self.took(taken, at, runs);
+        let most = match batch {
+            Some(batch) if kind == Kind::Closure && self.model.max_running == usize::MAX => {
+                let share = self.model.placed();
+                (batch.most - 1)
+                    .min(share)
+                    .min((self.model.limit / 8).max(1))
+            }
+            _ => 0,
+        };
+        for _ in 0..most {
+            let Some(at) = self.model.next_of(kind, band, locals) else {
+                break;
+            };
+            let task = lists.take(0).expect("it was listed").task;
+            listed -= 1;
+            self.ran(task, at);
         }
+        assert_eq!(listed, 0);
+        assert!(!lists.has_task());
     }
 
     fn pop_unrun(&mut self) {
@@ -220,9 +262,6 @@ impl Lane {
     }
 
     fn took(&mut self, taken: Taken, at: usize, runs: bool) {
-        let expected = self.model.queued.remove(at);
-        let header = taken.task.header();
-        assert_eq!(header.submitted, expected.submitted, "another task is next");
         assert_eq!(taken.runs, runs);
         assert!(!taken.wanted_room);
         if let Some(more) = taken.more {
@@ -231,14 +270,21 @@ impl Lane {
         if runs && self.model.max_running != usize::MAX {
             self.model.running += 1;
         }
-        // As a worker does.
+        self.ran(taken.task, at);
+    }
+
+    /// Does with it as a worker does.
+    fn ran(&mut self, task: TaskRef, at: usize) {
+        let expected = self.model.queued.remove(at);
+        let header = task.header();
+        assert_eq!(header.submitted, expected.submitted, "another task is next");
         let sole = header.state().try_start(false);
         if sole.is_some() || header.state().start() {
             assert!(!expected.settled);
-            taken.task.run_started(sole.unwrap_or(false));
+            task.run_started(sole.unwrap_or(false));
         } else {
             assert!(expected.settled);
-            taken.task.discard();
+            task.discard();
         }
     }
 
@@ -261,7 +307,7 @@ impl Lane {
                 self.model.running -= 1;
                 assert_eq!(self.lane.end(), !self.model.queued.is_empty());
             }
-            Step::Pop { locals, short } => self.pop(locals, short),
+            Step::Pop { locals, batch } => self.pop(locals, batch),
             Step::PopUnrun => self.pop_unrun(),
         }
     }
