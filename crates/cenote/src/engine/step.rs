@@ -25,6 +25,9 @@ use crate::task::cell::TaskRef;
 const LINGER_PAUSES: u32 = 8;
 const LINGER_LOOKS: u32 = if cfg!(cenote_loom) { 1 } else { 7 };
 
+/// When nothing has come for so long, leftovers are cleared away.
+const REST: Duration = Duration::from_millis(10);
+
 /// Of short tasks, so many are taken at once as take this time together.
 const BATCH_NANOS: u64 = 20_000;
 
@@ -64,6 +67,12 @@ pub(crate) trait Host {
 
     /// A sleep on the futex is over.
     fn slept(&self);
+
+    /// There is something to clear away when nothing comes for a while.
+    fn has_leftovers(&self) -> bool;
+
+    /// Clears some of it away.
+    fn clear_leftovers(&self);
 
     /// How long the worker may be idle before it asks whether it may end.
     fn idle_timeout(&self) -> Duration;
@@ -268,14 +277,18 @@ impl<W: Deref<Target = WaitWord>> Step<W> {
         }
         self.set_deputy(engine, false);
         let mut idle_for_long = false;
+        let mut rested = false;
         roster.set_parked(self.seat, true);
         if host.is_shared() {
             host.sleep_in_driver();
         } else {
             let cover = roster.cover();
             let sentinel = self.may_stand_sentinel.get() && cover.try_stand_sentinel(self.seat);
+            rested = !sentinel && host.has_leftovers();
             let deadline = if sentinel {
                 host.deadline(SENTINEL_PERIOD)
+            } else if rested {
+                host.deadline(REST)
             } else if engine.life.is_retirable() {
                 host.deadline(host.idle_timeout())
             } else {
@@ -286,11 +299,14 @@ impl<W: Deref<Target = WaitWord>> Step<W> {
             // Where nobody relied on it, it sleeps until it is woken, and is at hand again after
             // that.
             self.may_stand_sentinel.set(!sentinel || cover.relieve());
-            if !sentinel {
-                idle_for_long = deadline.is_some_and(|deadline| Instant::now() >= deadline);
-            }
+            let is_over = deadline.is_some_and(|deadline| Instant::now() >= deadline);
+            idle_for_long = is_over && !sentinel && !rested;
+            rested &= is_over;
         }
         roster.set_parked(self.seat, false);
+        if rested && !has_mail() {
+            host.clear_leftovers();
+        }
         idle_for_long
     }
 }

@@ -310,6 +310,12 @@ impl step::Host for Thread {
 
     fn slept(&self) {}
 
+    fn has_leftovers(&self) -> bool {
+        false
+    }
+
+    fn clear_leftovers(&self) {}
+
     fn idle_timeout(&self) -> Duration {
         Duration::ZERO
     }

@@ -25,6 +25,7 @@ use crate::engine::step::{Host, Step};
 use crate::pool::shared::{InitFailure, Shared};
 use crate::task::boundary;
 use crate::task::cell::TaskRef;
+use crate::task::memory;
 
 /// Starts the thread for a seat, which has to be counted as starting before.
 pub(crate) fn start(shared: Arc<Shared>, index: usize) -> io::Result<()> {
@@ -178,6 +179,14 @@ impl Host for Thread<'_> {
 
     fn slept(&self) {
         self.worker.note_wake();
+    }
+
+    fn has_leftovers(&self) -> bool {
+        memory::is_swollen()
+    }
+
+    fn clear_leftovers(&self) {
+        memory::trim();
     }
 
     fn idle_timeout(&self) -> Duration {
