@@ -166,8 +166,8 @@ impl RunLists {
         (&self.used[worker / BITS], 1 << (worker % BITS))
     }
 
-    /// Fills the worker's own list, which is empty, up to `most`, with what `next` gives. Returns how
-    /// many tasks that were. Others look at it from now on.
+    /// Fills the worker's own list, which is empty, up to `most`, with what `next` gives. Returns
+    /// how many tasks that were. Others look at it from now on.
     pub(crate) fn fill(
         &self,
         worker: usize,
