@@ -68,6 +68,13 @@ impl Engine {
                 settled += usize::from(task.settle_queued(outcome));
             }
         }
+        // After the queues, from which tasks go to the lists.
+        let emptied = self
+            .dispatch
+            .empty_lists(|task| settled += usize::from(task.settle_queued(outcome)));
+        if emptied {
+            self.kick_all();
+        }
         settled
     }
 

@@ -123,7 +123,7 @@ impl Engine {
         }
     }
 
-    /// Tasks admitted and not taken, in all lanes.
+    /// Tasks admitted and not begun, in all lanes.
     pub(crate) fn queued(&self) -> usize {
         self.dispatch.lanes().map(|lane| self.queued_in(lane)).sum()
     }
@@ -131,7 +131,8 @@ impl Engine {
     /// The same, of one lane.
     pub(crate) fn queued_in(&self, lane: usize) -> usize {
         let gate = self.dispatch.lane(lane).gate();
-        self.rooms[lane].reserved.without(|| gate.count())
+        // In this order: tasks go from the queue to a run list.
+        self.rooms[lane].reserved.without(|| gate.count()) + self.dispatch.listed_in(lane)
     }
 
     /// Hands a task to a worker or queues it; or gives it back.

@@ -16,6 +16,7 @@ use super::Engine;
 use super::queue::cover::SENTINEL_PERIOD;
 use super::queue::dispatch::Search;
 use super::queue::roster::Mail;
+use super::queue::run_list::LONGEST;
 use crate::sync;
 use crate::task::cell::TaskRef;
 
@@ -23,6 +24,12 @@ use crate::task::cell::TaskRef;
 /// look comes at once.
 const LINGER_PAUSES: u32 = 8;
 const LINGER_LOOKS: u32 = if cfg!(cenote_loom) { 1 } else { 7 };
+
+/// When nothing has come for so long, leftovers are cleared away.
+const REST: Duration = Duration::from_millis(10);
+
+/// Of short tasks, so many are taken at once as take this time together.
+const BATCH_NANOS: u64 = 20_000;
 
 /// What a task that is taken has of a lane's places.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,6 +88,12 @@ pub(crate) trait Host {
     /// A sleep on the futex is over.
     fn slept(&self);
 
+    /// There is something to clear away when nothing comes for a while.
+    fn has_leftovers(&self) -> bool;
+
+    /// Clears some of it away.
+    fn clear_leftovers(&self);
+
     /// How long the worker may be idle before it asks whether it may end.
     fn idle_timeout(&self) -> Duration;
 
@@ -98,6 +111,10 @@ pub(crate) struct Step<W: Deref<Target = WaitWord>> {
     /// The worker is awake, and its tasks are short: see [`cover`](super::queue::cover).
     deputy: Cell<bool>,
     may_stand_sentinel: Cell<bool>,
+    /// How long the worker's tasks take on average, in nanoseconds.
+    average_run: Cell<u64>,
+    /// There may be tasks in the worker's run list.
+    listed: Cell<bool>,
     /// A task was left in the queue behind the last one that was taken.
     backlog: Cell<bool>,
     /// The last task came from a queue, not from the mailbox.
@@ -113,6 +130,8 @@ impl<W: Deref<Target = WaitWord>> Step<W> {
             next_lane: Cell::new(seat),
             deputy: Cell::new(false),
             may_stand_sentinel: Cell::new(true),
+            average_run: Cell::new(0),
+            listed: Cell::new(false),
             backlog: Cell::new(false),
             from_queue: Cell::new(false),
         }
@@ -189,19 +208,29 @@ impl<W: Deref<Target = WaitWord>> Step<W> {
         if let Some(task) = engine.dispatch.take_lent() {
             return Some((task, Runs::Lent));
         }
+        if self.listed.get() {
+            if let Some(task) = engine.dispatch.next_listed(self.seat) {
+                return Some((task, Runs::Placed));
+            }
+            self.listed.set(false);
+        }
         let search = Search {
+            worker: self.seat,
             first_lane: self.next_lane.get(),
             locals: host.has_place(),
             sure: self.backlog.get(),
-            short: self.deputy.get(),
+            batch: self.batch(),
         };
         self.next_lane.set(search.first_lane.wrapping_add(1));
         let Some((taken, wake)) = engine.dispatch.next(search) else {
             self.backlog.set(false);
-            return None;
+            let (task, wake) = engine.dispatch.steal()?;
+            engine.wake(wake);
+            return Some((task, Runs::Placed));
         };
         engine.wake(wake);
         self.backlog.set(taken.more.is_some());
+        self.listed.set(taken.listed > 0);
         if self.deputy.get() && !self.from_queue.replace(true) {
             engine.dispatch.roster().hide(self.seat);
         }
@@ -215,6 +244,23 @@ impl<W: Deref<Target = WaitWord>> Step<W> {
             Runs::Settled
         };
         Some((taken.task, runs))
+    }
+
+    /// How many tasks the worker may take at once: 0 if its tasks are not short.
+    fn batch(&self) -> usize {
+        if !self.deputy.get() {
+            return 0;
+        }
+        // What is taken together waits for each other, while a task of a higher band may come.
+        let most = BATCH_NANOS / self.average_run.get().max(1);
+        usize::try_from(most)
+            .unwrap_or(usize::MAX)
+            .clamp(1, LONGEST)
+    }
+
+    /// How long the worker's tasks take on average.
+    pub(crate) fn set_average_run(&self, nanos: u64) {
+        self.average_run.set(nanos);
     }
 
     /// Whether the worker's tasks are short.
@@ -261,14 +307,18 @@ impl<W: Deref<Target = WaitWord>> Step<W> {
         }
         self.set_deputy(engine, false);
         let mut idle_for_long = false;
+        let mut rested = false;
         roster.set_parked(self.seat, true);
         if host.is_shared() {
             host.sleep_in_driver();
         } else {
             let cover = roster.cover();
             let sentinel = self.may_stand_sentinel.get() && cover.try_stand_sentinel(self.seat);
+            rested = !sentinel && host.has_leftovers();
             let deadline = if sentinel {
                 host.deadline(SENTINEL_PERIOD)
+            } else if rested {
+                host.deadline(REST)
             } else if engine.life.is_retirable() {
                 host.deadline(host.idle_timeout())
             } else {
@@ -279,11 +329,14 @@ impl<W: Deref<Target = WaitWord>> Step<W> {
             // Where nobody relied on it, it sleeps until it is woken, and is at hand again after
             // that.
             self.may_stand_sentinel.set(!sentinel || cover.relieve());
-            if !sentinel {
-                idle_for_long = deadline.is_some_and(|deadline| Instant::now() >= deadline);
-            }
+            let is_over = deadline.is_some_and(|deadline| Instant::now() >= deadline);
+            idle_for_long = is_over && !sentinel && !rested;
+            rested &= is_over;
         }
         roster.set_parked(self.seat, false);
+        if rested && !has_mail() {
+            host.clear_leftovers();
+        }
         idle_for_long
     }
 }

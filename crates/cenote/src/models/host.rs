@@ -147,6 +147,14 @@ impl Host {
         joiner
     }
 
+    /// A push, with nobody sent to look.
+    pub(super) fn queue_only(&self, shape: Shape) {
+        let (task, _joiner) = task(&self.ledger, shape, None);
+        let dispatch = &self.engine.dispatch;
+        let queued = dispatch.lane(usize::from(shape.lane)).push(task);
+        assert!(queued.is_ok(), "there is room");
+    }
+
     fn note_done(&self) {
         let done = self.done.fetch_add(1, SeqCst) + 1;
         if self.end == End::After(done) {
@@ -204,6 +212,24 @@ impl Host {
         let thread = Thread::new(self, seat, true);
         if let Some(task) = thread.step.next(&thread) {
             step::Host::execute(&thread, task.0, task.1);
+        }
+    }
+
+    /// A worker whose tasks are known to be short, so that it takes several at once.
+    pub(super) fn work_as_deputy(self: &Arc<Self>, seat: usize) {
+        let thread = Thread::new(self, seat, false);
+        thread.step.set_deputy(&self.engine, true);
+        let retired = thread.step.run(&thread);
+        self.leave(seat, retired);
+    }
+
+    /// Such a worker takes what it can, and runs the first of it. Then the thread is gone, as if it
+    /// were in a closure that does not end.
+    pub(super) fn take_several(self: &Arc<Self>, seat: usize) {
+        let thread = Thread::new(self, seat, false);
+        thread.step.set_deputy(&self.engine, true);
+        if let Some((task, runs)) = thread.step.next(&thread) {
+            step::Host::execute(&thread, task, runs);
         }
     }
 
@@ -271,8 +297,9 @@ impl step::Host for Thread {
             self.locals || meta.kind == Kind::Closure,
             "a future on a worker that has no place for it"
         );
-        if task.header().state().try_start() || task.header().state().start() {
-            task.run_started();
+        let sole = task.header().state().try_start(true);
+        if sole.is_some() || task.header().state().start() {
+            task.run_started(sole.unwrap_or(false));
         } else if runs != Runs::Lent {
             task.discard();
         }
@@ -307,6 +334,12 @@ impl step::Host for Thread {
     fn sleep_in_driver(&self) {}
 
     fn slept(&self) {}
+
+    fn has_leftovers(&self) -> bool {
+        false
+    }
+
+    fn clear_leftovers(&self) {}
 
     fn idle_timeout(&self) -> Duration {
         Duration::ZERO

@@ -35,7 +35,7 @@ fn task_is_handed_over_or_given_back() {
             if let Mail::Task(task) = open_and_close(&roster, sleeps) {
                 handed_over += 1;
                 assert!(task.header().state().start());
-                task.run_started();
+                task.run_started(false);
             }
         }
         let back = usize::from(offering.join().unwrap().is_err());

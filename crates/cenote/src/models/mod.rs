@@ -24,6 +24,7 @@ mod grow_against_retire;
 mod lane_at_its_limit;
 mod mailbox;
 mod room;
+mod run_list;
 mod sentinel;
 mod submit_against_park;
 mod task_cell;

@@ -32,8 +32,9 @@ fn make(shape: Shape) -> (Arc<Ledger>, TaskRef, Joiner<Tracked>) {
 fn worker(task: TaskRef) -> JoinHandle<Option<Ran>> {
     thread::spawn(move || {
         let state = task.header().state();
-        if state.try_start() || state.start() {
-            return Some(task.run_started());
+        let sole = state.try_start(true);
+        if sole.is_some() || state.start() {
+            return Some(task.run_started(sole.unwrap_or(false)));
         }
         task.discard();
         None
@@ -87,8 +88,8 @@ fn abort_from_elsewhere_meets_start_and_a_handle_that_is_dropped() {
 fn abort_meets_finish() {
     check(3, || {
         let (ledger, task, mut handle) = make(CLOSURE);
-        assert!(task.header().state().try_start());
-        let worker = thread::spawn(move || task.run_started());
+        assert_eq!(task.header().state().try_start(false), Some(false));
+        let worker = thread::spawn(move || task.run_started(false));
         assert!(!handle.task().settle_queued(Outcome::Aborted));
         if handle.task().header().state().ask_abort().is_done() {
             assert!(take(&mut handle).is_ok());

@@ -38,7 +38,7 @@ fn queue_loses_and_reorders_nothing() {
                 Some(task) => {
                     order.push(task.header().submitted);
                     assert!(task.header().state().start());
-                    task.run_started();
+                    task.run_started(false);
                 }
                 None => thread::yield_now(),
             }

@@ -288,7 +288,7 @@ fn left_now(shared: &Shared) -> CloseReport {
             .engine
             .dispatch
             .lanes()
-            .map(|lane| shared.engine.dispatch.lane(lane).len())
+            .map(|lane| shared.engine.dispatch.len_of(lane))
             .sum(),
         threads: shared.engine.life.counts().all() + shared.threads.leaving(),
         blocking: shared.threads.blocking(),

@@ -71,8 +71,10 @@ pub(super) fn of_lane(shared: &Shared, lane: usize) -> LaneStats {
 
 /// What is of this moment.
 fn fill_in(shared: &Shared, lane: usize, stats: &mut LaneStats) {
-    let queue = shared.engine.dispatch.lane(lane);
-    stats.queued = shared.engine.room(lane).reserved.without(|| queue.len());
+    let dispatch = &shared.engine.dispatch;
+    let queue = dispatch.lane(lane);
+    let room = shared.engine.room(lane);
+    stats.queued = room.reserved.without(|| queue.len()) + dispatch.listed_in(lane);
     stats.queue_limit = queue.gate().limit();
     stats.max_running = (queue.max_running() != usize::MAX).then(|| queue.max_running());
     stats.running = shared

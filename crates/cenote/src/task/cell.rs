@@ -10,7 +10,7 @@
 
 use std::fmt;
 use std::marker::PhantomData;
-use std::mem;
+use std::mem::{self, ManuallyDrop};
 use std::ptr::NonNull;
 use std::task::Waker;
 
@@ -23,7 +23,7 @@ use super::home;
 #[cfg(not(cenote_loom))]
 use super::memory::{allocate, free as give_back};
 use super::outcome::Outcome;
-use super::state::{Finish, Phase, Snapshot, State};
+use super::state::{Finish, Leave, Phase, Snapshot, State};
 use crate::sync::{AtomicBool, AtomicPtr, UnsafeCell};
 
 /// Which workers may take a task.
@@ -78,7 +78,7 @@ pub(crate) struct Header {
 impl Header {
     /// A header that is no task: a queue's placeholder. Nothing but `next` may be used.
     pub(crate) fn placeholder() -> Self {
-        unsafe fn unreachable_run(_: NonNull<Header>) -> Ran {
+        unsafe fn unreachable_run(_: NonNull<Header>, _: bool) -> Ran {
             unreachable!("a placeholder was run")
         }
         unsafe fn unreachable_fail(_: NonNull<Header>, _: JoinError) {
@@ -126,6 +126,18 @@ impl Header {
         &self.state
     }
 
+    /// It has neither a waker nor an extra.
+    fn is_bare(&mut self) -> bool {
+        #[cfg(not(cenote_loom))]
+        if self.extra.get().is_some() {
+            return false;
+        }
+        self.waker.with_mut(|waker| {
+            // SAFETY: the header is borrowed mutably.
+            unsafe { &*waker }.is_none()
+        })
+    }
+
     #[cfg(not(cenote_loom))]
     pub(crate) fn extra(&self) -> Option<&Extra> {
         self.extra.get()
@@ -140,7 +152,7 @@ impl Header {
 /// What depends on the type of the work. Each function's contract is that of the function below of
 /// the same name.
 struct VTable {
-    run: unsafe fn(NonNull<Header>) -> Ran,
+    run: unsafe fn(NonNull<Header>, bool) -> Ran,
     fail: unsafe fn(NonNull<Header>, JoinError),
     drop_work: unsafe fn(NonNull<Header>),
     take: unsafe fn(NonNull<Header>, *mut ()),
@@ -191,6 +203,16 @@ impl<W: Work> Cell<W> {
         unsafe { &(*header.as_ptr().cast::<Cell<W>>()).stage }
     }
 
+    /// Whether it holds anything, beyond what is in every cell.
+    fn has_to_drop(&mut self) -> bool {
+        let is_bare = self.header.is_bare();
+        let is_empty = self.stage.with_mut(|stage| {
+            // SAFETY: the cell is borrowed mutably.
+            matches!(unsafe { &*stage }, Stage::Empty)
+        });
+        !is_bare || !is_empty && mem::needs_drop::<Stage<W>>()
+    }
+
     /// # Safety
     ///
     /// As for `stage`, and the caller owns the stage at present.
@@ -228,8 +250,8 @@ pub(crate) fn new<W: Work>(
 /// # Safety
 ///
 /// `header` begins a live `Cell<W>`, whose phase the caller moved from `QUEUED` to `RUNNING`. The
-/// caller's reference goes over to this call.
-unsafe fn run<W: Work>(header: NonNull<Header>) -> Ran {
+/// caller's reference goes over to this call. `sole`: it was the only one then.
+unsafe fn run<W: Work>(header: NonNull<Header>, sole: bool) -> Ran {
     // SAFETY: who moved the phase out of `QUEUED` owns the work, which is in the stage.
     let stage = unsafe { Cell::<W>::replace(header, Stage::Empty) };
     let Stage::Work(work) = stage else {
@@ -237,6 +259,7 @@ unsafe fn run<W: Work>(header: NonNull<Header>) -> Ran {
     };
     let running = Running {
         task: TaskRef(header),
+        sole,
         work: PhantomData,
     };
     // Only now that the work is out of the stage: from here on a deadline may put a result there.
@@ -255,14 +278,26 @@ unsafe fn run<W: Work>(header: NonNull<Header>) -> Ran {
 /// from the stage. The caller's reference goes over to this call.
 unsafe fn fail<W: Work>(header: NonNull<Header>, error: JoinError) {
     // SAFETY: who moved the phase to `SETTLING` owns the result; the reference is passed on.
-    unsafe { settle::<W>(header, Err(error)) };
+    unsafe { settle::<W>(header, Err(error), false) };
 }
 
 /// # Safety
 ///
 /// As for [`fail`], except that the phase may also be `RUNNING` if nobody but the caller may
-/// settle.
-unsafe fn settle<W: Work>(header: NonNull<Header>, result: Result<W::Output, JoinError>) {
+/// settle. `sole`: there is probably no other reference.
+unsafe fn settle<W: Work>(
+    header: NonNull<Header>,
+    result: Result<W::Output, JoinError>,
+    sole: bool,
+) {
+    if sole {
+        let task = TaskRef(header);
+        if task.header().state.is_sole() {
+            // Nobody can ask for it, or look at the state.
+            return drop_quietly(result);
+        }
+        mem::forget(task);
+    }
     // SAFETY: the caller owns the stage.
     let before = unsafe { Cell::<W>::replace(header, Stage::Result(result)) };
     debug_assert!(
@@ -280,7 +315,7 @@ unsafe fn settle<W: Work>(header: NonNull<Header>, result: Result<W::Output, Joi
             drop(task);
             waker.into_iter().for_each(boundary::wake);
         }
-        Finish::Unwanted => {
+        Finish::Unwanted | Finish::Sole => {
             // SAFETY: there is no handle, so the result is still the settler's.
             unsafe { drop_result::<W>(header) };
             drop(task);
@@ -330,10 +365,12 @@ unsafe fn drop_result<W: Work>(header: NonNull<Header>) {
 /// `header` begins a `Cell<W>` that nobody else has a reference to any more.
 unsafe fn free<W: Work>(header: NonNull<Header>) {
     let memory = header.cast::<Cell<W>>();
-    // SAFETY: `new` wrote it, and the last reference is gone; it is read once, and given back
-    // below.
-    let cell = unsafe { memory.read() };
-    drop_quietly(cell);
+    // SAFETY: `new` wrote it, and the last reference is gone: it is the caller's alone.
+    let cell = unsafe { &mut *memory.as_ptr() };
+    if cell.has_to_drop() {
+        // SAFETY: it is read once, and its memory given back below.
+        drop_quietly(unsafe { memory.read() });
+    }
     // SAFETY: `new` allocated it as a `Cell<W>`; what was in it is dropped.
     unsafe { give_back(memory) };
 }
@@ -413,12 +450,12 @@ impl TaskRef {
         TaskRef(header)
     }
 
-    /// Runs a task whose `start` this thread has just won.
-    pub(crate) fn run_started(self) -> Ran {
+    /// Runs a task whose `start` this thread has just won. `sole`: it found no other reference.
+    pub(crate) fn run_started(self, sole: bool) -> Ran {
         debug_assert_ne!(self.snapshot().phase(), Phase::Queued);
         let run = self.header().vtable.run;
         // SAFETY: the caller of `start` owns the work; this reference goes over to the call.
-        unsafe { run(self.into_raw()) }
+        unsafe { run(self.into_raw(), sole) }
     }
 
     /// Settles a task that has not started: it never will. False: it has started, or is settled.
@@ -511,6 +548,8 @@ impl fmt::Debug for TaskRef {
 /// A task that runs: the right to settle it, held by its work.
 pub(crate) struct Running<W: Work> {
     task: TaskRef,
+    /// There was no other reference when it started.
+    sole: bool,
     work: PhantomData<fn(W)>,
 }
 
@@ -535,18 +574,20 @@ impl<W: Work> Running<W> {
             drop_quietly(result);
             return Outcome::TimedOut;
         }
+        let sole = self.sole;
         let header = self.task.into_raw();
         // SAFETY: the task is of type `W`: `Running<W>` is made by `run::<W>` only. It is in phase
         // `RUNNING` and nobody else may settle it, or this call has just moved it to `SETTLING`.
         // `run` took the work out.
-        unsafe { settle::<W>(header, result) };
+        unsafe { settle::<W>(header, result, sole) };
         outcome
     }
 }
 
 /// The one reference that has the right to the result, once it is there.
 pub(crate) struct Joiner<T> {
-    task: TaskRef,
+    /// Given up by `drop`.
+    task: ManuallyDrop<TaskRef>,
     output: PhantomData<fn() -> T>,
 }
 
@@ -556,7 +597,7 @@ impl<T> Joiner<T> {
     /// `task` is the second of the two that [`new`] returned, for a work whose output is `T`.
     pub(crate) unsafe fn new(task: TaskRef) -> Self {
         Joiner {
-            task,
+            task: ManuallyDrop::new(task),
             output: PhantomData,
         }
     }
@@ -645,10 +686,19 @@ impl<T> Drop for Joiner<T> {
             });
             boundary::drop_quietly(waker);
         }
-        if !header.state.leave() && header.state.load().unstarted().is_none() {
-            // SAFETY: the task was done while this handle existed, so the result is the handle's.
-            // If it was taken, there is nothing to drop.
-            unsafe { (header.vtable.drop_result)(self.task.0) };
+        match header.state.leave() {
+            // The reference went with the step.
+            Leave::Released => return,
+            Leave::Last => {}
+            Leave::Done => {
+                if header.state.load().unstarted().is_none() {
+                    // SAFETY: the task was done while this handle existed, so the result is the
+                    // handle's. If it was taken, there is nothing to drop.
+                    unsafe { (header.vtable.drop_result)(self.task.0) };
+                }
+            }
         }
+        // SAFETY: it is not used afterwards, and dropped nowhere else.
+        unsafe { ManuallyDrop::drop(&mut self.task) };
     }
 }

@@ -6,21 +6,24 @@
 //! chains.
 //!
 //! Each thread keeps up to [`KEEP`] free blocks of its own. A thread that frees more than it
-//! allocates hands them on, [`CHAIN`] at a time, to a stack that all threads share; one that needs
-//! blocks takes all that are there. Pushing a chain is a compare-and-swap, taking all is a swap, so
-//! a block cannot come back between two steps of anybody (no ABA). The shared stack holds
-//! [`SHARED`] blocks, beyond which they are given back to the allocator; so is everything that a
-//! thread keeps when it ends. Tasks that do not fit a block of [`BLOCK`] bytes are allocated as
-//! usual.
+//! allocates hands them on, [`CHAIN`] at a time, to a store that all threads share; one that needs
+//! blocks takes a chain from there. Whoever finds the store in use by another thread does without
+//! it, so nobody waits there: not for a thread that lost its CPU, nor, in a fork of the process,
+//! for one that does not exist.
+//!
+//! A burst keeps many tasks in flight, so the store holds up to [`STORED`] chains while tasks flow.
+//! When nothing has come for some time, workers [`trim`] it to [`RESTING`]. What is beyond is given
+//! back to the allocator; so is everything that a thread keeps when it ends. Tasks that do not fit
+//! a block of [`BLOCK`] bytes are allocated as usual.
 //!
 //! With `--cfg cenote_no_recycle` every task is allocated and freed as usual, so that tools that
 //! watch the allocator see it.
 
 use std::alloc::{Layout, handle_alloc_error};
-use std::cell::Cell;
+use std::cell::{Cell, UnsafeCell};
 use std::mem;
 use std::ptr::{self, NonNull};
-use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use crossbeam_utils::CachePadded;
 
@@ -29,10 +32,14 @@ const BLOCK: usize = 128;
 const ALIGN: usize = 16;
 /// What a thread keeps for itself.
 const KEEP: usize = 64;
-/// So many blocks go to the shared stack at once.
+/// So many blocks go to the store at once.
 const CHAIN: usize = 32;
-/// What the shared stack holds: 256 KiB.
-const SHARED: usize = 2048;
+/// What the store holds, in chains: 4 MiB.
+const STORED: usize = 1024;
+/// What it holds when no tasks come: 256 KiB.
+const RESTING: usize = 64;
+/// So many chains are given back at once, which takes about 100 µs.
+const PORTION: usize = 64;
 
 /// A free block.
 struct Block {
@@ -140,8 +147,7 @@ impl Chain {
 
     fn pop(&self) -> Option<NonNull<Block>> {
         let block = NonNull::new(self.first.get())?;
-        // SAFETY: it is in this chain, so it is a free block, and `push` or `Cache::refill` wrote
-        // it.
+        // SAFETY: it is in this chain, so it is a free block, and `push` wrote it.
         let next = unsafe { block.read() }.next;
         if let Some(next) = NonNull::new(next) {
             // The next task's memory, which another thread has written last, arrives while this
@@ -154,9 +160,61 @@ impl Chain {
     }
 }
 
-/// Blocks that are anybody's. The count is of those in the stack, or a little behind it.
-static STACK: CachePadded<AtomicPtr<Block>> = CachePadded::new(AtomicPtr::new(ptr::null_mut()));
-static COUNT: CachePadded<AtomicUsize> = CachePadded::new(AtomicUsize::new(0));
+/// Chains of blocks that are anybody's.
+struct Store {
+    in_use: AtomicBool,
+    /// How many there are, for a look from outside.
+    len: AtomicUsize,
+    /// Of whoever has set `in_use`. A chain is its first block and its length.
+    chains: UnsafeCell<Vec<(NonNull<Block>, usize)>>,
+}
+
+// SAFETY: the chains are used by one thread at a time (`with`), and so are their blocks, which are
+// nobody else's.
+unsafe impl Sync for Store {}
+
+static STORE: CachePadded<Store> = CachePadded::new(Store {
+    in_use: AtomicBool::new(false),
+    len: AtomicUsize::new(0),
+    chains: UnsafeCell::new(Vec::new()),
+});
+
+impl Store {
+    /// Lets `change` at the chains. `None`: another thread has them.
+    fn with<T>(&self, change: impl FnOnce(&mut Vec<(NonNull<Block>, usize)>) -> T) -> Option<T> {
+        // Acquire: pairs with the Release below, so that all uses of the blocks came before.
+        if self.in_use.load(Ordering::Relaxed) || self.in_use.swap(true, Ordering::Acquire) {
+            return None;
+        }
+        // SAFETY: whoever sets the flag is alone until it is cleared; `change` does not come here.
+        let chains = unsafe { &mut *self.chains.get() };
+        let result = change(chains);
+        self.len.store(chains.len(), Ordering::Relaxed);
+        self.in_use.store(false, Ordering::Release);
+        Some(result)
+    }
+
+    fn len(&self) -> usize {
+        self.len.load(Ordering::Relaxed)
+    }
+}
+
+/// More is kept than there should be while no tasks come.
+pub(crate) fn is_swollen() -> bool {
+    STORE.len() > RESTING
+}
+
+/// Gives a portion of that back.
+#[cold]
+pub(crate) fn trim() {
+    let beyond = STORE.with(|chains| {
+        let beyond = chains.len().saturating_sub(RESTING).min(PORTION);
+        chains.split_off(chains.len() - beyond)
+    });
+    for (first, _) in beyond.into_iter().flatten() {
+        free_chain(first.as_ptr());
+    }
+}
 
 impl Cache {
     fn take(&self) -> Option<NonNull<Block>> {
@@ -169,20 +227,16 @@ impl Cache {
         self.refill()
     }
 
-    /// Takes everything from the shared stack.
+    /// Takes a chain from the store.
     #[cold]
     fn refill(&self) -> Option<NonNull<Block>> {
-        // Relaxed: most threads find nothing, and need not write to the line for that.
-        if STACK.load(Ordering::Relaxed).is_null() {
+        // Most threads find nothing, and need not write to the line for that.
+        if STORE.len() == 0 {
             return None;
         }
-        // Acquire: pairs with the Release in `give`, so that the links, and all uses of the blocks,
-        // came before.
-        let first = STACK.swap(ptr::null_mut(), Ordering::Acquire);
-        let blocks = COUNT.swap(0, Ordering::Relaxed);
-        self.own.first.set(first);
-        // It may be off by what is being pushed just now: it only says when to hand blocks on.
-        self.own.len.set(blocks);
+        let (first, len) = STORE.with(Vec::pop)??;
+        self.own.first.set(first.as_ptr());
+        self.own.len.set(len);
         self.own.pop()
     }
 
@@ -197,40 +251,31 @@ impl Cache {
         }
         // SAFETY: the caller's word.
         unsafe { self.spare.push(block) };
-        if self.spare.len.get() >= CHAIN {
+        if self.spare.len.get().is_multiple_of(CHAIN) {
             self.give();
         }
     }
 
-    /// Hands the spare blocks on.
+    /// Hands the spare blocks on. Where that is not possible at the moment, they stay until there
+    /// are as many more.
     #[cold]
     fn give(&self) {
-        let first = self.spare.first.replace(ptr::null_mut());
-        let len = self.spare.len.replace(0);
-        if COUNT.load(Ordering::Relaxed) >= SHARED {
-            free_chain(first);
-            return;
-        }
-        let Some(mut last) = NonNull::new(first) else {
+        let Some(first) = NonNull::new(self.spare.first.get()) else {
             return;
         };
-        loop {
-            // SAFETY: a free block of a chain that is this thread's alone.
-            let next = unsafe { last.read() }.next;
-            match NonNull::new(next) {
-                Some(next) => last = next,
-                None => break,
+        let len = self.spare.len.get();
+        let has_room = STORE.with(|chains| {
+            let has_room = chains.len() < STORED;
+            if has_room {
+                chains.push((first, len));
             }
-        }
-        COUNT.fetch_add(len, Ordering::Relaxed);
-        let mut top = STACK.load(Ordering::Relaxed);
-        loop {
-            // SAFETY: as above; only the step that succeeds gives the chain away.
-            unsafe { last.write(Block { next: top }) };
-            // Release: pairs with the Acquire in `refill`.
-            match STACK.compare_exchange_weak(top, first, Ordering::Release, Ordering::Relaxed) {
-                Ok(_) => return,
-                Err(now) => top = now,
+            has_room
+        });
+        if let Some(has_room) = has_room {
+            self.spare.first.set(ptr::null_mut());
+            self.spare.len.set(0);
+            if !has_room {
+                free_chain(first.as_ptr());
             }
         }
     }
@@ -249,5 +294,46 @@ impl Drop for Cache {
     fn drop(&mut self) {
         free_chain(self.own.first.replace(ptr::null_mut()));
         free_chain(self.spare.first.replace(ptr::null_mut()));
+    }
+}
+
+#[cfg(all(test, not(any(miri, cenote_no_recycle, cenote_loom))))]
+mod tests {
+    use super::*;
+
+    type Small = [u64; 4];
+
+    /// Allocates and frees so many on this thread.
+    fn use_and_free(blocks: usize) {
+        let memory: Vec<_> = (0..blocks).map(|_| allocate::<Small>()).collect();
+        for block in memory {
+            // SAFETY: it was just allocated, and nothing is in it.
+            unsafe { free::<Small>(block) };
+        }
+    }
+
+    #[test]
+    fn what_was_freed_is_used_again() {
+        let first = allocate::<Small>();
+        // SAFETY: it was just allocated, and nothing is in it.
+        unsafe { free::<Small>(first) };
+        let second = allocate::<Small>();
+        assert_eq!(first, second);
+        // SAFETY: as above.
+        unsafe { free::<Small>(second) };
+    }
+
+    #[test]
+    fn the_store_swells_to_its_limit_and_is_trimmed_again() {
+        // More than it holds; other threads may use it at the same time.
+        std::thread::spawn(|| use_and_free((STORED + RESTING) * CHAIN))
+            .join()
+            .expect("it only allocates");
+        assert!(is_swollen());
+        assert!(STORE.len() <= STORED);
+        for _ in 0..10 * STORED / PORTION {
+            trim();
+        }
+        assert!(!is_swollen());
     }
 }

@@ -33,7 +33,7 @@ pub(crate) mod home;
 #[cfg(not(cenote_loom))]
 pub(crate) mod loan;
 #[cfg(not(cenote_loom))]
-mod memory;
+pub(crate) mod memory;
 pub(crate) mod outcome;
 pub(crate) mod state;
 #[cfg(not(cenote_loom))]

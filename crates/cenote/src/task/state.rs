@@ -19,6 +19,10 @@
 //! - to `SETTLING`: whoever succeeds owns the place of the result, and writes to it;
 //! - to `DONE`: releases the result to whoever has the handle.
 //!
+//! A task whose handle is gone, and that nobody else refers to, is the worker's alone from when it
+//! leaves its queue: nobody could see a step, so it is started by a plain store, and freed without
+//! one.
+//!
 //! Who owns what: the *work* belongs to whoever moved it to `RUNNING`. That of a task that was
 //! settled before it started belongs to whoever has the queue's reference, who drops it; its
 //! outcome is in the word, and it has no result. The *result* belongs to the settler
@@ -55,6 +59,9 @@ const REF: usize = 1 << 9;
 /// before, which would fetch the cache line twice.
 const FRESH: usize = QUEUED | JOIN | (2 * REF);
 const FRESH_RUNNING: usize = RUNNING | JOIN | (2 * REF);
+/// The same of a task whose handle was dropped: there is one reference, the queue's.
+const SOLE: usize = QUEUED | REF;
+const SOLE_RUNNING: usize = RUNNING | REF;
 
 /// How far a task has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -128,6 +135,21 @@ pub(crate) enum Finish {
     Wake(bool),
     /// Done; nobody wants the result: the settler drops it, and still has its reference.
     Unwanted,
+    /// The settler has the only reference: nobody would see a step, so there was none. The result
+    /// is the settler's.
+    Sole,
+}
+
+/// What [`State::leave`] did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Leave {
+    /// The settler drops the result. The handle's reference is given up: the task must not be
+    /// touched any more.
+    Released,
+    /// The same, but the handle has the last reference, and still has it.
+    Last,
+    /// Done already: the result is the handle's, which still has its reference.
+    Done,
 }
 
 /// The word itself.
@@ -156,14 +178,38 @@ impl State {
         Snapshot(self.0.load(Ordering::Acquire))
     }
 
-    /// [`start`](Self::start) for a task that is just as it was made, and not guarded. False says
-    /// nothing.
+    /// [`start`](Self::start) for a task that is just as it was made, or has lost its handle since,
+    /// and is not guarded. For whoever took it out of its queue. `sole`: it is likely to have lost
+    /// it. `Some`: started; true if the caller's is the only reference. `None` says nothing.
     #[inline]
-    pub(crate) fn try_start(&self) -> bool {
-        // As in `step`.
-        self.0
-            .compare_exchange(FRESH, FRESH_RUNNING, Ordering::AcqRel, Ordering::Relaxed)
-            .is_ok()
+    pub(crate) fn try_start(&self, sole: bool) -> Option<bool> {
+        // Acquire: pairs with the release in `leave` and `drop_reference`.
+        if sole && self.0.load(Ordering::Acquire) == SOLE {
+            return Some(self.start_sole());
+        }
+        // As in `step`. Acquire on failure: as above.
+        match self
+            .0
+            .compare_exchange(FRESH, FRESH_RUNNING, Ordering::AcqRel, Ordering::Acquire)
+        {
+            Ok(_) => Some(false),
+            Err(SOLE) => Some(self.start_sole()),
+            Err(_) => None,
+        }
+    }
+
+    /// Nobody else has a reference, nor a place to get one from: a store will do.
+    #[inline]
+    fn start_sole(&self) -> bool {
+        self.0.store(SOLE_RUNNING, Ordering::Relaxed);
+        true
+    }
+
+    /// Whether the caller's is the only reference; then everybody else's uses came before.
+    #[inline]
+    pub(crate) fn is_sole(&self) -> bool {
+        // Acquire: pairs with the release in `leave` and `drop_reference`.
+        self.0.load(Ordering::Acquire) / REF == 1
     }
 
     /// `QUEUED` → `RUNNING`. True: the caller owns the work. False: it was settled meanwhile.
@@ -211,16 +257,20 @@ impl State {
     pub(crate) fn finish(&self) -> Finish {
         let mut now = FRESH_RUNNING;
         loop {
+            if now / REF == 1 {
+                debug_assert_eq!(now & JOIN, 0, "a handle has a reference");
+                return Finish::Sole;
+            }
             let release = now & (JOIN | WAKER) == JOIN;
             let mut next = now & !PHASE | DONE;
             if release {
                 next -= REF;
             }
             // Release: the result is written before; pairs with `load`. Acquire: the waker was
-            // written before its flag was set (`offer_waker`).
+            // written before its flag was set (`offer_waker`); on failure as in `is_sole`.
             match self
                 .0
-                .compare_exchange_weak(now, next, Ordering::AcqRel, Ordering::Relaxed)
+                .compare_exchange_weak(now, next, Ordering::AcqRel, Ordering::Acquire)
             {
                 Ok(_) if release => return Finish::Released,
                 Ok(before) if before & JOIN == 0 => return Finish::Unwanted,
@@ -242,10 +292,29 @@ impl State {
         self.flag(|now| now & !WAKER, Ordering::AcqRel)
     }
 
-    /// The handle is dropped before the task is done: the settler drops the result. False: done
-    /// already; the result is the handle's.
-    pub(crate) fn leave(&self) -> bool {
-        self.flag(|now| now & !JOIN, Ordering::AcqRel)
+    /// The handle is dropped. Before the task is done, this is the one step that also gives up the
+    /// handle's reference.
+    pub(crate) fn leave(&self) -> Leave {
+        let mut now = self.0.load(Ordering::Acquire);
+        loop {
+            if now & PHASE == DONE {
+                return Leave::Done;
+            }
+            if now / REF == 1 {
+                return Leave::Last;
+            }
+            // Release: this owner's uses come before the free; pairs with `is_sole`, `finish` and
+            // `drop_reference`.
+            match self.0.compare_exchange_weak(
+                now,
+                (now & !JOIN) - REF,
+                Ordering::AcqRel,
+                Ordering::Acquire,
+            ) {
+                Ok(_) => return Leave::Released,
+                Err(changed) => now = changed,
+            }
+        }
     }
 
     fn flag(&self, change: impl Fn(usize) -> usize, success: Ordering) -> bool {

@@ -73,8 +73,9 @@ fn make(alive: &Arc<AtomicUsize>, act: Act) -> (TaskRef, Joiner<Tracked>) {
 /// What a worker does with a task that it takes.
 fn work_off(task: TaskRef) -> Option<Ran> {
     let state = task.header().state();
-    if state.try_start() || state.start() {
-        return Some(task.run_started());
+    let sole = state.try_start(true);
+    if sole.is_some() || state.start() {
+        return Some(task.run_started(sole.unwrap_or(false)));
     }
     task.discard();
     None

@@ -35,7 +35,9 @@ impl Worker {
         task.prefetch();
         let began = Stamp::now();
         let header = task.header();
-        if !header.state().try_start() && !self.start_guarded(&task) {
+        let fresh = header.state().try_start(self.sole.get());
+        self.sole.set(fresh == Some(true));
+        if fresh.is_none() && !self.start_guarded(&task) {
             if runs == Runs::Lent {
                 // Its queue has it too: what is to be done with it is done there.
                 return;
@@ -53,7 +55,8 @@ impl Worker {
             }
             return;
         }
-        self.run_started(task, began, runs == Runs::Placed);
+        let placed = runs == Runs::Placed;
+        self.run_started(task, began, placed, fresh == Some(true));
     }
 
     /// Starts a task that is not just as it was made.
@@ -70,8 +73,8 @@ impl Worker {
     }
 
     /// Runs a task whose `start` this worker has won. `placed`: it has a place of its own among its
-    /// lane's running.
-    fn run_started(&self, task: TaskRef, began: Stamp, placed: bool) {
+    /// lane's running. `sole`: there is no other reference to it.
+    fn run_started(&self, task: TaskRef, began: Stamp, placed: bool, sole: bool) {
         let header = task.header();
         let lane = usize::from(header.meta.lane);
         let submitted = header.submitted;
@@ -89,7 +92,7 @@ impl Worker {
         self.placed.set(placed);
         let borrowed = header.extra().and_then(Extra::take_borrowed);
         let outer_borrowed = self.borrowed.replace(borrowed);
-        let ran = task.run_started();
+        let ran = task.run_started(sole);
         let borrowed = self.borrowed.replace(outer_borrowed);
         let lent = self.lent.replace(outer.3);
         self.polls_no_more(outer.2);
@@ -130,6 +133,7 @@ impl Worker {
             let average = self.average_run.get();
             let average = average - average / 8 + nanos / 8;
             self.average_run.set(average);
+            self.step.set_average_run(average);
             self.step
                 .set_deputy(&self.shared.engine, average <= SHORT_NANOS);
         }
@@ -150,7 +154,7 @@ impl Worker {
         if header.state().start() {
             let began = Stamp::now();
             self.outer_lanes.borrow_mut().push(outer_lane);
-            self.run_started(task.clone(), began, !lent);
+            self.run_started(task.clone(), began, !lent, false);
             self.outer_lanes.borrow_mut().pop();
             self.record_pending();
         } else if !lent {

@@ -65,6 +65,8 @@ pub(crate) struct Worker {
     /// A moving average of the tasks' run times, in nanoseconds.
     average_run: Cell<u64>,
     pending: Cell<Option<execute::Pending>>,
+    /// The task before had lost its handle when it started: the next one probably has too.
+    sole: Cell<bool>,
     /// Of the futures that take places, those that await something of the pool, and lend theirs.
     awaiting: Cell<usize>,
     /// The future that is polled awaits something of the pool.

@@ -25,6 +25,7 @@ use crate::engine::step::{Host, Runs, Step};
 use crate::pool::shared::{InitFailure, Shared};
 use crate::task::boundary;
 use crate::task::cell::TaskRef;
+use crate::task::memory;
 
 /// What `std` gives a thread, unless `RUST_MIN_STACK` says more.
 const STD_STACK_SIZE: usize = 2 * 1024 * 1024;
@@ -76,6 +77,7 @@ fn main(shared: Arc<Shared>, info: WorkerInfo) {
         // As long as nothing is known, tasks are not short.
         average_run: Cell::new(SHORT_NANOS * 64),
         pending: Cell::new(None),
+        sole: Cell::new(false),
         awaiting: Cell::new(0),
         awaits: Cell::new(false),
         placed: Cell::new(false),
@@ -197,6 +199,14 @@ impl Host for Thread<'_> {
 
     fn slept(&self) {
         self.worker.note_wake();
+    }
+
+    fn has_leftovers(&self) -> bool {
+        memory::is_swollen()
+    }
+
+    fn clear_leftovers(&self) {
+        memory::trim();
     }
 
     fn idle_timeout(&self) -> Duration {

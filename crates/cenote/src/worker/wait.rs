@@ -516,6 +516,14 @@ impl Host for Inside<'_> {
         self.thread.idle_timeout()
     }
 
+    fn has_leftovers(&self) -> bool {
+        self.thread.has_leftovers()
+    }
+
+    fn clear_leftovers(&self) {
+        self.thread.clear_leftovers();
+    }
+
     fn deadline(&self, after: Duration) -> Option<Instant> {
         self.thread.deadline(after)
     }

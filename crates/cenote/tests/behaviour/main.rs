@@ -26,6 +26,7 @@ mod priorities;
 mod queue_limit;
 mod results;
 mod scope;
+mod short_tasks;
 mod size;
 mod stats;
 mod task_set;

@@ -12,7 +12,9 @@
 //! worker is announced, then a fence, then the look at the queues. One of the two sees the other.
 //! *A push that is not linked* hides the tasks behind it from a worker's look: whoever links it
 //! kicks one worker, and a worker that takes a task and sees another kicks the next. *A lane at its
-//! `max_running`*: whoever gives a place back kicks a worker if tasks are queued. Where deputies
+//! `max_running`*: whoever gives a place back kicks a worker if tasks are queued. Tasks in a *run
+//! list* are queued in this sense: whoever fills one kicks a worker, and every look is at the lists
+//! too. Where deputies
 //! and a sentinel cover short closures (see [`cover`](super::cover)) the promise is kept to
 //! within the sentinel's period.
 
@@ -21,8 +23,9 @@ use std::ops::Range;
 
 use super::chain::Chain;
 use super::gate::Refused;
-use super::lane::{LaneQueue, Taken};
+use super::lane::{Batch, LaneQueue, Taken};
 use super::roster::{Mail, Roster, Sent};
+use super::run_list::{Listed, RunLists};
 use crate::sync::{AtomicUsize, Mutex, Ordering};
 use crate::task::cell::{Kind, TaskRef};
 
@@ -31,6 +34,7 @@ pub(crate) struct Dispatch {
     lanes: Box<[LaneQueue]>,
     roster: Roster,
     lent: Lent,
+    run_lists: RunLists,
 }
 
 /// Tasks that run in the place of another one.
@@ -50,14 +54,15 @@ pub(crate) struct Wake(pub(crate) Option<Sent>);
 /// Where a worker's next task comes from.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Search {
+    pub(crate) worker: usize,
     /// The lane that is asked first; the next one comes first the next time.
     pub(crate) first_lane: usize,
     /// The worker has a place for a future.
     pub(crate) locals: bool,
     /// A task was left behind the one the worker took last.
     pub(crate) sure: bool,
-    /// The worker's tasks are short.
-    pub(crate) short: bool,
+    /// The worker's tasks are short: it may take so many at once. 0 if they are not.
+    pub(crate) batch: usize,
 }
 
 /// So many queued tasks are left to deputies. What is beyond is worth another worker.
@@ -69,6 +74,7 @@ impl Dispatch {
             lanes,
             roster: Roster::new(workers),
             lent: Lent::default(),
+            run_lists: RunLists::new(workers),
         }
     }
 
@@ -160,13 +166,36 @@ impl Dispatch {
         )
     }
 
-    /// The next task for a worker, and whom to send for the one after it.
+    /// The next task of the worker's own run list.
+    #[inline]
+    pub(crate) fn next_listed(&self, worker: usize) -> Option<TaskRef> {
+        Some(self.run_lists.take(worker)?.task)
+    }
+
+    /// A task of any worker's run list, and whom to send for the one after it.
+    pub(crate) fn steal(&self) -> Option<(TaskRef, Wake)> {
+        let Listed { task, more } = self.run_lists.steal()?;
+        let wake = more
+            .then(|| self.roster.kick(Kind::Closure, true))
+            .flatten();
+        Some((task, Wake(wake)))
+    }
+
+    /// The next task for a worker, whose run list is empty, and whom to send for the one after it.
     pub(crate) fn next(&self, search: Search) -> Option<(Taken, Wake)> {
+        let batch = (search.batch > 0).then(|| Batch {
+            lists: &self.run_lists,
+            worker: search.worker,
+            most: search.batch,
+            workers: self.roster.workers(),
+        });
         for offset in 0..self.lanes.len() {
-            let lane = &self.lanes[(search.first_lane + offset) % self.lanes.len()];
-            if let Some(taken) = lane.pop(search.locals, search.sure, search.short) {
-                let wake = taken
-                    .more
+            let index = (search.first_lane + offset) % self.lanes.len();
+            let lane = &self.lanes[index];
+            if let Some(taken) = lane.pop(index, search.locals, search.sure, batch) {
+                let listed = (taken.listed > 0).then_some(Kind::Closure);
+                let wake = listed
+                    .or(taken.more)
                     .and_then(|kind| self.roster.kick(kind, kind == Kind::Closure));
                 return Some((taken, Wake(wake)));
             }
@@ -211,11 +240,39 @@ impl Dispatch {
     pub(crate) fn has_task(&self, locals: bool) -> bool {
         self.lent.count.load(Ordering::Relaxed) > 0
             || self.lanes.iter().any(|lane| lane.has_task(locals))
+            || self.run_lists.has_task()
+    }
+
+    /// How many tasks of the lane lie in run lists.
+    pub(crate) fn listed_in(&self, lane: usize) -> usize {
+        self.run_lists.len_of(lane)
+    }
+
+    /// How many tasks of the lane wait, to the task.
+    pub(crate) fn len_of(&self, lane: usize) -> usize {
+        self.lanes[lane].len() + self.listed_in(lane)
+    }
+
+    /// Puts what lies in run lists back into the queues, and hands each to `and_then`. True: that
+    /// was something, and workers have to be sent to look.
+    pub(crate) fn empty_lists(&self, mut and_then: impl FnMut(&TaskRef)) -> bool {
+        if !self.run_lists.has_task() {
+            return false;
+        }
+        // A worker that ends looks at its own list first, and finds what is gone from there here.
+        self.lanes.iter().for_each(LaneQueue::hold);
+        while let Some(Listed { task, .. }) = self.run_lists.steal() {
+            self.lanes[usize::from(task.header().meta.lane)].put_back(task.clone());
+            and_then(&task);
+        }
+        self.lanes.iter().for_each(LaneQueue::let_go);
+        true
     }
 
     /// A worker found nothing. True: it may wait, until it has mail. False: it has to search again,
     /// after [`get_up`](Self::get_up).
     pub(crate) fn settle_down(&self, worker: usize, locals: bool) -> bool {
+        self.run_lists.rest(worker);
         self.roster.announce(worker);
         if self.has_task(locals) {
             return false;

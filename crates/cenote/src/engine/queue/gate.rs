@@ -113,7 +113,9 @@ impl Gate {
     /// So many tasks were taken. True: somebody waits for the room.
     pub(crate) fn release(&self, tasks: usize) -> bool {
         // Acquire: pairs with `set_waiters`, so that whoever set the flag is found listening.
-        let before = self.word.fetch_sub(tasks, Ordering::Acquire);
+        // Release: pairs with the fence in `RunLists::len_of`: whoever finds the tasks gone from
+        // here finds them in the run list that they went to.
+        let before = self.word.fetch_sub(tasks, Ordering::AcqRel);
         debug_assert!(
             before & COUNT >= tasks,
             "more tasks were taken than admitted"

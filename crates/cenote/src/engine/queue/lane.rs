@@ -1,12 +1,15 @@
 //! A lane's queues: one for each band of priority and each kind of task, behind one gate.
 //!
-//! Producers push without a lock. Consumers, the workers, take one task at a time under a lock that
-//! is held for a few instructions.
+//! Producers push without a lock. Consumers, the workers, take tasks under a lock that is held for
+//! a few instructions: one at a time, or, while their tasks are short, several, of which all but
+//! the first go into the worker's [run list](super::run_list).
 //!
 //! **Which task is next:** each waiting task counts as submitted `aging` later for each band below
 //! the highest, and the earliest is taken. So a task of a higher band goes first, unless the other
 //! has waited `aging` longer; and no stream of higher tasks can hold up a lower one for longer than
-//! that. Within a band and kind the order is first in, first out.
+//! that. Within a band and kind the order is first in, first out. A worker takes several tasks only
+//! of one band and kind, and none for which one of another is due; tasks that come later wait until
+//! that worker or another has run them.
 //!
 //! **The gate's count** is brought down for several short tasks at once while more are there to
 //! take, so that producers and consumers do not fight for its cache line. For some microseconds it
@@ -25,6 +28,7 @@ use crossbeam_utils::CachePadded;
 use super::chain::Chain;
 use super::fifo::{Consumer, Fifo};
 use super::gate::{Gate, Refused};
+use super::run_list::{self, RunLists};
 use crate::sync::{AtomicUsize, Mutex, Ordering, fence};
 use crate::task::cell::{Header, Kind, TaskRef};
 
@@ -65,6 +69,31 @@ pub(crate) struct Taken {
     pub(crate) wanted_room: bool,
     /// A kind of task that can be taken next.
     pub(crate) more: Option<Kind>,
+    /// So many tasks that come next went into the run list.
+    pub(crate) listed: usize,
+}
+
+/// How a worker whose tasks are short takes several at once.
+#[derive(Clone, Copy)]
+pub(crate) struct Batch<'a> {
+    /// Where they go: into that worker's list, which is empty.
+    pub(crate) lists: &'a RunLists,
+    pub(crate) worker: usize,
+    /// With the first one.
+    pub(crate) most: usize,
+    /// Among so many workers what is queued is shared out.
+    pub(crate) workers: usize,
+}
+
+/// Which task is next.
+#[derive(Clone, Copy)]
+struct First {
+    kind: usize,
+    band: usize,
+    /// What its band counts for.
+    penalty: u64,
+    /// When the first task of another band or kind is due.
+    other: u64,
 }
 
 impl LaneQueue {
@@ -266,57 +295,62 @@ impl LaneQueue {
             return false;
         }
         let mut consumers = self.consumers.lock();
-        let Some((kind, band)) = self.first(&mut consumers, locals) else {
+        let Some(first) = self.first(&mut consumers, locals) else {
             return false;
         };
         // Just what `pop` would take: a worker that saw more than that would never sleep.
-        self.has_place() || self.is_dead(&mut consumers, kind, band)
+        self.has_place() || self.is_dead(&mut consumers, first)
     }
 
     /// Takes the next task, with a place among the running. `sure`: there was another one at the
     /// last look, so the gate, whose cache line producers write to all the time, is not asked
-    /// first. `short`: the gate need not be told at once.
-    pub(crate) fn pop(&self, locals: bool, sure: bool, short: bool) -> Option<Taken> {
+    /// first. `batch`: its tasks are short, so the gate need not be told at once, and others may be
+    /// taken with it.
+    pub(crate) fn pop(
+        &self,
+        index: usize,
+        locals: bool,
+        sure: bool,
+        batch: Option<Batch<'_>>,
+    ) -> Option<Taken> {
         let may_be_dead = self.dead.load(Ordering::Relaxed) > 0;
         if !may_be_dead && (!sure && self.gate.count() == 0 || !self.has_place()) {
             return None;
         }
-        let release_at = if short { self.release_at } else { 1 };
-        self.pop_any(locals, true, release_at)
+        self.pop_any(index, locals, true, batch)
     }
 
     /// Takes the next task whatever `max_running` says, for one that will not run.
     pub(crate) fn pop_unrun(&self) -> Option<Taken> {
-        self.pop_any(true, false, 1)
+        self.pop_any(0, true, false, None)
     }
 
-    fn pop_any(&self, locals: bool, begin: bool, release_at: usize) -> Option<Taken> {
+    fn pop_any(
+        &self,
+        index: usize,
+        locals: bool,
+        begin: bool,
+        batch: Option<Batch<'_>>,
+    ) -> Option<Taken> {
         let mut consumers = self.consumers.lock();
         let first = self.first(&mut consumers, locals);
-        let is_dead = first.is_some_and(|(kind, band)| self.is_dead(&mut consumers, kind, band));
+        let is_dead = first.is_some_and(|first| self.is_dead(&mut consumers, first));
         // The place is reserved under the lock, and only for a task that is there: a worker that
         // looks for the last time, under the lock too, never sees a reservation that comes to
         // nothing.
         let runs = begin && !is_dead;
-        let task = first
-            .filter(|_| !runs || self.begin())
-            .and_then(|(kind, band)| {
-                let task = self.fifos[kind][band].pop(&mut consumers.ends[kind][band]);
-                if task.is_none() && runs && !self.is_unlimited() {
-                    self.running.fetch_sub(1, Ordering::AcqRel);
-                }
-                task
-            });
-        if let Some(task) = &task {
-            let placed = &task.header().placed;
-            if placed.load(Ordering::Relaxed) {
-                placed.store(false, Ordering::Relaxed);
-                consumers.taken += 1;
-            } else {
-                consumers.dead -= 1;
-                self.dead.store(consumers.dead, Ordering::Relaxed);
+        let task = first.filter(|_| !runs || self.begin()).and_then(|first| {
+            let task = self.unlink(&mut consumers, first);
+            if task.is_none() && runs && !self.is_unlimited() {
+                self.running.fetch_sub(1, Ordering::AcqRel);
             }
-        }
+            task
+        });
+        let listed = match (&task, first, batch) {
+            (Some(_), Some(first), Some(batch)) => self.list(index, &mut consumers, first, batch),
+            _ => 0,
+        };
+        let release_at = if batch.is_some() { self.release_at } else { 1 };
         let more = self.more(&consumers);
         // With nothing more to take the count has to be right: it says whether a task may pass the
         // queue, and, at 0, that a worker need not look.
@@ -331,7 +365,71 @@ impl LaneQueue {
             runs,
             wanted_room,
             more,
+            listed,
         })
+    }
+
+    /// Takes the task that is first, which has no place from then on.
+    fn unlink(&self, consumers: &mut Consumers, first: First) -> Option<TaskRef> {
+        let First { kind, band, .. } = first;
+        let task = self.fifos[kind][band].pop(&mut consumers.ends[kind][band])?;
+        let placed = &task.header().placed;
+        if placed.load(Ordering::Relaxed) {
+            placed.store(false, Ordering::Relaxed);
+            consumers.taken += 1;
+        } else {
+            consumers.dead -= 1;
+            self.dead.store(consumers.dead, Ordering::Relaxed);
+        }
+        Some(task)
+    }
+
+    /// Takes those that come next as well, into the run list, and says how many. Only closures, of
+    /// a lane where any number may run; and no more than the worker's share of what is queued, so
+    /// that the others find work.
+    fn list(
+        &self,
+        index: usize,
+        consumers: &mut Consumers,
+        first: First,
+        batch: Batch<'_>,
+    ) -> usize {
+        if batch.most < 2 || !self.is_unlimited() || first.kind != Kind::Closure as usize {
+            return 0;
+        }
+        let queued = self.gate.count().saturating_sub(consumers.taken);
+        let share = run_list::share(queued, batch.workers);
+        let most = share.min(batch.most - 1).min(self.release_at);
+        let Batch { lists, worker, .. } = batch;
+        lists.fill(worker, index, most, || {
+            let end = &mut consumers.ends[first.kind][first.band];
+            let header = self.fifos[first.kind][first.band].peek(end)?;
+            let is_due = header.submitted.saturating_add(first.penalty) <= first.other;
+            is_due.then(|| self.unlink(consumers, first)).flatten()
+        })
+    }
+
+    /// Before run lists are emptied into the queues again: until [`let_go`](Self::let_go) nobody
+    /// takes the lane for empty.
+    pub(crate) fn hold(&self) {
+        let mut consumers = self.consumers.lock();
+        consumers.dead += 1;
+        self.dead.store(consumers.dead, Ordering::Relaxed);
+    }
+
+    pub(crate) fn let_go(&self) {
+        let mut consumers = self.consumers.lock();
+        consumers.dead -= 1;
+        self.dead.store(consumers.dead, Ordering::Relaxed);
+    }
+
+    /// Queues a task of a run list again, behind all others, without a place.
+    pub(crate) fn put_back(&self, task: TaskRef) {
+        let meta = task.header().meta;
+        let mut consumers = self.consumers.lock();
+        consumers.dead += 1;
+        self.dead.store(consumers.dead, Ordering::Relaxed);
+        self.fifos[meta.kind as usize][usize::from(meta.band)].push(task);
     }
 
     /// A kind of which a task is linked, as far as the last look reached.
@@ -346,27 +444,39 @@ impl LaneQueue {
             .find(|&kind| linked(kind))
     }
 
-    /// Where the task lies that is next, by kind and band.
-    fn first(&self, consumers: &mut Consumers, locals: bool) -> Option<(usize, usize)> {
-        let mut best: Option<(u64, usize, usize)> = None;
+    /// Where the task lies that is next, as far as can be seen.
+    fn first(&self, consumers: &mut Consumers, locals: bool) -> Option<First> {
+        let mut best: Option<First> = None;
+        let mut least = u64::MAX;
+        let mut other = u64::MAX;
         for kind in self.kinds(locals) {
             let mut penalty = 0;
             for band in 0..BANDS {
                 let consumer = &mut consumers.ends[kind][band];
                 if let Some(header) = self.fifos[kind][band].peek(consumer) {
                     let rank = header.submitted.saturating_add(penalty);
-                    if best.is_none_or(|(least, ..)| rank < least) {
-                        best = Some((rank, kind, band));
+                    if best.is_none() || rank < least {
+                        other = if best.is_some() { least } else { other };
+                        least = rank;
+                        best = Some(First {
+                            kind,
+                            band,
+                            penalty,
+                            other,
+                        });
+                    } else {
+                        other = other.min(rank);
                     }
                 }
                 penalty = self.aging.saturating_add(penalty);
             }
         }
-        best.map(|(_, kind, band)| (kind, band))
+        best.map(|first| First { other, ..first })
     }
 
     /// Whether the first task there was settled, and has no place.
-    fn is_dead(&self, consumers: &mut Consumers, kind: usize, band: usize) -> bool {
+    fn is_dead(&self, consumers: &mut Consumers, first: First) -> bool {
+        let First { kind, band, .. } = first;
         consumers.dead > 0
             && self.fifos[kind][band]
                 .peek(&mut consumers.ends[kind][band])

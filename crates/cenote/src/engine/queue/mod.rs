@@ -4,6 +4,7 @@
 //! - [`chain`]: tasks that are queued together.
 //! - [`gate`]: the limit of a lane's queue, and its end.
 //! - [`lane`]: a lane's queues by band and kind, and which task is next.
+//! - [`run_list`]: what a worker has taken from a lane, and not begun.
 //! - [`roster`]: which workers have nothing to do, and the mailbox each of them is handed a task
 //!   through.
 //! - [`cover`]: who may be left asleep although a task was queued.
@@ -16,3 +17,7 @@ pub(crate) mod fifo;
 pub(crate) mod gate;
 pub(crate) mod lane;
 pub(crate) mod roster;
+pub(crate) mod run_list;
+
+#[cfg(all(test, not(cenote_loom)))]
+mod tests;

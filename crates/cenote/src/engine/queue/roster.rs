@@ -114,6 +114,10 @@ impl Roster {
         }
     }
 
+    pub(crate) fn workers(&self) -> usize {
+        self.posts.len()
+    }
+
     pub(crate) fn cover(&self) -> &Cover {
         &self.cover
     }
@@ -293,9 +297,25 @@ impl Roster {
     /// Puts `mail` into a mailbox that is at least as open as `least`. Says whether its worker
     /// sleeps; `None` if the mailbox took nothing.
     fn send(post: &Post, mail: *mut Header, kind: Kind, least: usize) -> Option<bool> {
-        // The usual case first, without a look before: that would fetch the cache line twice.
-        let mut from = OPEN_ALL;
+        // A task most often finds the mailbox open: without a look before, which would fetch the
+        // cache line twice. A kick most often finds that somebody else's was there before: a look
+        // leaves the line with all who look.
+        let mut from = if least == ANNOUNCED {
+            // Relaxed: after the fence in `kick`.
+            post.mailbox.load(Ordering::Relaxed).addr()
+        } else {
+            OPEN_ALL
+        };
         loop {
+            let fits = match from {
+                OPEN_ALL | ASLEEP_ALL => true,
+                OPEN_CLOSURES | ASLEEP_CLOSURES => kind == Kind::Closure,
+                ANNOUNCED => least == ANNOUNCED,
+                _ => false,
+            };
+            if !fits {
+                return None;
+            }
             // Release: pairs with `close`, which takes the mail.
             match post.mailbox.compare_exchange(
                 code(from),
@@ -305,15 +325,6 @@ impl Roster {
             ) {
                 Ok(_) => return Some(from >= ASLEEP_ALL),
                 Err(now) => from = now.addr(),
-            }
-            let fits = match from {
-                OPEN_ALL | ASLEEP_ALL => true,
-                OPEN_CLOSURES | ASLEEP_CLOSURES => kind == Kind::Closure,
-                ANNOUNCED => least == ANNOUNCED,
-                _ => false,
-            };
-            if !fits {
-                return None;
             }
         }
     }

@@ -380,9 +380,16 @@ fn a_blocking_call_of_a_future_holds_a_close_up_for_its_limit_only_and_is_named(
     watched(|| {
         let pool = Pool::builder().threads(1).build().unwrap();
         let (go, gone) = mpsc::channel::<()>();
-        let call = move || tokio::task::spawn_blocking(move || gone.recv().is_ok());
+        let (begin, begun) = mpsc::channel::<()>();
+        let call = move || {
+            tokio::task::spawn_blocking(move || {
+                begin.send(()).unwrap();
+                gone.recv().is_ok()
+            })
+        };
         let handle = pool.try_spawn_local(|| async { drop(call()) }).unwrap();
         handle.join().unwrap();
+        begun.recv().unwrap();
         let report = pool.blocking_close(Duration::from_millis(20));
         assert_eq!((report.blocking, report.running), (1, 0), "{report}");
         assert!(report.to_string().contains("1 threads for blocking calls"));
