@@ -48,7 +48,7 @@ fn queue_loses_and_reorders_nothing_of_a_chain() {
                 Some(task) => {
                     order.push(task.header().submitted);
                     assert!(task.header().state().start());
-                    task.run_started();
+                    task.run_started(false);
                 }
                 None => thread::yield_now(),
             }

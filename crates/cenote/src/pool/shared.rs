@@ -238,12 +238,22 @@ impl Shared {
 
     /// Goes on to a phase: closes the gates, and sends every worker to look.
     pub(crate) fn enter(&self, phase: Phase) {
+        // Before the workers know of the shutdown: they drop their futures, and with them go the
+        // tokens. And afterwards: one that was made in between has not seen it.
+        let shuts_down = phase == Phase::ShutDown;
+        if shuts_down {
+            self.cancel_tokens();
+        }
         self.engine.enter(phase);
-        if self.engine.is_shut_down() {
-            self.shutdown.cancel();
-            for slot in &self.slots {
-                slot.cancel_tokens();
-            }
+        if shuts_down {
+            self.cancel_tokens();
+        }
+    }
+
+    fn cancel_tokens(&self) {
+        drop(boundary::of_nobody(|| self.shutdown.cancel()));
+        for slot in &self.slots {
+            slot.cancel_tokens();
         }
     }
 }
