@@ -1,8 +1,8 @@
 //! The one place that chooses between `std` and `loom`.
 //!
 //! Everything whose interleavings decide the protocols of this crate comes from here, so that
-//! `--cfg cenote_loom` swaps it for the model checker's. Statistics are not modelled: nothing is decided
-//! from them.
+//! `--cfg cenote_loom` swaps it for the model checker's. Statistics are not modelled: nothing is
+//! decided from them.
 
 #[cfg(not(cenote_loom))]
 pub(crate) use std::sync::atomic::{

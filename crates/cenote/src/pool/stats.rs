@@ -1,4 +1,5 @@
-//! A pool's figures at a moment: what its workers recorded, what others counted, and what is so now.
+//! A pool's figures at a moment: what its workers recorded, what others counted, and what is so
+//! now.
 
 use std::sync::atomic::Ordering;
 

@@ -24,7 +24,7 @@ impl Loan {
     }
 
     /// This side has ended. True: the other has before, so the place is free.
-    pub(crate) fn is_over(self) -> bool {
+    pub(crate) fn end(self) -> bool {
         // AcqRel: what the other did in the place comes before whoever has it next.
         self.0.swap(true, Ordering::AcqRel)
     }

@@ -12,8 +12,8 @@
 //! `Completed`, which a task that never started cannot be, so it stands for none.
 //!
 //! Phases only ever move forward: `QUEUED` → `RUNNING` → `SETTLING` → `DONE`; `SETTLING`, or both
-//! of the middle two, may be skipped. Each step is one compare-and-swap, so of several that want to take it (the
-//! worker that starts the task, an abort, a deadline) one succeeds:
+//! of the middle two, may be skipped. Each step is one compare-and-swap, so of several that want to
+//! take it (the worker that starts the task, an abort, a deadline) one succeeds:
 //!
 //! - to `RUNNING`: whoever succeeds owns the work, and runs it;
 //! - to `SETTLING`: whoever succeeds owns the place of the result, and writes to it;
@@ -218,9 +218,9 @@ impl State {
             .is_some()
     }
 
-    /// `QUEUED` → `DONE`, with the outcome, which is not `Completed`, of a task that will never run.
-    /// `None`: it has started, or was settled. Else what the word was before: with a waker in it,
-    /// that is the caller's now.
+    /// `QUEUED` → `DONE`, with the outcome, which is not `Completed`, of a task that will never
+    /// run. `None`: it has started, or was settled. Else what the word was before: with a waker in
+    /// it, that is the caller's now.
     pub(crate) fn settle_queued(&self, outcome: Outcome) -> Option<Snapshot> {
         debug_assert_ne!(outcome, Outcome::Completed);
         let outcome = (outcome as usize) << OUTCOME_SHIFT;

@@ -3,7 +3,7 @@
 //! One thread, `cenote-timer`, serves the whole process. It starts with the first job and ends a
 //! second after the last. A job runs once, not before its time, on that thread, so it must be short
 //! and must not block: the next one waits for it. A panic in a job goes to the panic hook, as in
-//! any thread, and no further. What may call the user's code goes on [`elsewhere`]. Of [`cancel`]
+//! any thread, and no further. What may call the user's code goes on [`elsewhere()`]. Of [`cancel`]
 //! and a job's start exactly one wins.
 //!
 //! Jobs are in a map ordered by time, so that cancelling removes them at once: timeouts are

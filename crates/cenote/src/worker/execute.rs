@@ -104,7 +104,7 @@ impl Worker {
             self.turned.set(0);
         } else {
             self.return_loan(lane, borrowed);
-            if placed && lent.is_none_or(|(_, loan)| loan.is_over()) {
+            if placed && lent.is_none_or(|(_, loan)| loan.end()) {
                 self.gone_from(lane);
             }
         }
@@ -164,7 +164,7 @@ impl Worker {
 
     /// A task that had another's place has ended.
     pub(super) fn return_loan(&self, lane: usize, loan: Option<Loan>) {
-        if loan.is_some_and(Loan::is_over) {
+        if loan.is_some_and(Loan::end) {
             self.gone_from(lane);
         }
     }

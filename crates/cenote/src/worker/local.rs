@@ -383,7 +383,7 @@ impl<W: Work, U> LocalTask<W, U> {
                 && header
                     .extra()
                     .and_then(Extra::take_lent)
-                    .is_none_or(Loan::is_over),
+                    .is_none_or(Loan::end),
             borrowed: self.borrowed.take(),
         };
         let worker = worker();

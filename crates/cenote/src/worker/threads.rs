@@ -3,7 +3,7 @@
 //! thread-locals, come after everything that the pool does on it.
 //!
 //! A thread that ends hands its own join handle over; it is joined elsewhere, and counts as
-//! [left](Threads::left) until then.
+//! [leaving](Threads::leaving) until then.
 
 use std::io;
 use std::sync::Arc;

@@ -5,16 +5,16 @@
 //!
 //! - **A closure that joins** runs the awaited task here and now, if nobody has started it: a
 //!   closure from start to end; a future is begun, and the thread turns its runtime until it is
-//!   done. A place among its lane's running is lent to it. If a future that lives here awaits a task
-//!   meanwhile, that one is run, too. So each thread that waits sees to what it waits for.
+//!   done. A place among its lane's running is lent to it. If a future that lives here awaits a
+//!   task meanwhile, that one is run, too. So each thread that waits sees to what it waits for.
 //! - **A future that awaits** a handle, or room in the queue, lends its place among its worker's
 //!   futures for as long; and where it awaits a task of its own lane, which is at its limit, that
 //!   task runs in the lane's place of the one that waits, one at a time.
 //! - **A closure that polls** a handle, as with another runtime's `block_on`, counts as one that
-//!   waits from then on: nobody knows whether it sleeps until the handle wakes it. Nothing is run for
-//!   it, since as a rule nothing of its kind may run inside of another executor. When every worker
-//!   waits, one of those that join works as ever, in a loop inside of its task; where none joins, the
-//!   last one that polls gets an error.
+//!   waits from then on: nobody knows whether it sleeps until the handle wakes it. Nothing is run
+//!   for it, since as a rule nothing of its kind may run inside of another executor. When every
+//!   worker waits, one of those that join works as ever, in a loop inside of its task; where none
+//!   joins, the last one that polls gets an error.
 //!
 //! What cannot be helped is refused: a future that blocks for another one of its own thread; and,
 //! by the last worker that waits, a closure that needs the worker's state while that is lent, or
@@ -99,7 +99,8 @@ pub(crate) fn help(task: &TaskRef) {
 }
 
 /// Before this worker blocks for `task`, a closure of a scope: runs it here if it has not started,
-/// also while the worker's state is lent. The scope's owner may be the only thread that comes to it.
+/// also while the worker's state is lent. The scope's owner may be the only thread that comes to
+/// it.
 pub(crate) fn help_with_scoped(task: &TaskRef) {
     if let Some(worker) = worker_for(task) {
         worker.run_now(task);
@@ -343,8 +344,8 @@ impl Worker {
         }
     }
 
-    /// A future awaits `task`. If that is queued in the future's own lane, which is at its limit, it
-    /// runs in the place of the future.
+    /// A future awaits `task`. If that is queued in the future's own lane, which is at its limit,
+    /// it runs in the place of the future.
     fn lend_of_future(&self, task: &TaskRef) {
         if !self.wants_lane(task) {
             return;

@@ -164,8 +164,8 @@ static VTABLE: RawWakerVTable = RawWakerVTable::new(
         }
         RawWaker::new(data, &VTABLE)
     },
-    |data| wake(data),
-    |data| wake(data),
+    wake,
+    wake,
     |data| {
         // SAFETY: as above.
         let (code, place, _) = unsafe { &*data.cast::<WakerData>() };

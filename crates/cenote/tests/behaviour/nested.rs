@@ -270,7 +270,7 @@ impl On {
         let future = match self.child {
             Task::Closure => false,
             Task::Future => true,
-            Task::Both => left % 2 == 0,
+            Task::Both => left.is_multiple_of(2),
         };
         if future {
             let spawned = self.lane.try_spawn_local(move || on.in_future(left));
