@@ -118,8 +118,8 @@ impl Engine {
         if let Some(sent) = wake.0
             && sent.asleep
         {
-            let word = self.dispatch.roster().word(sent.worker);
-            self.seats[sent.worker].wake(word, word.claim());
+            let word = self.dispatch.roster().word(sent.seat);
+            self.seats[sent.seat].wake(word, word.claim());
         }
     }
 

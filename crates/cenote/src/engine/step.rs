@@ -215,7 +215,7 @@ impl<W: Deref<Target = WaitWord>> Step<W> {
             self.listed.set(false);
         }
         let search = Search {
-            worker: self.seat,
+            seat: self.seat,
             first_lane: self.next_lane.get(),
             locals: host.has_place(),
             sure: self.backlog.get(),

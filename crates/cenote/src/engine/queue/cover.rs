@@ -48,13 +48,13 @@ impl Cover {
         }
     }
 
-    fn place(&self, worker: usize) -> (&AtomicU64, u64) {
-        (&self.deputies[worker / BITS], 1 << (worker % BITS))
+    fn place(&self, seat: usize) -> (&AtomicU64, u64) {
+        (&self.deputies[seat / BITS], 1 << (seat % BITS))
     }
 
     /// The worker is awake and its tasks are short, or not any more: see the module.
-    pub(crate) fn set_deputy(&self, worker: usize, deputy: bool) {
-        let (deputies, bit) = self.place(worker);
+    pub(crate) fn set_deputy(&self, seat: usize, deputy: bool) {
+        let (deputies, bit) = self.place(seat);
         // Relaxed: what has to be seen in time is the announcement.
         if deputy {
             deputies.fetch_or(bit, Ordering::Relaxed);
@@ -65,11 +65,11 @@ impl Cover {
 
     /// The worker is about to sleep: if there are deputies and no sentinel, it is the sentinel now,
     /// and has to wake by itself after [`SENTINEL_PERIOD`] and to call [`relieve`](Self::relieve).
-    pub(crate) fn try_stand_sentinel(&self, worker: usize) -> bool {
+    pub(crate) fn try_stand_sentinel(&self, seat: usize) -> bool {
         let stands = self.has_deputies()
             && self
                 .sentinel
-                .compare_exchange(NOBODY, worker, Ordering::Relaxed, Ordering::Relaxed)
+                .compare_exchange(NOBODY, seat, Ordering::Relaxed, Ordering::Relaxed)
                 .is_ok();
         if stands {
             self.relied.store(false, Ordering::Relaxed);
@@ -86,8 +86,8 @@ impl Cover {
     }
 
     /// Whether the worker is awake, and its tasks are short. A hint.
-    pub(crate) fn is_deputy(&self, worker: usize) -> bool {
-        let (deputies, bit) = self.place(worker);
+    pub(crate) fn is_deputy(&self, seat: usize) -> bool {
+        let (deputies, bit) = self.place(seat);
         deputies.load(Ordering::Relaxed) & bit != 0
     }
 

@@ -54,7 +54,7 @@ pub(crate) struct Wake(pub(crate) Option<Sent>);
 /// Where a worker's next task comes from.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Search {
-    pub(crate) worker: usize,
+    pub(crate) seat: usize,
     /// The lane that is asked first; the next one comes first the next time.
     pub(crate) first_lane: usize,
     /// The worker has a place for a future.
@@ -90,7 +90,7 @@ impl Dispatch {
     /// worker that is awake and runs short tasks.
     pub(crate) fn is_prompt(&self, wake: Wake) -> bool {
         wake.0
-            .is_some_and(|sent| !sent.asleep && self.roster.cover().is_deputy(sent.worker))
+            .is_some_and(|sent| !sent.asleep && self.roster.cover().is_deputy(sent.seat))
     }
 
     pub(crate) fn roster(&self) -> &Roster {
@@ -168,8 +168,8 @@ impl Dispatch {
 
     /// The next task of the worker's own run list.
     #[inline]
-    pub(crate) fn next_listed(&self, worker: usize) -> Option<TaskRef> {
-        Some(self.run_lists.take(worker)?.task)
+    pub(crate) fn next_listed(&self, seat: usize) -> Option<TaskRef> {
+        Some(self.run_lists.take(seat)?.task)
     }
 
     /// A task of any worker's run list, and whom to send for the one after it.
@@ -185,7 +185,7 @@ impl Dispatch {
     pub(crate) fn next(&self, search: Search) -> Option<(Taken, Wake)> {
         let batch = (search.batch > 0).then(|| Batch {
             lists: &self.run_lists,
-            worker: search.worker,
+            seat: search.seat,
             most: search.batch,
             workers: self.roster.workers(),
         });
@@ -271,18 +271,18 @@ impl Dispatch {
 
     /// A worker found nothing. True: it may wait, until it has mail. False: it has to search again,
     /// after [`get_up`](Self::get_up).
-    pub(crate) fn settle_down(&self, worker: usize, locals: bool) -> bool {
-        self.run_lists.rest(worker);
-        self.roster.announce(worker);
+    pub(crate) fn settle_down(&self, seat: usize, locals: bool) -> bool {
+        self.run_lists.rest(seat);
+        self.roster.announce(seat);
         if self.has_task(locals) {
             return false;
         }
-        self.roster.open(worker, locals)
+        self.roster.open(seat, locals)
     }
 
     /// A worker stops waiting, for whatever reason.
-    pub(crate) fn get_up(&self, worker: usize) -> Mail {
-        self.roster.close(worker)
+    pub(crate) fn get_up(&self, seat: usize) -> Mail {
+        self.roster.close(seat)
     }
 
     /// A worker that was kicked searched, and found nothing it could take: a future may be there

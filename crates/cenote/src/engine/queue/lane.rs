@@ -78,7 +78,7 @@ pub(crate) struct Taken {
 pub(crate) struct Batch<'a> {
     /// Where they go: into that worker's list, which is empty.
     pub(crate) lists: &'a RunLists,
-    pub(crate) worker: usize,
+    pub(crate) seat: usize,
     /// With the first one.
     pub(crate) most: usize,
     /// Among so many workers what is queued is shared out.
@@ -400,8 +400,8 @@ impl LaneQueue {
         let queued = self.gate.count().saturating_sub(consumers.taken);
         let share = run_list::share(queued, batch.workers);
         let most = share.min(batch.most - 1).min(self.release_at);
-        let Batch { lists, worker, .. } = batch;
-        lists.fill(worker, index, most, || {
+        let Batch { lists, seat, .. } = batch;
+        lists.fill(seat, index, most, || {
             let end = &mut consumers.ends[first.kind][first.band];
             let header = self.fifos[first.kind][first.band].peek(end)?;
             let is_due = header.submitted.saturating_add(first.penalty) <= first.other;

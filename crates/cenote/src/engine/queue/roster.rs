@@ -86,7 +86,7 @@ pub(crate) enum Mail {
 /// A worker to which something was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Sent {
-    pub(crate) worker: usize,
+    pub(crate) seat: usize,
     /// It was asleep, or about to be: it has to be woken by its word's `claim`.
     pub(crate) asleep: bool,
 }
@@ -122,22 +122,22 @@ impl Roster {
         &self.cover
     }
 
-    pub(crate) fn word(&self, worker: usize) -> &WaitWord {
-        &self.posts[worker].word
+    pub(crate) fn word(&self, seat: usize) -> &WaitWord {
+        &self.posts[seat].word
     }
 
     // The worker's side.
 
     /// This worker has nothing to do. It has to look at the queues next, and then
     /// [`open`](Self::open) or [`close`](Self::close) its mailbox.
-    pub(crate) fn announce(&self, worker: usize) {
-        let (group, bit) = self.place(worker);
+    pub(crate) fn announce(&self, seat: usize) {
+        let (group, bit) = self.place(seat);
         // Relaxed: nobody else writes this bit.
         if group.open.load(Ordering::Relaxed) & bit == 0 {
             group.open.fetch_or(bit, Ordering::Relaxed);
         }
         // Release: whoever finds the worker waiting sees what it did before.
-        self.posts[worker]
+        self.posts[seat]
             .mailbox
             .store(code(ANNOUNCED), Ordering::Release);
         // Pairs with the fence in `kick`: a submitter that pushed before its fence is seen by the
@@ -147,19 +147,19 @@ impl Roster {
 
     /// The queues were empty: tasks may be put in. False: the worker was kicked meanwhile; it
     /// closes.
-    pub(crate) fn open(&self, worker: usize, locals: bool) -> bool {
+    pub(crate) fn open(&self, seat: usize, locals: bool) -> bool {
         let open = if locals { OPEN_ALL } else { OPEN_CLOSURES };
-        self.step(worker, ANNOUNCED, open)
+        self.step(seat, ANNOUNCED, open)
     }
 
     /// The worker gives up polling its mailbox, and is about to sleep. False: it has mail.
-    pub(crate) fn fall_asleep(&self, worker: usize) -> bool {
-        self.step(worker, OPEN_ALL, ASLEEP_ALL) || self.step(worker, OPEN_CLOSURES, ASLEEP_CLOSURES)
+    pub(crate) fn fall_asleep(&self, seat: usize) -> bool {
+        self.step(seat, OPEN_ALL, ASLEEP_ALL) || self.step(seat, OPEN_CLOSURES, ASLEEP_CLOSURES)
     }
 
-    fn step(&self, worker: usize, from: usize, to: usize) -> bool {
+    fn step(&self, seat: usize, from: usize, to: usize) -> bool {
         // Release: for the next submitter's look. Relaxed on failure: `close` acquires.
-        self.posts[worker]
+        self.posts[seat]
             .mailbox
             .compare_exchange(code(from), code(to), Ordering::Release, Ordering::Relaxed)
             .is_ok()
@@ -167,22 +167,22 @@ impl Roster {
 
     /// Whether something came since the mailbox was opened. For the spin, and for the re-check of a
     /// park.
-    pub(crate) fn has_mail(&self, worker: usize) -> bool {
+    pub(crate) fn has_mail(&self, seat: usize) -> bool {
         // Relaxed: `close` acquires.
-        self.posts[worker].mailbox.load(Ordering::Relaxed).addr() >= KICKED
+        self.posts[seat].mailbox.load(Ordering::Relaxed).addr() >= KICKED
     }
 
     /// The worker will do something again: nothing more goes into the mailbox. What is in it comes
     /// out; call it once for each announcement.
-    pub(crate) fn close(&self, worker: usize) -> Mail {
-        let mailbox = &self.posts[worker].mailbox;
+    pub(crate) fn close(&self, seat: usize) -> Mail {
+        let mailbox = &self.posts[seat].mailbox;
         // Acquire: pairs with the Release of the step that put it in.
         let mut mail = mailbox.load(Ordering::Acquire);
         if mail.addr() < KICKED {
             mail = mailbox.swap(code(BUSY), Ordering::AcqRel);
         }
         if self.posts.len() > FEW {
-            self.hide(worker);
+            self.hide(seat);
         }
         match mail.addr() {
             KICKED => Mail::Kick,
@@ -198,8 +198,8 @@ impl Roster {
     }
 
     /// The worker is about to sleep: it is asked last.
-    pub(crate) fn set_parked(&self, worker: usize, parked: bool) {
-        let (group, bit) = self.place(worker);
+    pub(crate) fn set_parked(&self, seat: usize, parked: bool) {
+        let (group, bit) = self.place(seat);
         // Relaxed: guides the search, decides nothing.
         if parked {
             group.parked.fetch_or(bit, Ordering::Relaxed);
@@ -210,13 +210,13 @@ impl Roster {
 
     /// The worker finds task after task in the queues: submitters need not look at its mailbox,
     /// until it announces itself.
-    pub(crate) fn hide(&self, worker: usize) {
-        let (group, bit) = self.place(worker);
+    pub(crate) fn hide(&self, seat: usize) {
+        let (group, bit) = self.place(seat);
         group.open.fetch_and(!bit, Ordering::Relaxed);
     }
 
-    fn place(&self, worker: usize) -> (&Group, u64) {
-        (&self.groups[worker / BITS], 1 << (worker % BITS))
+    fn place(&self, seat: usize) -> (&Group, u64) {
+        (&self.groups[seat / BITS], 1 << (seat % BITS))
     }
 
     // The submitter's side.
@@ -280,11 +280,11 @@ impl Roster {
                     open & !group.parked.load(Ordering::Relaxed)
                 };
                 while bits != 0 && left > 0 {
-                    let worker = index * BITS + bits.trailing_zeros() as usize;
+                    let seat = index * BITS + bits.trailing_zeros() as usize;
                     bits &= bits - 1;
-                    let post = &self.posts[worker];
+                    let post = &self.posts[seat];
                     if let Some(asleep) = Self::send(post, code(KICKED), kind, ANNOUNCED) {
-                        sent(Sent { worker, asleep });
+                        sent(Sent { seat, asleep });
                         left -= 1;
                         kicked += 1;
                     }
@@ -330,11 +330,11 @@ impl Roster {
     }
 
     /// Sends one certain worker to look around, if it waits: for the end of the pool.
-    pub(crate) fn kick_worker(&self, worker: usize) -> Option<Sent> {
+    pub(crate) fn kick_worker(&self, seat: usize) -> Option<Sent> {
         // Pairs with the fence in `announce`.
         fence(Ordering::SeqCst);
-        let asleep = Self::send(&self.posts[worker], code(KICKED), Kind::Closure, ANNOUNCED)?;
-        Some(Sent { worker, asleep })
+        let asleep = Self::send(&self.posts[seat], code(KICKED), Kind::Closure, ANNOUNCED)?;
+        Some(Sent { seat, asleep })
     }
 
     /// The first waiting worker that `send` succeeds with.
@@ -354,9 +354,9 @@ impl Roster {
             while bits != 0 {
                 let bit = bits.trailing_zeros() as usize;
                 bits &= bits - 1;
-                let worker = index * BITS + bit;
-                if let Some(asleep) = send(&self.posts[worker]) {
-                    return Some(Sent { worker, asleep });
+                let seat = index * BITS + bit;
+                if let Some(asleep) = send(&self.posts[seat]) {
+                    return Some(Sent { seat, asleep });
                 }
             }
         }

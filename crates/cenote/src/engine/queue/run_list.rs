@@ -162,15 +162,15 @@ impl RunLists {
         }
     }
 
-    fn place(&self, worker: usize) -> (&AtomicU64, u64) {
-        (&self.used[worker / BITS], 1 << (worker % BITS))
+    fn place(&self, seat: usize) -> (&AtomicU64, u64) {
+        (&self.used[seat / BITS], 1 << (seat % BITS))
     }
 
     /// Fills the worker's own list, which is empty, up to `most`, with what `next` gives. Returns
     /// how many tasks that were. Others look at it from now on.
     pub(crate) fn fill(
         &self,
-        worker: usize,
+        seat: usize,
         lane: usize,
         most: usize,
         next: impl FnMut() -> Option<TaskRef>,
@@ -178,18 +178,18 @@ impl RunLists {
         if most == 0 {
             return 0;
         }
-        let (used, bit) = self.place(worker);
+        let (used, bit) = self.place(seat);
         // Relaxed: nobody else writes the bit; the fence in `Roster::kick`, which follows a
         // filling, makes it visible in time.
         if used.load(Ordering::Relaxed) & bit == 0 {
             used.fetch_or(bit, Ordering::Relaxed);
         }
-        self.lists[worker].fill(lane, most, next)
+        self.lists[seat].fill(lane, most, next)
     }
 
     /// The worker's own list is empty, and will stay so for some time.
-    pub(crate) fn rest(&self, worker: usize) {
-        let (used, bit) = self.place(worker);
+    pub(crate) fn rest(&self, seat: usize) {
+        let (used, bit) = self.place(seat);
         if used.load(Ordering::Relaxed) & bit != 0 {
             used.fetch_and(!bit, Ordering::Relaxed);
         }
@@ -197,8 +197,8 @@ impl RunLists {
 
     /// The oldest task of the worker's own list.
     #[inline]
-    pub(crate) fn take(&self, worker: usize) -> Option<Listed> {
-        self.lists[worker].take()
+    pub(crate) fn take(&self, seat: usize) -> Option<Listed> {
+        self.lists[seat].take()
     }
 
     /// A task of anybody's list.

@@ -218,7 +218,7 @@ impl Lane {
         let lists = RunLists::new(1);
         let batch = (batch > 0).then_some(Batch {
             lists: &lists,
-            worker: 0,
+            seat: 0,
             most: batch,
             workers: 1,
         });
