@@ -191,10 +191,12 @@ impl Engine {
         }
     }
 
-    /// Whether every worker waits for a task of the pool, inside of another one.
+    /// Whether every worker waits for a task of the pool, inside of another one, and there will be
+    /// no other worker.
     pub(crate) fn all_wait(&self) -> bool {
         // Acquire: pairs with the step by which each began to wait.
         self.waiting.load(std::sync::atomic::Ordering::Acquire) >= self.life.threads()
+            && !self.life.may_grow()
     }
 
     /// A task that is queued runs in the place of one that awaits it.

@@ -226,12 +226,13 @@ impl Worker {
                     return Err(JoinError::would_deadlock());
                 }
                 // Who sleeps in an executor of its own helps nobody.
-                if engine.polling.load(Ordering::Acquire) > 0
-                    && !self.state.is_lent()
-                    && self.has_stack()
-                {
+                if engine.polling.load(Ordering::Acquire) > 0 {
                     drop(news);
-                    return Ok(self.work_until(deadline, awaited));
+                    return if self.state.is_lent() || !self.has_stack() {
+                        Err(JoinError::would_deadlock())
+                    } else {
+                        Ok(self.work_until(deadline, awaited))
+                    };
                 }
             }
             let runtime = (self.alive() > 0).then(|| self.runtime().ok()).flatten();
