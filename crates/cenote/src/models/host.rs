@@ -19,7 +19,8 @@ use crate::engine::queue::lane::LaneQueue;
 use crate::engine::seat::SeatWord;
 use crate::engine::step::{self, Runs, Step};
 use crate::engine::{Engine, Support};
-use crate::task::cell::{Joiner, Kind, TaskRef};
+use crate::task::cell::{Kind, TaskRef};
+use crate::task::joiner::Joiner;
 
 pub(super) const NO_LIMIT: usize = usize::MAX;
 

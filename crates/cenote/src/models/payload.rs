@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
 use loom::cell::UnsafeCell;
 
-use crate::task::cell::{self, Joiner, Kind, Meta, Ran, Running, TaskRef, Work};
+use crate::task::cell::{self, Kind, Meta, Ran, Running, TaskRef, Work};
+use crate::task::joiner::Joiner;
 
 /// What happened in one execution. Plain atomics: the checker does not see them, so they order
 /// nothing and cost no interleavings.

@@ -12,8 +12,9 @@ use loom::thread::{self, JoinHandle};
 use super::check;
 use super::payload::{self, Act, CLOSURE, Job, Ledger, Shape, Tracked, task};
 use super::waker::waker;
-use crate::task::cell::{Joiner, Ran, TaskRef};
+use crate::task::cell::{Ran, TaskRef};
 use crate::task::error::JoinError;
+use crate::task::joiner::Joiner;
 use crate::task::outcome::Outcome;
 use crate::task::state::Phase;
 

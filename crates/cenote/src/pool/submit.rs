@@ -14,8 +14,9 @@ use super::shared::Shared;
 use crate::clock::Stamp;
 use crate::engine::queue::gate::Refused;
 use crate::task::blocking;
-use crate::task::cell::{self, Joiner, Kind, Meta, TaskRef, Work};
+use crate::task::cell::{self, Kind, Meta, TaskRef, Work};
 use crate::task::handle::JoinHandle;
+use crate::task::joiner::Joiner;
 use crate::task::outcome::Outcome;
 use crate::worker;
 

@@ -12,9 +12,9 @@ use std::time::Duration;
 use std::vec;
 
 use super::blocking;
-use super::cell::Joiner;
 use super::error::JoinError;
 use super::handle::{self, JoinHandle};
+use super::joiner::Joiner;
 use crate::os::fork;
 use crate::worker;
 

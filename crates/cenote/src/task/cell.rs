@@ -8,9 +8,8 @@
 //! whoever made the last step of the phase; after `DONE`, to the handle, or to the settler where
 //! there is no handle. Each typed function below names the step that gives it the right.
 
-use std::fmt;
 use std::marker::PhantomData;
-use std::mem::{self, ManuallyDrop};
+use std::mem;
 use std::ptr::NonNull;
 use std::task::Waker;
 
@@ -19,11 +18,10 @@ use super::error::JoinError;
 #[cfg(not(cenote_loom))]
 use super::extra::Extra;
 #[cfg(not(cenote_loom))]
-use super::home;
-#[cfg(not(cenote_loom))]
 use super::memory::{allocate, free as give_back};
 use super::outcome::Outcome;
-use super::state::{Finish, Leave, Phase, Snapshot, State};
+use super::state::{Finish, State};
+pub(crate) use super::task_ref::{Running, TaskRef};
 use crate::sync::{AtomicBool, AtomicPtr, UnsafeCell};
 
 /// Which workers may take a task.
@@ -61,8 +59,8 @@ pub(crate) enum Ran {
 /// What all tasks have in common. The start of every [`Cell`].
 #[repr(C)]
 pub(crate) struct Header {
-    state: State,
-    vtable: &'static VTable,
+    pub(super) state: State,
+    pub(super) vtable: &'static VTable,
     /// The next task of the queue this one is in. The queue's alone.
     pub(crate) next: AtomicPtr<Header>,
     /// When it was submitted, in the clock's own unit. Written before it is submitted.
@@ -70,7 +68,7 @@ pub(crate) struct Header {
     pub(crate) meta: Meta,
     /// It takes a place in a lane's queue. The lane's alone.
     pub(crate) placed: AtomicBool,
-    waker: UnsafeCell<Option<Waker>>,
+    pub(super) waker: UnsafeCell<Option<Waker>>,
     #[cfg(not(cenote_loom))]
     extra: once_cell::race::OnceBox<Extra>,
 }
@@ -151,13 +149,13 @@ impl Header {
 
 /// What depends on the type of the work. Each function's contract is that of the function below of
 /// the same name.
-struct VTable {
-    run: unsafe fn(NonNull<Header>, bool) -> Ran,
-    fail: unsafe fn(NonNull<Header>, JoinError),
-    drop_work: unsafe fn(NonNull<Header>),
-    take: unsafe fn(NonNull<Header>, *mut ()),
-    drop_result: unsafe fn(NonNull<Header>),
-    free: unsafe fn(NonNull<Header>),
+pub(super) struct VTable {
+    pub(super) run: unsafe fn(NonNull<Header>, bool) -> Ran,
+    pub(super) fail: unsafe fn(NonNull<Header>, JoinError),
+    pub(super) drop_work: unsafe fn(NonNull<Header>),
+    pub(super) take: unsafe fn(NonNull<Header>, *mut ()),
+    pub(super) drop_result: unsafe fn(NonNull<Header>),
+    pub(super) free: unsafe fn(NonNull<Header>),
 }
 
 /// What a task does.
@@ -170,14 +168,14 @@ pub(crate) trait Work: Sized {
     fn run(self, running: Running<Self>) -> Ran;
 }
 
-enum Stage<W: Work> {
+pub(super) enum Stage<W: Work> {
     Work(W),
     Result(Result<W::Output, JoinError>),
     Empty,
 }
 
 #[repr(C)]
-struct Cell<W: Work> {
+pub(super) struct Cell<W: Work> {
     header: Header,
     stage: UnsafeCell<Stage<W>>,
 }
@@ -216,7 +214,7 @@ impl<W: Work> Cell<W> {
     /// # Safety
     ///
     /// As for `stage`, and the caller owns the stage at present.
-    unsafe fn replace(header: NonNull<Header>, stage: Stage<W>) -> Stage<W> {
+    pub(super) unsafe fn replace(header: NonNull<Header>, stage: Stage<W>) -> Stage<W> {
         // SAFETY: the caller's word.
         let place = unsafe { Self::stage(header) };
         place.with_mut(|place| {
@@ -264,8 +262,8 @@ unsafe fn run<W: Work>(header: NonNull<Header>, sole: bool) -> Ran {
     };
     // Only now that the work is out of the stage: from here on a deadline may put a result there.
     #[cfg(not(cenote_loom))]
-    if let Some(extra) = running.task.header().extra() {
-        extra.started(&running.task);
+    if let Some(extra) = running.task().header().extra() {
+        extra.started(running.task());
     }
     work.run(running)
 }
@@ -285,7 +283,7 @@ unsafe fn fail<W: Work>(header: NonNull<Header>, error: JoinError) {
 ///
 /// As for [`fail`], except that the phase may also be `RUNNING` if nobody but the caller may
 /// settle. `sole`: there is probably no other reference.
-unsafe fn settle<W: Work>(
+pub(super) unsafe fn settle<W: Work>(
     header: NonNull<Header>,
     result: Result<W::Output, JoinError>,
     sole: bool,
@@ -406,299 +404,4 @@ fn allocate<T>() -> NonNull<T> {
 unsafe fn give_back<T>(memory: NonNull<T>) {
     // SAFETY: `allocate` made it as a box of this type.
     drop(unsafe { Box::from_raw(memory.as_ptr().cast::<mem::MaybeUninit<T>>()) });
-}
-
-/// A reference to a task of any type.
-pub(crate) struct TaskRef(NonNull<Header>);
-
-// SAFETY: work and results are `Send` (the pool's spawn functions require it), and the state word
-// says which one thread owns them; the rest of the header is atomic, immutable, or owned like the
-// stage.
-unsafe impl Send for TaskRef {}
-// SAFETY: as above; a shared reference gives only the steps of the state word.
-unsafe impl Sync for TaskRef {}
-
-impl TaskRef {
-    pub(crate) fn header(&self) -> &Header {
-        // SAFETY: a reference keeps the cell alive, and the header is never borrowed mutably.
-        unsafe { self.0.as_ref() }
-    }
-
-    /// Fetches the task's memory, to be written: it begins on the cache line of whoever submitted
-    /// it, and may need two.
-    #[inline]
-    pub(crate) fn prefetch(&self) {
-        prefetch(self.0);
-    }
-
-    pub(crate) fn snapshot(&self) -> Snapshot {
-        self.header().state.load()
-    }
-
-    /// The reference as a pointer, for a queue's links. Give it back with
-    /// [`from_raw`](Self::from_raw).
-    pub(crate) fn into_raw(self) -> NonNull<Header> {
-        let header = self.0;
-        mem::forget(self);
-        header
-    }
-
-    /// # Safety
-    ///
-    /// `header` came from [`into_raw`](Self::into_raw), and this is the one time it is given back.
-    pub(crate) unsafe fn from_raw(header: NonNull<Header>) -> Self {
-        TaskRef(header)
-    }
-
-    /// Runs a task whose `start` this thread has just won. `sole`: it found no other reference.
-    pub(crate) fn run_started(self, sole: bool) -> Ran {
-        debug_assert_ne!(self.snapshot().phase(), Phase::Queued);
-        let run = self.header().vtable.run;
-        // SAFETY: the caller of `start` owns the work; this reference goes over to the call.
-        unsafe { run(self.into_raw(), sole) }
-    }
-
-    /// Settles a task that has not started: it never will. False: it has started, or is settled.
-    ///
-    /// Runs no code of the user's. The work is dropped by whoever has the queue's reference
-    /// ([`discard`](Self::discard)); a waker is woken on another thread.
-    pub(crate) fn settle_queued(&self, outcome: Outcome) -> bool {
-        let Some(before) = self.header().state.settle_queued(outcome) else {
-            return false;
-        };
-        #[cfg(not(cenote_loom))]
-        {
-            if let Some(extra) = self.header().extra() {
-                extra.forget();
-            }
-            // Before anybody is woken, so that they find the place free.
-            home::settled_unstarted(self);
-        }
-        if before.has_waker() {
-            // SAFETY: `WAKER` was set when this call made the phase `DONE`.
-            let waker = unsafe { self.take_waker() };
-            waker.into_iter().for_each(boundary::wake_elsewhere);
-        }
-        true
-    }
-
-    /// Drops the work of a task that was settled before it started. For the one who has the queue's
-    /// reference.
-    pub(crate) fn discard(&self) {
-        if self.snapshot().unstarted().is_none() {
-            // Somebody has run it, who waited for it.
-            return;
-        }
-        // SAFETY: nobody starts a task that is done, so the work stays that of the queue's
-        // reference, which the caller has.
-        unsafe { (self.header().vtable.drop_work)(self.0) };
-    }
-
-    /// # Safety
-    ///
-    /// The waker is the caller's, by the step that made the task `DONE`.
-    unsafe fn take_waker(&self) -> Option<Waker> {
-        self.header().waker.with_mut(|waker| {
-            // SAFETY: the caller's word.
-            unsafe { &mut *waker }.take()
-        })
-    }
-
-    /// Settles a task that runs, and has a timeout, as timed out. Its work was taken out when it
-    /// started, which is when its deadline begins. False: it is settled already.
-    #[cfg_attr(cenote_loom, allow(dead_code, reason = "deadlines are not modelled"))]
-    pub(crate) fn settle_timed_out(&self) -> bool {
-        debug_assert!(self.header().meta.may_settle_early);
-        if !self.header().state.settle_running() {
-            return false;
-        }
-        let reference = self.clone().into_raw();
-        // SAFETY: this thread moved the phase to `SETTLING`; the work was moved out when it
-        // started; the new reference goes over to the call.
-        unsafe { (self.header().vtable.fail)(reference, JoinError::timed_out()) };
-        true
-    }
-}
-
-impl Clone for TaskRef {
-    fn clone(&self) -> Self {
-        self.header().state.add_reference();
-        TaskRef(self.0)
-    }
-}
-
-impl Drop for TaskRef {
-    fn drop(&mut self) {
-        if self.header().state.drop_reference() {
-            // SAFETY: that was the last reference.
-            unsafe { (self.header().vtable.free)(self.0) };
-        }
-    }
-}
-
-impl fmt::Debug for TaskRef {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TaskRef")
-            .field("state", &self.header().state)
-            .field("meta", &self.header().meta)
-            .finish()
-    }
-}
-
-/// A task that runs: the right to settle it, held by its work.
-pub(crate) struct Running<W: Work> {
-    task: TaskRef,
-    /// There was no other reference when it started.
-    sole: bool,
-    work: PhantomData<fn(W)>,
-}
-
-impl<W: Work> Running<W> {
-    #[cfg_attr(cenote_loom, allow(dead_code, reason = "only futures look at it"))]
-    pub(crate) fn task(&self) -> &TaskRef {
-        &self.task
-    }
-
-    /// Settles with a value, or why there is none. Returns how the task ended.
-    pub(crate) fn settle(self, result: Result<W::Output, JoinError>) -> Outcome {
-        let outcome = match &result {
-            Ok(_) => Outcome::Completed,
-            Err(error) => error.outcome(),
-        };
-        // The deadline is over, one way or the other.
-        #[cfg(not(cenote_loom))]
-        if let Some(extra) = self.task.header().extra() {
-            extra.forget();
-        }
-        if self.task.header().meta.may_settle_early && !self.task.header().state.settle_running() {
-            drop_quietly(result);
-            return Outcome::TimedOut;
-        }
-        let sole = self.sole;
-        let header = self.task.into_raw();
-        // SAFETY: the task is of type `W`: `Running<W>` is made by `run::<W>` only. It is in phase
-        // `RUNNING` and nobody else may settle it, or this call has just moved it to `SETTLING`.
-        // `run` took the work out.
-        unsafe { settle::<W>(header, result, sole) };
-        outcome
-    }
-}
-
-/// The one reference that has the right to the result, once it is there.
-pub(crate) struct Joiner<T> {
-    /// Given up by `drop`.
-    task: ManuallyDrop<TaskRef>,
-    output: PhantomData<fn() -> T>,
-}
-
-impl<T> Joiner<T> {
-    /// # Safety
-    ///
-    /// `task` is the second of the two that [`new`] returned, for a work whose output is `T`.
-    pub(crate) unsafe fn new(task: TaskRef) -> Self {
-        Joiner {
-            task: ManuallyDrop::new(task),
-            output: PhantomData,
-        }
-    }
-
-    pub(crate) fn task(&self) -> &TaskRef {
-        &self.task
-    }
-
-    pub(crate) fn is_done(&self) -> bool {
-        self.task.snapshot().is_done()
-    }
-
-    /// The result, if the task is done.
-    ///
-    /// # Panics
-    ///
-    /// If it was taken before.
-    pub(crate) fn take(&mut self) -> Option<Result<T, JoinError>> {
-        let now = self.task.snapshot();
-        if !now.is_done() {
-            return None;
-        }
-        if let Some(outcome) = now.unstarted() {
-            return Some(Err(JoinError::unstarted(outcome)));
-        }
-        let mut result: Option<Result<T, JoinError>> = None;
-        // SAFETY: the task is done, this is its handle, and `result` is of the type `take` writes.
-        unsafe { (self.task.header().vtable.take)(self.task.0, (&raw mut result).cast()) };
-        Some(result.expect("a JoinHandle was polled again after it had returned its result"))
-    }
-
-    /// Leaves `waker` to be woken when the task is done. False: it is done already.
-    pub(crate) fn wait_with(&mut self, waker: &Waker) -> bool {
-        let header = self.task.header();
-        let now = header.state.load();
-        if now.is_done() {
-            return false;
-        }
-        if now.has_waker() && !header.state.withdraw_waker() {
-            return false;
-        }
-        let waker = waker.clone();
-        let before = header.waker.with_mut(|place| {
-            // SAFETY: `WAKER` is clear and the task was not done at the last step, which only this
-            // handle could set again: the waker is the handle's.
-            unsafe { &mut *place }.replace(waker)
-        });
-        boundary::drop_quietly(before);
-        header.state.offer_waker()
-    }
-}
-
-impl<T> Joiner<T> {
-    /// The work of a task that never was submitted. Gives the handle back if it is settled all the
-    /// same.
-    ///
-    /// # Safety
-    ///
-    /// The task was made by [`new`] with a work of type `W`.
-    pub(crate) unsafe fn into_work<W: Work<Output = T>>(self) -> Result<W, Self> {
-        let header = self.task.header();
-        if !header.state.start() {
-            return Err(self);
-        }
-        #[cfg(not(cenote_loom))]
-        if let Some(extra) = header.extra() {
-            extra.forget();
-        }
-        // SAFETY: the caller's word on the type; this call moved the phase out of `QUEUED`.
-        let stage = unsafe { Cell::<W>::replace(self.task.0, Stage::Empty) };
-        match stage {
-            Stage::Work(work) => Ok(work),
-            _ => unreachable!("a task that is queued has its work"),
-        }
-    }
-}
-
-impl<T> Drop for Joiner<T> {
-    fn drop(&mut self) {
-        let header = self.task.header();
-        // Taken back first, so that it does not stay with a task that goes on.
-        if header.state.load().has_waker() && header.state.withdraw_waker() {
-            let waker = header.waker.with_mut(|waker| {
-                // SAFETY: `WAKER` is clear, and the task was not done: the waker is the handle's.
-                unsafe { &mut *waker }.take()
-            });
-            boundary::drop_quietly(waker);
-        }
-        match header.state.leave() {
-            // The reference went with the step.
-            Leave::Released => return,
-            Leave::Last => {}
-            Leave::Done => {
-                if header.state.load().unstarted().is_none() {
-                    // SAFETY: the task was done while this handle existed, so the result is the
-                    // handle's. If it was taken, there is nothing to drop.
-                    unsafe { (header.vtable.drop_result)(self.task.0) };
-                }
-            }
-        }
-        // SAFETY: it is not used afterwards, and dropped nowhere else.
-        unsafe { ManuallyDrop::drop(&mut self.task) };
-    }
 }

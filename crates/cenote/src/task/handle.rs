@@ -11,8 +11,9 @@ use cenote_park::{Participants, glance};
 
 use super::blocking::{self, Awaited};
 use super::budget::Budget;
-use super::cell::{Joiner, TaskRef};
+use super::cell::TaskRef;
 use super::error::JoinError;
+use super::joiner::Joiner;
 use super::outcome::Outcome;
 use super::state::Phase;
 use crate::os::fork;

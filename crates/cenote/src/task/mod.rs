@@ -3,6 +3,7 @@
 //! - [`state`]: the word that says who owns which part of it, and when.
 //! - [`boundary`]: what all of the user's code runs behind.
 //! - [`cell`]: the allocation, and what can be done with it: run, fail, take the result.
+//! - [`task_ref`], [`joiner`]: references to it, those of queues and workers, and the handle's.
 //! - [`memory`]: where cells are allocated.
 //! - [`extra`]: what only some tasks have: deadlines, a cancellation token, a future on a worker.
 //! - [`outcome`]: how it ended; [`error`]: the same, to whoever joins it.
@@ -30,12 +31,14 @@ pub(crate) mod extra;
 pub(crate) mod handle;
 #[cfg(not(cenote_loom))]
 pub(crate) mod home;
+pub(crate) mod joiner;
 #[cfg(not(cenote_loom))]
 pub(crate) mod loan;
 #[cfg(not(cenote_loom))]
 pub(crate) mod memory;
 pub(crate) mod outcome;
 pub(crate) mod state;
+mod task_ref;
 #[cfg(not(cenote_loom))]
 pub(crate) mod work;
 

@@ -11,8 +11,9 @@ use std::task::{Wake, Waker};
 use std::thread;
 
 use super::boundary;
-use super::cell::{self, Joiner, Kind, Meta, Ran, Running, TaskRef, Work};
+use super::cell::{self, Kind, Meta, Ran, Running, TaskRef, Work};
 use super::error::JoinError;
+use super::joiner::Joiner;
 use super::outcome::Outcome;
 
 const ROUNDS: usize = if cfg!(miri) { 10 } else { 500 };

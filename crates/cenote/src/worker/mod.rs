@@ -4,11 +4,12 @@
 //! - [`local`]: futures on the worker: its tokio runtime, turning it, waiting in it.
 //! - [`slot`]: what the rest of the process sees of a worker, and how it is woken.
 //! - [`threads`]: waiting for the end of the system's threads.
-//! - [`wait`]: how it waits for a task of its own pool.
+//! - [`wait`], with [`inside`]: how it waits for a task of its own pool.
 //! - [`state`]: the state it has from its pool's `worker_state`, and lending it.
 //! - this file: what code that runs on a worker can ask for.
 
 mod execute;
+mod inside;
 mod local;
 mod run;
 pub(crate) mod slot;

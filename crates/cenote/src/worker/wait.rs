@@ -26,20 +26,20 @@ use std::sync::atomic::Ordering;
 use std::task::{Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
-use tokio::runtime::{EnterGuard, LocalRuntime};
+use tokio::runtime::LocalRuntime;
 
+use super::inside::{Inside, Kick};
 use super::run::Thread;
 use super::{Worker, worker};
 use crate::engine::Engine;
 use crate::engine::bell::Listener;
-use crate::engine::queue::dispatch::Wake as Sent;
-use crate::engine::step::{Host, Runs};
 use crate::pool::shared::Shared;
 use crate::task::blocking::{self, Awaited};
 use crate::task::boundary;
-use crate::task::cell::{Joiner, Kind, TaskRef};
+use crate::task::cell::{Kind, TaskRef};
 use crate::task::error::JoinError;
 use crate::task::extra::Extra;
+use crate::task::joiner::Joiner;
 use crate::task::loan::Loan;
 use crate::task::state::Phase;
 use crate::timer;
@@ -284,10 +284,7 @@ impl Worker {
 
     /// Works as ever.
     fn work_until(&self, deadline: Option<Instant>, awaited: &mut impl Awaited) -> bool {
-        let kick = Arc::new(Kick {
-            shared: Arc::clone(&self.shared),
-            seat: self.index,
-        });
+        let kick = Arc::new(Kick::new(&self.shared, self.index));
         if !awaited.register(&Waker::from(Arc::clone(&kick))) {
             return true;
         }
@@ -433,100 +430,5 @@ impl Drop for Waiting<'_> {
         if self.counted {
             self.engine.waiting.fetch_sub(1, Ordering::AcqRel);
         }
-    }
-}
-
-/// Sends a worker to look.
-struct Kick {
-    shared: Arc<Shared>,
-    seat: usize,
-}
-
-impl Wake for Kick {
-    fn wake(self: Arc<Self>) {
-        self.wake_by_ref();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        let engine = &self.shared.engine;
-        engine.wake(Sent(engine.dispatch.roster().kick_worker(self.seat)));
-    }
-}
-
-/// The loop inside of a task.
-struct Inside<'a> {
-    thread: &'a Thread<'a>,
-    is_over: &'a dyn Fn() -> bool,
-}
-
-impl Host for Inside<'_> {
-    type Context<'a>
-        = EnterGuard<'a>
-    where
-        Self: 'a;
-
-    fn engine(&self) -> &Engine {
-        self.thread.engine()
-    }
-
-    fn enter(&self) -> Option<EnterGuard<'_>> {
-        self.thread.enter()
-    }
-
-    fn leaves(&self) -> bool {
-        (self.is_over)()
-    }
-
-    fn execute(&self, task: TaskRef, runs: Runs) {
-        self.thread.execute(task, runs);
-    }
-
-    fn after_task(&self) {
-        self.thread.after_task();
-    }
-
-    /// Always: what is waited for may be a future that nobody else has a place for.
-    fn has_place(&self) -> bool {
-        true
-    }
-
-    fn is_shared(&self) -> bool {
-        self.thread.is_shared()
-    }
-
-    fn may_exit(&self) -> bool {
-        (self.is_over)()
-    }
-
-    fn may_retire(&self) -> bool {
-        false
-    }
-
-    fn found_nothing(&self) {
-        self.thread.found_nothing();
-    }
-
-    fn sleep_in_driver(&self) {
-        self.thread.sleep_in_driver();
-    }
-
-    fn slept(&self) {
-        self.thread.slept();
-    }
-
-    fn idle_timeout(&self) -> Duration {
-        self.thread.idle_timeout()
-    }
-
-    fn has_leftovers(&self) -> bool {
-        self.thread.has_leftovers()
-    }
-
-    fn clear_leftovers(&self) {
-        self.thread.clear_leftovers();
-    }
-
-    fn deadline(&self, after: Duration) -> Option<Instant> {
-        self.thread.deadline(after)
     }
 }

@@ -9,7 +9,8 @@ use proptest::prelude::*;
 use super::gate::Refused;
 use super::lane::{BANDS, Batch, LaneQueue, Taken};
 use super::run_list::RunLists;
-use crate::task::cell::{self, Joiner, Kind, Meta, Ran, Running, TaskRef, Work};
+use crate::task::cell::{self, Kind, Meta, Ran, Running, TaskRef, Work};
+use crate::task::joiner::Joiner;
 use crate::task::outcome::Outcome;
 
 /// By so much a task counts as later for each band below the highest.
