@@ -7,10 +7,11 @@ use std::fmt;
 use std::future::{Future, pending};
 use std::panic;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::task::{Context, RawWaker, RawWakerVTable, Waker};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use cenote::{JoinHandle, Lane, LaneConfig, Pool};
 
@@ -25,9 +26,15 @@ enum Act {
     /// Calls its own pool.
     Reenter,
     Block,
+    /// Ends its own pool: without its futures, in order, or as whoever holds it last.
+    ShutDown,
+    Close,
+    DropLast,
 }
 
 const ACTS: [Act; 4] = [Act::Panic, Act::PanicOnDrop, Act::Reenter, Act::Block];
+
+const ENDS: [Act; 3] = [Act::ShutDown, Act::Close, Act::DropLast];
 
 /// Where it does so.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -98,6 +105,8 @@ struct Code {
     act: Act,
     pool: Arc<Mutex<Option<Pool>>>,
     acted: Count,
+    /// Set once nobody else holds the pool.
+    alone: Arc<AtomicBool>,
 }
 
 impl Code {
@@ -110,6 +119,7 @@ impl Code {
             Act::Panic => panic::resume_unwind(Box::new("on purpose")),
             Act::PanicOnDrop => panic::resume_unwind(Box::new(PanicsOnDrop)),
             Act::Block => thread::sleep(Duration::from_millis(20)),
+            Act::ShutDown | Act::Close | Act::DropLast => self.end(),
             Act::Reenter => {
                 let pool = self.pool.lock().unwrap().clone();
                 let Some(pool) = pool else { return };
@@ -127,6 +137,24 @@ impl Code {
                 if cenote::current().is_some() {
                     drop(cenote::token());
                 }
+            }
+        }
+    }
+
+    fn end(&self) {
+        let Some(pool) = self.pool.lock().unwrap().take() else {
+            return;
+        };
+        match self.act {
+            Act::ShutDown => drop(pool.shutdown_now()),
+            Act::Close => drop(pool.blocking_close(Duration::from_millis(2))),
+            _ => {
+                // Where the test itself calls this code, it still holds the pool.
+                let patience = Instant::now() + Duration::from_millis(200);
+                while !self.alone.load(Ordering::Acquire) && Instant::now() < patience {
+                    thread::yield_now();
+                }
+                drop(pool);
             }
         }
     }
@@ -353,7 +381,7 @@ fn put(place: Place, code: &Code, pool: &Pool, lane: &Lane) -> Option<JoinHandle
                     const { std::cell::RefCell::new(None) };
             }
             // A panic there ends the process, whatever thread it is.
-            let harmless = matches!(own.act, Act::Reenter | Act::Block);
+            let harmless = !matches!(own.act, Act::Panic | Act::PanicOnDrop);
             let set =
                 move || LAST.with(|last| *last.borrow_mut() = harmless.then(|| own.on_drop()));
             Some(lane.try_spawn(set).unwrap())
@@ -372,6 +400,7 @@ fn try_out(place: Place, act: Act) {
         act,
         pool: Arc::default(),
         acted: Count::default(),
+        alone: Arc::default(),
     };
     let (of_state, of_stop) = (code.clone(), code.clone());
     let pool = Pool::builder()
@@ -451,6 +480,64 @@ fn no_code_of_the_user_s_breaks_the_pool_wherever_it_runs_and_whatever_it_does()
         for act in ACTS {
             let name = format!("{place:?} {act:?}");
             let tried = panic::catch_unwind(|| watched(move || try_out(place, act)));
+            assert!(tried.is_ok(), "{name}");
+        }
+    }
+}
+
+/// Has the code end the pool.
+fn try_end(place: Place, act: Act) {
+    let code = Code {
+        act,
+        pool: Arc::default(),
+        acted: Count::default(),
+        alone: Arc::default(),
+    };
+    let stopped = Count::default();
+    let (of_state, of_stop, at_stop) = (code.clone(), code.clone(), stopped.clone());
+    let pool = Pool::builder()
+        .threads(1)
+        .name("boundary")
+        .lane("l", LaneConfig::new().max_running(1))
+        .worker_state(move |_| {
+            let drops = (place == Place::StateDropped).then(|| of_state.on_drop());
+            Ok::<_, std::io::Error>(StateOf { _drops: drops })
+        })
+        .on_thread_stop(move |_| {
+            if place == Place::ThreadStop {
+                of_stop.act();
+            }
+            at_stop.up();
+        })
+        .build()
+        .unwrap();
+    let lane = pool.lane("l").unwrap();
+    *code.pool.lock().unwrap() = Some(pool.clone());
+    let handle = put(place, &code, &pool, &lane);
+    let behind = pool.try_spawn(|| ());
+    if matches!(
+        place,
+        Place::BackgroundDropped | Place::StateDropped | Place::ThreadStop
+    ) {
+        // These are for the end to come.
+        pool.shutdown_now();
+    }
+    drop((pool, lane));
+    code.alone.store(true, Ordering::Release);
+    for handle in handle.into_iter().chain(behind.ok()) {
+        eventually("the task settles", || handle.is_finished());
+    }
+    // Where the code was not to run before the end, it had no pool to end.
+    drop(code.pool.lock().unwrap().take());
+    eventually("the worker has ended", || stopped.get() == 1);
+}
+
+#[test]
+fn a_pool_may_be_ended_wherever_its_user_s_code_runs() {
+    for place in PLACES {
+        for act in ENDS {
+            let name = format!("{place:?} {act:?}");
+            let tried = panic::catch_unwind(|| watched(move || try_end(place, act)));
             assert!(tried.is_ok(), "{name}");
         }
     }
