@@ -50,7 +50,10 @@ pub(crate) struct Engine {
     pub(crate) drained: Arc<Bell>,
     /// Workers that wait for a task of the pool, inside of another one.
     pub(crate) waiting: AtomicUsize,
-    /// Told to those that join when every worker waits.
+    /// Told to those of them that join when the last worker has begun to wait: what they wait for
+    /// may be something that nobody will come to.
+    pub(crate) all_waiting: Bell,
+    /// Told to those that join when every worker waits, and one that polls would sleep.
     pub(crate) stuck: Bell,
     /// Those of them that may sleep in an executor that the pool knows nothing of.
     pub(crate) polling: AtomicUsize,
@@ -95,6 +98,7 @@ impl Engine {
             drained: Arc::default(),
             waiting: AtomicUsize::new(0),
             polling: AtomicUsize::new(0),
+            all_waiting: Bell::default(),
             stuck: Bell::default(),
             drained_workers: AtomicUsize::new(0),
         }
@@ -197,6 +201,18 @@ impl Engine {
         // Acquire: pairs with the step by which each began to wait.
         self.waiting.load(std::sync::atomic::Ordering::Acquire) >= self.life.threads()
             && !self.life.may_grow()
+    }
+
+    /// A worker begins to wait for a task of the pool. Who was waiting, and is told by the last
+    /// one, looks again. (That there are fewer workers than wait comes about only here: where one
+    /// ends, there may be another.)
+    pub(crate) fn begin_to_wait(&self) {
+        // AcqRel: of several that begin to wait, the last one sees all others.
+        self.waiting
+            .fetch_add(1, std::sync::atomic::Ordering::AcqRel);
+        if self.all_wait() {
+            self.all_waiting.tell_all();
+        }
     }
 
     /// A task that is queued runs in the place of one that awaits it.

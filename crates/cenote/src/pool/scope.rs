@@ -411,6 +411,9 @@ impl Pool {
     /// handle was not joined, with the first such panic; else if a task never ran, which a shutdown
     /// of the pool can cause, and its handle was not joined.
     ///
+    /// At once, without having run `f`: in a task that lies so deep in waiting tasks of its thread
+    /// that the stack would not hold those of the scope.
+    ///
     /// # Examples
     ///
     /// ```
@@ -429,11 +432,17 @@ impl Pool {
         F: for<'scope> FnOnce(&'scope Scope<'scope, 'env>) -> T,
     {
         let shared = self.shared();
+        let worker = worker::worker_of(shared);
+        assert!(
+            worker.as_ref().is_none_or(|worker| worker.has_stack()),
+            "CENOTE_WOULD_DEADLOCK: the stack of this worker is nearly used up by tasks that wait \
+             for each other; nest fewer scopes, or give the pool a larger stack_size()"
+        );
         let scope = Scope {
             shared: Arc::clone(shared),
             tally: Arc::default(),
             tasks: Mutex::default(),
-            owner_helps: worker::worker_of(shared).is_some(),
+            owner_helps: worker.is_some(),
             scope: PhantomData,
             env: PhantomData,
         };

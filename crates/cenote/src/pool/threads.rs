@@ -113,7 +113,11 @@ impl Builder {
         self
     }
 
-    /// The stack of each thread, in bytes. Default: that of `std::thread`, 2 MiB.
+    /// The stack of each thread, in bytes. Default: that of `std::thread`, 2 MiB or what
+    /// `RUST_MIN_STACK` says.
+    ///
+    /// Tasks that wait for tasks may lie in each other on a thread, as deep as its stack holds
+    /// them; the last 256 KiB of it (of a smaller one, half) are left to the innermost.
     ///
     /// # Examples
     ///

@@ -19,7 +19,8 @@ pub(crate) struct Joiner<T> {
 impl<T> Joiner<T> {
     /// # Safety
     ///
-    /// `task` is the second of the two that [`new`] returned, for a work whose output is `T`.
+    /// `task` is the second of the two that [`cell::new`](super::cell::new) returned, for a work
+    /// whose output is `T`.
     pub(crate) unsafe fn new(task: TaskRef) -> Self {
         Joiner {
             task: ManuallyDrop::new(task),
@@ -81,7 +82,7 @@ impl<T> Joiner<T> {
     ///
     /// # Safety
     ///
-    /// The task was made by [`new`] with a work of type `W`.
+    /// The task was made by [`cell::new`](super::cell::new) with a work of type `W`.
     pub(crate) unsafe fn into_work<W: Work<Output = T>>(self) -> Result<W, Self> {
         let header = self.task.header();
         if !header.state.start() {

@@ -31,6 +31,7 @@ pub use state::with_state;
 
 use crate::engine::seat::SeatWord;
 use crate::engine::step::Step;
+use crate::os::stack::Stack;
 use crate::pool::shared::Shared;
 use crate::task::boundary;
 use crate::task::cell::{Running, TaskRef, Work};
@@ -86,9 +87,8 @@ pub(crate) struct Worker {
     turns: RefCell<Option<Waker>>,
     /// The lanes of the closures outside of the one that runs, each one more.
     outer_lanes: RefCell<Vec<u32>>,
-    /// An address at the start of the thread's stack.
-    stack_top: usize,
-    stack_size: usize,
+    /// Bounds how deep tasks run inside of others.
+    stack: Stack,
 }
 
 /// What a worker is called, and which of the pool's workers it is.

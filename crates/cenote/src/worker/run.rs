@@ -22,13 +22,11 @@ use crate::clock::Stamp;
 use crate::engine::Engine;
 use crate::engine::seat::SeatWord;
 use crate::engine::step::{Host, Runs, Step};
+use crate::os::stack::Stack;
 use crate::pool::shared::{InitFailure, Shared};
 use crate::task::boundary;
 use crate::task::cell::TaskRef;
 use crate::task::memory;
-
-/// What `std` gives a thread, unless `RUST_MIN_STACK` says more.
-const STD_STACK_SIZE: usize = 2 * 1024 * 1024;
 
 /// Starts the thread for a seat, which has to be counted as starting before.
 pub(crate) fn start(shared: Arc<Shared>, index: usize) -> io::Result<()> {
@@ -87,8 +85,7 @@ fn main(shared: Arc<Shared>, info: WorkerInfo) {
         wanted: RefCell::new(Vec::new()),
         turns: RefCell::new(None),
         outer_lanes: RefCell::new(Vec::new()),
-        stack_top: std::ptr::from_ref(&info).addr(),
-        stack_size: shared.config.stack_size.unwrap_or(STD_STACK_SIZE),
+        stack: Stack::of_this_thread(shared.config.stack_size),
     });
     WORKER.with(|place| *place.borrow_mut() = Some(Rc::clone(&worker)));
     shared.worker_started(info.index);

@@ -44,9 +44,6 @@ use crate::task::loan::Loan;
 use crate::task::state::Phase;
 use crate::timer;
 
-/// What is left of the stack for the tasks that are run inside of others: below that none is.
-const STACK_RESERVE: usize = 256 * 1024;
-
 /// Blocks this worker for a task of its own pool, until `awaited` is ready or until `deadline`.
 /// `None`: this thread is no worker of that pool.
 pub(crate) fn wait_for(
@@ -122,6 +119,11 @@ impl Worker {
         }
     }
 
+    /// Whether there is stack enough for a task inside of the one that runs.
+    pub(crate) fn has_stack(&self) -> bool {
+        self.stack.has_room()
+    }
+
     /// A future that lives here awaits a task.
     fn want(&self, task: &TaskRef) {
         if task.snapshot().phase() != Phase::Queued {
@@ -152,13 +154,6 @@ impl Worker {
         None
     }
 
-    /// Whether there is stack enough for a task inside of the one that runs.
-    fn has_stack(&self) -> bool {
-        let here = 0_u8;
-        let used = self.stack_top.abs_diff(std::ptr::from_ref(&here).addr());
-        used + STACK_RESERVE.min(self.stack_size / 2) < self.stack_size
-    }
-
     /// A future blocks its thread, and with it everything that lives here.
     fn block_in_future(
         &self,
@@ -178,11 +173,23 @@ impl Worker {
             return Ok(true);
         }
         let _waiting = Waiting::new(self);
-        if self.shared.engine.all_wait() && task.snapshot().phase() == Phase::Queued {
-            return Err(JoinError::would_deadlock());
+        let engine = &self.shared.engine;
+        loop {
+            // Before the look: the last one to wait tells those who listen.
+            let mut news = OrTold {
+                awaited,
+                all_waiting: engine.all_waiting.listen(),
+                stuck: None,
+            };
+            if engine.all_wait() && task.snapshot().phase() == Phase::Queued {
+                return Err(JoinError::would_deadlock());
+            }
+            blocking::wait(self.shared.config.max_spin, deadline, &mut news);
+            drop(news);
+            if let Some(ready) = is_over(deadline, awaited) {
+                return Ok(ready);
+            }
         }
-        let max_spin = self.shared.config.max_spin;
-        Ok(blocking::wait(max_spin, deadline, awaited))
     }
 
     fn block_in_closure(
@@ -216,10 +223,11 @@ impl Worker {
                     return Ok(true);
                 }
             }
-            // Before the look: who waits last tells those who listen.
+            // Before the look: the last one to wait tells those who listen.
             let mut news = OrTold {
                 awaited,
-                stuck: engine.stuck.listen(),
+                all_waiting: engine.all_waiting.listen(),
+                stuck: Some(engine.stuck.listen()),
             };
             if engine.all_wait() {
                 if task.snapshot().phase() == Phase::Queued {
@@ -241,11 +249,8 @@ impl Worker {
                 None => blocking::wait(max_spin, deadline, &mut news),
             };
             drop(news);
-            if awaited.is_ready() {
-                return Ok(true);
-            }
-            if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
-                return Ok(false);
+            if let Some(ready) = is_over(deadline, awaited) {
+                return Ok(ready);
             }
         }
     }
@@ -294,8 +299,7 @@ impl Worker {
         });
         self.record_pending();
         let thread = Thread::new(self);
-        let is_over =
-            || awaited.is_ready() || deadline.is_some_and(|deadline| Instant::now() >= deadline);
+        let is_over = || is_over(deadline, awaited).is_some();
         let inside = Inside {
             thread: &thread,
             is_over: &is_over,
@@ -390,19 +394,38 @@ impl Worker {
     }
 }
 
-/// What a closure waits for, or that every worker waits.
+/// Whether a wait has come to its end, and how: it is ready, or its time is over.
+fn is_over(deadline: Option<Instant>, awaited: &impl Awaited) -> Option<bool> {
+    if awaited.is_ready() {
+        return Some(true);
+    }
+    deadline
+        .is_some_and(|deadline| Instant::now() >= deadline)
+        .then_some(false)
+}
+
+/// What a worker waits for, or that every worker waits.
 struct OrTold<'a, A> {
     awaited: &'a mut A,
-    stuck: Listener<'a>,
+    all_waiting: Listener<'a>,
+    /// For one that can work inside of its task.
+    stuck: Option<Listener<'a>>,
 }
 
 impl<A: Awaited> Awaited for OrTold<'_, A> {
     fn is_ready(&self) -> bool {
-        self.awaited.is_ready() || self.stuck.was_told()
+        self.awaited.is_ready()
+            || self.all_waiting.was_told()
+            || self.stuck.as_ref().is_some_and(Listener::was_told)
     }
 
     fn register(&mut self, waker: &Waker) -> bool {
-        self.awaited.register(waker) && self.stuck.wait_with(waker)
+        self.awaited.register(waker)
+            && self.all_waiting.wait_with(waker)
+            && self
+                .stuck
+                .as_mut()
+                .is_none_or(|stuck| stuck.wait_with(waker))
     }
 }
 
@@ -418,8 +441,7 @@ impl<'a> Waiting<'a> {
         // A closure that polled before is counted already.
         let counted = !worker.polls.get();
         if counted {
-            // AcqRel: of several that begin to wait, the last one sees all others.
-            engine.waiting.fetch_add(1, Ordering::AcqRel);
+            engine.begin_to_wait();
         }
         Waiting { engine, counted }
     }

@@ -4,6 +4,7 @@ use std::future::pending;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::sync::{Arc, Barrier, mpsc};
+use std::thread;
 use std::time::Duration;
 
 use cenote::{JoinError, JoinHandle, Lane, LaneConfig, Pool, with_state};
@@ -224,6 +225,41 @@ fn joins_that_are_nested_too_deep_for_the_stack_are_an_error() {
         // What was refused runs after all.
         pool.blocking_run(|| ()).unwrap();
     });
+}
+
+#[test]
+fn the_last_worker_to_wait_tells_the_one_whose_task_nobody_will_come_to() {
+    // From before the future blocks to long after.
+    for pause in [0, 50, 500, 5_000, 50_000] {
+        watched(move || {
+            let pool = Pool::builder().threads(2).build().unwrap();
+            let (told, tell) = mpsc::channel();
+            let (begin, begun) = mpsc::channel::<()>();
+            let on = pool.clone();
+            let blocks = pool
+                .try_spawn_local(move || async move {
+                    begun.recv().unwrap();
+                    let queued = on.try_spawn_local(async || ()).unwrap();
+                    tell_of(&told, queued.join());
+                })
+                .unwrap();
+            let joins = pool
+                .try_spawn(move || {
+                    begin.send(()).unwrap();
+                    thread::sleep(Duration::from_micros(pause));
+                    blocks.join().is_ok()
+                })
+                .unwrap();
+            assert!(joins.join().unwrap(), "{pause}");
+            let code = tell.recv().unwrap();
+            assert_eq!(code, "CENOTE_WOULD_DEADLOCK", "{pause}");
+        });
+    }
+}
+
+fn tell_of(told: &mpsc::Sender<&'static str>, result: Result<(), JoinError>) {
+    told.send(result.err().map_or("none", |error| error.code()))
+        .unwrap();
 }
 
 /// How a task waits for those that it has spawned.
