@@ -28,7 +28,7 @@ fn task_is_handed_over_or_given_back() {
         let (offered, handle) = task(&ledger, CLOSURE, None);
         let offering = {
             let roster = Arc::clone(&roster);
-            thread::spawn(move || roster.offer(offered, false))
+            thread::spawn(move || roster.offer(offered))
         };
         let mut handed_over = 0;
         for sleeps in [false, true] {
@@ -55,7 +55,7 @@ fn of_two_tasks_one_is_handed_over() {
             let (offered, handle) = task(&ledger, CLOSURE, None);
             handles.push(handle);
             let roster = Arc::clone(&roster);
-            thread::spawn(move || roster.offer(offered, false))
+            thread::spawn(move || roster.offer(offered))
         });
         let mail = open_and_close(&roster, true);
         let backs = offering.map(|thread| thread.join().unwrap());

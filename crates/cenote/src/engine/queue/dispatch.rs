@@ -105,7 +105,7 @@ impl Dispatch {
         // Not where places are counted: one that is reserved for a moment, and given back, would
         // hide the lane's other tasks from a worker's last look.
         if lane.is_unlimited() && lane.gate().is_open_and_empty() {
-            match self.roster.offer(task, kind == Kind::Closure) {
+            match self.roster.offer(task) {
                 Ok(sent) => return Ok(Wake(Some(sent))),
                 Err(back) => task = back,
             }
@@ -151,7 +151,7 @@ impl Dispatch {
         let queued = gate.count().saturating_sub(reserved);
         // No task is queued that this one would pass.
         if lane.is_unlimited() && queued <= 1 && !gate.is_closed() {
-            match self.roster.offer(task, kind == Kind::Closure) {
+            match self.roster.offer(task) {
                 Ok(sent) => return (Wake(Some(sent)), gate.release(1)),
                 Err(back) => task = back,
             }

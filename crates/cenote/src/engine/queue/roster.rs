@@ -7,7 +7,7 @@
 //! | 0 | `BUSY` | worker | nothing: the worker looks at the queues before it waits |
 //! | 1 | `ANNOUNCED` | worker | kick: the worker is about to look at the queues for the last time |
 //! | 2, 3 | `OPEN` | worker | kick, or put a task in; the worker polls the mailbox |
-//! | 4, 5 | `ASLEEP` | worker | kick, or put a task in; then wake the worker by its word's `claim` |
+//! | 4, 5 | `ASLEEP` | worker | kick, then wake the worker by its word's `claim` |
 //! | 6 | `KICKED` | submitter | nothing: somebody else sends the worker to the queues |
 //! | above | a task | submitter | nothing: the worker has its task |
 //!
@@ -15,7 +15,9 @@
 //! has no place for another future.
 //!
 //! So a task that finds an open worker goes to it in one step, on the cache line the worker polls,
-//! and past the queues. A worker opens only after it announced itself *and then* found the queues
+//! and past the queues. Not so with a worker that sleeps: nobody knows when the system will let it
+//! run, and what lies in its mailbox is out of the others' reach. A task that sends for it is
+//! queued, and whoever comes first takes it. A worker opens only after it announced itself *and then* found the queues
 //! empty: a task put in its mailbox passes none that was queued before by the same submitter. A
 //! task stays in the mailbox, as a value that nobody but the worker follows, until the worker
 //! announces itself again: to take it, a load is enough.
@@ -221,18 +223,12 @@ impl Roster {
 
     // The submitter's side.
 
-    /// Puts the task into an open mailbox, and says whose. Otherwise gives the task back.
-    /// `may_cover`: as for `kick`.
-    pub(crate) fn offer(&self, task: TaskRef, may_cover: bool) -> Result<Sent, TaskRef> {
+    /// Puts the task into the mailbox of a worker that polls it, and says whose. Otherwise gives the
+    /// task back.
+    pub(crate) fn offer(&self, task: TaskRef) -> Result<Sent, TaskRef> {
         let kind = task.header().meta.kind;
         let raw = task.into_raw();
-        let send = |post: &Post| Self::send(post, raw.as_ptr(), kind, OPEN_ALL);
-        let taken = self.find(Asleep::Skip, send).or_else(|| {
-            if may_cover && self.cover.is_covered() {
-                return None;
-            }
-            self.find(Asleep::Ask, send)
-        });
+        let taken = self.find(Asleep::Skip, |post| Self::put(post, raw.as_ptr(), kind));
         // SAFETY: no mailbox took it, so it is given back here, once.
         taken.ok_or_else(|| unsafe { TaskRef::from_raw(raw) })
     }
@@ -244,12 +240,12 @@ impl Roster {
         fence(Ordering::SeqCst);
         // It may turn out to have no place for a future; it then kicks another
         // (`Dispatch::pass_on`).
-        let send = |post: &Post| Self::send(post, code(KICKED), kind, ANNOUNCED);
-        self.find(Asleep::Skip, send).or_else(|| {
+        let kick = |post: &Post| Self::kick_at(post, kind);
+        self.find(Asleep::Skip, kick).or_else(|| {
             if may_cover && self.cover.is_covered() {
                 return None;
             }
-            self.find(Asleep::Ask, send)
+            self.find(Asleep::Ask, kick)
         })
     }
 
@@ -283,7 +279,7 @@ impl Roster {
                     let seat = index * BITS + bits.trailing_zeros() as usize;
                     bits &= bits - 1;
                     let post = &self.posts[seat];
-                    if let Some(asleep) = Self::send(post, code(KICKED), kind, ANNOUNCED) {
+                    if let Some(asleep) = Self::kick_at(post, kind) {
                         sent(Sent { seat, asleep });
                         left -= 1;
                         kicked += 1;
@@ -294,23 +290,38 @@ impl Roster {
         kicked
     }
 
-    /// Puts `mail` into a mailbox that is at least as open as `least`. Says whether its worker
-    /// sleeps; `None` if the mailbox took nothing.
-    fn send(post: &Post, mail: *mut Header, kind: Kind, least: usize) -> Option<bool> {
-        // A task most often finds the mailbox open: without a look before, which would fetch the
-        // cache line twice. A kick most often finds that somebody else's was there before: a look
-        // leaves the line with all who look.
-        let mut from = if least == ANNOUNCED {
-            // Relaxed: after the fence in `kick`.
-            post.mailbox.load(Ordering::Relaxed).addr()
-        } else {
-            OPEN_ALL
-        };
+    /// Puts a task into a mailbox, if its worker polls it and has a place for one of that kind.
+    fn put(post: &Post, task: *mut Header, kind: Kind) -> Option<bool> {
+        // Most often it is open: without a look before, which would fetch the cache line twice.
+        let mut from = OPEN_ALL;
+        loop {
+            // Release: pairs with `close`, which takes the mail.
+            match post.mailbox.compare_exchange(
+                code(from),
+                task,
+                Ordering::Release,
+                Ordering::Relaxed,
+            ) {
+                Ok(_) => return Some(false),
+                Err(now) => from = now.addr(),
+            }
+            let fits = from == OPEN_ALL || from == OPEN_CLOSURES && kind == Kind::Closure;
+            if !fits {
+                return None;
+            }
+        }
+    }
+
+    /// Sends a worker to look, if it waits and may have a place for a task of that kind. Says
+    /// whether it sleeps.
+    fn kick_at(post: &Post, kind: Kind) -> Option<bool> {
+        // Most often somebody else's kick was there before: a look leaves the cache line with all
+        // who look. Relaxed: after the fence in `kick`.
+        let mut from = post.mailbox.load(Ordering::Relaxed).addr();
         loop {
             let fits = match from {
-                OPEN_ALL | ASLEEP_ALL => true,
+                ANNOUNCED | OPEN_ALL | ASLEEP_ALL => true,
                 OPEN_CLOSURES | ASLEEP_CLOSURES => kind == Kind::Closure,
-                ANNOUNCED => least == ANNOUNCED,
                 _ => false,
             };
             if !fits {
@@ -319,7 +330,7 @@ impl Roster {
             // Release: pairs with `close`, which takes the mail.
             match post.mailbox.compare_exchange(
                 code(from),
-                mail,
+                code(KICKED),
                 Ordering::Release,
                 Ordering::Relaxed,
             ) {
@@ -333,11 +344,11 @@ impl Roster {
     pub(crate) fn kick_worker(&self, seat: usize) -> Option<Sent> {
         // Pairs with the fence in `announce`.
         fence(Ordering::SeqCst);
-        let asleep = Self::send(&self.posts[seat], code(KICKED), Kind::Closure, ANNOUNCED)?;
+        let asleep = Self::kick_at(&self.posts[seat], Kind::Closure)?;
         Some(Sent { seat, asleep })
     }
 
-    /// The first waiting worker that `send` succeeds with.
+    /// The first waiting worker that `send` succeeds with, which says whether it sleeps.
     fn find(&self, asleep: Asleep, send: impl Fn(&Post) -> Option<bool>) -> Option<Sent> {
         for (index, group) in self.groups.iter().enumerate() {
             // Relaxed: for `kick`, after a fence. For `offer` a miss costs no more than the way
