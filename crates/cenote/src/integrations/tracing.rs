@@ -21,7 +21,8 @@
 //!
 //! # Examples
 //!
-//! ```
+#![cfg_attr(feature = "tracing", doc = "```")]
+#![cfg_attr(not(feature = "tracing"), doc = "```ignore")]
 //! let pool = cenote::Pool::new()?;
 //! let request = tracing::info_span!("request", id = 7);
 //! let task = || tracing::info!("this is part of request 7");

@@ -166,9 +166,9 @@ impl Code {
 
     /// Acts at a step of its life.
     fn waker(&self, place: Place) -> Waker {
-        let data = Box::into_raw(Box::new((self.clone(), place, Count::default())));
-        // SAFETY: the functions below keep the contract: the data is a leaked box, which is shared
-        // by all clones and never freed.
+        let data = Arc::into_raw(Arc::new((self.clone(), place, Count::default())));
+        // SAFETY: the functions below keep the contract: each waker has a reference to the data,
+        // which it gives back when it is dropped or woken, also where that panics.
         unsafe { Waker::from_raw(RawWaker::new(data.cast(), &VTABLE)) }
     }
 }
@@ -185,27 +185,36 @@ type WakerData = (Code, Place, Count);
 
 static VTABLE: RawWakerVTable = RawWakerVTable::new(
     |data| {
-        // SAFETY: `Code::waker` made it.
-        let (code, place, _) = unsafe { &*data.cast::<WakerData>() };
+        let data = data.cast::<WakerData>();
+        // SAFETY: `Code::waker` made it, and the waker that is cloned has a reference.
+        let (code, place, _) = unsafe { &*data };
         if *place == Place::WakerCloned {
             code.act();
         }
-        RawWaker::new(data, &VTABLE)
+        // SAFETY: as above; the reference is the clone's.
+        unsafe { Arc::increment_strong_count(data) };
+        RawWaker::new(data.cast(), &VTABLE)
     },
-    wake,
-    wake,
     |data| {
-        // SAFETY: as above.
-        let (code, place, _) = unsafe { &*data.cast::<WakerData>() };
+        // SAFETY: `Code::waker` made it, and this is the waker's reference.
+        let data = unsafe { Arc::from_raw(data.cast::<WakerData>()) };
+        wake(&data);
+    },
+    |data| {
+        // SAFETY: `Code::waker` made it, and the waker has a reference.
+        wake(unsafe { &*data.cast::<WakerData>() });
+    },
+    |data| {
+        // SAFETY: `Code::waker` made it, and this is the waker's reference.
+        let data = unsafe { Arc::from_raw(data.cast::<WakerData>()) };
+        let (code, place, _) = &*data;
         if *place == Place::WakerDropped && thread::current().name() == Some("boundary-0") {
             code.act();
         }
     },
 );
 
-fn wake(data: *const ()) {
-    // SAFETY: as above.
-    let (code, _, woken) = unsafe { &*data.cast::<WakerData>() };
+fn wake((code, _, woken): &WakerData) {
     woken.up();
     if code.acted.get() == 0 {
         code.act();
