@@ -225,8 +225,9 @@ fn poll_once<F: Future + Unpin>(future: &mut F, waker: &Waker) {
     // A waker that panics in the poll of the caller is the caller's affair, and so is its payload.
     if let Err(payload) = panic::catch_unwind(panic::AssertUnwindSafe(|| {
         let _ = Pin::new(future).poll(&mut Context::from_waker(waker));
-    })) {
-        std::mem::forget(payload);
+    })) && let Err(second) = panic::catch_unwind(panic::AssertUnwindSafe(|| drop(payload)))
+    {
+        std::mem::forget(second);
     }
 }
 
