@@ -45,6 +45,24 @@ pub struct TaskBuilder<'a> {
 impl UnwindSafe for TaskBuilder<'_> {}
 impl RefUnwindSafe for TaskBuilder<'_> {}
 
+/// Submits `$f` as a task of that kind, in a box if it is large; `$how` says whether to wait for
+/// room. What was refused comes back as it was given.
+macro_rules! submit {
+    ($builder:ident, $kind:ident, $f:ident, $($how:tt)+) => {
+        if const { is_large::<F>() } {
+            $builder
+                .submission(Kind::$kind, $kind::new(Box::new($f)))
+                .$($how)+
+                .map_err(|error| error.map($kind::unboxed))
+        } else {
+            $builder
+                .submission(Kind::$kind, $kind::new($f))
+                .$($how)+
+                .map_err(|error| error.map($kind::into_inner))
+        }
+    };
+}
+
 impl<'a> TaskBuilder<'a> {
     #[inline]
     pub(crate) fn new(lane: &'a Lane) -> Self {
@@ -175,15 +193,7 @@ impl<'a> TaskBuilder<'a> {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        if const { is_large::<F>() } {
-            return self
-                .submission(Kind::Closure, Closure::new(Box::new(f)))
-                .attempt()
-                .map_err(|error| error.map(Closure::unboxed));
-        }
-        self.submission(Kind::Closure, Closure::new(f))
-            .attempt()
-            .map_err(|error| error.map(Closure::into_inner))
+        submit!(self, Closure, f, attempt())
     }
 
     /// Spawns a closure, and waits for room in the queue if need be.
@@ -208,17 +218,7 @@ impl<'a> TaskBuilder<'a> {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        if const { is_large::<F>() } {
-            return self
-                .submission(Kind::Closure, Closure::new(Box::new(f)))
-                .wait()
-                .await
-                .map_err(|error| error.map(Closure::unboxed));
-        }
-        self.submission(Kind::Closure, Closure::new(f))
-            .wait()
-            .await
-            .map_err(|error| error.map(Closure::into_inner))
+        submit!(self, Closure, f, wait().await)
     }
 
     /// Spawns a closure, and blocks for room in the queue if need be. On a worker of the same pool
@@ -240,15 +240,7 @@ impl<'a> TaskBuilder<'a> {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        if const { is_large::<F>() } {
-            return self
-                .submission(Kind::Closure, Closure::new(Box::new(f)))
-                .block()
-                .map_err(|error| error.map(Closure::unboxed));
-        }
-        self.submission(Kind::Closure, Closure::new(f))
-            .block()
-            .map_err(|error| error.map(Closure::into_inner))
+        submit!(self, Closure, f, block())
     }
 
     /// Spawns a future that `f` makes on the worker, or returns `f` if the queue is full. The
@@ -271,15 +263,7 @@ impl<'a> TaskBuilder<'a> {
         U: Future + 'static,
         U::Output: Send + 'static,
     {
-        if const { is_large::<F>() } {
-            return self
-                .submission(Kind::Local, Local::new(Box::new(f)))
-                .attempt()
-                .map_err(|error| error.map(Local::unboxed));
-        }
-        self.submission(Kind::Local, Local::new(f))
-            .attempt()
-            .map_err(|error| error.map(Local::into_inner))
+        submit!(self, Local, f, attempt())
     }
 
     /// Like [`try_spawn_local`](Self::try_spawn_local), and waits for room in the queue if need be.
@@ -304,17 +288,7 @@ impl<'a> TaskBuilder<'a> {
         U: Future + 'static,
         U::Output: Send + 'static,
     {
-        if const { is_large::<F>() } {
-            return self
-                .submission(Kind::Local, Local::new(Box::new(f)))
-                .wait()
-                .await
-                .map_err(|error| error.map(Local::unboxed));
-        }
-        self.submission(Kind::Local, Local::new(f))
-            .wait()
-            .await
-            .map_err(|error| error.map(Local::into_inner))
+        submit!(self, Local, f, wait().await)
     }
 
     /// Like [`try_spawn_local`](Self::try_spawn_local), and blocks for room in the queue if need
@@ -337,15 +311,7 @@ impl<'a> TaskBuilder<'a> {
         U: Future + 'static,
         U::Output: Send + 'static,
     {
-        if const { is_large::<F>() } {
-            return self
-                .submission(Kind::Local, Local::new(Box::new(f)))
-                .block()
-                .map_err(|error| error.map(Local::unboxed));
-        }
-        self.submission(Kind::Local, Local::new(f))
-            .block()
-            .map_err(|error| error.map(Local::into_inner))
+        submit!(self, Local, f, block())
     }
 
     /// Spawns a closure, waiting for room if need be, and waits for what it returns.

@@ -57,7 +57,9 @@ pub(crate) enum Ran {
 }
 
 /// What all tasks have in common. The start of every [`Cell`].
-#[repr(C)]
+///
+/// Aligned also where a `u64` is not: a mailbox tells tasks from its own small numbers.
+#[repr(C, align(8))]
 pub(crate) struct Header {
     pub(super) state: State,
     pub(super) vtable: &'static VTable,
