@@ -17,10 +17,10 @@
 //! So a task that finds an open worker goes to it in one step, on the cache line the worker polls,
 //! and past the queues. Not so with a worker that sleeps: nobody knows when the system will let it
 //! run, and what lies in its mailbox is out of the others' reach. A task that sends for it is
-//! queued, and whoever comes first takes it. A worker opens only after it announced itself *and then* found the queues
-//! empty: a task put in its mailbox passes none that was queued before by the same submitter. A
-//! task stays in the mailbox, as a value that nobody but the worker follows, until the worker
-//! announces itself again: to take it, a load is enough.
+//! queued, and whoever comes first takes it. A worker opens only after it announced itself *and
+//! then* found the queues empty: a task put in its mailbox passes none that was queued before by
+//! the same submitter. A task stays in the mailbox, as a value that nobody but the worker follows,
+//! until the worker announces itself again: to take it, a load is enough.
 //!
 //! **The bitmaps** only say where to look. Each worker alone writes its bits. `open` is set before
 //! the fence of an announcement, so no waiting worker stays unseen; it may be stale, which costs a
@@ -223,8 +223,8 @@ impl Roster {
 
     // The submitter's side.
 
-    /// Puts the task into the mailbox of a worker that polls it, and says whose. Otherwise gives the
-    /// task back.
+    /// Puts the task into the mailbox of a worker that polls it, and says whose. Otherwise gives
+    /// the task back.
     pub(crate) fn offer(&self, task: TaskRef) -> Result<Sent, TaskRef> {
         let kind = task.header().meta.kind;
         let raw = task.into_raw();
