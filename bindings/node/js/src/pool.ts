@@ -13,6 +13,7 @@ import { Dispatcher } from './owner/dispatcher.js';
 import type { DispatcherListener } from './owner/dispatcher-options.js';
 import { HandlerTable } from './owner/handlers.js';
 import { Task, TaskQueue, type TaskLimits } from './owner/task.js';
+import { isTraced, trace, type TaskTrace } from './owner/tracing.js';
 import {
   checkLimit,
   checkName,
@@ -161,6 +162,7 @@ export class Pool<Payload = unknown, Result = unknown> extends EventEmitter<Pool
   /** The call says both of its types. */
   run<P = Payload, R = unknown>(task: NoInfer<P>, options?: RunOptions): Promise<NoInfer<R>>;
   run(task?: unknown, options?: RunOptions): Promise<unknown> {
+    if (isTraced()) return this.#runTraced(task, options);
     return new SafePromise<unknown>((resolve, reject) => {
       if (
         options === undefined &&
@@ -171,9 +173,20 @@ export class Pool<Payload = unknown, Result = unknown> extends EventEmitter<Pool
         const handler = this.#handlers.resolve(undefined, undefined);
         this.#dispatcher.submit(new Task(handler, task, null, false, resolve, reject));
       } else {
-        this.#runWith(task, options === undefined ? {} : options, resolve, reject);
+        this.#runWith(task, options === undefined ? {} : options, resolve, reject, null);
       }
     });
+  }
+
+  #runTraced(task: unknown, options: unknown): Promise<unknown> {
+    const { filename, name } = this.#options;
+    const message: TaskTrace = { pool: this, filename, name };
+    const call = (): Promise<unknown> =>
+      new SafePromise((resolve, reject) => {
+        const given = options === undefined ? {} : options;
+        this.#runWith(task, given, resolve, reject, message);
+      });
+    return trace(call, message);
   }
 
   #runWith(
@@ -181,6 +194,7 @@ export class Pool<Payload = unknown, Result = unknown> extends EventEmitter<Pool
     options: unknown,
     resolve: (value: unknown) => void,
     reject: (error: unknown) => void,
+    traced: TaskTrace | null,
   ): void {
     const given = readOptions(options, 'run()');
     if (typeof task === 'function') throw functionAsTask(task);
@@ -204,6 +218,11 @@ export class Pool<Payload = unknown, Result = unknown> extends EventEmitter<Pool
     const list = joined(transferList as Transferable[] | undefined, payload.transferList);
     const submitted = new Task(handler, payload.value, list, signal !== undefined, resolve, reject);
     submitted.limits = limits;
+    if (traced !== null) {
+      traced.filename = handler.url;
+      traced.name = handler.exportName;
+      submitted.trace = traced;
+    }
     if (this.#dispatcher.submit(submitted) && signal !== undefined) {
       const dispatcher = this.#dispatcher;
       submitted.forget = onAbort(signal, () => dispatcher.abort(submitted, signal.reason));
