@@ -8,3 +8,4 @@ export { AbortError, CenoteError, type CenoteErrorCode } from './errors.js';
 export { move } from './wire/move.js';
 export type { TaskTrace } from './owner/tracing.js';
 export type { Handler, TaskContext } from './worker/task-context.js';
+export { contextValues, type ContextValues } from './worker/task-values.js';

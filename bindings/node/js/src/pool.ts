@@ -15,6 +15,7 @@ import { HandlerTable } from './owner/handlers.js';
 import { Task, TaskQueue, type TaskLimits } from './owner/task.js';
 import { isTraced, trace, type TaskTrace } from './owner/tracing.js';
 import {
+  checkContext,
   checkLimit,
   checkName,
   readOptions,
@@ -50,6 +51,12 @@ export interface RunOptions {
   readonly queueTimeout?: number;
   /** How long the task may run, in milliseconds, instead of the pool's limit. */
   readonly timeout?: number;
+  /**
+   * Values that go with the task beside its payload, such as `{ traceId }`. The handler finds them
+   * as `context.values`, and all code that it calls, also later, by `contextValues()`. They cross
+   * as a clone, with the payload.
+   */
+  readonly context?: Readonly<Record<string, unknown>>;
 }
 
 /** Options that leave the pool's handler in place, so that its types hold. */
@@ -199,9 +206,11 @@ export class Pool<Payload = unknown, Result = unknown> extends EventEmitter<Pool
     const given = readOptions(options, 'run()');
     if (typeof task === 'function') throw functionAsTask(task);
     const { filename, name, transferList, signal, queueTimeout, timeout } = given;
+    const values = checkContext(given['context']);
     const handler = this.#handlers.resolve(
       filename === undefined ? undefined : fileOfCall(filename),
       name === undefined ? undefined : checkName(name, 'options.name'),
+      values !== null,
     );
     if (transferList !== undefined && !ArrayIsArray(transferList))
       throw invalidType('options.transferList', 'an array', transferList);
@@ -216,7 +225,8 @@ export class Pool<Payload = unknown, Result = unknown> extends EventEmitter<Pool
     if (signal?.aborted === true) throw new AbortError(signal.reason);
     const payload = takeTransfer(task);
     const list = joined(transferList as Transferable[] | undefined, payload.transferList);
-    const submitted = new Task(handler, payload.value, list, signal !== undefined, resolve, reject);
+    const carried = values === null ? payload.value : [values, payload.value];
+    const submitted = new Task(handler, carried, list, signal !== undefined, resolve, reject);
     submitted.limits = limits;
     if (traced !== null) {
       traced.filename = handler.url;
