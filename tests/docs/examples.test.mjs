@@ -21,8 +21,8 @@ const top = mkdtempSync(join(tmpdir(), 'cenote-docs-'));
 after(() => rmSync(top, { recursive: true, force: true, maxRetries: 5 }));
 mkdirSync(join(top, 'node_modules'));
 symlinkSync(root, join(top, 'node_modules', 'cenote'), 'junction');
-for (const peer of peers) {
-  symlinkSync(join(root, 'node_modules', peer), join(top, 'node_modules', peer), 'junction');
+for (const one of [...peers, '@opentelemetry']) {
+  symlinkSync(join(root, 'node_modules', one), join(top, 'node_modules', one), 'junction');
 }
 
 /** Runs a program: what it wrote, and how it ended. */

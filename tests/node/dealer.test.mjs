@@ -156,7 +156,7 @@ test('what waits behind a worker that goes on stays there; what waits behind a s
 
 /** What a handler is expected to take after `runs`. */
 function expectedAfter(runs) {
-  const handler = new Handler(0, 'file:///x.cjs', 'default');
+  const handler = new Handler(0, 'file:///x.cjs', 'default', false);
   for (const ms of runs) handler.measure(ms);
   return handler.averageMs;
 }

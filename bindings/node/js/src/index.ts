@@ -6,4 +6,6 @@ export type { PoolStats, TaskCounts, WaitStages, WireCounts, WorkerStats } from 
 export type { BackgroundCounts, LatencySummaries, LatencySummary } from './owner/recorder.js';
 export { AbortError, CenoteError, type CenoteErrorCode } from './errors.js';
 export { move } from './wire/move.js';
+export type { TaskTrace } from './owner/tracing.js';
 export type { Handler, TaskContext } from './worker/task-context.js';
+export { contextValues, type ContextValues } from './worker/task-values.js';

@@ -183,6 +183,7 @@ const kRunNames: readonly string[] = [
   'signal',
   'queueTimeout',
   'timeout',
+  'context',
 ];
 
 /** Checks the options, and completes them. */
@@ -319,6 +320,13 @@ function optional<T>(
   const value = given[name];
   if (value === undefined) return undefined;
   if (!is(value)) throw invalidType(`options.${name}`, expected, value);
+  return value;
+}
+
+/** Checks the `context` of `run()`. */
+export function checkContext(value: unknown): Record<string, unknown> | null {
+  if (value === undefined) return null;
+  if (!isPlainObject(value)) throw invalidType('options.context', 'an object', value);
   return value;
 }
 

@@ -13,7 +13,9 @@ import { Dispatcher } from './owner/dispatcher.js';
 import type { DispatcherListener } from './owner/dispatcher-options.js';
 import { HandlerTable } from './owner/handlers.js';
 import { Task, TaskQueue, type TaskLimits } from './owner/task.js';
+import { isTraced, trace, type TaskTrace } from './owner/tracing.js';
 import {
+  checkContext,
   checkLimit,
   checkName,
   readOptions,
@@ -49,6 +51,12 @@ export interface RunOptions {
   readonly queueTimeout?: number;
   /** How long the task may run, in milliseconds, instead of the pool's limit. */
   readonly timeout?: number;
+  /**
+   * Values that go with the task beside its payload, such as `{ traceId }`. The handler finds them
+   * as `context.values`, and all code that it calls, also later, by `contextValues()`. They cross
+   * as a clone, with the payload.
+   */
+  readonly context?: Readonly<Record<string, unknown>>;
 }
 
 /** Options that leave the pool's handler in place, so that its types hold. */
@@ -161,6 +169,7 @@ export class Pool<Payload = unknown, Result = unknown> extends EventEmitter<Pool
   /** The call says both of its types. */
   run<P = Payload, R = unknown>(task: NoInfer<P>, options?: RunOptions): Promise<NoInfer<R>>;
   run(task?: unknown, options?: RunOptions): Promise<unknown> {
+    if (isTraced()) return this.#runTraced(task, options);
     return new SafePromise<unknown>((resolve, reject) => {
       if (
         options === undefined &&
@@ -171,9 +180,20 @@ export class Pool<Payload = unknown, Result = unknown> extends EventEmitter<Pool
         const handler = this.#handlers.resolve(undefined, undefined);
         this.#dispatcher.submit(new Task(handler, task, null, false, resolve, reject));
       } else {
-        this.#runWith(task, options === undefined ? {} : options, resolve, reject);
+        this.#runWith(task, options === undefined ? {} : options, resolve, reject, null);
       }
     });
+  }
+
+  #runTraced(task: unknown, options: unknown): Promise<unknown> {
+    const { filename, name } = this.#options;
+    const message: TaskTrace = { pool: this, filename, name };
+    const call = (): Promise<unknown> =>
+      new SafePromise((resolve, reject) => {
+        const given = options === undefined ? {} : options;
+        this.#runWith(task, given, resolve, reject, message);
+      });
+    return trace(call, message);
   }
 
   #runWith(
@@ -181,13 +201,16 @@ export class Pool<Payload = unknown, Result = unknown> extends EventEmitter<Pool
     options: unknown,
     resolve: (value: unknown) => void,
     reject: (error: unknown) => void,
+    traced: TaskTrace | null,
   ): void {
     const given = readOptions(options, 'run()');
     if (typeof task === 'function') throw functionAsTask(task);
     const { filename, name, transferList, signal, queueTimeout, timeout } = given;
+    const values = checkContext(given['context']);
     const handler = this.#handlers.resolve(
       filename === undefined ? undefined : fileOfCall(filename),
       name === undefined ? undefined : checkName(name, 'options.name'),
+      values !== null,
     );
     if (transferList !== undefined && !ArrayIsArray(transferList))
       throw invalidType('options.transferList', 'an array', transferList);
@@ -202,8 +225,14 @@ export class Pool<Payload = unknown, Result = unknown> extends EventEmitter<Pool
     if (signal?.aborted === true) throw new AbortError(signal.reason);
     const payload = takeTransfer(task);
     const list = joined(transferList as Transferable[] | undefined, payload.transferList);
-    const submitted = new Task(handler, payload.value, list, signal !== undefined, resolve, reject);
+    const carried = values === null ? payload.value : [values, payload.value];
+    const submitted = new Task(handler, carried, list, signal !== undefined, resolve, reject);
     submitted.limits = limits;
+    if (traced !== null) {
+      traced.filename = handler.url;
+      traced.name = handler.exportName;
+      submitted.trace = traced;
+    }
     if (this.#dispatcher.submit(submitted) && signal !== undefined) {
       const dispatcher = this.#dispatcher;
       submitted.forget = onAbort(signal, () => dispatcher.abort(submitted, signal.reason));

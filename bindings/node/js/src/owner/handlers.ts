@@ -40,6 +40,8 @@ export class Handler {
     readonly index: number,
     readonly url: string,
     readonly exportName: string,
+    /** Its tasks come with values beside the payload. */
+    readonly carriesValues: boolean,
   ) {}
 
   /**
@@ -78,7 +80,7 @@ export class HandlerTable {
   constructor(url: string | null, name: string) {
     this.#defaultUrl = url;
     this.#defaultName = name;
-    this.#default = url === null ? null : this.#find(url, name);
+    this.#default = url === null ? null : this.#find(url, name, false);
   }
 
   /** The handler that each worker loads when it starts, so that the first task need not wait. */
@@ -86,19 +88,23 @@ export class HandlerTable {
     return this.#default;
   }
 
-  /** The handler of a call. `undefined` stands for what the pool was made with. */
-  resolve(url: string | undefined, name: string | undefined): Handler {
-    if (url === undefined && name === undefined && this.#default !== null) return this.#default;
+  /**
+   * The handler of a call. `undefined` stands for what the pool was made with. `carriesValues`: the
+   * same export as a handler of its own, whose tasks come with values.
+   */
+  resolve(url: string | undefined, name: string | undefined, carriesValues = false): Handler {
+    if (url === undefined && name === undefined && this.#default !== null && !carriesValues)
+      return this.#default;
     const file = url ?? this.#defaultUrl;
     if (file === null) throw noFilename();
-    return this.#find(file, name ?? this.#defaultName);
+    return this.#find(file, name ?? this.#defaultName, carriesValues);
   }
 
-  #find(url: string, name: string): Handler {
-    const key = `${name}\0${url}`;
+  #find(url: string, name: string, carriesValues: boolean): Handler {
+    const key = `${carriesValues ? 1 : 0}${name}\0${url}`;
     let handler = this.#byKey.get(key);
     if (handler === undefined) {
-      handler = new Handler(this.#byKey.size, url, name);
+      handler = new Handler(this.#byKey.size, url, name, carriesValues);
       this.#byKey.set(key, handler);
     }
     return handler;

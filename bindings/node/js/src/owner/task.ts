@@ -16,6 +16,7 @@
 import type { Transferable } from 'node:worker_threads';
 import { now } from '../base/intrinsics.js';
 import type { Handler } from './handlers.js';
+import type { TaskTrace } from './tracing.js';
 import type { WorkerHandle } from './worker-handle.js';
 
 /** Why a task settled, for the counters. */
@@ -63,6 +64,8 @@ export class Task {
   limits: TaskLimits | null = null;
   /** Fires when a limit, or the grace after an abort, may be over. */
   timer: NodeJS.Timeout | undefined = undefined;
+  /** What is told of it to those who trace. */
+  trace: TaskTrace | null = null;
   /** For one worker alone: it can be given to no other. */
   pinned = false;
 
@@ -78,6 +81,14 @@ export class Task {
     readonly resolve: (value: unknown) => void,
     readonly reject: (error: unknown) => void,
   ) {}
+
+  /** Tells those who trace how it ran. */
+  noteRun(waitMs: number, runMs: number, threadId: number): void {
+    if (this.trace === null) return;
+    this.trace.queueTime = waitMs;
+    this.trace.runTime = runMs;
+    this.trace.threadId = threadId;
+  }
 
   /** Its worker may have to be terminated while it runs. */
   get mayEndWorker(): boolean {

@@ -8,6 +8,7 @@ import { Prospects } from '../wire/carrier.js';
 import type { HandlerMessage } from '../wire/messages.js';
 import { LoadFailure, type HandlerLoader } from './handler-loader.js';
 import type { Handler } from './task-context.js';
+import { withValues } from './task-values.js';
 
 /** Weight of the newest run in the moving average. */
 const kWeight = 1 / 8;
@@ -19,6 +20,9 @@ export class HandlerEntry {
   averageMs = Infinity;
   /** Of its results. */
   readonly prospects = new Prospects();
+
+  /** `carriesValues`: its tasks come with values beside the payload. */
+  constructor(readonly carriesValues: boolean) {}
 
   measure(runMs: number): void {
     this.averageMs =
@@ -38,8 +42,8 @@ export class HandlerTable {
   }
 
   /** Resolves once it is loaded or has failed. */
-  define({ index, url, exportName }: HandlerMessage): Promise<void> {
-    const entry = new HandlerEntry();
+  define({ index, url, exportName, carriesValues }: HandlerMessage): Promise<void> {
+    const entry = new HandlerEntry(carriesValues);
     this.#entries[index] = entry;
     return this.#load(entry, url, exportName);
   }
@@ -57,7 +61,8 @@ export class HandlerTable {
     entry.handler = null;
     // It never rejects.
     return PromiseThen(this.#loader.load(url, exportName), (handler) => {
-      entry.handler = handler;
+      const isWrapped = entry.carriesValues && typeof handler === 'function';
+      entry.handler = isWrapped ? withValues(handler) : handler;
       this.#onLoaded();
     });
   }

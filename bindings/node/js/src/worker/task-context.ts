@@ -9,6 +9,7 @@ import { AbortError, CenoteError, invalidType } from '../errors.js';
 import { kAskNothing, kAskTimeout } from '../wire/channel.js';
 import type { Asks } from './asks.js';
 import type { Background } from './background.js';
+import type { ContextValues } from './task-values.js';
 
 /** The second argument of a handler. */
 export interface TaskContext {
@@ -21,6 +22,8 @@ export interface TaskContext {
   readonly signal: AbortSignal;
   /** Whether the task should stop. Changes at once, even inside a loop that never yields. */
   readonly aborted: boolean;
+  /** What the caller gave to `run()` as `context`, if anything; see `contextValues()`. */
+  readonly values: ContextValues | undefined;
   /**
    * Registers background work: a promise that goes on after the handler returned. `pool.close()`
    * waits for it without limit, `stats()` counts it, and if it rejects, the pool emits
@@ -45,6 +48,7 @@ export interface TaskHost {
 
 /** @internal */
 export class WorkerTaskContext implements TaskContext {
+  values: ContextValues | undefined = undefined;
   readonly #host: TaskHost;
   /** -1 once the task has ended: the slot is another task's then. */
   #slot: number;
