@@ -21,7 +21,7 @@ const top = mkdtempSync(join(tmpdir(), 'cenote-docs-'));
 after(() => rmSync(top, { recursive: true, force: true, maxRetries: 5 }));
 mkdirSync(join(top, 'node_modules'));
 symlinkSync(root, join(top, 'node_modules', 'cenote'), 'junction');
-for (const one of [...peers, '@opentelemetry']) {
+for (const one of [...peers, '@opentelemetry', 'cockatiel', 'opossum']) {
   symlinkSync(join(root, 'node_modules', one), join(top, 'node_modules', one), 'junction');
 }
 
