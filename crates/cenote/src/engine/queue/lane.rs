@@ -45,6 +45,8 @@ pub(crate) struct LaneQueue {
     dead: CachePadded<AtomicUsize>,
     /// So many tasks are taken before the gate is told.
     release_at: usize,
+    /// The most tasks that go into a run list at once, where they take no place.
+    most_listed: usize,
     running: CachePadded<AtomicUsize>,
     max_running: usize,
     /// What one band counts for, in the clock of `Header::submitted`.
@@ -125,6 +127,8 @@ impl LaneQueue {
             })),
             dead: CachePadded::new(AtomicUsize::new(0)),
             release_at: (limit / 8).clamp(1, 32),
+            // The models have few tasks and small limits.
+            most_listed: (limit / if cfg!(cenote_loom) { 1 } else { 8 }).min(32),
             running: CachePadded::new(AtomicUsize::new(0)),
             max_running,
             aging,
@@ -399,7 +403,7 @@ impl LaneQueue {
         }
         let queued = self.gate.count().saturating_sub(consumers.taken);
         let share = run_list::share(queued, batch.workers);
-        let most = share.min(batch.most - 1).min(self.release_at);
+        let most = share.min(batch.most - 1).min(self.most_listed);
         let Batch { lists, seat, .. } = batch;
         lists.fill(seat, index, most, || {
             let end = &mut consumers.ends[first.kind][first.band];

@@ -235,9 +235,7 @@ impl Lane {
         let most = match batch {
             Some(batch) if kind == Kind::Closure && self.model.max_running == usize::MAX => {
                 let share = self.model.placed();
-                (batch.most - 1)
-                    .min(share)
-                    .min((self.model.limit / 8).max(1))
+                (batch.most - 1).min(share).min(self.model.limit / 8)
             }
             _ => 0,
         };
