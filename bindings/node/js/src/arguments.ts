@@ -10,7 +10,7 @@ import {
   ObjectGetOwnPropertyDescriptor,
   ObjectKeys,
 } from './base/intrinsics.js';
-import { describe, invalidType, unknownOption } from './errors.js';
+import { describe, invalidType, outOfRange, unknownOption } from './errors.js';
 
 /** A name at most this far from what was written, or a third of its length, is what was meant. */
 const kTypingSlips = 2;
@@ -89,7 +89,7 @@ function editDistance(a: string, b: string): number {
 }
 
 /** Options that are no object: says how the value is passed, if it is clear what it is. */
-export function wrongOptions(value: unknown, call: 'new Pool()' | 'run()'): TypeError {
+export function wrongOptions(value: unknown, call: 'new Pool()' | 'run()' | 'map()'): TypeError {
   return invalidType('options', 'an object', value, optionsHint(value, call));
 }
 
@@ -111,7 +111,7 @@ export function isAbortSignal(value: unknown): value is AbortSignal {
   );
 }
 
-function optionsHint(value: unknown, call: 'new Pool()' | 'run()'): string {
+function optionsHint(value: unknown, call: 'new Pool()' | 'run()' | 'map()'): string {
   if (typeof value === 'function') return kFunctionsComeFromFiles;
   if (value instanceof URL) return 'Pass a file as { filename }.';
   if (call === 'new Pool()') return typeof value === 'string' ? 'Pass a file as { filename }.' : '';
@@ -161,4 +161,23 @@ export function refuseAssignments(prototype: object): void {
       },
     } as PropertyDescriptor);
   }
+}
+
+/** Checks `whenFull`. True: wait. */
+export function checkWhenFull(value: unknown): boolean {
+  if (value === undefined || value === 'reject') return false;
+  if (value === 'wait') return true;
+  throw outOfRange('options.whenFull', "'wait' or 'reject'", value);
+}
+
+/** Checks the `context` of `run()`. */
+export function checkContext(value: unknown): Record<string, unknown> | null {
+  if (value === undefined) return null;
+  if (!isPlainObject(value)) throw invalidType('options.context', 'an object', value);
+  return value;
+}
+
+/** An object that is no array. */
+export function isPlainObject(value: unknown): value is Record<string, never> {
+  return typeof value === 'object' && value !== null && !ArrayIsArray(value);
 }

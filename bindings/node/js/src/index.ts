@@ -1,6 +1,8 @@
 // The package's public face. What is not exported here is not public.
 
-export { Pool, type PoolEvents, type RunOptions } from './pool.js';
+export { Pool, type PoolEvents } from './pool.js';
+export type { RunOptions } from './run-options.js';
+export type { MapOptions, MapOutcome } from './map.js';
 export type { OptionSource, PoolOptions, ResolvedOptions } from './options.js';
 export type { PoolStats, TaskCounts, WaitStages, WireCounts, WorkerStats } from './stats.js';
 export type { BackgroundCounts, LatencySummaries, LatencySummary } from './owner/recorder.js';

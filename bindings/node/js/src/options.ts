@@ -8,7 +8,13 @@ import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL, URL } from 'node:url';
 import type { ResourceLimits, WorkerOptions } from 'node:worker_threads';
-import { isNoOptions, refuseUnknown, wrongFilename, wrongOptions } from './arguments.js';
+import {
+  isNoOptions,
+  isPlainObject,
+  refuseUnknown,
+  wrongFilename,
+  wrongOptions,
+} from './arguments.js';
 import { ArrayIsArray, ObjectAssign, ObjectFreeze, ObjectKeys } from './base/intrinsics.js';
 import { describe, invalidType, outOfRange } from './errors.js';
 
@@ -154,7 +160,7 @@ const kRules = {
 type NumberOption = keyof typeof kRules;
 
 /** The options of `new Pool()`. */
-const kNames: readonly (keyof PoolOptions)[] = [
+export const kNames: readonly (keyof PoolOptions)[] = [
   'filename',
   'name',
   'workerData',
@@ -184,6 +190,7 @@ const kRunNames: readonly string[] = [
   'queueTimeout',
   'timeout',
   'context',
+  'whenFull',
 ];
 
 /** Checks the options, and completes them. */
@@ -321,17 +328,6 @@ function optional<T>(
   if (value === undefined) return undefined;
   if (!is(value)) throw invalidType(`options.${name}`, expected, value);
   return value;
-}
-
-/** Checks the `context` of `run()`. */
-export function checkContext(value: unknown): Record<string, unknown> | null {
-  if (value === undefined) return null;
-  if (!isPlainObject(value)) throw invalidType('options.context', 'an object', value);
-  return value;
-}
-
-function isPlainObject(value: unknown): value is Record<string, never> {
-  return typeof value === 'object' && value !== null && !ArrayIsArray(value);
 }
 
 function isEnv(value: unknown): value is NonNullable<PoolOptions['env']> {

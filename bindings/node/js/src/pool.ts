@@ -5,17 +5,24 @@
 
 import { EventEmitter } from 'node:events';
 import type { Transferable, Worker } from 'node:worker_threads';
-import { functionAsTask, isAbortSignal, refuseAssignments } from './arguments.js';
-import { append, ArrayIsArray, bareList, SafePromise } from './base/intrinsics.js';
+import {
+  checkContext,
+  checkWhenFull,
+  functionAsTask,
+  isAbortSignal,
+  refuseAssignments,
+} from './arguments.js';
+import { append, ArrayIsArray, bareList, now, SafePromise } from './base/intrinsics.js';
 import { AbortError, invalidType, poolErrors } from './errors.js';
+import { mapItems, readMapOptions, type MapOptions, type MapOutcome } from './map.js';
 import { onAbort } from './owner/abort-watch.js';
 import { Dispatcher } from './owner/dispatcher.js';
 import type { DispatcherListener } from './owner/dispatcher-options.js';
 import { HandlerTable } from './owner/handlers.js';
 import { Task, TaskQueue, type TaskLimits } from './owner/task.js';
 import { isTraced, trace, type TaskTrace } from './owner/tracing.js';
+import { Waiting, WaitingLine } from './owner/waiting-line.js';
 import {
-  checkContext,
   checkLimit,
   checkName,
   readOptions,
@@ -27,43 +34,12 @@ import {
   type PoolOptions,
   type ResolvedOptions,
 } from './options.js';
+import type { OtherHandler, RunOptions, SameHandler } from './run-options.js';
 import { takeStats, type PoolStats } from './stats.js';
 import { cpuCount } from './wait/cpus.js';
 import { warnPortable, whyPoolIsPortable } from './wait/native.js';
 import { isMovable, takeTransfer } from './wire/move.js';
 import { loadingNow, refuseRecursion } from './worker/worker-state.js';
-
-/** The options of one call of {@link Pool.run}. */
-export interface RunOptions {
-  /** The file with the handler, instead of the pool's. */
-  readonly filename?: string | URL;
-  /** The export that handles the task, instead of the pool's. */
-  readonly name?: string;
-  /** What the task moves instead of copying, as for `postMessage`. */
-  readonly transferList?: readonly Transferable[];
-  /**
-   * Aborts the task. If it waits, it never runs. If it runs, the pool asks it to stop, and
-   * terminates its worker after the pool's `abortGrace`. A task with a signal is never queued
-   * behind another task on a worker, so it costs its own round trip.
-   */
-  readonly signal?: AbortSignal;
-  /** How long the task may wait for its start, in milliseconds, instead of the pool's limit. */
-  readonly queueTimeout?: number;
-  /** How long the task may run, in milliseconds, instead of the pool's limit. */
-  readonly timeout?: number;
-  /**
-   * Values that go with the task beside its payload, such as `{ traceId }`. The handler finds them
-   * as `context.values`, and all code that it calls, also later, by `contextValues()`. They cross
-   * as a clone, with the payload.
-   */
-  readonly context?: Readonly<Record<string, unknown>>;
-}
-
-/** Options that leave the pool's handler in place, so that its types hold. */
-type SameHandler = RunOptions & { readonly filename?: undefined; readonly name?: undefined };
-
-/** Options that name another handler, so that the pool's types say nothing. */
-type OtherHandler = RunOptions & ({ readonly name: string } | { readonly filename: string | URL });
 
 /** The events of a {@link Pool}, and what their listeners receive. */
 export interface PoolEvents {
@@ -90,6 +66,7 @@ const collected = new FinalizationRegistry<Dispatcher>((dispatcher) => void disp
 export class Pool<Payload = unknown, Result = unknown> extends EventEmitter<PoolEvents> {
   readonly #dispatcher: Dispatcher;
   readonly #handlers: HandlerTable;
+  readonly #line: WaitingLine;
   readonly #options: ResolvedOptions;
   /** The limits of a task whose call names none. */
   readonly #limits: TaskLimits | null;
@@ -142,6 +119,7 @@ export class Pool<Payload = unknown, Result = unknown> extends EventEmitter<Pool
       },
       listenFor(new WeakRef<EventEmitter<PoolEvents>>(this)),
     );
+    this.#line = new WaitingLine(this.#dispatcher);
     collected.register(this, this.#dispatcher, this);
   }
 
@@ -206,6 +184,7 @@ export class Pool<Payload = unknown, Result = unknown> extends EventEmitter<Pool
     const given = readOptions(options, 'run()');
     if (typeof task === 'function') throw functionAsTask(task);
     const { filename, name, transferList, signal, queueTimeout, timeout } = given;
+    const waits = checkWhenFull(given['whenFull']);
     const values = checkContext(given['context']);
     const handler = this.#handlers.resolve(
       filename === undefined ? undefined : fileOfCall(filename),
@@ -233,10 +212,75 @@ export class Pool<Payload = unknown, Result = unknown> extends EventEmitter<Pool
       traced.name = handler.exportName;
       submitted.trace = traced;
     }
-    if (this.#dispatcher.submit(submitted) && signal !== undefined) {
-      const dispatcher = this.#dispatcher;
-      submitted.forget = onAbort(signal, () => dispatcher.abort(submitted, signal.reason));
-    }
+    if (waits && this.#dispatcher.state === 'open' && this.#line.isClosed)
+      this.#waitForRoom(submitted, signal);
+    else this.#submit(submitted, signal);
+  }
+
+  #submit(task: Task, signal: AbortSignal | undefined): void {
+    if (!this.#dispatcher.submit(task) || signal === undefined) return;
+    const dispatcher = this.#dispatcher;
+    task.forget = onAbort(signal, () => dispatcher.abort(task, signal.reason));
+  }
+
+  #waitForRoom(task: Task, signal: AbortSignal | undefined): void {
+    const waiting = new Waiting(() => {
+      forget?.();
+      task.acceptedAt = now();
+      this.#submit(task, signal);
+    }, task.reject);
+    const forget =
+      signal &&
+      onAbort(signal, () => {
+        if (this.#line.remove(waiting)) task.reject(new AbortError(signal.reason));
+      });
+    this.#line.push(waiting);
+  }
+
+  /**
+   * Resolves when the pool has room for a task, at once if it has some. First come, first served,
+   * together with the tasks that wait for room (`whenFull: 'wait'`). The room is not kept: another
+   * call may take it before yours. Rejects with a `CenoteError` if the pool is closed.
+   */
+  capacity(): Promise<void> {
+    return new SafePromise((resolve, reject) => {
+      if (this.#dispatcher.state !== 'open') reject(poolErrors.closed());
+      else if (this.#line.isClosed) this.#line.push(new Waiting(resolve, reject));
+      else resolve();
+    });
+  }
+
+  /**
+   * Runs a task for each item of an iterable, sync or async, and gives the results as an async
+   * iterable. At most `concurrency` items are between the source and the reader, so memory is
+   * bounded however long the source is: it is asked for the next item only when a result was read.
+   *
+   * A `break`, an error or an abort ends the source (`return()`). Tasks that were handed over by
+   * then run to their end, and nobody gets their results; those of an aborted signal are aborted.
+   * Where the pool is full, the tasks wait for room.
+   *
+   * @throws TypeError (`ERR_INVALID_ARG_TYPE`) and RangeError (`ERR_OUT_OF_RANGE`), at the call.
+   */
+  map<R = Result>(
+    source: Iterable<Payload> | AsyncIterable<Payload>,
+    options: MapOptions & { readonly stopOnError: false },
+  ): AsyncGenerator<MapOutcome<Awaited<R>>, void, undefined>;
+  map<R = Result>(
+    source: Iterable<Payload> | AsyncIterable<Payload>,
+    options?: MapOptions,
+  ): AsyncGenerator<Awaited<R>, void, undefined>;
+  map(
+    source: Iterable<unknown> | AsyncIterable<unknown>,
+    options: MapOptions = {},
+  ): AsyncGenerator<unknown, void, undefined> {
+    const { settings, runOptions } = readMapOptions(source, options, this.#options);
+    const waiting: RunOptions = { ...runOptions, whenFull: 'wait' };
+    const run = (item: unknown): Promise<unknown> =>
+      runOptions === null && !this.#line.isClosed
+        ? this.run(item as Payload)
+        : this.run(item as Payload, waiting);
+    const { signal } = settings;
+    return mapItems(run, source, settings, (stop) => (signal ? onAbort(signal, stop) : () => {}));
   }
 
   /**
@@ -257,6 +301,7 @@ export class Pool<Payload = unknown, Result = unknown> extends EventEmitter<Pool
    * with an open server or interval takes that second. The `exit` listeners of the workers run.
    */
   close(): Promise<void> {
+    this.#line.refuseAll(poolErrors.closed);
     return this.#dispatcher.close();
   }
 
@@ -265,6 +310,7 @@ export class Pool<Payload = unknown, Result = unknown> extends EventEmitter<Pool
    * Resolves when they have ended.
    */
   destroy(): Promise<void> {
+    this.#line.refuseAll(poolErrors.destroyed);
     return this.#dispatcher.destroy();
   }
 

@@ -128,6 +128,10 @@ export class Dispatcher implements LoopSource, TaskEvents, CrewEvents {
     return this.ledger.unsettled;
   }
 
+  get isFull(): boolean {
+    return this.unsettled >= this.#mostAccepted;
+  }
+
   /** Accepted tasks that no worker has been given. */
   get queueSize(): number {
     return this.#queue.length;
@@ -146,7 +150,7 @@ export class Dispatcher implements LoopSource, TaskEvents, CrewEvents {
       task.reject(this.#errors.closed());
       return false;
     }
-    if (this.unsettled >= this.#mostAccepted) {
+    if (this.isFull) {
       this.#refuse(task);
       return false;
     }

@@ -23,6 +23,8 @@ export class Ledger {
   refused = 0;
   /** Accepted and not settled. */
   unsettled = 0;
+  /** Called for each task that leaves, while somebody waits for room. Must not throw. */
+  onRoom: (() => void) | null = null;
   #whenSettled: (() => void)[] = bareList();
 
   accept(): void {
@@ -64,7 +66,9 @@ export class Ledger {
   }
 
   #leave(): void {
-    if (--this.unsettled > 0) return;
+    this.unsettled--;
+    if (this.onRoom !== null) this.onRoom();
+    if (this.unsettled > 0) return;
     thisLoop.release();
     const waiting = this.#whenSettled;
     this.#whenSettled = bareList();

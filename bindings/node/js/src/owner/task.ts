@@ -58,7 +58,7 @@ export class Task {
   deaths = 0;
   /** The worker that it was given to. */
   holder: WorkerHandle | null = null;
-  readonly acceptedAt = now();
+  acceptedAt = now();
   /** Undoes the listening on the task's signal. */
   forget: (() => void) | null = null;
   limits: TaskLimits | null = null;

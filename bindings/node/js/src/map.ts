@@ -1,0 +1,311 @@
+// `pool.map()`: a task for each item of an iterable, with a bound on the items between the source
+// and whoever reads the results.
+//
+// Guarantees: at most `concurrency` items have left the source and not reached the reader, so memory
+// is bounded however long the source is; the source is asked only when there is a place, and, once
+// the reader stops (an early `break`, an error), it is asked to end and no more tasks are made.
+// Items are pulled one after the other, also from an async source, while the tasks of earlier ones
+// run.
+//
+// It is built on `run()` alone. A task waits for room where other callers fill the pool.
+
+import { isAbortSignal, isNoOptions, refuseUnknown, wrongOptions } from './arguments.js';
+import {
+  bareList,
+  MathMax,
+  ObjectAssign,
+  ObjectKeys,
+  PromiseThen,
+  SafePromise,
+} from './base/intrinsics.js';
+import { AbortError, invalidType, outOfRange } from './errors.js';
+import { kNames, type ResolvedOptions } from './options.js';
+import type { RunOptions } from './run-options.js';
+
+/** The options of `pool.map()`. */
+export interface MapOptions extends Omit<RunOptions, 'transferList' | 'whenFull'> {
+  /**
+   * The most items between the source and the reader of the results: they wait, run, or have ended
+   * and not been read. @default 4 for each task that the pool can run at once, at least 16
+   */
+  readonly concurrency?: number;
+  /**
+   * Whether results come in the order of their items; else as they end, so that a slow item holds
+   * up no other. @default true
+   */
+  readonly ordered?: boolean;
+  /**
+   * Whether the first error ends the iteration, which throws it. If not, each result is a
+   * {@link MapOutcome}, as of `Promise.allSettled`. @default true
+   */
+  readonly stopOnError?: boolean;
+}
+
+/** How `pool.map()` ends a task whose error does not end the iteration. */
+export type MapOutcome<R> =
+  | { readonly status: 'fulfilled'; readonly index: number; readonly value: R }
+  | { readonly status: 'rejected'; readonly index: number; readonly reason: unknown };
+
+/** What an iteration needs to know. */
+export interface MapSettings {
+  readonly concurrency: number;
+  readonly ordered: boolean;
+  readonly stopOnError: boolean;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** Runs the task of an item. */
+type RunItem = (item: unknown) => Promise<unknown>;
+
+type Source = Iterable<unknown> | AsyncIterable<unknown>;
+
+/** An item that has left its source. */
+interface Item {
+  readonly index: number;
+  isSettled: boolean;
+  failed: boolean;
+  outcome: unknown;
+}
+
+class Iteration {
+  readonly #run: RunItem;
+  readonly #settings: MapSettings;
+  readonly #source: AsyncIterator<unknown> | Iterator<unknown>;
+  readonly #isAsync: boolean;
+  /** Items that have not reached the reader: in their order, or those that have settled. */
+  #items: Item[] = bareList();
+  #head = 0;
+  /** Items whose tasks run, where results come in any order. */
+  #running = 0;
+  #pulled = 0;
+  #isPulling = false;
+  #isExhausted = false;
+  #sourceFailed = false;
+  #sourceError: unknown = undefined;
+  #wake: (() => void) | null = null;
+
+  constructor(run: RunItem, source: Source, settings: MapSettings) {
+    this.#run = run;
+    this.#settings = settings;
+    const async = (source as AsyncIterable<unknown>)[Symbol.asyncIterator];
+    this.#isAsync = async !== undefined;
+    this.#source =
+      async === undefined
+        ? (source as Iterable<unknown>)[Symbol.iterator]()
+        : async.call(source as AsyncIterable<unknown>);
+  }
+
+  /** The next item whose result is due; null at the end. Throws what the source threw. */
+  async next(): Promise<Item | null> {
+    for (;;) {
+      this.#fill();
+      const { signal } = this.#settings;
+      if (signal?.aborted === true) throw new AbortError(signal.reason);
+      const item = this.#items[this.#head];
+      if (item !== undefined && item.isSettled) {
+        this.#shift();
+        return item;
+      }
+      if (this.#isExhausted && item === undefined && this.#running === 0) {
+        if (this.#sourceFailed) throw this.#sourceError;
+        return null;
+      }
+      await new SafePromise<void>((resolve) => (this.#wake = resolve));
+    }
+  }
+
+  /** The reader stops: what the source has left is not wanted. */
+  async end(): Promise<void> {
+    if (this.#isExhausted) return;
+    this.#isExhausted = true;
+    await this.#source.return?.();
+  }
+
+  get #between(): number {
+    return this.#items.length - this.#head + this.#running;
+  }
+
+  #fill(): void {
+    const { concurrency } = this.#settings;
+    while (!this.#isExhausted && !this.#isPulling && this.#between < concurrency) {
+      if (this.#isAsync) {
+        this.#pull();
+        return;
+      }
+      try {
+        this.#take((this.#source as Iterator<unknown>).next());
+      } catch (error) {
+        this.#failed(error);
+      }
+    }
+  }
+
+  #pull(): void {
+    this.#isPulling = true;
+    const pull = async (): Promise<void> => {
+      try {
+        this.#take(await (this.#source as AsyncIterator<unknown>).next());
+      } catch (error) {
+        this.#failed(error);
+      }
+      this.#isPulling = false;
+      this.#fill();
+      this.#tell();
+    };
+    void pull();
+  }
+
+  #take({ done, value }: IteratorResult<unknown>): void {
+    // The reader may have stopped meanwhile.
+    if (this.#isExhausted) return;
+    if (done === true) {
+      this.#isExhausted = true;
+      return;
+    }
+    const item: Item = {
+      index: this.#pulled++,
+      isSettled: false,
+      failed: false,
+      outcome: undefined,
+    };
+    const { ordered } = this.#settings;
+    if (ordered) this.#items[this.#items.length] = item;
+    else this.#running++;
+    const settle = (failed: boolean, outcome: unknown): void => {
+      item.isSettled = true;
+      item.failed = failed;
+      item.outcome = outcome;
+      if (!ordered) {
+        this.#running--;
+        this.#items[this.#items.length] = item;
+      }
+      if (!ordered || this.#items[this.#head] === item) this.#tell();
+    };
+    void PromiseThen(
+      this.#run(value),
+      (result: unknown) => settle(false, result),
+      (error: unknown) => settle(true, error),
+    );
+  }
+
+  /** The source threw: what it gave before is still run and read. */
+  #failed(error: unknown): void {
+    this.#isExhausted = true;
+    this.#sourceFailed = true;
+    this.#sourceError = error;
+  }
+
+  #shift(): void {
+    this.#items[this.#head++] = undefined as never;
+    // The places that were read are given back when they are half of the list.
+    if (this.#head < MathMax(32, this.#items.length / 2)) return;
+    const rest: Item[] = bareList();
+    for (let i = this.#head; i < this.#items.length; i++) rest[rest.length] = this.#items[i]!;
+    this.#items = rest;
+    this.#head = 0;
+  }
+
+  #tell(): void {
+    const wake = this.#wake;
+    this.#wake = null;
+    wake?.();
+  }
+
+  /** The signal was aborted. */
+  readonly onAbort = (): void => this.#tell();
+}
+
+/** Results of a task for each item. `watch` listens on the signal, and returns what undoes that. */
+export async function* mapItems(
+  run: RunItem,
+  source: Source,
+  settings: MapSettings,
+  watch: (onAbort: () => void) => () => void,
+): AsyncGenerator<unknown, void, undefined> {
+  const iteration = new Iteration(run, source, settings);
+  const unwatch = watch(iteration.onAbort);
+  try {
+    for (;;) {
+      const item = await iteration.next();
+      if (item === null) return;
+      const { index, failed, outcome } = item;
+      if (!settings.stopOnError) {
+        yield failed
+          ? ({ status: 'rejected', index, reason: outcome } satisfies MapOutcome<unknown>)
+          : ({ status: 'fulfilled', index, value: outcome } satisfies MapOutcome<unknown>);
+      } else if (failed) {
+        throw outcome;
+      } else {
+        yield outcome;
+      }
+    }
+  } finally {
+    unwatch();
+    await iteration.end();
+  }
+}
+
+/** The options of `map()`. */
+const kMapNames: readonly string[] = [
+  'filename',
+  'name',
+  'concurrency',
+  'ordered',
+  'stopOnError',
+  'signal',
+  'queueTimeout',
+  'timeout',
+  'context',
+];
+
+/** The most that `concurrency` may be. */
+const kMostBetween = 1_000_000;
+
+/** What `pool.map()` was told, and the options of each of its tasks: null if there are none. */
+export function readMapOptions(
+  source: unknown,
+  input: unknown,
+  { maxThreads, concurrentTasksPerWorker }: ResolvedOptions,
+): { settings: MapSettings; runOptions: RunOptions | null } {
+  if (!isIterable(source)) throw invalidType('source', 'an iterable or an async iterable', source);
+  if (isNoOptions(input)) throw wrongOptions(input, 'map()');
+  const given = ObjectAssign({ __proto__: null } as never as Record<string, unknown>, input);
+  refuseUnknown(given, kMapNames, { names: kNames, call: 'new Pool()' });
+  const { concurrency, ordered, stopOnError, signal } = given;
+  if (signal !== undefined && !isAbortSignal(signal))
+    throw invalidType('options.signal', 'an AbortSignal', signal);
+  const settings = {
+    concurrency: checkConcurrency(
+      concurrency ?? MathMax(16, 4 * maxThreads * concurrentTasksPerWorker),
+    ),
+    ordered: checkSwitch(ordered, 'options.ordered'),
+    stopOnError: checkSwitch(stopOnError, 'options.stopOnError'),
+    signal,
+  };
+  delete given['concurrency'];
+  delete given['ordered'];
+  delete given['stopOnError'];
+  return { settings, runOptions: ObjectKeys(given).length === 0 ? null : given };
+}
+
+function isIterable(value: unknown): value is Source {
+  if (value === null || (typeof value !== 'object' && typeof value !== 'string')) return false;
+  return (
+    typeof (value as Iterable<unknown>)[Symbol.iterator] === 'function' ||
+    typeof (value as AsyncIterable<unknown>)[Symbol.asyncIterator] === 'function'
+  );
+}
+
+function checkConcurrency(value: unknown): number {
+  if (typeof value !== 'number') throw invalidType('options.concurrency', 'a number', value);
+  if (!Number.isInteger(value) || value < 1 || value > kMostBetween)
+    throw outOfRange('options.concurrency', `a whole number from 1 to ${kMostBetween}`, value);
+  return value;
+}
+
+/** On unless it is said otherwise. */
+function checkSwitch(value: unknown, name: string): boolean {
+  if (value === undefined) return true;
+  if (typeof value !== 'boolean') throw invalidType(name, 'a boolean', value);
+  return value;
+}
