@@ -1,11 +1,15 @@
 //! The count of participants that are not parked is exact after any history of any waiters.
 #![cfg(not(cenote_loom))]
 
+mod kept;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use cenote_park::{Claim, Participants, Spin, SpinRequest, WaitWord, Waiter};
 use proptest::prelude::*;
+
+use kept::kept;
 
 #[derive(Clone, Copy, Debug)]
 enum Step {
@@ -53,7 +57,7 @@ proptest! {
         cpus in 1..4usize,
         steps in proptest::collection::vec((0..4usize, step()), 0..120),
     ) {
-        let all: &'static Participants = Box::leak(Box::new(Participants::new(cpus)));
+        let all: &'static Participants = kept(Participants::new(cpus));
         let mut slots: [Option<Modelled>; 4] = [const { None }; 4];
         for (slot, step) in steps {
             match (step, &mut slots[slot]) {

@@ -3,12 +3,16 @@
 
 mod rally;
 
+mod kept;
+
 use std::time::Duration;
 
 use cenote_park::{Spin, SpinRequest, WaitWord, Waiter, cpus};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
 use rally::{Sleep, rally};
+
+use kept::kept;
 
 /// Binds this thread, and those it starts, to the first CPU it may use.
 fn bind_to_one_cpu() {
@@ -26,7 +30,7 @@ fn on_one_cpu_nobody_spins_and_no_wake_is_lost() {
     bind_to_one_cpu();
     assert_eq!(cpus(), 1);
 
-    let mut waiter = Waiter::new(Box::leak(Box::new(WaitWord::new())), Duration::from_secs(1));
+    let mut waiter = Waiter::new(kept(WaitWord::new()), Duration::from_secs(1));
     let end = waiter.spin(&SpinRequest::default(), || unreachable!("nothing was spun"));
     assert_eq!(end, Spin::Skipped);
 

@@ -3,6 +3,8 @@
 #![cfg(not(cenote_loom))]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod kept;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::thread;
@@ -13,6 +15,8 @@ use cenote_park::{
     SpinRequest, Unpark, Unparker, WaitWord, Waiter, Woke,
 };
 
+use kept::kept;
+
 const MAX: Duration = Duration::from_micros(50);
 const NOT_PARKED: Unpark = Unpark {
     parked: false,
@@ -21,7 +25,7 @@ const NOT_PARKED: Unpark = Unpark {
 
 /// Participants of one test, so that other tests do not count: as many CPUs as it says.
 fn participants(cpus: usize) -> &'static Participants {
-    Box::leak(Box::new(Participants::new(cpus)))
+    kept(Participants::new(cpus))
 }
 
 fn waiter(max_spin: Duration) -> Waiter<Arc<WaitWord>> {

@@ -2,17 +2,21 @@
 #![cfg(not(cenote_loom))]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod kept;
+
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use cenote_park::{Claim, Participants, RUNNING, SPINNING, Spin, SpinRequest, WaitWord, Waiter};
 
+use kept::kept;
+
 const MAX: Duration = Duration::from_micros(50);
 
 /// Participants of one test, so that other tests do not count: as many CPUs as it says.
 fn participants(cpus: usize) -> &'static Participants {
-    Box::leak(Box::new(Participants::new(cpus)))
+    kept(Participants::new(cpus))
 }
 
 fn waiter(max_spin: Duration) -> Waiter<Arc<WaitWord>> {
