@@ -15,7 +15,7 @@ const path = (name) => fileURLToPath(new URL(name, import.meta.url));
 
 test('import and require give the same names, and the same classes', watched, () => {
   const cjs = require('cenote');
-  const names = ['AbortError', 'CenoteError', 'Pool', 'move'];
+  const names = ['AbortError', 'CenoteError', 'Pool', 'contextValues', 'move'];
   assert.deepEqual(Object.keys(cjs).sort(), names);
   assert.deepEqual(Object.keys(esm).sort(), [...names, 'default'].sort());
   for (const name of names) assert.equal(esm[name], cjs[name]);

@@ -3,13 +3,17 @@
 import DefaultPool, {
   AbortError,
   CenoteError,
+  contextValues,
   move,
   Pool,
   type BackgroundCounts,
   type CenoteErrorCode,
+  type ContextValues,
   type Handler,
   type LatencySummaries,
   type LatencySummary,
+  type MapOptions,
+  type MapOutcome,
   type OptionSource,
   type PoolEvents,
   type PoolOptions,
@@ -18,6 +22,7 @@ import DefaultPool, {
   type RunOptions,
   type TaskContext,
   type TaskCounts,
+  type TaskTrace,
   type WaitStages,
   type WorkerStats,
 } from 'cenote';
@@ -239,3 +244,33 @@ const code: CenoteErrorCode[] = [
   'ERR_CENOTE_BOOT_TIMEOUT',
 ];
 void code;
+
+holds<Same<ReturnType<typeof contextValues>, ContextValues | undefined>>();
+
+async function mapped(pool: Pool<Job, string>): Promise<void> {
+  const options: MapOptions = { concurrency: 4, ordered: false, context: { traceId: 'a' } };
+  for await (const text of pool.map([{ n: 1 }], options)) holds<Same<typeof text, string>>();
+  const source = (async function* () {
+    yield { n: 1 };
+  })();
+  for await (const one of pool.map(source, { stopOnError: false }))
+    holds<Same<typeof one, MapOutcome<string>>>();
+  for await (const n of pool.map<number>([{ n: 1 }], { name: 'other' }))
+    holds<Same<typeof n, number>>();
+  // @ts-expect-error the items are the pool's payloads
+  pool.map(['text']);
+  // @ts-expect-error a payload of many tasks cannot be moved by a list
+  pool.map([{ n: 1 }], { transferList: [] });
+  holds<Same<Awaited<ReturnType<typeof pool.capacity>>, void>>();
+  await pool.run({ n: 1 }, { whenFull: 'wait', context: { traceId: 'a' } });
+  // @ts-expect-error there is no such way
+  await pool.run({ n: 1 }, { whenFull: 'block' });
+}
+void mapped;
+
+function traced({ pool, name, queueTime, runTime, threadId }: TaskTrace): void {
+  holds<Same<typeof pool, object>>();
+  holds<Same<typeof name, string>>();
+  holds<Same<typeof queueTime | typeof runTime | typeof threadId, number | undefined>>();
+}
+void traced;

@@ -1,11 +1,11 @@
 // `pool.map()`: a task for each item of an iterable, with a bound on the items between the source
 // and whoever reads the results.
 //
-// Guarantees: at most `concurrency` items have left the source and not reached the reader, so memory
-// is bounded however long the source is; the source is asked only when there is a place, and, once
-// the reader stops (an early `break`, an error), it is asked to end and no more tasks are made.
-// Items are pulled one after the other, also from an async source, while the tasks of earlier ones
-// run.
+// Guarantees: at most `concurrency` items have left the source and not reached the reader, so
+// memory is bounded however long the source is; the source is asked only when there is a place,
+// and, once the reader stops (an early `break`, an error), it is asked to end and no more tasks are
+// made. Items are pulled one after the other, also from an async source, while the tasks of earlier
+// ones run.
 //
 // It is built on `run()` alone. A task waits for room where other callers fill the pool.
 
@@ -47,7 +47,7 @@ export type MapOutcome<R> =
   | { readonly status: 'rejected'; readonly index: number; readonly reason: unknown };
 
 /** What an iteration needs to know. */
-export interface MapSettings {
+interface MapSettings {
   readonly concurrency: number;
   readonly ordered: boolean;
   readonly stopOnError: boolean;

@@ -1,10 +1,10 @@
-// Those who wait for room in a full pool: tasks of `run(task, { whenFull: 'wait' })`, and callers of
-// `capacity()`.
+// Those who wait for room in a full pool: tasks of `run(task, { whenFull: 'wait' })`, and callers
+// of `capacity()`.
 //
 // They wait outside of the pool: none of them counts as accepted. First come, first served. Each
 // settled task makes room for one, and a microtask later as many are let in as there is room for.
-// The pool is asked only while somebody waits. Joining and leaving take constant time: the line is a
-// list through those who stand in it.
+// The pool is asked only while somebody waits. Joining and leaving take constant time: the line is
+// a list through those who stand in it.
 
 import { queueMicrotask } from '../base/intrinsics.js';
 import type { Ledger } from './ledger.js';
