@@ -89,7 +89,10 @@ function editDistance(a: string, b: string): number {
 }
 
 /** Options that are no object: says how the value is passed, if it is clear what it is. */
-export function wrongOptions(value: unknown, call: 'new Pool()' | 'run()' | 'map()'): TypeError {
+export function wrongOptions(
+  value: unknown,
+  call: 'new Pool()' | 'run()' | 'map()' | 'lane()',
+): TypeError {
   return invalidType('options', 'an object', value, optionsHint(value, call));
 }
 
@@ -111,7 +114,7 @@ export function isAbortSignal(value: unknown): value is AbortSignal {
   );
 }
 
-function optionsHint(value: unknown, call: 'new Pool()' | 'run()' | 'map()'): string {
+function optionsHint(value: unknown, call: 'new Pool()' | 'run()' | 'map()' | 'lane()'): string {
   if (typeof value === 'function') return kFunctionsComeFromFiles;
   if (value instanceof URL) return 'Pass a file as { filename }.';
   if (call === 'new Pool()') return typeof value === 'string' ? 'Pass a file as { filename }.' : '';
@@ -180,4 +183,15 @@ export function checkContext(value: unknown): Record<string, unknown> | null {
 /** An object that is no array. */
 export function isPlainObject(value: unknown): value is Record<string, never> {
   return typeof value === 'object' && value !== null && !ArrayIsArray(value);
+}
+
+/** The most that a count of tasks may be. */
+const kMostTasks = 16_777_216;
+
+/** Checks a number of tasks. */
+export function checkCount(value: unknown, name: string, least: number): number {
+  if (typeof value !== 'number') throw invalidType(name, 'a number', value);
+  if (!Number.isInteger(value) || value < least || value > kMostTasks)
+    throw outOfRange(name, `a whole number from ${least} to ${kMostTasks}`, value);
+  return value;
 }

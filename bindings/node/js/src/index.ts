@@ -2,6 +2,7 @@
 
 export { Pool, type PoolEvents } from './pool.js';
 export type { RunOptions } from './run-options.js';
+export type { Lane, LaneOptions, LaneStats } from './lane.js';
 export type { MapOptions, MapOutcome } from './map.js';
 export type { OptionSource, PoolOptions, ResolvedOptions } from './options.js';
 export type { PoolStats, TaskCounts, WaitStages, WireCounts, WorkerStats } from './stats.js';

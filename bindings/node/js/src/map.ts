@@ -9,7 +9,13 @@
 //
 // It is built on `run()` alone. A task waits for room where other callers fill the pool.
 
-import { isAbortSignal, isNoOptions, refuseUnknown, wrongOptions } from './arguments.js';
+import {
+  checkCount,
+  isAbortSignal,
+  isNoOptions,
+  refuseUnknown,
+  wrongOptions,
+} from './arguments.js';
 import {
   bareList,
   MathMax,
@@ -18,7 +24,7 @@ import {
   PromiseThen,
   SafePromise,
 } from './base/intrinsics.js';
-import { AbortError, invalidType, outOfRange } from './errors.js';
+import { AbortError, invalidType } from './errors.js';
 import { kNames, type ResolvedOptions } from './options.js';
 import type { RunOptions } from './run-options.js';
 
@@ -258,9 +264,6 @@ const kMapNames: readonly string[] = [
   'context',
 ];
 
-/** The most that `concurrency` may be. */
-const kMostBetween = 1_000_000;
-
 /** What `pool.map()` was told, and the options of each of its tasks: null if there are none. */
 export function readMapOptions(
   source: unknown,
@@ -275,8 +278,10 @@ export function readMapOptions(
   if (signal !== undefined && !isAbortSignal(signal))
     throw invalidType('options.signal', 'an AbortSignal', signal);
   const settings = {
-    concurrency: checkConcurrency(
+    concurrency: checkCount(
       concurrency ?? MathMax(16, 4 * maxThreads * concurrentTasksPerWorker),
+      'options.concurrency',
+      1,
     ),
     ordered: checkSwitch(ordered, 'options.ordered'),
     stopOnError: checkSwitch(stopOnError, 'options.stopOnError'),
@@ -294,13 +299,6 @@ function isIterable(value: unknown): value is Source {
     typeof (value as Iterable<unknown>)[Symbol.iterator] === 'function' ||
     typeof (value as AsyncIterable<unknown>)[Symbol.asyncIterator] === 'function'
   );
-}
-
-function checkConcurrency(value: unknown): number {
-  if (typeof value !== 'number') throw invalidType('options.concurrency', 'a number', value);
-  if (!Number.isInteger(value) || value < 1 || value > kMostBetween)
-    throw outOfRange('options.concurrency', `a whole number from 1 to ${kMostBetween}`, value);
-  return value;
 }
 
 /** On unless it is said otherwise. */

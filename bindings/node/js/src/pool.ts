@@ -12,8 +12,9 @@ import {
   isAbortSignal,
   refuseAssignments,
 } from './arguments.js';
-import { append, ArrayIsArray, bareList, now, SafePromise } from './base/intrinsics.js';
+import { append, ArrayIsArray, now, SafePromise } from './base/intrinsics.js';
 import { AbortError, invalidType, poolErrors } from './errors.js';
+import { Lanes, type Lane, type LaneOptions } from './lane.js';
 import { mapItems, readMapOptions, type MapOptions, type MapOutcome } from './map.js';
 import { onAbort } from './owner/abort-watch.js';
 import { Dispatcher } from './owner/dispatcher.js';
@@ -38,7 +39,7 @@ import type { OtherHandler, RunOptions, SameHandler } from './run-options.js';
 import { takeStats, type PoolStats } from './stats.js';
 import { cpuCount } from './wait/cpus.js';
 import { warnPortable, whyPoolIsPortable } from './wait/native.js';
-import { isMovable, takeTransfer } from './wire/move.js';
+import { isMovable, joinLists, takeTransfer } from './wire/move.js';
 import { loadingNow, refuseRecursion } from './worker/worker-state.js';
 
 /** The events of a {@link Pool}, and what their listeners receive. */
@@ -67,6 +68,7 @@ export class Pool<Payload = unknown, Result = unknown> extends EventEmitter<Pool
   readonly #dispatcher: Dispatcher;
   readonly #handlers: HandlerTable;
   readonly #line: WaitingLine;
+  readonly #lanes = new Lanes((task, options) => this.run(task as Payload, options));
   readonly #options: ResolvedOptions;
   /** The limits of a task whose call names none. */
   readonly #limits: TaskLimits | null;
@@ -203,7 +205,7 @@ export class Pool<Payload = unknown, Result = unknown> extends EventEmitter<Pool
     );
     if (signal?.aborted === true) throw new AbortError(signal.reason);
     const payload = takeTransfer(task);
-    const list = joined(transferList as Transferable[] | undefined, payload.transferList);
+    const list = joinLists(transferList as Transferable[] | undefined, payload.transferList);
     const carried = values === null ? payload.value : [values, payload.value];
     const submitted = new Task(handler, carried, list, signal !== undefined, resolve, reject);
     submitted.limits = limits;
@@ -301,7 +303,7 @@ export class Pool<Payload = unknown, Result = unknown> extends EventEmitter<Pool
    * with an open server or interval takes that second. The `exit` listeners of the workers run.
    */
   close(): Promise<void> {
-    this.#line.refuseAll(poolErrors.closed);
+    this.#refuse(poolErrors.closed);
     return this.#dispatcher.close();
   }
 
@@ -310,13 +312,30 @@ export class Pool<Payload = unknown, Result = unknown> extends EventEmitter<Pool
    * Resolves when they have ended.
    */
   destroy(): Promise<void> {
-    this.#line.refuseAll(poolErrors.destroyed);
+    this.#refuse(poolErrors.destroyed);
     return this.#dispatcher.destroy();
+  }
+
+  /** Sends away those who wait in front of the pool. */
+  #refuse(error: () => unknown): void {
+    this.#lanes.end(error);
+    this.#line.refuseAll(error);
   }
 
   /** `await using pool = new Pool(…)` closes it at the end of the block. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  /**
+   * A share of the pool with limits of its own, a bulkhead: at most `maxRunning` of its tasks are
+   * in the pool at once, however long they take, and at most `maxQueue` wait for that. The first
+   * call says the limits; with the same name, and the same limits or none, it gives the same lane.
+   *
+   * @throws TypeError (`ERR_INVALID_ARG_TYPE`) and RangeError (`ERR_OUT_OF_RANGE`).
+   */
+  lane<P = Payload, R = Result>(name: string, options?: LaneOptions): Lane<P, R> {
+    return this.#lanes.get(name, options) as unknown as Lane<P, R>;
   }
 
   /** The options in force; `options.sources` says where each came from. Read-only. */
@@ -344,7 +363,7 @@ export class Pool<Payload = unknown, Result = unknown> extends EventEmitter<Pool
 
   /** A snapshot of every counter and histogram. Costs some tens of µs for each worker. */
   stats(): PoolStats {
-    return takeStats(this.#dispatcher);
+    return takeStats(this.#dispatcher, this.#lanes.stats());
   }
 }
 
@@ -369,20 +388,4 @@ function fileOfCall(filename: unknown): string {
 
 function limitsOf(queueMs: number, runMs: number): TaskLimits | null {
   return queueMs === Infinity && runMs === Infinity ? null : { queueMs, runMs };
-}
-
-function copied<T>(list: readonly T[]): T[] {
-  const copy: T[] = bareList();
-  for (let i = 0; i < list.length; i++) copy[i] = list[i]!;
-  return copy;
-}
-
-/** Both lists as one; null if there is nothing in them. */
-function joined(
-  first: readonly Transferable[] | undefined,
-  second: readonly Transferable[],
-): readonly Transferable[] | null {
-  const list = first === undefined ? bareList<Transferable>() : copied(first);
-  for (let i = 0; i < second.length; i++) list[list.length] = second[i]!;
-  return list.length > 0 ? list : null;
 }

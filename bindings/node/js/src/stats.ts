@@ -1,6 +1,7 @@
 // A pool's statistics: a snapshot of every counter and histogram, in total and for each worker.
 
 import { append } from './base/intrinsics.js';
+import type { LaneStats } from './lane.js';
 import type { Dispatcher } from './owner/dispatcher.js';
 import { thisLoop, type StageCounts } from './wait/loop.js';
 import {
@@ -100,13 +101,15 @@ export interface PoolStats extends LatencySummaries {
   readonly stages: WaitStages;
   /** How the thread that made the pool waited, for this pool and its others. */
   readonly ownerStages: WaitStages;
+  /** What the pool's lanes have counted, by their names. */
+  readonly lanes: Readonly<Record<string, LaneStats>>;
   readonly workers: readonly WorkerStats[];
 }
 
 /** Stands for the times of a worker that records none. */
 const kNothing = new Recorder();
 
-export function takeStats(dispatcher: Dispatcher): PoolStats {
+export function takeStats(dispatcher: Dispatcher, lanes: PoolStats['lanes']): PoolStats {
   const { ended, ledger, crew, queueSize } = dispatcher;
   const { outcomes, accepted, refused, unsettled } = ledger;
   const total = new Tally();
@@ -122,6 +125,7 @@ export function takeStats(dispatcher: Dispatcher): PoolStats {
     wire: { tasks: wireCounts(total.tasks), results: wireCounts(total.results) },
     stages: total.stages,
     ownerStages: thisLoop.stages,
+    lanes,
     workers,
   };
 }

@@ -23,6 +23,37 @@ export class Waiting {
   ) {}
 }
 
+/** Those who wait, the first in front. */
+export class WaitingList {
+  first: Waiting | null = null;
+  #last: Waiting | null = null;
+
+  get isEmpty(): boolean {
+    return this.first === null;
+  }
+
+  push(one: Waiting): void {
+    one.isIn = true;
+    one.previous = this.#last;
+    if (this.#last === null) this.first = one;
+    else this.#last.next = one;
+    this.#last = one;
+  }
+
+  /** Takes one out. False: it is not in. */
+  remove(one: Waiting): boolean {
+    if (!one.isIn) return false;
+    one.isIn = false;
+    if (one.previous === null) this.first = one.next;
+    else one.previous.next = one.next;
+    if (one.next === null) this.#last = one.previous;
+    else one.next.previous = one.previous;
+    one.previous = null;
+    one.next = null;
+    return true;
+  }
+}
+
 /** What the line asks of the pool. */
 interface Doorway {
   readonly isFull: boolean;
@@ -31,8 +62,7 @@ interface Doorway {
 
 export class WaitingLine {
   readonly #door: Doorway;
-  #first: Waiting | null = null;
-  #last: Waiting | null = null;
+  readonly #waiting = new WaitingList();
   #isAsked = false;
 
   constructor(door: Doorway) {
@@ -41,36 +71,24 @@ export class WaitingLine {
 
   /** Whether who comes now has to wait. */
   get isClosed(): boolean {
-    return this.#first !== null || this.#door.isFull;
+    return !this.#waiting.isEmpty || this.#door.isFull;
   }
 
   push(one: Waiting): void {
-    one.isIn = true;
-    one.previous = this.#last;
-    if (this.#last === null) this.#first = one;
-    else this.#last.next = one;
-    this.#last = one;
+    this.#waiting.push(one);
     this.#door.ledger.onRoom = this.#onRoom;
   }
 
   /** Leaves the line. False: it is not in it. */
   remove(one: Waiting): boolean {
-    if (!one.isIn) return false;
-    one.isIn = false;
-    if (one.previous === null) this.#first = one.next;
-    else one.previous.next = one.next;
-    if (one.next === null) this.#last = one.previous;
-    else one.next.previous = one.previous;
-    one.previous = null;
-    one.next = null;
-    if (this.#first === null) this.#door.ledger.onRoom = null;
-    return true;
+    const wasIn = this.#waiting.remove(one);
+    if (this.#waiting.isEmpty) this.#door.ledger.onRoom = null;
+    return wasIn;
   }
 
   /** Sends all away. */
   refuseAll(error: () => unknown): void {
-    while (this.#first !== null) {
-      const first = this.#first;
+    for (let { first } = this.#waiting; first !== null; first = this.#waiting.first) {
       this.remove(first);
       first.refuse(error());
     }
@@ -84,8 +102,11 @@ export class WaitingLine {
 
   readonly #letIn = (): void => {
     this.#isAsked = false;
-    while (this.#first !== null && !this.#door.isFull) {
-      const first = this.#first;
+    for (
+      let { first } = this.#waiting;
+      first !== null && !this.#door.isFull;
+      first = this.#waiting.first
+    ) {
       this.remove(first);
       first.enter();
     }

@@ -137,3 +137,19 @@ function copyOf(list: readonly unknown[]): unknown[] {
 export function takeTransfer(value: unknown): Unwrapped {
   return isMovable(value) ? unwrapMovable(value) : { value, transferList: [] };
 }
+
+function copied<T>(list: readonly T[]): T[] {
+  const copy: T[] = bareList();
+  for (let i = 0; i < list.length; i++) copy[i] = list[i]!;
+  return copy;
+}
+
+/** Both lists as one; null if there is nothing in them. */
+export function joinLists(
+  first: readonly Transferable[] | undefined,
+  second: readonly Transferable[],
+): readonly Transferable[] | null {
+  const list = first === undefined ? bareList<Transferable>() : copied(first);
+  for (let i = 0; i < second.length; i++) list[list.length] = second[i]!;
+  return list.length > 0 ? list : null;
+}
