@@ -62,7 +62,8 @@ for (const async of [false, true]) {
         const source = counted(200, { async });
         let read = 0;
         let most = 0;
-        for await (const _ of pool.map(source, { concurrency: 5, ordered })) {
+        const results = pool.map(source, { concurrency: 5, ordered });
+        while ((await results.next()).done !== true) {
           most = Math.max(most, source.given - ++read);
           // Whatever may be pulled by mistake gets its time.
           if (read % 40 === 0) await new Promise((resolve) => setTimeout(resolve, 5));

@@ -111,7 +111,7 @@ test(
       assert.equal(
         text,
         `Unknown option "${name}". ${hint === '' ? '' : `${hint} `}` +
-          'Known options: filename, name, transferList, signal, queueTimeout, timeout',
+          'Known options: filename, name, transferList, signal, queueTimeout, timeout, context, whenFull',
       );
     }
   },

@@ -11,6 +11,9 @@ import DefaultPool, {
   type ContextValues,
   type Handler,
   type LatencySummaries,
+  type Lane,
+  type LaneOptions,
+  type LaneStats,
   type LatencySummary,
   type MapOptions,
   type MapOutcome,
@@ -268,9 +271,23 @@ async function mapped(pool: Pool<Job, string>): Promise<void> {
 }
 void mapped;
 
+type OptionalNumbers = [number | undefined, number | undefined, number | undefined];
 function traced({ pool, name, queueTime, runTime, threadId }: TaskTrace): void {
   holds<Same<typeof pool, object>>();
   holds<Same<typeof name, string>>();
-  holds<Same<typeof queueTime | typeof runTime | typeof threadId, number | undefined>>();
+  holds<Same<[typeof queueTime, typeof runTime, typeof threadId], OptionalNumbers>>();
 }
 void traced;
+
+async function inLanes(pool: Pool<Job, string>): Promise<void> {
+  const limits: LaneOptions = { maxRunning: 2 };
+  const lane = pool.lane('reports', limits);
+  holds<Same<typeof lane, Lane<Job, string>>>();
+  holds<Same<Awaited<ReturnType<typeof lane.run>>, string>>();
+  holds<Same<ReturnType<typeof lane.stats>, LaneStats>>();
+  // @ts-expect-error the payload is the pool's
+  await lane.run('text');
+  const other: Lane<string, number> = pool.lane<string, number>('other');
+  holds<Same<Awaited<ReturnType<typeof other.run>>, number>>();
+}
+void inLanes;
