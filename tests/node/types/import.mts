@@ -265,6 +265,7 @@ async function mapped(pool: Pool<Job, string>): Promise<void> {
   // @ts-expect-error a payload of many tasks cannot be moved by a list
   pool.map([{ n: 1 }], { transferList: [] });
   holds<Same<Awaited<ReturnType<typeof pool.capacity>>, void>>();
+  holds<Same<ReturnType<typeof pool.cancelPending>, number>>();
   await pool.run({ n: 1 }, { whenFull: 'wait', context: { traceId: 'a' } });
   // @ts-expect-error there is no such way
   await pool.run({ n: 1 }, { whenFull: 'block' });

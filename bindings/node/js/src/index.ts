@@ -1,6 +1,7 @@
 // The package's public face. What is not exported here is not public.
 
-export { Pool, type PoolEvents } from './pool.js';
+export { Pool } from './pool.js';
+export type { PoolEvents } from './pool-events.js';
 export type { RunOptions } from './run-options.js';
 export type { Lane, LaneOptions, LaneStats } from './lane.js';
 export type { MapOptions, MapOutcome } from './map.js';

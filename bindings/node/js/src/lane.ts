@@ -106,8 +106,17 @@ export class Lane<Payload = unknown, Result = unknown> {
   /** @internal The pool ends: sends away what waits, and whoever comes. */
   end(refusal: () => unknown): void {
     this.#refusal = refusal;
-    for (let first = this.#waiting.first; first !== null; first = this.#waiting.first)
-      first.refuse(refusal());
+    this.cancel(refusal);
+  }
+
+  /** @internal Sends away what waits, and says how many those were. */
+  cancel(error: () => unknown): number {
+    let cancelled = 0;
+    for (let first = this.#waiting.first; first !== null; first = this.#waiting.first) {
+      cancelled++;
+      first.refuse(error());
+    }
+    return cancelled;
   }
 
   #queue(
@@ -216,6 +225,15 @@ export class Lanes {
       stats[name] = lane.stats();
     });
     return stats;
+  }
+
+  /** Sends away what waits in lanes, and says how many those were. */
+  cancel(error: () => unknown): number {
+    let cancelled = 0;
+    this.#lanes.forEach((lane) => {
+      cancelled += lane.cancel(error);
+    });
+    return cancelled;
   }
 
   /** The pool ends. */

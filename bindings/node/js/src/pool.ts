@@ -18,7 +18,6 @@ import { Lanes, type Lane, type LaneOptions } from './lane.js';
 import { mapItems, readMapOptions, type MapOptions, type MapOutcome } from './map.js';
 import { onAbort } from './owner/abort-watch.js';
 import { Dispatcher } from './owner/dispatcher.js';
-import type { DispatcherListener } from './owner/dispatcher-options.js';
 import { HandlerTable } from './owner/handlers.js';
 import { Task, TaskQueue, type TaskLimits } from './owner/task.js';
 import { isTraced, trace, type TaskTrace } from './owner/tracing.js';
@@ -35,22 +34,13 @@ import {
   type PoolOptions,
   type ResolvedOptions,
 } from './options.js';
+import { listenFor, type PoolEvents } from './pool-events.js';
 import type { OtherHandler, RunOptions, SameHandler } from './run-options.js';
 import { takeStats, type PoolStats } from './stats.js';
 import { cpuCount } from './wait/cpus.js';
 import { warnPortable, whyPoolIsPortable } from './wait/native.js';
 import { isMovable, joinLists, takeTransfer } from './wire/move.js';
 import { loadingNow, refuseRecursion } from './worker/worker-state.js';
-
-/** The events of a {@link Pool}, and what their listeners receive. */
-export interface PoolEvents {
-  /** Background work that a handler registered with `waitUntil` rejected. The worker goes on. */
-  backgroundError: [error: unknown, threadId: number];
-  /** A worker ended unexpectedly. The pool rejects the tasks that ran on it, and replaces it. */
-  workerLost: [error: unknown, exitCode: number, threadId: number];
-  /** A worker's code posted a message on its `parentPort`. */
-  message: [message: unknown, threadId: number];
-}
 
 const collected = new FinalizationRegistry<Dispatcher>((dispatcher) => void dispatcher.close());
 
@@ -247,7 +237,7 @@ export class Pool<Payload = unknown, Result = unknown> extends EventEmitter<Pool
   capacity(): Promise<void> {
     return new SafePromise((resolve, reject) => {
       if (this.#dispatcher.state !== 'open') reject(poolErrors.closed());
-      else if (this.#line.isClosed) this.#line.push(new Waiting(resolve, reject));
+      else if (this.#line.isClosed) this.#line.push(new Waiting(resolve, reject, false));
       else resolve();
     });
   }
@@ -316,6 +306,22 @@ export class Pool<Payload = unknown, Result = unknown> extends EventEmitter<Pool
     return this.#dispatcher.destroy();
   }
 
+  /**
+   * Rejects every task that has not begun: those that wait in the pool, for room, or in a lane, and
+   * those that a worker holds beyond what it runs. They get an `AbortError`, whose `cause` is
+   * `reason`. Tasks that run go on.
+   *
+   * @returns how many those were.
+   */
+  cancelPending(reason?: unknown): number {
+    const error = (): unknown => new AbortError(reason);
+    const { outcomes } = this.#dispatcher;
+    const before = outcomes.cancelled;
+    const inFront = this.#lanes.cancel(error) + this.#line.refuseTasks(error);
+    this.#dispatcher.rejectWaiting(error);
+    return inFront + outcomes.cancelled - before;
+  }
+
   /** Sends away those who wait in front of the pool. */
   #refuse(error: () => unknown): void {
     this.#lanes.end(error);
@@ -368,17 +374,6 @@ export class Pool<Payload = unknown, Result = unknown> extends EventEmitter<Pool
 }
 
 refuseAssignments(Pool.prototype);
-
-/** Holds the pool weakly: its threads must not keep it alive. */
-function listenFor(pool: WeakRef<EventEmitter<PoolEvents>>): DispatcherListener {
-  return {
-    onBackgroundError: (error, threadId) =>
-      void pool.deref()?.emit('backgroundError', error, threadId),
-    onWorkerLost: ({ error, exitCode, threadId }) =>
-      void pool.deref()?.emit('workerLost', error, exitCode, threadId),
-    onMessage: (message, { threadId }) => void pool.deref()?.emit('message', message, threadId),
-  };
-}
 
 function fileOfCall(filename: unknown): string {
   const url = toFileUrl(filename, 'options.filename');

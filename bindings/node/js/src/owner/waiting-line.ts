@@ -20,6 +20,8 @@ export class Waiting {
     readonly enter: () => void,
     /** Called when there will be none: the pool was closed or destroyed. */
     readonly refuse: (error: unknown) => void,
+    /** It is a task, and not somebody who only wants to know. */
+    readonly isTask = true,
   ) {}
 }
 
@@ -84,6 +86,20 @@ export class WaitingLine {
     const wasIn = this.#waiting.remove(one);
     if (this.#waiting.isEmpty) this.#door.ledger.onRoom = null;
     return wasIn;
+  }
+
+  /** Sends the tasks away, and says how many those were. */
+  refuseTasks(error: () => unknown): number {
+    let refused = 0;
+    for (let one = this.#waiting.first; one !== null;) {
+      const { next } = one;
+      if (one.isTask && this.remove(one)) {
+        refused++;
+        one.refuse(error());
+      }
+      one = next;
+    }
+    return refused;
   }
 
   /** Sends all away. */
