@@ -141,6 +141,32 @@ test('a slow item holds up no other where order does not matter', watched, async
   assert.equal((await results.next()).done, true);
 });
 
+for (const how of ['break', 'abort']) {
+  test(`a source that waits for its next item holds up no ${how}`, watched, async (t) => {
+    const pool = poolFor(t, { maxThreads: 1 });
+    const controller = new AbortController();
+    let isClosed = false;
+    async function* source() {
+      try {
+        yield 1;
+        await new Promise((resolve) => t.after(resolve));
+      } finally {
+        isClosed = true;
+      }
+    }
+    const options = how === 'abort' ? { signal: controller.signal } : {};
+    const read = async () => {
+      for await (const value of pool.map(source(), options)) {
+        if (how === 'break') return value;
+        controller.abort();
+      }
+    };
+    if (how === 'break') assert.equal(await read(), 1);
+    else await assert.rejects(read(), { name: 'AbortError' });
+    assert.equal(isClosed, false);
+  });
+}
+
 test('an abort ends it, and the source, and what runs', watched, async (t) => {
   const pool = poolFor(t, { maxThreads: 1 });
   const words = sharedWords();

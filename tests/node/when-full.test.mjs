@@ -2,6 +2,7 @@
 // waits for ever.
 
 import assert from 'node:assert/strict';
+import { getEventListeners } from 'node:events';
 import { test } from 'node:test';
 import { blocker, poolFor, until, watched } from './support/behaviour.mjs';
 
@@ -56,6 +57,19 @@ test('an abort ends the wait of its own task alone', watched, async (t) => {
   await assert.rejects(first, (error) => error.name === 'AbortError' && /enough/.test(error.cause));
   held.release();
   assert.equal(await second, 2);
+});
+
+test('a signal keeps nothing of tasks that were refused', watched, async (t) => {
+  const { pool, held, queued } = await fullPool(t);
+  queued.catch(() => {});
+  const { signal } = new AbortController();
+  const waiting = [1, 2].map((n) => pool.run(n, { ...kWait, signal }));
+  assert.equal(getEventListeners(signal, 'abort').length, 1);
+  const ended = pool.destroy();
+  for (const one of waiting) await assert.rejects(one, { code: 'ERR_CENOTE_POOL_DESTROYED' });
+  assert.equal(getEventListeners(signal, 'abort').length, 0);
+  held.release();
+  await ended;
 });
 
 test('an abort after the wait aborts the task', watched, async (t) => {

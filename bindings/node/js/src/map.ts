@@ -120,11 +120,25 @@ class Iteration {
     }
   }
 
-  /** The reader stops: what the source has left is not wanted. */
+  /**
+   * The reader stops: what the source has left is not wanted. It is waited for only if it has been
+   * asked for nothing: a source that waits for its next item may do so for ever.
+   */
   async end(): Promise<void> {
     if (this.#isExhausted) return;
     this.#isExhausted = true;
-    await this.#source.return?.();
+    if (!this.#isPulling) {
+      await this.#source.return?.();
+      return;
+    }
+    const leave = async (): Promise<void> => {
+      try {
+        await this.#source.return?.();
+      } catch {
+        // The reader has left.
+      }
+    };
+    void leave();
   }
 
   get #between(): number {

@@ -216,11 +216,17 @@ export class Pool<Payload = unknown, Result = unknown> extends EventEmitter<Pool
   }
 
   #waitForRoom(task: Task, signal: AbortSignal | undefined): void {
-    const waiting = new Waiting(() => {
-      forget?.();
-      task.acceptedAt = now();
-      this.#submit(task, signal);
-    }, task.reject);
+    const waiting = new Waiting(
+      () => {
+        forget?.();
+        task.acceptedAt = now();
+        this.#submit(task, signal);
+      },
+      (error) => {
+        forget?.();
+        task.reject(error);
+      },
+    );
     const forget =
       signal &&
       onAbort(signal, () => {

@@ -17,7 +17,7 @@ export interface TaskTrace {
   filename: string | null;
   /** The export that handles the task. */
   name: string;
-  /** From the call to the start of the handler, in ms. Missing while it has not run. */
+  /** From its acceptance to the start of the handler, in ms. Missing while it has not run. */
   queueTime?: number;
   /** How long the handler ran, in ms. Missing while it has not ended. */
   runTime?: number;
