@@ -50,6 +50,9 @@ pub(crate) struct Engine {
     pub(crate) drained: Arc<Bell>,
     /// Workers that wait for a task of the pool, inside of another one.
     pub(crate) waiting: AtomicUsize,
+    /// How often the last worker has begun to wait, and for which of these times one was refused.
+    rounds: AtomicUsize,
+    refused: AtomicUsize,
     /// Told to those of them that join when the last worker has begun to wait: what they wait for
     /// may be something that nobody will come to.
     pub(crate) all_waiting: Bell,
@@ -98,6 +101,8 @@ impl Engine {
             drained: Arc::default(),
             waiting: AtomicUsize::new(0),
             polling: AtomicUsize::new(0),
+            rounds: AtomicUsize::new(0),
+            refused: AtomicUsize::new(0),
             all_waiting: Bell::default(),
             stuck: Bell::default(),
             drained_workers: AtomicUsize::new(0),
@@ -203,16 +208,35 @@ impl Engine {
             && !self.life.may_grow()
     }
 
-    /// A worker begins to wait for a task of the pool. Who was waiting, and is told by the last
-    /// one, looks again. (That there are fewer workers than wait comes about only here: where one
-    /// ends, there may be another.)
-    pub(crate) fn begin_to_wait(&self) {
+    /// A worker begins to wait for a task of the pool. True: it is the last one, and has to tell
+    /// those who wait, by `all_waiting`, after it has looked itself. (That there are fewer workers
+    /// than wait comes about only here: where one ends, there may be another.)
+    pub(crate) fn begin_to_wait(&self) -> bool {
         // AcqRel: of several that begin to wait, the last one sees all others.
         self.waiting
             .fetch_add(1, std::sync::atomic::Ordering::AcqRel);
-        if self.all_wait() {
-            self.all_waiting.tell_all();
+        let all_wait = self.all_wait();
+        if all_wait {
+            // AcqRel: whoever is told, or sees that all wait, sees the round.
+            self.rounds
+                .fetch_add(1, std::sync::atomic::Ordering::AcqRel);
         }
+        all_wait
+    }
+
+    /// Every worker waits, and the caller for what nobody will come to: whether it is the one that
+    /// is refused. One is, each time that the last worker begins to wait: it goes on, and the
+    /// others may find what they wait for.
+    pub(crate) fn refuses_one(&self) -> bool {
+        if !self.all_wait() {
+            return false;
+        }
+        // Acquire: pairs with the step in `begin_to_wait`.
+        let round = self.rounds.load(std::sync::atomic::Ordering::Acquire);
+        // AcqRel: of several that ask in a round the first is the one.
+        self.refused
+            .fetch_max(round, std::sync::atomic::Ordering::AcqRel)
+            < round
     }
 
     /// A task that is queued runs in the place of one that awaits it.

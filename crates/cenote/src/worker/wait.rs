@@ -20,6 +20,7 @@
 //! by the last worker that waits, a closure that needs the worker's state while that is lent, or
 //! that lies so deep in waiting tasks that the stack would not hold it.
 
+use std::cell::Cell;
 use std::future::{Future, poll_fn};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -172,7 +173,7 @@ impl Worker {
         if awaited.is_ready() {
             return Ok(true);
         }
-        let _waiting = Waiting::new(self);
+        let waiting = Waiting::new(self);
         let engine = &self.shared.engine;
         loop {
             // Before the look: the last one to wait tells those who listen.
@@ -181,9 +182,10 @@ impl Worker {
                 all_waiting: engine.all_waiting.listen(),
                 stuck: None,
             };
-            if engine.all_wait() && task.snapshot().phase() == Phase::Queued {
+            if task.snapshot().phase() == Phase::Queued && engine.refuses_one() {
                 return Err(JoinError::would_deadlock());
             }
+            waiting.tell();
             blocking::wait(self.shared.config.max_spin, deadline, &mut news);
             drop(news);
             if let Some(ready) = is_over(deadline, awaited) {
@@ -212,7 +214,7 @@ impl Worker {
             return Err(JoinError::would_deadlock());
         }
         self.lend_of_closure(task);
-        let _waiting = Waiting::new(self);
+        let waiting = Waiting::new(self);
         let engine = &self.shared.engine;
         let max_spin = self.shared.config.max_spin;
         loop {
@@ -231,10 +233,11 @@ impl Worker {
             };
             if engine.all_wait() {
                 if task.snapshot().phase() == Phase::Queued {
-                    return Err(JoinError::would_deadlock());
-                }
-                // Who sleeps in an executor of its own helps nobody.
-                if engine.polling.load(Ordering::Acquire) > 0 {
+                    if engine.refuses_one() {
+                        return Err(JoinError::would_deadlock());
+                    }
+                } else if engine.polling.load(Ordering::Acquire) > 0 {
+                    // Who sleeps in an executor of its own helps nobody.
                     drop(news);
                     return if self.state.is_lent() || !self.has_stack() {
                         Err(JoinError::would_deadlock())
@@ -243,6 +246,7 @@ impl Worker {
                     };
                 }
             }
+            waiting.tell();
             let runtime = (self.alive() > 0).then(|| self.runtime().ok()).flatten();
             match runtime {
                 Some(runtime) => self.turn_until(&runtime, deadline, &mut news),
@@ -322,7 +326,8 @@ impl Worker {
         let engine = &self.shared.engine;
         if !self.polls.replace(true) {
             engine.polling.fetch_add(1, Ordering::AcqRel);
-            engine.waiting.fetch_add(1, Ordering::AcqRel);
+            // It tells one of those that join, below.
+            engine.begin_to_wait();
         }
         if !engine.all_wait() {
             self.lend_of_closure(joiner.task());
@@ -433,6 +438,8 @@ impl<A: Awaited> Awaited for OrTold<'_, A> {
 struct Waiting<'a> {
     engine: &'a Engine,
     counted: bool,
+    /// It is the last one, and has not told the others.
+    to_tell: Cell<bool>,
 }
 
 impl<'a> Waiting<'a> {
@@ -440,10 +447,19 @@ impl<'a> Waiting<'a> {
         let engine = &worker.shared.engine;
         // A closure that polled before is counted already.
         let counted = !worker.polls.get();
-        if counted {
-            engine.begin_to_wait();
+        let to_tell = Cell::new(counted && engine.begin_to_wait());
+        Waiting {
+            engine,
+            counted,
+            to_tell,
         }
-        Waiting { engine, counted }
+    }
+
+    /// Once it has looked itself: has the others look.
+    fn tell(&self) {
+        if self.to_tell.take() {
+            self.engine.all_waiting.tell_all();
+        }
     }
 }
 
