@@ -17,8 +17,9 @@
 //!   joins, the last one that polls gets an error.
 //!
 //! What cannot be helped is refused: a future that blocks for another one of its own thread; and,
-//! by the last worker that waits, a closure that needs the worker's state while that is lent, or
-//! that lies so deep in waiting tasks that the stack would not hold it.
+//! when every worker waits, one of those that wait for what nobody can come to: a closure that
+//! needs the worker's state while that is lent, or that lies so deep in waiting tasks that the
+//! stack would not hold it.
 
 use std::cell::Cell;
 use std::future::{Future, poll_fn};
