@@ -10,16 +10,17 @@ import {
   functionAsTask,
   isAbortSignal,
   isNoOptions,
+  isPlainObject,
   refuseUnknown,
   wrongOptions,
 } from './arguments.js';
-import { ArrayIsArray, ObjectAssign } from './base/intrinsics.js';
-import { AbortError, invalidType } from './errors.js';
+import { ArrayIsArray, NumberIsSafeInteger, ObjectAssign } from './base/intrinsics.js';
+import { AbortError, invalidType, outOfRange } from './errors.js';
 import { checkLimit, checkName, kNames, toFileUrl, type ResolvedOptions } from './options.js';
 import type { Handler, HandlerTable } from './owner/handlers.js';
-import { Task, type TaskLimits } from './owner/task.js';
+import { Task, type Rank, type TaskLimits } from './owner/task.js';
 import type { Call } from './owner/waiting-line.js';
-import { kRunNames } from './run-options.js';
+import { kRunNames, type Coalesce } from './run-options.js';
 import { joinLists, takeTransfer } from './wire/move.js';
 import { refuseRecursion } from './worker/worker-state.js';
 
@@ -31,10 +32,15 @@ export interface Request {
   readonly values: Record<string, unknown> | null;
   readonly transferList: readonly Transferable[] | undefined;
   readonly waits: boolean;
+  readonly rank: Rank | null;
+  readonly key: string | null;
+  readonly coalesce: Required<Coalesce> | null;
 }
 
 /** What holds where a call says nothing: the pool's options, or a lane's. */
-export type CallDefaults = Pick<ResolvedOptions, 'queueTimeout' | 'timeout'>;
+export type CallDefaults = Pick<ResolvedOptions, 'queueTimeout' | 'timeout'> & {
+  readonly priority?: number;
+};
 
 export class Calls {
   readonly #handlers: HandlerTable;
@@ -69,18 +75,9 @@ export class Calls {
       values,
       transferList: transferList as readonly Transferable[] | undefined,
       waits,
-    };
-  }
-
-  /** The request of a call without options. */
-  plain(defaults: CallDefaults): Request {
-    return {
-      handler: this.#handlers.resolve(undefined, undefined),
-      signal: undefined,
-      limits: limitsOf(defaults.queueTimeout, defaults.timeout),
-      values: null,
-      transferList: undefined,
-      waits: false,
+      rank: rankOf(given['priority'] ?? defaults.priority ?? 0, given['group'] ?? ''),
+      key: given['key'] === undefined ? null : checkText(given['key'], 'options.key'),
+      coalesce: readCoalesce(given['coalesce']),
     };
   }
 }
@@ -93,14 +90,50 @@ export function callOf(
   reject: (error: unknown) => void,
 ): Call {
   if (typeof payload === 'function') throw functionAsTask(payload);
-  const { handler, signal, limits, values, waits } = request;
+  const { handler, signal, limits, values, waits, rank, key } = request;
   if (signal?.aborted === true) throw new AbortError(signal.reason);
   const { value, transferList } = takeTransfer(payload);
   const list = joinLists(request.transferList as Transferable[] | undefined, transferList);
   const carried = values === null ? value : [values, value];
   const task = new Task(handler, carried, list, signal !== undefined, resolve, reject);
   task.limits = limits;
+  if (rank !== null) task.withTerms().rank = rank;
+  if (key !== null) task.withTerms().key = key;
   return { task, signal, waits, waiting: null };
+}
+
+/** The most that a priority may be, in both directions. */
+const kMostPriority = 100;
+
+/** Null: the task has none of its own. */
+function rankOf(priority: unknown, group: unknown): Rank | null {
+  if (typeof priority !== 'number') throw invalidType('options.priority', 'a number', priority);
+  if (!NumberIsSafeInteger(priority) || priority > kMostPriority || priority < -kMostPriority) {
+    const expected = `a whole number from -${kMostPriority} to ${kMostPriority}`;
+    throw outOfRange('options.priority', expected, priority);
+  }
+  const name = checkText(group, 'options.group');
+  return priority === 0 && name === '' ? null : { priority, group: name };
+}
+
+/** Checks a priority, as of a lane. */
+export function checkPriority(value: unknown): number {
+  return value === undefined ? 0 : (rankOf(value, '')?.priority ?? 0);
+}
+
+function checkText(value: unknown, label: string): string {
+  if (typeof value !== 'string') throw invalidType(label, 'a string', value);
+  return value;
+}
+
+function readCoalesce(value: unknown): Required<Coalesce> | null {
+  if (value === undefined) return null;
+  if (typeof value === 'string') return { key: value, mode: 'share' };
+  if (!isPlainObject(value)) throw invalidType('options.coalesce', 'a string or an object', value);
+  const { key, mode = 'share' } = value as { key?: unknown; mode?: unknown };
+  if (mode !== 'share' && mode !== 'latest')
+    throw outOfRange('options.coalesce.mode', "'share' or 'latest'", mode);
+  return { key: checkText(key, 'options.coalesce.key'), mode };
 }
 
 /** The options of `run()`, all of which exist. */

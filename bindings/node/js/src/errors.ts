@@ -17,6 +17,8 @@ export type CenoteErrorCode =
   | 'ERR_CENOTE_WORKER_BOOT'
   /** A worker was not ready within `bootTimeout`. It is the `cause` of `ERR_CENOTE_WORKER_BOOT`. */
   | 'ERR_CENOTE_BOOT_TIMEOUT'
+  /** A newer call with the same `coalesce` key took the task's place. It never runs. */
+  | 'ERR_CENOTE_SUPERSEDED'
   /** The task did not start within its `queueTimeout`, and never runs. */
   | 'ERR_CENOTE_QUEUE_TIMEOUT'
   /** The task did not finish within `timeout` of its start. */
@@ -179,6 +181,14 @@ export const poolErrors: PoolErrors = {
     }),
   refused: (code, message) => new CenoteError(code, message),
 };
+
+/** A newer call of the same key came before the task began. */
+export function superseded(key: string): CenoteError {
+  return new CenoteError(
+    'ERR_CENOTE_SUPERSEDED',
+    `A newer call with the coalesce key "${key}" came before the task began: only the newest runs.`,
+  );
+}
 
 /** Neither the pool nor the call says which file holds the handler. */
 export function noFilename(): CenoteError {

@@ -8,6 +8,7 @@
 
 import { PromiseThen, SafePromise } from './base/intrinsics.js';
 import { callOf, Calls, type CallDefaults, type Request } from './calls.js';
+import { Coalescing } from './coalescing.js';
 import { poolErrors } from './errors.js';
 import type { ResolvedOptions } from './options.js';
 import { onAbort } from './owner/abort-watch.js';
@@ -31,6 +32,7 @@ export class Front implements Gate {
   readonly line: WaitingLine;
   readonly #pool: object;
   readonly #dispatcher: Dispatcher;
+  #coalescing: Coalescing | null = null;
 
   /** `pool` is what those who trace are told of. */
   constructor(
@@ -51,8 +53,34 @@ export class Front implements Gate {
     if (isTraced()) return this.#runTraced(payload, options, gate);
     return new SafePromise((resolve, reject) => {
       const request = this.calls.read(options === undefined ? {} : options, gate.defaults);
-      gate.take(callOf(request, payload, resolve, reject));
+      if (request.coalesce === null) gate.take(callOf(request, payload, resolve, reject));
+      else this.#coalesce(request, payload, resolve, reject, (call) => gate.take(call));
     });
+  }
+
+  #coalesce(
+    request: Request,
+    payload: unknown,
+    resolve: Resolve,
+    reject: Reject,
+    handOver: (call: Call) => void,
+  ): void {
+    this.#coalescing ??= new Coalescing({
+      withdraw: (call, error) => this.withdraw(call, error),
+      abort: ({ task }, reason) => this.#dispatcher.abort(task, reason),
+    });
+    this.#coalescing.take(request, payload, resolve, reject, handOver);
+  }
+
+  /** Sends away the tasks that wait in front of the pool, and says how many those were. */
+  cancel(error: () => unknown): number {
+    return this.line.cancel(error, false) + (this.#coalescing?.cancel(error) ?? 0);
+  }
+
+  /** The pool ends: sends away all who wait in front of it. */
+  end(error: () => unknown): void {
+    this.line.cancel(error, true);
+    this.#coalescing?.cancel(error);
   }
 
   #runTraced(payload: unknown, options: unknown, gate: Gate): Promise<unknown> {
@@ -60,7 +88,9 @@ export class Front implements Gate {
     const message: TaskTrace = { pool: this.#pool, filename, name };
     const begin = (resolve: Resolve, reject: Reject): void => {
       const request = this.calls.read(options === undefined ? {} : options, gate.defaults);
-      gate.take(traced(callOf(request, payload, resolve, reject), message));
+      const handOver = (call: Call): void => gate.take(traced(call, message));
+      if (request.coalesce === null) handOver(callOf(request, payload, resolve, reject));
+      else this.#coalesce(request, payload, resolve, reject, handOver);
     };
     return trace(() => new SafePromise(begin), message);
   }

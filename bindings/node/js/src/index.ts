@@ -2,7 +2,7 @@
 
 export { Pool } from './pool.js';
 export type { PoolEvents } from './pool-events.js';
-export type { RunOptions } from './run-options.js';
+export type { Coalesce, RunOptions } from './run-options.js';
 export type { Lane, LaneOptions, LaneStats } from './lane.js';
 export type { MapOptions, MapOutcome } from './map.js';
 export type { OptionSource, PoolOptions, ResolvedOptions } from './options.js';

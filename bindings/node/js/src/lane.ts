@@ -10,7 +10,7 @@
 
 import { checkCount, isNoOptions, refuseUnknown, wrongOptions } from './arguments.js';
 import { ObjectAssign, ObjectFreeze, SafeMap } from './base/intrinsics.js';
-import type { CallDefaults } from './calls.js';
+import { checkPriority, type CallDefaults } from './calls.js';
 import { CenoteError, invalidType, outOfRange, poolErrors } from './errors.js';
 import type { Front, Gate } from './front.js';
 import { checkLimit, kNames } from './options.js';
@@ -28,6 +28,8 @@ export interface LaneOptions {
   readonly queueTimeout?: number;
   /** The `timeout` of the lane's tasks, in milliseconds. @default the pool's */
   readonly timeout?: number;
+  /** The `priority` of the lane's tasks. @default 0 */
+  readonly priority?: number;
 }
 
 /** What a lane has counted. */
@@ -215,7 +217,7 @@ export class Lanes {
   }
 }
 
-const kLaneNames = ['maxRunning', 'maxQueue', 'queueTimeout', 'timeout'] as const;
+const kLaneNames = ['maxRunning', 'maxQueue', 'queueTimeout', 'timeout', 'priority'] as const;
 
 function readLaneOptions(input: unknown, pool: CallDefaults): Required<LaneOptions> {
   if (isNoOptions(input)) throw wrongOptions(input, 'lane()');
@@ -226,6 +228,7 @@ function readLaneOptions(input: unknown, pool: CallDefaults): Required<LaneOptio
     maxQueue: checkCount(given['maxQueue'] ?? 65_536, 'options.maxQueue', 0),
     queueTimeout: checkLimit(given['queueTimeout'] ?? pool.queueTimeout, 'queueTimeout'),
     timeout: checkLimit(given['timeout'] ?? pool.timeout, 'timeout'),
+    priority: checkPriority(given['priority']),
   });
 }
 

@@ -33,7 +33,7 @@ import type { RunOptions } from './run-options.js';
 import { isPromiseLike } from './worker/task-context.js';
 
 /** The options of `pool.map()`. */
-export interface MapOptions extends Omit<RunOptions, 'transferList' | 'whenFull'> {
+export interface MapOptions extends Omit<RunOptions, 'transferList' | 'whenFull' | 'coalesce'> {
   /**
    * The most items between the source and the reader of the results: they wait, run, or have ended
    * and not been read. @default 4 for each task that the pool can run at once, at least 16
@@ -330,6 +330,9 @@ const kMapNames: readonly string[] = [
   'queueTimeout',
   'timeout',
   'context',
+  'priority',
+  'group',
+  'key',
 ];
 
 /** What `pool.map()` was told, and the options of each of its tasks. */

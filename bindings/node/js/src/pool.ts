@@ -15,7 +15,8 @@ import { mapItems, readMapOptions, type MapOptions, type MapOutcome } from './ma
 import { onAbort } from './owner/abort-watch.js';
 import { Dispatcher } from './owner/dispatcher.js';
 import { HandlerTable } from './owner/handlers.js';
-import { Task, TaskQueue, type TaskLimits } from './owner/task.js';
+import { Schedule } from './owner/schedule.js';
+import { Task, type TaskLimits } from './owner/task.js';
 import { isTraced } from './owner/tracing.js';
 import {
   resolveOptions,
@@ -81,7 +82,7 @@ export class Pool<Payload = unknown, Result = unknown> extends EventEmitter<Pool
         prefetchWindowMs: resolved.prefetchWindowUs / 1000,
         cpus: cpuCount(),
         eager: false,
-        queue: new TaskQueue(),
+        queue: new Schedule(),
         balancer: null,
         errors: poolErrors,
         spec: {
@@ -234,7 +235,7 @@ export class Pool<Payload = unknown, Result = unknown> extends EventEmitter<Pool
     const error = (): unknown => new AbortError(reason);
     const { outcomes } = this.#dispatcher;
     const before = outcomes.cancelled;
-    const inFront = this.#lanes.cancel(error) + this.#front.line.cancel(error, false);
+    const inFront = this.#lanes.cancel(error) + this.#front.cancel(error);
     this.#dispatcher.rejectWaiting(error);
     return inFront + outcomes.cancelled - before;
   }
@@ -242,7 +243,7 @@ export class Pool<Payload = unknown, Result = unknown> extends EventEmitter<Pool
   /** Sends away those who wait in front of the pool. */
   #refuse(error: () => unknown): void {
     this.#lanes.end(error);
-    this.#front.line.cancel(error, true);
+    this.#front.end(error);
   }
 
   /** `await using pool = new Pool(…)` closes it at the end of the block. */

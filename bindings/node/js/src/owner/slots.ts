@@ -203,7 +203,7 @@ export class Slots {
 
   /**
    * Takes back what the worker has not begun, in order: all but the first `kept`, and but for what
-   * no other can be given.
+   * no other can be given, or not yet.
    */
   revokeAll(kept: number): Task[] {
     this.#lookAtClaims();
@@ -215,7 +215,7 @@ export class Slots {
     // From the last on: what the worker claims meanwhile comes before what is taken back.
     for (let i = this.#postedCount - 1; i >= first; i--) {
       const task = this.#posted[i]!;
-      if (task === null || task.fixed) continue;
+      if (task === null || task.fixed || task.sticks) continue;
       if (!this.#revokeSlot(task.slot)) break;
       this.#posted[i] = null;
       this.#forget(task);

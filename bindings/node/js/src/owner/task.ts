@@ -31,10 +31,21 @@ export interface TaskLimits {
   readonly runMs: number;
 }
 
+/** What decides about a task's place among those that wait. */
+export interface Rank {
+  readonly priority: number;
+  readonly group: string;
+}
+
 /**
  * What a call asked for beyond its limits, and who follows its task. Most tasks have none of it.
  */
 class Terms {
+  rank: Rank | null = null;
+  /** Tasks of the same key go to the same worker, where that is not busy for long. */
+  key: string | null = null;
+  /** When it waits for that worker no longer; 0: it has not waited. */
+  spillsAt = 0;
   /** Called once, when the task has settled: also one that the pool never accepted. */
   onEnd: ((outcome: Outcome) => void) | null = null;
   /** Gets what the handler threw, in place of the caller's promise. */
@@ -132,6 +143,11 @@ export class Task {
   /** Its worker may have to be terminated while it runs. */
   get mayEndWorker(): boolean {
     return this.abortable || (this.limits !== null && this.limits.runMs < Infinity);
+  }
+
+  /** It waits for the worker of its key, and is not to be given to another yet. */
+  get sticks(): boolean {
+    return this.terms !== null && this.terms.spillsAt > 0 && now() < this.terms.spillsAt;
   }
 
   /**

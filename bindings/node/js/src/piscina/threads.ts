@@ -5,7 +5,7 @@
 // hold.
 
 import { MathCeil, MathMax, MathMin, ObjectGetPrototypeOf } from '../base/intrinsics.js';
-import type { Balancer } from '../owner/dealer.js';
+import type { Balancer } from '../owner/dealer-options.js';
 import { Dispatcher } from '../owner/dispatcher.js';
 import type { DispatcherListener } from '../owner/dispatcher-options.js';
 import { CenoteError, type PoolErrors, type WorkerEnd } from '../errors.js';
