@@ -36,8 +36,9 @@ export interface RunOptions {
    */
   readonly whenFull?: 'wait' | 'reject';
   /**
-   * Which of the waiting tasks of its `group` starts first: the one with the highest number, a whole
-   * one from -100 to 100. Each step counts as much as 100 ms of waiting, so none waits for ever.
+   * Which of the waiting tasks of its `group` starts first: the one with the highest number, a
+   * whole one from -100 to 100. Each step counts as much as 100 ms of waiting, so none waits for
+   * ever.
    * @default 0
    */
   readonly priority?: number;

@@ -11,7 +11,7 @@ import type { Task } from './task.js';
 import type { WorkerHandle } from './worker-handle.js';
 
 /** How long a task waits for its home to have a place, in ms. */
-export const kSpillMs = 25;
+const kSpillMs = 25;
 const kKeysMax = 10_000;
 
 export class Affinity {
