@@ -6,9 +6,11 @@
 import type { Transferable } from 'node:worker_threads';
 import {
   checkContext,
+  checkCount,
   checkWhenFull,
   functionAsTask,
   isAbortSignal,
+  isIterable,
   isNoOptions,
   isPlainObject,
   refuseUnknown,
@@ -19,17 +21,26 @@ import { AbortError, invalidType, outOfRange } from './errors.js';
 import { checkLimit, checkName, kNames, toFileUrl, type ResolvedOptions } from './options.js';
 import type { Handler, HandlerTable } from './owner/handlers.js';
 import { Task, type Rank, type TaskLimits } from './owner/task.js';
+import { TaskPort, type Source } from './owner/task-port.js';
 import type { Call } from './owner/waiting-line.js';
-import { kRunNames, type Coalesce } from './run-options.js';
+import { kRunNames, kStreamNames, type Coalesce } from './run-options.js';
 import { joinLists, takeTransfer } from './wire/move.js';
+import { kCarriesPort, kCarriesValues, kStreams } from './wire/task-messages.js';
 import { refuseRecursion } from './worker/worker-state.js';
+
+/** How many parts of a stream are taken ahead. */
+const kWindow = 16;
 
 /** What the options of a call say, checked. Any number of tasks may be made of it. */
 export interface Request {
   readonly handler: Handler;
   readonly signal: AbortSignal | undefined;
   readonly limits: TaskLimits | null;
-  readonly values: Record<string, unknown> | null;
+  readonly values: Record<string, unknown> | undefined;
+  readonly onProgress: ((value: unknown) => void) | undefined;
+  readonly input: Source | undefined;
+  /** How many parts of its stream are taken ahead. */
+  readonly window: number;
   readonly transferList: readonly Transferable[] | undefined;
   readonly waits: boolean;
   readonly rank: Rank | null;
@@ -50,15 +61,23 @@ export class Calls {
   }
 
   /** Reads the options of a call. Each is looked at once. */
-  read(options: unknown, defaults: CallDefaults): Request {
-    const given = readOptions(options);
+  read(options: unknown, defaults: CallDefaults, kind: 'run' | 'stream' = 'run'): Request {
+    const given = readOptions(options, kind);
+    const { onProgress, input } = given;
+    if (onProgress !== undefined && typeof onProgress !== 'function')
+      throw invalidType('options.onProgress', 'a function', onProgress);
+    if (input !== undefined && !isIterable(input))
+      throw invalidType('options.input', 'an iterable or an async iterable', input);
+    const hasPort = kind === 'stream' || onProgress !== undefined || input !== undefined;
     const { filename, name, transferList, signal, queueTimeout, timeout } = given;
     const waits = checkWhenFull(given['whenFull']);
     const values = checkContext(given['context']);
     const handler = this.#handlers.resolve(
       filename === undefined ? undefined : fileOfCall(filename),
       name === undefined ? undefined : checkName(name, 'options.name'),
-      values !== null,
+      (values === undefined ? 0 : kCarriesValues) |
+        (hasPort ? kCarriesPort : 0) |
+        (kind === 'stream' ? kStreams : 0),
     );
     if (transferList !== undefined && !ArrayIsArray(transferList))
       throw invalidType('options.transferList', 'an array', transferList);
@@ -73,6 +92,9 @@ export class Calls {
       signal,
       limits,
       values,
+      onProgress: onProgress as Request['onProgress'],
+      input,
+      window: checkCount(given['highWaterMark'] ?? kWindow, 'options.highWaterMark', 1),
       transferList: transferList as readonly Transferable[] | undefined,
       waits,
       rank: rankOf(given['priority'] ?? defaults.priority ?? 0, given['group'] ?? ''),
@@ -90,16 +112,39 @@ export function callOf(
   reject: (error: unknown) => void,
 ): Call {
   if (typeof payload === 'function') throw functionAsTask(payload);
-  const { handler, signal, limits, values, waits, rank, key } = request;
+  const { handler, signal, values } = request;
   if (signal?.aborted === true) throw new AbortError(signal.reason);
   const { value, transferList } = takeTransfer(payload);
   const list = joinLists(request.transferList as Transferable[] | undefined, transferList);
-  const carried = values === null ? value : [values, value];
+  if ((handler.carries & kCarriesPort) !== 0)
+    return callWithPort(request, value, list, resolve, reject);
+  const carried = handler.carries === 0 ? value : [values, value];
   const task = new Task(handler, carried, list, signal !== undefined, resolve, reject);
+  return completed(task, request);
+}
+
+function callWithPort(
+  request: Request,
+  payload: unknown,
+  list: readonly Transferable[] | null,
+  resolve: (value: unknown) => void,
+  reject: (error: unknown) => void,
+): Call {
+  const { handler, signal, values, input, onProgress, window } = request;
+  const port = new TaskPort(input, onProgress);
+  const carried = [values, payload, port.other, window, input !== undefined];
+  const transferList = list === null ? [port.other] : [...list, port.other];
+  const task = new Task(handler, carried, transferList, signal !== undefined, resolve, reject);
+  task.follow(() => port.end());
+  return { ...completed(task, request), port };
+}
+
+function completed(task: Task, request: Request): Call {
+  const { signal, limits, waits, rank, key } = request;
   task.limits = limits;
   if (rank !== null) task.withTerms().rank = rank;
   if (key !== null) task.withTerms().key = key;
-  return { task, signal, waits, waiting: null };
+  return { task, signal, waits, waiting: null, port: null };
 }
 
 /** The most that a priority may be, in both directions. */
@@ -136,11 +181,14 @@ function readCoalesce(value: unknown): Required<Coalesce> | null {
   return { key: checkText(key, 'options.coalesce.key'), mode };
 }
 
-/** The options of `run()`, all of which exist. */
-function readOptions(input: unknown): Record<string, unknown> {
+/** The options of `run()` or `stream()`, all of which exist. */
+function readOptions(input: unknown, kind: 'run' | 'stream'): Record<string, unknown> {
   if (isNoOptions(input)) throw wrongOptions(input, 'run()');
   const given = ObjectAssign({ __proto__: null } as never as Record<string, unknown>, input);
-  refuseUnknown(given, kRunNames, { names: kNames, call: 'new Pool()' });
+  refuseUnknown(given, kind === 'run' ? kRunNames : kStreamNames, {
+    names: kNames,
+    call: 'new Pool()',
+  });
   return given;
 }
 

@@ -31,6 +31,8 @@ export type CenoteErrorCode =
   | 'ERR_CENOTE_HANDLER_NOT_FOUND'
   /** While a worker loaded a file, a pool of that same file was made. */
   | 'ERR_CENOTE_RECURSIVE_POOL'
+  /** `pool.stream()` called a handler that gives no stream. */
+  | 'ERR_CENOTE_NOT_A_STREAM'
   /** A handler threw a value that cannot be cloned, or its background work rejected with one. */
   | 'ERR_CENOTE_UNCLONEABLE_ERROR'
   /** A task or a result crossed to the other thread, and cannot be read there. */

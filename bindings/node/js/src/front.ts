@@ -15,6 +15,7 @@ import { onAbort } from './owner/abort-watch.js';
 import type { Dispatcher } from './owner/dispatcher.js';
 import type { HandlerTable } from './owner/handlers.js';
 import { isTraced, trace, type TaskTrace } from './owner/tracing.js';
+import { readStream } from './stream.js';
 import { Waiting, waitingCall, WaitingLine, type Call } from './owner/waiting-line.js';
 
 /** What a call goes through first. */
@@ -67,7 +68,7 @@ export class Front implements Gate {
   ): void {
     this.#coalescing ??= new Coalescing({
       withdraw: (call, error) => this.withdraw(call, error),
-      abort: ({ task }, reason) => this.#dispatcher.abort(task, reason),
+      abort: (call, reason) => this.abort(call, reason),
     });
     this.#coalescing.take(request, payload, resolve, reject, handOver);
   }
@@ -95,21 +96,29 @@ export class Front implements Gate {
     return trace(() => new SafePromise(begin), message);
   }
 
+  /** The parts of a handler's stream. */
+  stream(payload: unknown, options: unknown): AsyncGenerator<unknown, void, undefined> {
+    const request = this.calls.read(options === undefined ? {} : options, this.defaults, 'stream');
+    return readStream(this, request, payload);
+  }
+
   /**
    * Begins a task of a request that was read before. Its handler's error goes to `fail`, with the
    * thread that it comes from; so does what keeps the task from running, which may be thrown as
-   * well.
+   * well. `prepare` is called before the pool has the task.
    */
   begin(
     request: Request,
     payload: unknown,
     resolve: Resolve,
     fail: (error: unknown, threadId: number) => void,
+    prepare: ((call: Call) => void) | null = null,
   ): Call {
     const reject = (error: unknown): void => fail(error, -1);
-    if (isTraced()) return this.#beginTraced(request, payload, resolve, fail);
+    if (isTraced()) return this.#beginTraced(request, payload, resolve, fail, prepare);
     const call = callOf(request, payload, resolve, reject);
     call.task.withTerms().fail = fail;
+    prepare?.(call);
     this.take(call);
     return call;
   }
@@ -119,6 +128,7 @@ export class Front implements Gate {
     payload: unknown,
     resolve: Resolve,
     fail: (error: unknown, threadId: number) => void,
+    prepare: ((call: Call) => void) | null,
   ): Call {
     const { filename, name } = this.defaults;
     const message: TaskTrace = { pool: this.#pool, filename, name };
@@ -134,12 +144,14 @@ export class Front implements Gate {
         resolve(value);
       };
       try {
-        begun = callOf(request, payload, resolveBoth, (error) => failBoth(error, -1));
+        const rejectBoth = (error: unknown): void => failBoth(error, -1);
+        begun = callOf(request, payload, resolveBoth, rejectBoth);
       } catch (error) {
         refusal = error;
         throw error;
       }
       begun.task.withTerms().fail = failBoth;
+      prepare?.(begun);
       this.take(traced(begun, message));
     };
     // What keeps a task from being made is thrown here as it is without traces.
@@ -168,6 +180,11 @@ export class Front implements Gate {
     if (waiting === null) return this.#dispatcher.withdraw(task, error);
     waiting.leave(error(), 'cancelled');
     return true;
+  }
+
+  /** Aborts a task that the pool has. */
+  abort({ task }: Call, reason: unknown): void {
+    this.#dispatcher.abort(task, reason);
   }
 
   /** Resolves when there is room. */

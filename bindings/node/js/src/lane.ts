@@ -14,7 +14,7 @@ import { checkPriority, type CallDefaults } from './calls.js';
 import { CenoteError, invalidType, outOfRange, poolErrors } from './errors.js';
 import type { Front, Gate } from './front.js';
 import { checkLimit, kNames } from './options.js';
-import type { Outcome } from './owner/task.js';
+import type { Outcome, Task } from './owner/task.js';
 import { waitingCall, WaitingList, type Call } from './owner/waiting-line.js';
 import type { RunOptions } from './run-options.js';
 
@@ -105,12 +105,12 @@ class LaneGate implements Gate {
   take(call: Call): void {
     const { task } = call;
     if (this.#refusal !== null) {
-      task.reject(this.#refusal());
+      this.#refuse(task, this.#refusal());
       return;
     }
     const isFree = this.#running < this.#options.maxRunning && this.#waiting.isEmpty;
     if (!isFree && this.#waiting.count >= this.#options.maxQueue) {
-      task.reject(this.#full());
+      this.#refuse(task, this.#full());
       return;
     }
     let isIn = false;
@@ -128,6 +128,11 @@ class LaneGate implements Gate {
     };
     if (isFree) enter();
     else this.#waiting.push(waitingCall(call, poolErrors, enter));
+  }
+
+  #refuse(task: Task, error: unknown): void {
+    task.end('cancelled');
+    task.reject(error);
   }
 
   #admit(): void {

@@ -13,6 +13,7 @@
 import {
   checkCount,
   isAbortSignal,
+  isIterable,
   isNoOptions,
   refuseUnknown,
   wrongOptions,
@@ -28,12 +29,16 @@ import {
 import { AbortError, invalidType } from './errors.js';
 import { kNames, type ResolvedOptions } from './options.js';
 import { appendCallers } from './owner/caller-stack.js';
+import type { Source } from './owner/task-port.js';
 import type { Call } from './owner/waiting-line.js';
 import type { RunOptions } from './run-options.js';
 import { isPromiseLike } from './worker/task-context.js';
 
 /** The options of `pool.map()`. */
-export interface MapOptions extends Omit<RunOptions, 'transferList' | 'whenFull' | 'coalesce'> {
+export interface MapOptions extends Omit<
+  RunOptions,
+  'transferList' | 'whenFull' | 'coalesce' | 'onProgress' | 'input'
+> {
   /**
    * The most items between the source and the reader of the results: they wait, run, or have ended
    * and not been read. @default 4 for each task that the pool can run at once, at least 16
@@ -70,8 +75,6 @@ type BeginItem = (
   resolve: (value: unknown) => void,
   fail: (error: unknown, threadId: number) => void,
 ) => Call;
-
-type Source = Iterable<unknown> | AsyncIterable<unknown>;
 
 /** An item that has left its source. */
 interface Item {
@@ -363,14 +366,6 @@ export function readMapOptions(
   delete given['stopOnError'];
   given['whenFull'] = 'wait';
   return { settings, runOptions: given };
-}
-
-function isIterable(value: unknown): value is Source {
-  if (value === null || (typeof value !== 'object' && typeof value !== 'string')) return false;
-  return (
-    typeof (value as Iterable<unknown>)[Symbol.iterator] === 'function' ||
-    typeof (value as AsyncIterable<unknown>)[Symbol.asyncIterator] === 'function'
-  );
 }
 
 /** On unless it is said otherwise. */

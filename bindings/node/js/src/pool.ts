@@ -4,6 +4,7 @@
 // that the threads keep alive, so it can be collected, and its threads are closed then.
 
 import { EventEmitter } from 'node:events';
+import type { Duplex } from 'node:stream';
 import type { Worker } from 'node:worker_threads';
 import { refuseAssignments } from './arguments.js';
 import { append, SafePromise } from './base/intrinsics.js';
@@ -11,6 +12,7 @@ import { limitsOf } from './calls.js';
 import { AbortError, poolErrors } from './errors.js';
 import { Front } from './front.js';
 import { Lanes, type Lane, type LaneOptions } from './lane.js';
+import { asDuplex, asTransform, type MapTransform } from './map-streams.js';
 import { mapItems, readMapOptions, type MapOptions, type MapOutcome } from './map.js';
 import { onAbort } from './owner/abort-watch.js';
 import { Dispatcher } from './owner/dispatcher.js';
@@ -28,6 +30,7 @@ import {
 } from './options.js';
 import { listenFor, type PoolEvents } from './pool-events.js';
 import type { OtherHandler, RunOptions, SameHandler } from './run-options.js';
+import type { StreamOptions } from './stream.js';
 import { takeStats, type PoolStats } from './stats.js';
 import { cpuCount } from './wait/cpus.js';
 import { warnPortable, whyPoolIsPortable } from './wait/native.js';
@@ -191,6 +194,47 @@ export class Pool<Payload = unknown, Result = unknown> extends EventEmitter<Pool
       source,
       settings,
     );
+  }
+
+  /**
+   * {@link map} as a stage of web streams: `source.pipeThrough(pool.transform(options))`.
+   *
+   * @throws TypeError (`ERR_INVALID_ARG_TYPE`) and RangeError (`ERR_OUT_OF_RANGE`), at the call.
+   */
+  transform<R = Result>(options: MapOptions = {}): MapTransform<Payload, Awaited<R>> {
+    const map = (source: AsyncIterable<unknown>): AsyncGenerator<unknown, void, undefined> =>
+      this.map(source as AsyncIterable<Payload>, options);
+    return asTransform(map) as MapTransform<Payload, Awaited<R>>;
+  }
+
+  /**
+   * {@link map} as a Node stream of objects: `pipeline(source, pool.duplex(options), sink)`.
+   *
+   * @throws TypeError (`ERR_INVALID_ARG_TYPE`) and RangeError (`ERR_OUT_OF_RANGE`), at the call.
+   */
+  duplex(options: MapOptions = {}): Duplex {
+    // What is wrong with the options is said now, and not when the first item comes.
+    readMapOptions([], options, this.#options);
+    return asDuplex((source) => this.map(source as AsyncIterable<Payload>, options));
+  }
+
+  /**
+   * Runs a task whose handler gives a stream, and gives its parts as an async iterable. The handler
+   * is a generator or async generator, or returns a `ReadableStream`, a Node `Readable` or another
+   * iterable. It goes on as fast as its parts are read: `highWaterMark` of them, 16 by default, may
+   * be on their way.
+   *
+   * A `break` asks the handler to end, its `finally` included, and waits for it. An abort asks the
+   * same and waits for nothing: after `abortGrace`, at least a second, the worker of a handler that
+   * has not ended is terminated. The task begins when the first part is asked for.
+   *
+   * @throws TypeError (`ERR_INVALID_ARG_TYPE`) and RangeError (`ERR_OUT_OF_RANGE`), at the call.
+   */
+  stream<R = unknown>(
+    task: unknown,
+    options?: StreamOptions,
+  ): AsyncGenerator<Awaited<R>, void, undefined> {
+    return this.#front.stream(task, options) as AsyncGenerator<Awaited<R>, void, undefined>;
   }
 
   /**

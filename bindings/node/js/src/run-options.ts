@@ -60,6 +60,16 @@ export interface RunOptions {
    * not begun reject (`ERR_CENOTE_SUPERSEDED`).
    */
   readonly coalesce?: string | Coalesce;
+  /**
+   * Gets what the handler says with `context.report(value)`, in order and before the result. The
+   * task is never queued behind another one on a worker.
+   */
+  readonly onProgress?: (value: unknown) => void;
+  /**
+   * Items that the handler reads from `context.input`: an iterable or async iterable, such as a
+   * `ReadableStream`. It is read as fast as the handler takes them, and asked to end with the task.
+   */
+  readonly input?: Iterable<unknown> | AsyncIterable<unknown>;
 }
 
 /** Which calls run one task between them, and how. */
@@ -83,6 +93,26 @@ export const kRunNames: readonly string[] = [
   'group',
   'key',
   'coalesce',
+  'onProgress',
+  'input',
+];
+
+/** The options of `stream()`. */
+export const kStreamNames: readonly string[] = [
+  'filename',
+  'name',
+  'transferList',
+  'signal',
+  'queueTimeout',
+  'timeout',
+  'context',
+  'whenFull',
+  'priority',
+  'group',
+  'key',
+  'onProgress',
+  'input',
+  'highWaterMark',
 ];
 
 /** Options that leave the pool's handler in place, so that its types hold. */

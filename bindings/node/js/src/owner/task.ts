@@ -14,7 +14,7 @@
 // middle (an aborted task) take constant time, and what was removed leaves nothing behind.
 
 import type { Transferable } from 'node:worker_threads';
-import { now } from '../base/intrinsics.js';
+import { MathMax, now } from '../base/intrinsics.js';
 import type { Handler } from './handlers.js';
 import type { TaskTrace } from './tracing.js';
 import type { WorkerHandle } from './worker-handle.js';
@@ -135,7 +135,8 @@ export class Task {
   /** Tells those who trace how it ran. */
   noteRun(waitMs: number, runMs: number, threadId: number): void {
     if (this.trace === null) return;
-    this.trace.queueTime = waitMs;
+    // The clocks of two threads may differ by some µs.
+    this.trace.queueTime = MathMax(0, waitMs);
     this.trace.runTime = runMs;
     this.trace.threadId = threadId;
   }

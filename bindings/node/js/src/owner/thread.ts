@@ -148,9 +148,9 @@ export class Thread {
     if (!this.#known.has(handler.index)) this.control.post(this.#definitionOf(handler));
   }
 
-  #definitionOf({ index, url, exportName, carriesValues }: Handler): HandlerMessage {
+  #definitionOf({ index, url, exportName, carries }: Handler): HandlerMessage {
     this.#known.add(index);
-    return { type: 'handler', index, url, exportName, carriesValues };
+    return { type: 'handler', index, url, exportName, carries };
   }
 
   /** Makes the worker look at what was published for it. */

@@ -64,8 +64,8 @@ export interface HandlerMessage {
   readonly index: number;
   readonly url: string;
   readonly exportName: string;
-  /** Each of its tasks is a pair: the values of its call, and the payload. */
-  readonly carriesValues: boolean;
+  /** What its tasks carry beside their payload, as bits of `task-messages.ts`; 0: nothing. */
+  readonly carries: number;
 }
 
 /** There is something in shared memory: to a thread that cannot be rung. */
