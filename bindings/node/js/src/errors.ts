@@ -162,23 +162,34 @@ export const poolErrors: PoolErrors = {
       'ERR_CENOTE_TIMEOUT',
       `The task did not finish within ${limitMs} ms of its start (timeout)`,
     ),
-  lost: ({ threadId, exitCode, error }, begun) => {
-    const when = begun
-      ? 'while the task ran on it'
-      : 'before the task began, and the task cannot move to another worker';
-    const reason = error === undefined ? `it exited with code ${exitCode}` : messageOf(error);
-    return new CenoteError(
-      'ERR_CENOTE_WORKER_LOST',
-      `Worker thread ${threadId} ended ${when}: ${reason}`,
-      { cause: error },
-    );
-  },
-  noThread: (cause) =>
-    new CenoteError('ERR_CENOTE_WORKER_BOOT', `No worker thread could start: ${messageOf(cause)}`, {
-      cause,
-    }),
+  lost: (end, begun) => lost('thread', end, begun),
+  noThread: (cause) => noWorker('thread', cause),
   refused: (code, message) => new CenoteError(code, message),
 };
+
+/** The same of a pool whose workers are processes. */
+export const processErrors: PoolErrors = {
+  ...poolErrors,
+  lost: (end, begun) => lost('process', end, begun),
+  noThread: (cause) => noWorker('process', cause),
+};
+
+function lost(what: string, { threadId, exitCode, error }: WorkerEnd, begun: boolean): CenoteError {
+  const when = begun
+    ? 'while the task ran on it'
+    : 'before the task began, and the task cannot move to another worker';
+  const reason = error === undefined ? `it exited with code ${exitCode}` : messageOf(error);
+  return new CenoteError(
+    'ERR_CENOTE_WORKER_LOST',
+    `Worker ${what} ${threadId} ended ${when}: ${reason}`,
+    { cause: error },
+  );
+}
+
+function noWorker(what: string, cause: unknown): CenoteError {
+  const message = `No worker ${what} could start: ${messageOf(cause)}`;
+  return new CenoteError('ERR_CENOTE_WORKER_BOOT', message, { cause });
+}
 
 /** Neither the pool nor the call says which file holds the handler. */
 export function noFilename(): CenoteError {

@@ -3,6 +3,7 @@
 // A pool that is dropped without `close()` does not leak: nothing here is referenced by the parts
 // that the threads keep alive, so it can be collected, and its threads are closed then.
 
+import type { ChildProcess } from 'node:child_process';
 import { EventEmitter } from 'node:events';
 import type { Transferable, Worker } from 'node:worker_threads';
 import {
@@ -12,11 +13,12 @@ import {
   isAbortSignal,
   refuseAssignments,
 } from './arguments.js';
-import { append, ArrayIsArray, now, SafePromise } from './base/intrinsics.js';
-import { AbortError, invalidType, poolErrors } from './errors.js';
+import { ArrayIsArray, now, SafePromise } from './base/intrinsics.js';
+import { AbortError, invalidType, poolErrors, processErrors } from './errors.js';
 import { Lanes, type Lane, type LaneOptions } from './lane.js';
 import { mapItems, readMapOptions, type MapOptions, type MapOutcome } from './map.js';
 import { onAbort } from './owner/abort-watch.js';
+import { bodiesOf } from './owner/body.js';
 import { Dispatcher } from './owner/dispatcher.js';
 import { HandlerTable } from './owner/handlers.js';
 import { Task, TaskQueue, type TaskLimits } from './owner/task.js';
@@ -28,9 +30,6 @@ import {
   readOptions,
   resolveOptions,
   toFileUrl,
-  spinUnderPressure,
-  wireByPort,
-  workerOptions,
   type PoolOptions,
   type ResolvedOptions,
 } from './options.js';
@@ -38,9 +37,9 @@ import { listenFor, type PoolEvents } from './pool-events.js';
 import type { OtherHandler, RunOptions, SameHandler } from './run-options.js';
 import { takeStats, type PoolStats } from './stats.js';
 import { cpuCount } from './wait/cpus.js';
-import { warnPortable, whyPoolIsPortable } from './wait/native.js';
 import { isMovable, joinLists, takeTransfer } from './wire/move.js';
-import { loadingNow, refuseRecursion } from './worker/worker-state.js';
+import { specOf } from './worker-options.js';
+import { refuseRecursion } from './worker/worker-state.js';
 
 const collected = new FinalizationRegistry<Dispatcher>((dispatcher) => void dispatcher.close());
 
@@ -76,8 +75,6 @@ export class Pool<Payload = unknown, Result = unknown> extends EventEmitter<Pool
     if (resolved.filename !== null) refuseRecursion(resolved.filename);
     this.#handlers = new HandlerTable(resolved.filename, resolved.name);
     this.#limits = limitsOf(resolved.queueTimeout, resolved.timeout);
-    const portable = whyPoolIsPortable(resolved.execArgv, resolved.env);
-    if (portable !== '') warnPortable(portable);
     this.#dispatcher = new Dispatcher(
       {
         minThreads: resolved.minThreads,
@@ -92,22 +89,8 @@ export class Pool<Payload = unknown, Result = unknown> extends EventEmitter<Pool
         eager: false,
         queue: new TaskQueue(),
         balancer: null,
-        errors: poolErrors,
-        spec: {
-          workerOptions: workerOptions(resolved),
-          concurrency: resolved.concurrentTasksPerWorker,
-          maxSpinUs: resolved.maxSpinUs,
-          turnBudgetUs: resolved.turnBudgetUs,
-          spinUnderPressure: spinUnderPressure(),
-          portable: portable !== '',
-          wireByPort: wireByPort(),
-          preload: this.#handlers.preload,
-          bare: false,
-          niceIncrement: 0,
-          loading: loadingNow(),
-          recordsLatencies: true,
-          onTiming: null,
-        },
+        errors: resolved.runtime === 'thread' ? poolErrors : processErrors,
+        spec: specOf(resolved, this.#handlers.preload),
       },
       listenFor(new WeakRef<EventEmitter<PoolEvents>>(this)),
     );
@@ -355,12 +338,14 @@ export class Pool<Payload = unknown, Result = unknown> extends EventEmitter<Pool
     return this.#options;
   }
 
-  /** The threads that have not ended. */
+  /** The threads that have not ended. None with `runtime: 'process'`. */
   get threads(): Worker[] {
-    const threads: Worker[] = [];
-    const { all } = this.#dispatcher.crew;
-    for (let i = 0; i < all.length; i++) append(threads, all[i]!.worker);
-    return threads;
+    return bodiesOf(this.#dispatcher.crew, 'worker');
+  }
+
+  /** The processes that have not ended, with `runtime: 'process'`. */
+  get processes(): ChildProcess[] {
+    return bodiesOf(this.#dispatcher.crew, 'process');
   }
 
   /** How many accepted tasks wait in the pool: no worker has been given them yet. */

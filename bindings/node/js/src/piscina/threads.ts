@@ -18,8 +18,8 @@ import {
   resolveOptions,
   spinUnderPressure,
   wireByPort,
-  workerOptions,
 } from '../options.js';
+import { workerOptions } from '../worker-options.js';
 import type { WaitQueue } from '../owner/task.js';
 import type { WorkerSpec } from '../owner/worker-events.js';
 import { loadingNow } from '../worker/worker-state.js';
@@ -79,6 +79,7 @@ export function startDispatcher(
       errors: errorsOf(parts),
       spec: {
         workerOptions: workerOptions(options),
+        runtime: 'thread',
         concurrency:
           parts.balancer === null ? concurrency : MathMax(concurrency, kBalancedConcurrency),
         maxSpinUs,
