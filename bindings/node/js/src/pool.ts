@@ -84,7 +84,8 @@ export class Pool<Payload = unknown, Result = unknown> extends EventEmitter<Pool
         bootTimeoutMs: resolved.bootTimeout,
         abortGraceMs: resolved.abortGrace,
         maxQueue: resolved.maxQueue,
-        prefetchWindowMs: resolved.prefetchWindowUs / 1000,
+        // A process is handed its next task by this thread: to hold one ready for it saves nothing.
+        prefetchWindowMs: resolved.runtime === 'thread' ? resolved.prefetchWindowUs / 1000 : 0,
         cpus: cpuCount(),
         eager: false,
         queue: new TaskQueue(),

@@ -41,6 +41,7 @@ import {
   type ToWorker,
   type WireFailure,
 } from '../wire/messages.js';
+import { takeNow } from '../wire/pipe-now.js';
 import { ProcessCarrier } from '../wire/process-carrier.js';
 import type { Traffic } from '../wire/traffic.js';
 import { UnreadableValue } from '../wire/value-port.js';
@@ -75,6 +76,7 @@ export class WorkerProcess implements Body {
   readonly #events: ThreadEvents;
   readonly #relay: ProcessRelay;
   readonly #pipe: Duplex | null;
+  readonly #reader = new FrameReader((frame) => this.#onFrame(frame));
   readonly #known = new SafeSet<number>();
   #killed = false;
   #exit: { readonly code: number | null; readonly signal: NodeJS.Signals | null } | null = null;
@@ -121,9 +123,8 @@ export class WorkerProcess implements Body {
     });
     const pipe = this.#pipe;
     if (pipe === null) return;
-    const reader = new FrameReader((frame) => this.#onFrame(frame));
     pipe.on('data', (chunk: Buffer) => {
-      reader.take(chunk);
+      this.#reader.take(chunk);
       this.#relay.pump();
       if (!this.#relay.hasNews) return;
       this.#relay.hasNews = false;
@@ -230,7 +231,11 @@ export class WorkerProcess implements Body {
     this.#relay.pump();
   }
 
-  catchUp(): void {}
+  catchUp(): void {
+    if (this.#pipe === null || !this.#pipeIsOpen) return;
+    takeNow(numberOf(this.#pipe), this.#pipe, this.#reader);
+    this.#relay.pump();
+  }
 
   get traffic(): { readonly tasks: Traffic; readonly results: Traffic } {
     return { tasks: this.carrier.sent, results: this.carrier.received };
@@ -249,6 +254,12 @@ export class WorkerProcess implements Body {
   get stages(): StageCounts | null {
     return null;
   }
+}
+
+/** A pipe's number on this side, which Node tells in no other way; -1 if it does not. */
+function numberOf(pipe: Duplex): number {
+  const { fd } = (pipe as Duplex & { readonly _handle?: { readonly fd?: number } })._handle ?? {};
+  return typeof fd === 'number' ? fd : -1;
 }
 
 /** Why a process ended that a signal has killed, with the signal's name as a property. */

@@ -54,7 +54,8 @@ const readUint = uncurry(Buffer.prototype.readUInt32LE as never) as Read;
 const writeUint = uncurry(Buffer.prototype.writeUInt32LE as never) as Write;
 const readDouble = uncurry(Buffer.prototype.readDoubleLE as never) as Read;
 const writeDouble = uncurry(Buffer.prototype.writeDoubleLE as never) as Write;
-const subarray = uncurry(Buffer.prototype.subarray as never) as (
+/** A part of the same memory. */
+export const subarray = uncurry(Buffer.prototype.subarray as never) as (
   bytes: Buffer,
   from: number,
   to?: number,
@@ -129,12 +130,23 @@ export class FrameReader {
   /** A frame that has come in part: its head first, and then all of it. */
   #partial: Buffer | null = null;
   #filled = 0;
+  /** A chunk is being taken: what follows from its frames must not take the next one first. */
+  isBusy = false;
 
   constructor(onFrame: (frame: Frame) => void) {
     this.#onFrame = onFrame;
   }
 
   take(chunk: Buffer): void {
+    this.isBusy = true;
+    try {
+      this.#takeAll(chunk);
+    } finally {
+      this.isBusy = false;
+    }
+  }
+
+  #takeAll(chunk: Buffer): void {
     let at = 0;
     while (at < chunk.length) {
       if (this.#partial === null) {

@@ -103,6 +103,29 @@ class ToldBackground extends Background {
   }
 }
 
+/** How often a task that asks whether it should stop has the pipe read, in ms. */
+const kLookMs = 0.5;
+
+/** Looks into the pipe when a task asks: it may be one that never yields. */
+class CurrentAsks extends Asks {
+  readonly #receive: () => void;
+  #lookedAt = 0;
+
+  constructor(channel: Channel, receive: () => void) {
+    super(channel);
+    this.#receive = receive;
+  }
+
+  override of(slot: number): number {
+    const at = now();
+    if (at - this.#lookedAt >= kLookMs) {
+      this.#lookedAt = at;
+      this.#receive();
+    }
+    return super.of(slot);
+  }
+}
+
 export class ProcessLoop {
   readonly #init: ProcessInit;
   readonly #pipe: Socket;
@@ -110,13 +133,15 @@ export class ProcessLoop {
   readonly #carrier = new ProcessCarrier();
   readonly #tasks: RingWriter;
   readonly #results: RingReader;
+  readonly #inbox: Inbox;
   readonly #asks: Asks;
   readonly #handlers: HandlerTable;
   readonly #background: ToldBackground;
   readonly #reports: Reports;
   readonly #runner: Runner;
 
-  constructor(init: ProcessInit, pipe: Socket) {
+  /** `receive` has what the pipe holds given to {@link take}, also where the loop has no turn. */
+  constructor(init: ProcessInit, pipe: Socket, receive: () => void) {
     this.#init = init;
     this.#pipe = pipe;
     const { concurrency, turnBudgetUs, ownerOrigin } = init;
@@ -126,8 +151,9 @@ export class ProcessLoop {
     this.#channel = channel;
     this.#tasks = new RingWriter(channel.tasks);
     this.#results = new RingReader(channel.results);
+    this.#inbox = new Inbox(channel, this.#carrier);
     this.#reports = new Reports((message) => this.#report(message));
-    this.#asks = new Asks(channel);
+    this.#asks = new CurrentAsks(channel, receive);
     const turn = new Turn(true, turnBudgetUs / 1000, () => this.#runner.run());
     const outbox = new PromptOutbox(
       channel,
@@ -142,7 +168,7 @@ export class ProcessLoop {
     this.#runner = new Runner(
       { concurrency, bare: false, clockShift: processClockOrigin() - ownerOrigin },
       channel,
-      new Inbox(channel, this.#carrier),
+      this.#inbox,
       outbox,
       turn,
       { asks: this.#asks, background: this.#background },
@@ -229,6 +255,11 @@ export class ProcessLoop {
         this.#onControl(decodeValue(frame.body) as ToWorker);
         return;
     }
+  }
+
+  /** Whether tasks have come that nobody has begun. */
+  get hasTasks(): boolean {
+    return this.#inbox.peek() >= 0;
   }
 
   /** Runs what has come. */

@@ -3,8 +3,10 @@
 import { Socket } from 'node:net';
 import { syncBuiltinESMExports } from 'node:module';
 import workerThreads from 'node:worker_threads';
+import { setImmediate } from '../base/intrinsics.js';
 import { decodeValue, FrameReader, kInitFrame } from '../wire/frames.js';
 import type { ProcessInit } from '../wire/messages.js';
+import { takeNow } from '../wire/pipe-now.js';
 import { ProcessLoop } from './process-loop.js';
 import { markWorkerThread } from './worker-state.js';
 
@@ -18,9 +20,15 @@ export function beWorkerProcess(): void {
   const pipe = new Socket({ fd: kPipe });
   let loop: ProcessLoop | null = null;
   const reader = new FrameReader((frame) => {
-    if (frame.kind === kInitFrame) loop = begin(decodeValue(frame.body) as ProcessInit, pipe);
+    if (frame.kind === kInitFrame)
+      loop = begin(decodeValue(frame.body) as ProcessInit, pipe, receive);
     else loop?.take(frame);
   });
+  const receive = (): void => {
+    takeNow(kPipe, pipe, reader);
+    // What it brings begins in a turn of its own.
+    if (loop?.hasTasks === true) setImmediate(() => loop?.go());
+  };
   pipe.on('data', (chunk: Buffer) => {
     reader.take(chunk);
     loop?.go();
@@ -33,13 +41,13 @@ export function beWorkerProcess(): void {
   process.on('SIGINT', () => {});
 }
 
-function begin(init: ProcessInit, pipe: Socket): ProcessLoop {
+function begin(init: ProcessInit, pipe: Socket, receive: () => void): ProcessLoop {
   const { workerData, loading } = init;
   markWorkerThread(workerData, loading);
   // Handlers find it where a thread has it.
   (workerThreads as { workerData: unknown }).workerData = workerData;
   syncBuiltinESMExports();
-  const loop = new ProcessLoop(init, pipe);
+  const loop = new ProcessLoop(init, pipe, receive);
   // A rejection here is an uncaught exception: the owner sees a worker that failed to start.
   void loop.start();
   return loop;
