@@ -18,8 +18,11 @@ const kConditionMs = 20_000;
 /** The environment says that the portable waiter is to be used. */
 export const portable = process.env.CENOTE_FORCE_PORTABLE === '1';
 
-// Tests that end or count threads do so with processes.
 if (overProcesses) {
+  // The fixtures' `Atomics` in worker processes.
+  const words = fileURLToPath(new URL('./words-in-files.cjs', import.meta.url));
+  process.env.NODE_OPTIONS = `${process.env.NODE_OPTIONS ?? ''} --require=${JSON.stringify(words)}`;
+  // Tests that end or count threads do so with processes.
   const asThread = (child) =>
     Object.assign(child, {
       threadId: child.pid,

@@ -116,6 +116,8 @@ export interface WorkerEnd {
 
 /** What a pool's tasks are rejected with, where it is not what their handlers threw. */
 export interface PoolErrors {
+  /** What its messages call a worker. */
+  readonly kind: 'worker thread' | 'worker process';
   /** For a task that was submitted after `close()` or `destroy()`. */
   closed(): unknown;
   /** For a task that a full pool did not accept. */
@@ -140,6 +142,7 @@ export interface PoolErrors {
 
 /** The errors of `Pool`. */
 export const poolErrors: PoolErrors = {
+  kind: 'worker thread',
   closed: () =>
     new CenoteError('ERR_CENOTE_POOL_CLOSED', 'The pool is closed and accepts no more tasks'),
   queueFull: (places, maxQueue) =>
@@ -170,6 +173,7 @@ export const poolErrors: PoolErrors = {
 /** The same of a pool whose workers are processes. */
 export const processErrors: PoolErrors = {
   ...poolErrors,
+  kind: 'worker process',
   lost: (end, begun) => lost('process', end, begun),
   noThread: (cause) => noWorker('process', cause),
 };

@@ -30,15 +30,15 @@ const kResolved = PromiseResolve();
  * two have been tied together, which takes a turn of the microtask queue, and it is handled before
  * it is rejected.
  *
- * The error must be this promise's alone, or others would see its callers.
+ * `where` says which worker ran the task. The error must be this promise's alone, or others would see its callers.
  */
 export function rejectWithCallerStack(
   resolve: (value: unknown) => void,
   error: unknown,
-  threadId: number,
+  where: string,
 ): void {
   const failure = PromiseThen(PromiseThen(kResolved, nothing), function fail() {
-    if (isError(error)) appendCallers(error, threadId, fail);
+    if (isError(error)) appendCallers(error, where, fail);
     throw error;
   });
   // To tie the two together is to call the `then` of the other. Only where somebody has replaced
@@ -54,7 +54,7 @@ export function rejectWithCallerStack(
 
 function nothing(): void {}
 
-function appendCallers(error: object, threadId: number, below: () => unknown): void {
+function appendCallers(error: object, where: string, below: () => unknown): void {
   try {
     const stack = (error as { stack?: unknown }).stack;
     if (typeof stack !== 'string' || ErrorCaptureStackTrace === undefined) return;
@@ -62,7 +62,7 @@ function appendCallers(error: object, threadId: number, below: () => unknown): v
     ErrorCaptureStackTrace(trace, below);
     const callers = asyncLines(trace.stack);
     if (callers === '') return;
-    const seam = `    at --- task in worker thread ${threadId}, called from ---`;
+    const seam = `    at --- task in ${where}, called from ---`;
     define(error, 'stack', `${stack}\n${seam}${callers}`, false);
   } catch {
     // The stack cannot be read or changed, as with a frozen error: it stays as it is.

@@ -107,6 +107,7 @@ function keepsArrivalOrder({ taskQueue }: FilledOptions): boolean {
 
 function errorsOf({ wasTold }: Parts): PoolErrors {
   return {
+    kind: 'worker thread',
     closed: Errors.terminated,
     queueFull: (_places, maxQueue) => (maxQueue === 0 ? Errors.noQueue() : Errors.queueAtLimit()),
     destroyed: Errors.threadTermination,

@@ -19,6 +19,7 @@ const exit = process.exit.bind(process);
 export function beWorkerProcess(): void {
   const pipe = new Socket({ fd: kPipe });
   let loop: ProcessLoop | null = null;
+  let isScheduled = false;
   const reader = new FrameReader((frame) => {
     if (frame.kind === kInitFrame)
       loop = begin(decodeValue(frame.body) as ProcessInit, pipe, receive);
@@ -27,7 +28,12 @@ export function beWorkerProcess(): void {
   const receive = (): void => {
     takeNow(kPipe, pipe, reader);
     // What it brings begins in a turn of its own.
-    if (loop?.hasTasks === true) setImmediate(() => loop?.go());
+    if (isScheduled || loop?.hasTasks !== true) return;
+    isScheduled = true;
+    setImmediate(() => {
+      isScheduled = false;
+      loop?.go();
+    });
   };
   pipe.on('data', (chunk: Buffer) => {
     reader.take(chunk);
