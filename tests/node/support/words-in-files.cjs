@@ -5,14 +5,15 @@
 // array in its buffer names a file, and `Atomics` reads and writes there. So the same tests run over
 // both. A copy of the array, which is what a task gets, is as good as the array.
 //
-// What a test reads without `Atomics` is what was in the file when something last came from a
-// process, or when `refresh` was called.
+// What a test reads or writes without `Atomics` is the file's when something comes from a process or
+// goes to one, and when `refresh` is called.
 'use strict';
 
 const { EventEmitter } = require('node:events');
 const fs = require('node:fs');
 const { tmpdir } = require('node:os');
 const { join } = require('node:path');
+const { Duplex } = require('node:stream');
 
 const kMark = 0x776f7264;
 const kBytes = Int32Array.BYTES_PER_ELEMENT;
@@ -42,13 +43,19 @@ exports.wordsInFile = function wordsInFile(count) {
   const path = pathOf(words);
   fs.writeFileSync(path, Buffer.alloc(count * kBytes));
   process.on('exit', () => fs.rmSync(path, { force: true }));
-  own.push(words);
+  own.push({ words, seen: words.slice() });
   return words;
 };
 
-/** Reads all files that this process made. */
+/** Makes all words that this process made, and their files, the same. */
 exports.refresh = function refresh() {
-  for (const words of own) for (let at = 0; at < words.length; at++) words[at] = load(words, at);
+  for (const { words, seen } of own) {
+    for (let at = 0; at < words.length; at++) {
+      if (words[at] !== seen[at]) store(words, at, words[at]);
+      else words[at] = load(words, at);
+      seen[at] = words[at];
+    }
+  }
 };
 
 const keyOf = (words) => new Int32Array(words.buffer, words.byteLength);
@@ -114,21 +121,26 @@ const inFile = {
   notify: () => 0,
   wait(words, at, value, ms = Infinity) {
     const until = Date.now() + ms;
-    while (load(words, at) === value) {
-      if (Date.now() >= until) return 'timed-out';
+    let is = load(words, at);
+    for (; is === value && Date.now() < until; is = load(words, at))
       real.wait.call(Atomics, sleeper, 0, 0, 1);
-    }
-    return 'ok';
+    exports.refresh();
+    return is === value ? 'timed-out' : 'ok';
   },
 };
 
 if (exports.overProcesses) {
   process.setMaxListeners(0);
-  // All that comes from a process comes by a stream.
+  // All of that crosses by a stream.
   const { emit } = EventEmitter.prototype;
   EventEmitter.prototype.emit = function (...args) {
     if (args[0] === 'data') exports.refresh();
     return emit.apply(this, args);
+  };
+  const { write } = Duplex.prototype;
+  Duplex.prototype.write = function (...args) {
+    exports.refresh();
+    return write.apply(this, args);
   };
   for (const name of names()) {
     Atomics[name] = function (words, ...args) {

@@ -87,18 +87,7 @@ class PromptOutbox extends Outbox {
 class ToldBackground extends Background {
   onChange: () => void = () => {};
 
-  override began(): void {
-    super.began();
-    this.onChange();
-  }
-
-  override ended(): void {
-    super.ended();
-    this.onChange();
-  }
-
-  override failed(error: unknown): void {
-    super.failed(error);
+  protected override changed(): void {
     this.onChange();
   }
 }
