@@ -120,6 +120,8 @@ export interface WorkerEnd {
 
 /** What a pool's tasks are rejected with, where it is not what their handlers threw. */
 export interface PoolErrors {
+  /** What its messages call a worker. */
+  readonly kind: 'worker thread' | 'worker process';
   /** For a task that was submitted after `close()` or `destroy()`. */
   closed(): unknown;
   /** For a task that a full pool did not accept. */
@@ -144,6 +146,7 @@ export interface PoolErrors {
 
 /** The errors of `Pool`. */
 export const poolErrors: PoolErrors = {
+  kind: 'worker thread',
   closed: () =>
     new CenoteError('ERR_CENOTE_POOL_CLOSED', 'The pool is closed and accepts no more tasks'),
   queueFull: (places, maxQueue) =>
@@ -166,21 +169,8 @@ export const poolErrors: PoolErrors = {
       'ERR_CENOTE_TIMEOUT',
       `The task did not finish within ${limitMs} ms of its start (timeout)`,
     ),
-  lost: ({ threadId, exitCode, error }, begun) => {
-    const when = begun
-      ? 'while the task ran on it'
-      : 'before the task began, and the task cannot move to another worker';
-    const reason = error === undefined ? `it exited with code ${exitCode}` : messageOf(error);
-    return new CenoteError(
-      'ERR_CENOTE_WORKER_LOST',
-      `Worker thread ${threadId} ended ${when}: ${reason}`,
-      { cause: error },
-    );
-  },
-  noThread: (cause) =>
-    new CenoteError('ERR_CENOTE_WORKER_BOOT', `No worker thread could start: ${messageOf(cause)}`, {
-      cause,
-    }),
+  lost: (end, begun) => lost('thread', end, begun),
+  noThread: (cause) => noWorker('thread', cause),
   refused: (code, message) => new CenoteError(code, message),
 };
 
@@ -190,6 +180,31 @@ export function superseded(key: string): CenoteError {
     'ERR_CENOTE_SUPERSEDED',
     `A newer call with the coalesce key "${key}" came before the task began: only the newest runs.`,
   );
+}
+
+/** The same of a pool whose workers are processes. */
+export const processErrors: PoolErrors = {
+  ...poolErrors,
+  kind: 'worker process',
+  lost: (end, begun) => lost('process', end, begun),
+  noThread: (cause) => noWorker('process', cause),
+};
+
+function lost(what: string, { threadId, exitCode, error }: WorkerEnd, begun: boolean): CenoteError {
+  const when = begun
+    ? 'while the task ran on it'
+    : 'before the task began, and the task cannot move to another worker';
+  const reason = error === undefined ? `it exited with code ${exitCode}` : messageOf(error);
+  return new CenoteError(
+    'ERR_CENOTE_WORKER_LOST',
+    `Worker ${what} ${threadId} ended ${when}: ${reason}`,
+    { cause: error },
+  );
+}
+
+function noWorker(what: string, cause: unknown): CenoteError {
+  const message = `No worker ${what} could start: ${messageOf(cause)}`;
+  return new CenoteError('ERR_CENOTE_WORKER_BOOT', message, { cause });
 }
 
 /** Neither the pool nor the call says which file holds the handler. */

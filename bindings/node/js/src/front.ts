@@ -111,10 +111,10 @@ export class Front implements Gate {
     request: Request,
     payload: unknown,
     resolve: Resolve,
-    fail: (error: unknown, threadId: number) => void,
+    fail: (error: unknown, where: string) => void,
     prepare: ((call: Call) => void) | null = null,
   ): Call {
-    const reject = (error: unknown): void => fail(error, -1);
+    const reject = (error: unknown): void => fail(error, '');
     if (isTraced()) return this.#beginTraced(request, payload, resolve, fail, prepare);
     const call = callOf(request, payload, resolve, reject);
     call.task.withTerms().fail = fail;
@@ -127,7 +127,7 @@ export class Front implements Gate {
     request: Request,
     payload: unknown,
     resolve: Resolve,
-    fail: (error: unknown, threadId: number) => void,
+    fail: (error: unknown, where: string) => void,
     prepare: ((call: Call) => void) | null,
   ): Call {
     const { filename, name } = this.defaults;
@@ -135,16 +135,16 @@ export class Front implements Gate {
     let begun: Call | null = null;
     let refusal: unknown;
     const begin = (settle: Resolve, reject: Reject): void => {
-      const failBoth = (error: unknown, threadId: number): void => {
+      const failBoth = (error: unknown, where: string): void => {
         reject(error);
-        fail(error, threadId);
+        fail(error, where);
       };
       const resolveBoth = (value: unknown): void => {
         settle(value);
         resolve(value);
       };
       try {
-        const rejectBoth = (error: unknown): void => failBoth(error, -1);
+        const rejectBoth = (error: unknown): void => failBoth(error, '');
         begun = callOf(request, payload, resolveBoth, rejectBoth);
       } catch (error) {
         refusal = error;

@@ -73,7 +73,7 @@ interface MapSettings {
 type BeginItem = (
   item: unknown,
   resolve: (value: unknown) => void,
-  fail: (error: unknown, threadId: number) => void,
+  fail: (error: unknown, where: string) => void,
 ) => Call;
 
 /** An item that has left its source. */
@@ -82,8 +82,8 @@ interface Item {
   isSettled: boolean;
   failed: boolean;
   outcome: unknown;
-  /** Where its handler threw; -1: it did not. */
-  threadId: number;
+  /** What its handler threw in; empty: it did not. */
+  where: string;
   call: Call | null;
 }
 
@@ -228,18 +228,18 @@ class Iteration {
       isSettled: false,
       failed: false,
       outcome: undefined,
-      threadId: -1,
+      where: '',
       call: null,
     };
     const { ordered } = this.#settings;
     if (ordered) append(this.#items, item);
     else this.#running.add(item);
-    const settle = (failed: boolean, outcome: unknown, threadId: number): void => {
+    const settle = (failed: boolean, outcome: unknown, where: string): void => {
       if (item.isSettled) return;
       item.isSettled = true;
       item.failed = failed;
       item.outcome = outcome;
-      item.threadId = threadId;
+      item.where = where;
       item.call = null;
       if (!ordered) {
         this.#running.delete(item);
@@ -247,11 +247,11 @@ class Iteration {
       }
       if (!ordered || this.#items[this.#head] === item) this.#tell();
     };
-    const fail = (error: unknown, threadId: number): void => settle(true, error, threadId);
+    const fail = (error: unknown, where: string): void => settle(true, error, where);
     try {
-      item.call = this.#begin(value, (result) => settle(false, result, -1), fail);
+      item.call = this.#begin(value, (result) => settle(false, result, ''), fail);
     } catch (error) {
-      fail(error, -1);
+      fail(error, '');
     }
   }
 
@@ -303,9 +303,9 @@ export async function* mapItems(
     for (;;) {
       const item = await iteration.next();
       if (item === null) return;
-      const { index, failed, outcome, threadId } = item;
+      const { index, failed, outcome, where } = item;
       // Its stack goes on with whoever reads the results.
-      if (failed && threadId >= 0) appendCallers(outcome, threadId, mapItems);
+      if (failed) appendCallers(outcome, where, mapItems);
       if (!settings.stopOnError) {
         yield failed
           ? ({ status: 'rejected', index, reason: outcome } satisfies MapOutcome<unknown>)

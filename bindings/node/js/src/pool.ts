@@ -3,39 +3,34 @@
 // A pool that is dropped without `close()` does not leak: nothing here is referenced by the parts
 // that the threads keep alive, so it can be collected, and its threads are closed then.
 
+import type { ChildProcess } from 'node:child_process';
 import { EventEmitter } from 'node:events';
 import type { Duplex } from 'node:stream';
 import type { Worker } from 'node:worker_threads';
 import { refuseAssignments } from './arguments.js';
-import { append, SafePromise } from './base/intrinsics.js';
+import { SafePromise } from './base/intrinsics.js';
 import { limitsOf } from './calls.js';
-import { AbortError, poolErrors } from './errors.js';
+import { AbortError, poolErrors, processErrors } from './errors.js';
 import { Front } from './front.js';
 import { Lanes, type Lane, type LaneOptions } from './lane.js';
 import { asDuplex, asTransform, type MapTransform } from './map-streams.js';
 import { mapItems, readMapOptions, type MapOptions, type MapOutcome } from './map.js';
 import { onAbort } from './owner/abort-watch.js';
+import { bodiesOf } from './owner/body.js';
 import { Dispatcher } from './owner/dispatcher.js';
 import { HandlerTable } from './owner/handlers.js';
 import { Schedule } from './owner/schedule.js';
 import { Task, type TaskLimits } from './owner/task.js';
 import { isTraced } from './owner/tracing.js';
-import {
-  resolveOptions,
-  spinUnderPressure,
-  wireByPort,
-  workerOptions,
-  type PoolOptions,
-  type ResolvedOptions,
-} from './options.js';
+import { resolveOptions, type PoolOptions, type ResolvedOptions } from './options.js';
 import { listenFor, type PoolEvents } from './pool-events.js';
 import type { OtherHandler, RunOptions, SameHandler } from './run-options.js';
 import type { StreamOptions } from './stream.js';
 import { takeStats, type PoolStats } from './stats.js';
 import { cpuCount } from './wait/cpus.js';
-import { warnPortable, whyPoolIsPortable } from './wait/native.js';
 import { isMovable } from './wire/move.js';
-import { loadingNow, refuseRecursion } from './worker/worker-state.js';
+import { specOf } from './worker-options.js';
+import { refuseRecursion } from './worker/worker-state.js';
 
 const collected = new FinalizationRegistry<Dispatcher>((dispatcher) => void dispatcher.close());
 
@@ -71,8 +66,6 @@ export class Pool<Payload = unknown, Result = unknown> extends EventEmitter<Pool
     if (resolved.filename !== null) refuseRecursion(resolved.filename);
     this.#handlers = new HandlerTable(resolved.filename, resolved.name);
     this.#limits = limitsOf(resolved.queueTimeout, resolved.timeout);
-    const portable = whyPoolIsPortable(resolved.execArgv, resolved.env);
-    if (portable !== '') warnPortable(portable);
     this.#dispatcher = new Dispatcher(
       {
         minThreads: resolved.minThreads,
@@ -82,27 +75,14 @@ export class Pool<Payload = unknown, Result = unknown> extends EventEmitter<Pool
         bootTimeoutMs: resolved.bootTimeout,
         abortGraceMs: resolved.abortGrace,
         maxQueue: resolved.maxQueue,
-        prefetchWindowMs: resolved.prefetchWindowUs / 1000,
+        // A process is handed its next task by this thread: to hold one ready for it saves nothing.
+        prefetchWindowMs: resolved.runtime === 'thread' ? resolved.prefetchWindowUs / 1000 : 0,
         cpus: cpuCount(),
         eager: false,
         queue: new Schedule(),
         balancer: null,
-        errors: poolErrors,
-        spec: {
-          workerOptions: workerOptions(resolved),
-          concurrency: resolved.concurrentTasksPerWorker,
-          maxSpinUs: resolved.maxSpinUs,
-          turnBudgetUs: resolved.turnBudgetUs,
-          spinUnderPressure: spinUnderPressure(),
-          portable: portable !== '',
-          wireByPort: wireByPort(),
-          preload: this.#handlers.preload,
-          bare: false,
-          niceIncrement: 0,
-          loading: loadingNow(),
-          recordsLatencies: true,
-          onTiming: null,
-        },
+        errors: resolved.runtime === 'thread' ? poolErrors : processErrors,
+        spec: specOf(resolved, this.#handlers.preload),
       },
       listenFor(new WeakRef<EventEmitter<PoolEvents>>(this)),
     );
@@ -311,12 +291,14 @@ export class Pool<Payload = unknown, Result = unknown> extends EventEmitter<Pool
     return this.#options;
   }
 
-  /** The threads that have not ended. */
+  /** The threads that have not ended. None with `runtime: 'process'`. */
   get threads(): Worker[] {
-    const threads: Worker[] = [];
-    const { all } = this.#dispatcher.crew;
-    for (let i = 0; i < all.length; i++) append(threads, all[i]!.worker);
-    return threads;
+    return bodiesOf(this.#dispatcher.crew, 'worker');
+  }
+
+  /** The processes that have not ended, with `runtime: 'process'`. */
+  get processes(): ChildProcess[] {
+    return bodiesOf(this.#dispatcher.crew, 'process');
   }
 
   /** How many accepted tasks wait in the pool: no worker has been given them yet. */

@@ -27,8 +27,8 @@ export interface StreamOptions extends Omit<RunOptions, 'coalesce'> {
 /** What a generator gets to end by itself after an abort, at least, in ms. */
 const kGraceMs = 1_000;
 
-/** How a stream ended. `threadId`: of the handler that threw; -1: none did. */
-type End = { readonly error: unknown; readonly threadId: number } | 'done';
+/** How a stream ended. `where` the handler threw; empty: none did. */
+type End = { readonly error: unknown; readonly where: string } | 'done';
 
 class Stream {
   readonly #front: Front;
@@ -50,7 +50,7 @@ class Stream {
       request,
       payload,
       () => this.#settle('done'),
-      (error, threadId) => this.#settle({ error, threadId }),
+      (error, where) => this.#settle({ error, where }),
       (call) => {
         call.port!.onPart = (part) => {
           this.#parts.push(part);
@@ -79,8 +79,8 @@ class Stream {
       if (!this.#parts.isEmpty) return [this.#take()];
       if (this.#end === 'done') return null;
       if (this.#end !== null) {
-        const { error, threadId } = this.#end;
-        if (threadId >= 0) appendCallers(error, threadId, below);
+        const { error, where } = this.#end;
+        appendCallers(error, where, below);
         throw error;
       }
       await new SafePromise<void>((resolve) => (this.#wake = resolve));
@@ -102,7 +102,7 @@ class Stream {
     this.#parts.clear();
     const error = new AbortError(reason);
     if (!this.#front.withdraw(this.#call, () => error)) this.#askToEnd(reason);
-    this.#end = { error, threadId: -1 };
+    this.#end = { error, where: '' };
     this.#tell();
   }
 

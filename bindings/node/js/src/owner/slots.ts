@@ -15,7 +15,7 @@ import {
   AtomicsLoad,
   AtomicsStore,
 } from '../base/intrinsics.js';
-import type { Carrier } from '../wire/carrier.js';
+import type { ValueCarrier } from '../wire/carrier.js';
 import {
   kAskNothing,
   kAsks,
@@ -58,7 +58,7 @@ export type Settle = (
 
 export class Slots {
   readonly #channel: Channel;
-  readonly #carrier: Carrier;
+  readonly #carrier: ValueCarrier;
   readonly #ring: RingWriter;
   readonly #results: RingReader;
   readonly #withheld: Withheld;
@@ -83,7 +83,7 @@ export class Slots {
   /** Being sent: code of the user's may run meanwhile. */
   #sending: Task | null = null;
 
-  constructor(channel: Channel, carrier: Carrier) {
+  constructor(channel: Channel, carrier: ValueCarrier) {
     this.#channel = channel;
     this.#carrier = carrier;
     this.#ring = new RingWriter(channel.tasks);

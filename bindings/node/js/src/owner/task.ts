@@ -49,7 +49,7 @@ class Terms {
   /** Called once, when the task has settled: also one that the pool never accepted. */
   onEnd: ((outcome: Outcome) => void) | null = null;
   /** Gets what the handler threw, in place of the caller's promise. */
-  fail: ((error: unknown, threadId: number) => void) | null = null;
+  fail: ((error: unknown, where: string) => void) | null = null;
 }
 
 /** Where accepted tasks wait. A task is in it at most once. */
