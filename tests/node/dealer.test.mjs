@@ -64,7 +64,13 @@ function dealerOf({ workers: count, cpus, averageMs = 0.001, prefetchWindowMs = 
   const deal = (...counts) => {
     for (const count of counts) {
       const handler = typeof count === 'number' ? short : count.handler;
-      const plain = { limits: null, abortable: false, fixed: false, mayEndWorker: false };
+      const plain = {
+        limits: null,
+        terms: null,
+        abortable: false,
+        fixed: false,
+        mayEndWorker: false,
+      };
       for (let i = 0; i < (count.count ?? count); i++)
         queue.push({ handler, ...plain, previous: null, next: null });
     }
