@@ -20,7 +20,7 @@ const kComesMs = 30_000;
 const kNeverMs = 1_500;
 const kProbeMs = 120_000;
 
-/** What a probe finds of a pool, in a process of its own: some pools leave workers that never end. */
+/** What a probe finds of a pool, in a process of its own: some leave workers that never end. */
 async function found(probe, pool, patience) {
   const program = fileURLToPath(new URL('./support/probes.mjs', import.meta.url));
   const { stdout } = await promisify(execFile)(process.execPath, [program, probe, pool, patience], {

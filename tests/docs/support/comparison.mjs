@@ -285,7 +285,7 @@ export const rows = [
   {
     what: 'Values that go with a task, such as a trace id',
     cenote: test('yes', 'context-values', 'a handler finds the values, also after it has waited'),
-    ...nowhere(/context\b|traceId|AsyncLocalStorage/i),
+    ...nowhere(/contextValues|traceId|AsyncLocalStorage/),
   },
   {
     what: 'Figures',

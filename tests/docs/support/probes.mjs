@@ -18,6 +18,9 @@ const kEndsMs = 500;
 const fixture = (name) => fileURLToPath(new URL(`../fixtures/${name}.cjs`, import.meta.url));
 const words = () => new Int32Array(new SharedArrayBuffer(8));
 
+// By a name that no tool follows: types that a pool's declarations bring in are not for all tests.
+const load = (name) => import(name);
+
 /** Whether `done()` within `patience` ms. */
 async function within(patience, done) {
   const end = performance.now() + patience;
@@ -36,28 +39,28 @@ const withSignal = (run) => (name, value) => {
 /** How each pool is opened with so many threads. */
 export const drivers = {
   async cenote(threads) {
-    const { Pool } = await import('cenote');
+    const { Pool } = await load('cenote');
     const filename = fixture('handlers');
     const pool = new Pool({ filename, minThreads: threads, maxThreads: threads });
     const run = (name, value, signal) => pool.run(value, { name, signal });
     return { call: run, abortable: withSignal(run), close: () => pool.close() };
   },
   async piscina(threads) {
-    const { Piscina } = await import('piscina');
+    const { Piscina } = await load('piscina');
     const filename = fixture('handlers');
     const pool = new Piscina({ filename, minThreads: threads, maxThreads: threads });
     const run = (name, value, signal) => pool.run(value, { name, signal });
     return { call: run, abortable: withSignal(run), close: () => pool.close() };
   },
   async tinypool(threads) {
-    const { Tinypool } = await import('tinypool');
+    const { Tinypool } = await load('tinypool');
     const filename = fixture('handlers');
     const pool = new Tinypool({ filename, minThreads: threads, maxThreads: threads });
     const run = (name, value, signal) => pool.run(value, { name, signal });
     return { call: run, abortable: withSignal(run), close: () => pool.destroy() };
   },
   async workerpool(threads) {
-    const { default: workerpool } = await import('workerpool');
+    const { default: workerpool } = await load('workerpool');
     const pool = workerpool.pool(fixture('workerpool-worker'), {
       workerType: 'thread',
       minWorkers: threads,
@@ -71,7 +74,7 @@ export const drivers = {
     return { call, abortable, close: () => pool.terminate() };
   },
   async poolifier(threads) {
-    const { FixedThreadPool } = await import('poolifier');
+    const { FixedThreadPool } = await load('poolifier');
     const pool = new FixedThreadPool(threads, fixture('poolifier-worker'), {
       enableTasksQueue: true,
     });
@@ -79,7 +82,7 @@ export const drivers = {
     return { call: run, abortable: withSignal(run), close: () => pool.destroy() };
   },
   async 'jest-worker'(threads) {
-    const { Worker } = await import('jest-worker');
+    const { Worker } = await load('jest-worker');
     const farm = new Worker(fixture('handlers'), {
       numWorkers: threads,
       enableWorkerThreads: true,
@@ -87,7 +90,7 @@ export const drivers = {
     return { call: (name, value) => farm[name](value), close: () => farm.end() };
   },
   async synckit() {
-    const { createSyncFn } = await import('synckit');
+    const { createSyncFn } = await load('synckit');
     const call = createSyncFn(fixture('synckit-worker'));
     return { call: async (name, value) => call(name, value), close: async () => {} };
   },
