@@ -17,7 +17,7 @@ const ofPeer = (peer, file) => read(`node_modules/${peer}/${file}`);
 
 /** How long a probe waits for what should come, and for what should not. */
 const kComesMs = 30_000;
-const kNeverMs = 1_500;
+const kNeverMs = 2_000;
 const kProbeMs = 120_000;
 
 /** What a probe finds of a pool, in a process of its own: some leave workers that never end. */
@@ -84,7 +84,7 @@ describe('what is said of cenote', () => {
   }
 });
 
-describe('what is said of the others', () => {
+describe('what is said of the others', { concurrency: 4 }, () => {
   const theirs = cells.filter(({ column }) => column !== 'cenote');
 
   it('what a package is said to have stands in its files', () => {
@@ -114,7 +114,7 @@ describe('what is said of the others', () => {
   }
 });
 
-describe('the probes find of cenote what the table says', () => {
+describe('the probes find of cenote what the table says', { concurrency: 4 }, () => {
   for (const name of Object.keys(probes)) {
     const row = rows.find((one) => columns.some(([column]) => one[column].probe === name));
     it(row.what, async () => {

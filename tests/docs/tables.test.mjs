@@ -11,11 +11,12 @@ import { codes, rows, sections } from './support/pages.mjs';
 
 const page = sections('migrating.md');
 
-/** The first cells of a section's table, as code. */
-function named(heading) {
+/** The first cells of a section's table, as code; of all rows, or of those that begin so. */
+function named(heading, start = '') {
   const section = page.find((one) => one.heading === heading);
   assert.ok(section !== undefined, `there is no section "${heading}"`);
-  return rows(section).flatMap(([first]) => codes(first));
+  const found = rows(section).filter(([first]) => first.startsWith(start));
+  return found.flatMap(([first]) => codes(first));
 }
 
 /** The optional members of the declaration that begins with `start`. */
@@ -114,77 +115,101 @@ for (const [peer, what, heading, path, start] of cases) {
   });
 }
 
-/** The words of a package's text that `pattern` finds, each once. */
-function words(path, start, end, pattern) {
+/** The words that `pattern` finds in a package's file between `from` and `to`, each once. */
+function words({ path, from, to, pattern }) {
   const text = readFileSync(new URL(`../../node_modules/${path}`, import.meta.url), 'utf8');
-  const from = text.indexOf(start);
-  assert.ok(from >= 0, `${path} has ${start}`);
-  const body = text.slice(from, text.indexOf(end, from)).replace(/\/\*[^]*?\*\//g, '');
+  const start = text.indexOf(from);
+  assert.ok(start >= 0, `${path} has ${from}`);
+  const body = text.slice(start, text.indexOf(to, start)).replace(/\/\*[^]*?\*\//g, '');
   return [...new Set(Array.from(body.matchAll(pattern), ([, name]) => name))];
 }
 
-for (const [what, heading, ...where] of [
-  [
-    'strategies of poolifier',
-    "poolifier's strategies",
-    'poolifier/lib/index.d.ts',
-    'WorkerChoiceStrategies: Readonly<{',
-    '}>',
-    /(\w+): '/g,
-  ],
-  [
-    'events of poolifier',
-    "poolifier's methods",
-    'poolifier/lib/index.d.ts',
-    'PoolEvents: Readonly<{',
-    '}>',
-    /(\w+): '/g,
-  ],
-  [
-    'methods of poolifier',
-    "poolifier's methods",
-    'poolifier/lib/index.d.ts',
-    'interface IPool<',
-    '\n}',
-    /readonly (\w+)\??:/g,
-  ],
-  [
-    'methods of jest-worker',
-    "jest-worker's methods",
-    'jest-worker/build/index.d.ts',
-    'declare class Worker_2 {',
-    '\n}',
-    /^  (?!private|constructor)(\w+)\(/gm,
-  ],
-  [
-    'environment of synckit',
-    "synckit's functions and environment",
-    'synckit/README.md',
-    '### Envs',
-    '### TypeScript',
-    /`(SYNCKIT_\w+)`/g,
-  ],
-  [
-    'options of a call of workerpool',
-    "workerpool's methods",
-    'workerpool/types/types.d.ts',
-    'type ExecOptions<',
-    '\n}',
-    /^ +(\w+)\?:/gm,
-  ],
-  [
-    'methods of tinypool',
-    "tinypool's methods",
-    'tinypool/dist/index.d.ts',
-    'declare class Tinypool ',
-    'static',
-    /^  (?:get )?(?!constructor)(\w+)\(/gm,
-  ],
-]) {
+const methods = /^ +(?:static )?(?:get )?(?!private|constructor)(\w+)(?:<.*>)?\(/gm;
+const fields = /^ +(?:readonly )?(\w+)\??:/gm;
+
+// Beyond options: what the tables of methods, events and the like must have. `start` is how the
+// first cell of such a row begins, where the names alone would be found in others too.
+const others = [
+  {
+    what: 'methods of piscina',
+    heading: "Piscina's methods and `Pool`'s",
+    path: 'piscina/dist/index.d.ts',
+    from: 'class Piscina<',
+    to: '\n}',
+    pattern: methods,
+  },
+  {
+    what: 'methods of tinypool',
+    heading: "tinypool's methods",
+    path: 'tinypool/dist/index.d.ts',
+    from: 'declare class Tinypool ',
+    to: '\n}',
+    pattern: methods,
+  },
+  {
+    what: 'methods of workerpool',
+    heading: "workerpool's methods",
+    path: 'workerpool/types/Pool.d.ts',
+    from: 'declare class Pool {',
+    to: '\n}',
+    pattern: methods,
+  },
+  {
+    what: 'options of a call of workerpool',
+    heading: "workerpool's methods",
+    path: 'workerpool/types/types.d.ts',
+    from: 'type ExecOptions<',
+    to: '\n}',
+    pattern: fields,
+  },
+  {
+    what: 'methods of poolifier',
+    heading: "poolifier's methods",
+    path: 'poolifier/lib/index.d.ts',
+    from: 'interface IPool<',
+    to: '\n}',
+    pattern: fields,
+  },
+  {
+    what: 'events of poolifier',
+    heading: "poolifier's methods",
+    start: '`PoolEvents.',
+    path: 'poolifier/lib/index.d.ts',
+    from: 'PoolEvents: Readonly<{',
+    to: '}>',
+    pattern: fields,
+  },
+  {
+    what: 'strategies of poolifier',
+    heading: "poolifier's strategies",
+    path: 'poolifier/lib/index.d.ts',
+    from: 'WorkerChoiceStrategies: Readonly<{',
+    to: '}>',
+    pattern: fields,
+  },
+  {
+    what: 'methods of jest-worker',
+    heading: "jest-worker's methods",
+    path: 'jest-worker/build/index.d.ts',
+    from: 'declare class Worker_2 {',
+    to: '\n}',
+    pattern: methods,
+  },
+  {
+    what: 'environment variables of synckit',
+    heading: "synckit's functions and environment",
+    path: 'synckit/README.md',
+    from: '### Envs',
+    to: '### TypeScript',
+    pattern: /`(SYNCKIT_\w+)`/g,
+  },
+];
+
+for (const { what, heading, start, ...where } of others) {
   it(`the table has all ${what}`, () => {
-    const names = words(...where);
+    const names = words(where);
     assert.ok(names.length >= 3, String(names));
-    const listed = named(heading).join(' ');
+    const listed = named(heading, start).join(' ');
     assert.deepEqual(
       names.filter((name) => !new RegExp(`(?<!\\w)${name}(?!\\w)`).test(listed)),
       [],
@@ -193,7 +218,7 @@ for (const [what, heading, ...where] of [
 }
 
 // What is not ours, and stands in a column of ours: what a handler's file exports, and Node's own.
-const others = ['AbortSignal', 'MessagePort', 'export', 'finally', 'os', 'parentPort'];
+const runtimes = ['AbortSignal', 'MessagePort', 'export', 'finally', 'os', 'parentPort', 'using'];
 const exported = ['setup', 'teardown'];
 
 it('what the tables name of Cenote exists', () => {
@@ -205,7 +230,7 @@ it('what the tables name of Cenote exists', () => {
       for (const code of codes(ours)) {
         const [, name] = /^(?:await |new |pool\.|promise\.|context\.|options\.)*(\w+)/.exec(code);
         assert.ok(
-          [...declared, ...coming, ...exported, ...others].includes(name),
+          [...declared, ...coming, ...exported, ...runtimes].includes(name),
           `${section.heading}: ${code}`,
         );
       }
