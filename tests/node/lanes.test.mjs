@@ -5,6 +5,21 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { poolFor, sharedWords, until, watched } from './support/behaviour.mjs';
 
+/** What a lane counts that has counted nothing else. */
+const counted = (figures) => ({
+  queued: 0,
+  running: 0,
+  completed: 0,
+  failed: 0,
+  aborted: 0,
+  queueTimedOut: 0,
+  timedOut: 0,
+  lost: 0,
+  cancelled: 0,
+  refused: 0,
+  ...figures,
+});
+
 /** Tasks that block until they are released. */
 function held(run, count, options) {
   const tasks = Array.from({ length: count }, () => {
@@ -31,12 +46,12 @@ test('a lane that hangs takes no other lane’s workers', watched, async (t) => 
     results,
     Array.from({ length: 5_000 }, (_, n) => n),
   );
-  assert.deepEqual(sick.stats(), { queued: 48, running: 2, completed: 0, failed: 0, refused: 0 });
+  assert.deepEqual(sick.stats(), counted({ queued: 48, running: 2 }));
   assert.equal(pool.stats().lanes.well.completed, 5_000);
   assert.equal(pool.queueSize, 0);
   hung.release();
   await Promise.all(hung.tasks.map(({ done }) => done));
-  assert.deepEqual(sick.stats(), { queued: 0, running: 0, completed: 50, failed: 0, refused: 0 });
+  assert.deepEqual(sick.stats(), counted({ completed: 50 }));
 });
 
 test('no more than maxRunning of a lane run at once', watched, async (t) => {
@@ -95,7 +110,10 @@ test('a place is given on however its task ends', watched, async (t) => {
   controller.abort();
   assert.ok((await settled).every(({ status }) => status === 'rejected'));
   assert.equal(await last, 'last');
-  assert.deepEqual(lane.stats(), { queued: 0, running: 0, completed: 1, failed: 7, refused: 0 });
+  assert.deepEqual(
+    lane.stats(),
+    counted({ completed: 1, failed: 3, lost: 1, timedOut: 1, aborted: 1 }),
+  );
 });
 
 test('an abort ends the wait in the lane, and the task never runs', watched, async (t) => {
@@ -132,6 +150,32 @@ for (const [how, code] of [
   });
 }
 
+test('a lane’s limits are those of its tasks, where they name none', watched, async (t) => {
+  const pool = poolFor(t, { maxThreads: 1 });
+  const lane = pool.lane('short', { maxRunning: 1, timeout: 30, queueTimeout: 10_000 });
+  const words = sharedWords();
+  const long = lane.run({ words }, { name: 'spinForever' });
+  await assert.rejects(long, { code: 'ERR_CENOTE_TIMEOUT' });
+  assert.equal(await lane.run(1, { timeout: Infinity }), 1);
+  const patient = pool.lane('patient', { maxRunning: 1, queueTimeout: 20 });
+  const blocks = held((task, options) => patient.run(task, options), 1);
+  await assert.rejects(patient.run(1), { code: 'ERR_CENOTE_QUEUE_TIMEOUT' });
+  blocks.release();
+  await blocks.tasks[0].done.catch(() => {});
+  assert.equal(patient.stats().queueTimedOut, 1);
+});
+
+test('where the pool is full, a task of a lane with room waits', watched, async (t) => {
+  const pool = poolFor(t, { maxThreads: 1, maxQueue: 0 });
+  const lane = pool.lane('one', { maxRunning: 2 });
+  const blocks = held((task, options) => pool.run(task, options), 1);
+  const waiting = [lane.run(1), lane.run(2)];
+  assert.equal(lane.stats().running, 2);
+  blocks.release();
+  assert.deepEqual(await Promise.all(waiting), [1, 2]);
+  assert.equal(lane.stats().failed + lane.stats().refused, 0);
+});
+
 test('a lane is one, by its name', watched, async (t) => {
   const pool = poolFor(t, { maxThreads: 1 });
   const lane = pool.lane('a', { maxRunning: 2 });
@@ -139,9 +183,16 @@ test('a lane is one, by its name', watched, async (t) => {
   assert.equal(pool.lane('a', { maxRunning: 2 }), lane);
   assert.notEqual(pool.lane('b', { maxRunning: 2 }), lane);
   assert.equal(lane.name, 'a');
-  assert.deepEqual(lane.options, { maxRunning: 2, maxQueue: 65_536 });
+  assert.deepEqual(lane.options, {
+    maxRunning: 2,
+    maxQueue: 65_536,
+    queueTimeout: Infinity,
+    timeout: Infinity,
+  });
+  const limits = { maxRunning: 1, timeout: 500, queueTimeout: 400 };
+  assert.equal(pool.lane('c', limits), pool.lane('c', limits));
   assert.throws(() => pool.lane('a', { maxRunning: 3 }), { code: 'ERR_OUT_OF_RANGE' });
-  assert.deepEqual(Object.keys(pool.stats().lanes), ['a', 'b']);
+  assert.deepEqual(Object.keys(pool.stats().lanes), ['a', 'b', 'c']);
 });
 
 test('wrong calls are refused', watched, (t) => {
@@ -153,6 +204,8 @@ test('wrong calls are refused', watched, (t) => {
     [['x', { maxRunning: 0 }], 'ERR_OUT_OF_RANGE'],
     [['x', { maxRunning: 1, maxQueue: -1 }], 'ERR_OUT_OF_RANGE'],
     [['x', { maxRuning: 1 }], 'ERR_INVALID_ARG_TYPE'],
+    [['x', { maxRunning: 1, timeout: 0 }], 'ERR_OUT_OF_RANGE'],
+    [['x', { maxRunning: 1, queueTimeout: '1s' }], 'ERR_INVALID_ARG_TYPE'],
   ];
   for (const [args, code] of wrong) assert.throws(() => pool.lane(...args), { code });
 });

@@ -220,6 +220,36 @@ test('a worker that dies loses its item alone', watched, async (t) => {
   );
 });
 
+test('items that are promises are awaited, and a rejection ends the source', watched, async (t) => {
+  const pool = poolFor(t, { maxThreads: 2 });
+  const soon = (value) => new Promise((resolve) => setTimeout(resolve, 1, value));
+  const results = [];
+  for await (const result of pool.map([1, soon(2), 3, Promise.resolve(4)])) results.push(result);
+  assert.deepEqual(results, [1, 2, 3, 4]);
+  const before = [];
+  const failing = [1, Promise.reject(new Error('of the source')), 3];
+  await assert.rejects(async () => {
+    for await (const result of pool.map(failing)) before.push(result);
+  }, /of the source/);
+  assert.deepEqual(before, [1]);
+});
+
+for (const ordered of [true, false]) {
+  test(`an early break takes back what has not begun, ordered: ${ordered}`, watched, async (t) => {
+    const pool = poolFor(t, { minThreads: 1, maxThreads: 1, maxQueue: 3 });
+    await pool.ready();
+    const words = sharedWords();
+    const items = Array.from({ length: 50 }, (_, n) => ({ words, ms: n === 0 ? 0 : 50 }));
+    for await (const result of pool.map(items, { name: 'countFor', concurrency: 20, ordered })) {
+      assert.equal(result, 0);
+      break;
+    }
+    await pool.run(1, { whenFull: 'wait' });
+    assert.ok(words[0] <= 3, `${words[0]} ran`);
+    assert.equal(pool.queueSize, 0);
+  });
+}
+
 test('wrong calls are refused at once', watched, (t) => {
   const pool = poolFor(t, { maxThreads: 1 });
   for (const source of [undefined, null, 1, {}, () => {}])

@@ -83,14 +83,6 @@ test('an abort after the wait aborts the task', watched, async (t) => {
   await assert.rejects(task, { name: 'AbortError' });
 });
 
-test('its time limit begins when it is accepted', watched, async (t) => {
-  const { pool, held } = await fullPool(t);
-  const task = pool.run(1, { ...kWait, queueTimeout: 1_000 });
-  await new Promise((resolve) => setTimeout(resolve, 1_200));
-  held.release();
-  assert.equal(await task, 1);
-});
-
 for (const [how, code] of [
   ['close', 'ERR_CENOTE_POOL_CLOSED'],
   ['destroy', 'ERR_CENOTE_POOL_DESTROYED'],
@@ -119,6 +111,78 @@ test('capacity() resolves when there is room, after those that came before', wat
   await Promise.all([first, room]);
   assert.equal(order.length, 2);
   await pool.capacity();
+});
+
+test('each place lets one in, callers of capacity() too', watched, async (t) => {
+  const { pool, held, queued } = await fullPool(t);
+  const results = Array.from({ length: 10 }, async (_, n) => {
+    await pool.capacity();
+    return pool.run(n);
+  });
+  held.release();
+  assert.deepEqual(
+    await Promise.all(results),
+    Array.from({ length: 10 }, (_, n) => n),
+  );
+  assert.equal(await queued, 'queued');
+});
+
+test('a caller of capacity() that does not come keeps nobody out', watched, async (t) => {
+  const { pool, held } = await fullPool(t);
+  const rooms = Array.from({ length: 10 }, () => pool.capacity());
+  const last = pool.run('last', kWait);
+  held.release();
+  await Promise.all(rooms);
+  assert.equal(await last, 'last');
+});
+
+test('nobody who does not wait is let in before those who do', watched, async (t) => {
+  const pool = poolFor(t, { maxThreads: 2, maxQueue: 1 });
+  let waiting = 0;
+  let overtaken = 0;
+  const patient = async (n) => {
+    waiting++;
+    const result = await pool.run(n, kWait);
+    waiting--;
+    return result;
+  };
+  let isOver = false;
+  const pushy = async () => {
+    while (!isOver) {
+      const before = waiting;
+      const isLetIn = pool.run('pushy').then(
+        () => true,
+        () => false,
+      );
+      await new Promise((resolve) => setImmediate(resolve));
+      // More waited at the call than have a place.
+      if ((await isLetIn) && before > 3) overtaken++;
+    }
+  };
+  const strangers = [pushy(), pushy(), pushy()];
+  const items = Array.from({ length: 300 }, (_, n) => n);
+  assert.deepEqual(await Promise.all(items.map(patient)), items);
+  isOver = true;
+  await Promise.all(strangers);
+  assert.equal(overtaken, 0);
+});
+
+test('full and drain: once each time', watched, async (t) => {
+  const { pool, held, queued } = await fullPool(t, { maxQueue: 2 });
+  const heard = [];
+  pool.on('full', () => heard.push('full'));
+  pool.on('drain', () => heard.push('drain'));
+  const second = pool.run(2);
+  await assert.rejects(pool.run(3), { code: 'ERR_CENOTE_QUEUE_FULL' });
+  const waits = pool.run(4, kWait);
+  assert.deepEqual(heard, ['full']);
+  held.release();
+  await Promise.all([queued, second, waits]);
+  await Promise.resolve();
+  assert.deepEqual(heard, ['full', 'drain']);
+  await Promise.all(Array.from({ length: 3 }, (_, n) => pool.run(n)));
+  await Promise.resolve();
+  assert.deepEqual(heard, ['full', 'drain', 'full', 'drain']);
 });
 
 test('a value of whenFull that does not exist is refused', watched, async (t) => {

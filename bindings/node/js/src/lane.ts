@@ -3,184 +3,161 @@
 // A lane hands a task to the pool when fewer than `maxRunning` of its tasks are there; the others
 // wait in the lane, first come, first served, at most `maxQueue` of them. So a lane whose tasks
 // hang keeps no more than `maxRunning` places of the pool, and nothing in the pool need know of it.
+// Where the pool itself is full, a task that the lane has handed over waits for room.
 //
 // Guarantees: however a task ends, its place goes to the next one that waits; a task that was
 // refused or aborted while it waited in the lane never runs.
 
-import {
-  checkCount,
-  isAbortSignal,
-  isNoOptions,
-  refuseUnknown,
-  wrongOptions,
-} from './arguments.js';
-import {
-  ObjectAssign,
-  ObjectFreeze,
-  PromiseThen,
-  SafeMap,
-  SafePromise,
-} from './base/intrinsics.js';
-import { AbortError, CenoteError, invalidType, outOfRange } from './errors.js';
-import { kNames } from './options.js';
-import { onAbort } from './owner/abort-watch.js';
-import { Waiting, WaitingList } from './owner/waiting-line.js';
+import { checkCount, isNoOptions, refuseUnknown, wrongOptions } from './arguments.js';
+import { ObjectAssign, ObjectFreeze, SafeMap } from './base/intrinsics.js';
+import type { CallDefaults } from './calls.js';
+import { CenoteError, invalidType, outOfRange, poolErrors } from './errors.js';
+import type { Front, Gate } from './front.js';
+import { checkLimit, kNames } from './options.js';
+import type { Outcome } from './owner/task.js';
+import { waitingCall, WaitingList, type Call } from './owner/waiting-line.js';
 import type { RunOptions } from './run-options.js';
 
-/** The limits of a {@link Lane}. */
+/** The limits of a {@link Lane}, and what holds for its tasks. */
 export interface LaneOptions {
   /** How many of the lane's tasks the pool may have at once: they run, or wait in its queue. */
   readonly maxRunning: number;
   /** How many tasks may wait in the lane. @default 65536 */
   readonly maxQueue?: number;
+  /** The `queueTimeout` of the lane's tasks, in milliseconds. @default the pool's */
+  readonly queueTimeout?: number;
+  /** The `timeout` of the lane's tasks, in milliseconds. @default the pool's */
+  readonly timeout?: number;
 }
 
 /** What a lane has counted. */
-export interface LaneStats {
+export interface LaneStats extends Readonly<Record<Outcome, number>> {
   /** Tasks that wait in the lane. */
   readonly queued: number;
-  /** Tasks that the pool has. */
+  /** Tasks that the pool has, or that wait for room in it. */
   readonly running: number;
-  /** Tasks that settled with a value. */
-  readonly completed: number;
-  /** Tasks that settled otherwise, those aborted while they waited among them. */
-  readonly failed: number;
   /** Tasks that a full lane did not accept. */
   readonly refused: number;
 }
-
-/** How a lane has the pool run a task. */
-type RunTask = (task: unknown, options: RunOptions | undefined) => Promise<unknown>;
 
 /** A share of a pool. Made by `pool.lane()`. */
 export class Lane<Payload = unknown, Result = unknown> {
   readonly name: string;
   readonly options: Required<LaneOptions>;
-  readonly #run: RunTask;
-  readonly #waiting = new WaitingList();
-  #queued = 0;
-  #running = 0;
-  #completed = 0;
-  #failed = 0;
-  #refused = 0;
-  #refusal: (() => unknown) | null = null;
+  readonly #gate: LaneGate;
+  readonly #front: Front;
 
   /** @internal */
-  constructor(name: string, options: Required<LaneOptions>, run: RunTask) {
+  constructor(name: string, options: Required<LaneOptions>, front: Front, gate: LaneGate) {
     this.name = name;
-    this.options = ObjectFreeze(options);
-    this.#run = run;
+    this.options = options;
+    this.#front = front;
+    this.#gate = gate;
   }
 
   /**
-   * As `pool.run()`, within the lane's limits. The task's time limits begin when the lane hands it
-   * to the pool; its signal ends the wait in the lane too.
+   * As `pool.run()`, within the lane's limits. What the task waits in the lane counts for its
+   * `queueTimeout`, and its signal ends that wait too. Where the pool is full, the task waits for
+   * room.
    *
    * Rejects as `run()` does, and with a `CenoteError` (`ERR_CENOTE_QUEUE_FULL`) if the lane is
    * full.
    */
   run(task: Payload, options?: RunOptions): Promise<Result> {
-    return new SafePromise<unknown>((resolve, reject) => {
-      const signal = options?.signal;
-      if (signal !== undefined && !isAbortSignal(signal))
-        throw invalidType('options.signal', 'an AbortSignal', signal);
-      if (this.#refusal !== null) reject(this.#refusal());
-      else if (this.#running < this.options.maxRunning && this.#waiting.isEmpty)
-        this.#begin(task, options, resolve, reject);
-      else if (this.#queued >= this.options.maxQueue) reject(this.#full());
-      else this.#queue(task, options, signal, resolve, reject);
-    }) as Promise<Result>;
+    return this.#front.run(task, options, this.#gate) as Promise<Result>;
   }
 
   /** A snapshot of the lane's counters. */
   stats(): LaneStats {
+    return this.#gate.stats();
+  }
+}
+
+/** What lets the tasks of a lane into the pool. */
+class LaneGate implements Gate {
+  readonly defaults: CallDefaults;
+  readonly #name: string;
+  readonly #options: Required<LaneOptions>;
+  readonly #front: Front;
+  readonly #waiting = new WaitingList();
+  readonly #outcomes: Record<Outcome, number> = {
+    completed: 0,
+    failed: 0,
+    aborted: 0,
+    queueTimedOut: 0,
+    timedOut: 0,
+    lost: 0,
+    cancelled: 0,
+  };
+  #running = 0;
+  #refused = 0;
+  #refusal: (() => unknown) | null = null;
+
+  constructor(name: string, options: Required<LaneOptions>, front: Front) {
+    this.#name = name;
+    this.#options = options;
+    this.#front = front;
+    this.defaults = options;
+  }
+
+  take(call: Call): void {
+    const { task } = call;
+    if (this.#refusal !== null) {
+      task.reject(this.#refusal());
+      return;
+    }
+    const isFree = this.#running < this.#options.maxRunning && this.#waiting.isEmpty;
+    if (!isFree && this.#waiting.count >= this.#options.maxQueue) {
+      task.reject(this.#full());
+      return;
+    }
+    let isIn = false;
+    task.follow((outcome) => {
+      this.#outcomes[outcome]++;
+      if (!isIn) return;
+      this.#running--;
+      this.#admit();
+    });
+    const enter = (): void => {
+      isIn = true;
+      this.#running++;
+      call.waits = true;
+      this.#front.take(call);
+    };
+    if (isFree) enter();
+    else this.#waiting.push(waitingCall(call, poolErrors, enter));
+  }
+
+  #admit(): void {
+    if (this.#running < this.#options.maxRunning) this.#waiting.shift()?.enter();
+  }
+
+  stats(): LaneStats {
     return {
-      queued: this.#queued,
+      queued: this.#waiting.count,
       running: this.#running,
-      completed: this.#completed,
-      failed: this.#failed,
+      ...this.#outcomes,
       refused: this.#refused,
     };
   }
 
-  /** @internal The pool ends: sends away what waits, and whoever comes. */
+  /** The pool ends: sends away what waits, and whoever comes. */
   end(refusal: () => unknown): void {
     this.#refusal = refusal;
     this.cancel(refusal);
   }
 
-  /** @internal Sends away what waits, and says how many those were. */
+  /** Sends away what waits, and says how many those were. */
   cancel(error: () => unknown): number {
-    let cancelled = 0;
-    for (let first = this.#waiting.first; first !== null; first = this.#waiting.first) {
-      cancelled++;
-      first.refuse(error());
-    }
-    return cancelled;
-  }
-
-  #queue(
-    task: Payload,
-    options: RunOptions | undefined,
-    signal: AbortSignal | undefined,
-    resolve: (value: unknown) => void,
-    reject: (error: unknown) => void,
-  ): void {
-    if (signal?.aborted === true) throw new AbortError(signal.reason);
-    const leave = (): void => {
-      this.#waiting.remove(waiting);
-      this.#queued--;
-      forget?.();
-    };
-    const waiting = new Waiting(
-      () => {
-        leave();
-        this.#begin(task, options, resolve, reject);
-      },
-      (error) => {
-        leave();
-        this.#failed++;
-        reject(error);
-      },
-    );
-    const forget = signal && onAbort(signal, () => waiting.refuse(new AbortError(signal.reason)));
-    this.#queued++;
-    this.#waiting.push(waiting);
-  }
-
-  #begin(
-    task: Payload,
-    options: RunOptions | undefined,
-    resolve: (value: unknown) => void,
-    reject: (error: unknown) => void,
-  ): void {
-    this.#running++;
-    void PromiseThen(
-      this.#run(task, options),
-      (value: unknown) => {
-        this.#completed++;
-        this.#ended();
-        resolve(value);
-      },
-      (error: unknown) => {
-        this.#failed++;
-        this.#ended();
-        reject(error);
-      },
-    );
-  }
-
-  #ended(): void {
-    this.#running--;
-    if (this.#running < this.options.maxRunning) this.#waiting.first?.enter();
+    return this.#waiting.cancel(error, true);
   }
 
   #full(): unknown {
     this.#refused++;
-    const { maxRunning, maxQueue } = this.options;
+    const { maxRunning, maxQueue } = this.#options;
     return new CenoteError(
       'ERR_CENOTE_QUEUE_FULL',
-      `The lane "${this.name}" is full: ${maxRunning} running, ${maxQueue} waiting (maxQueue). ` +
+      `The lane "${this.#name}" is full: ${maxRunning} running, ${maxQueue} waiting (maxQueue). ` +
         'Submit less at a time or raise its maxQueue.',
     );
   }
@@ -188,41 +165,36 @@ export class Lane<Payload = unknown, Result = unknown> {
 
 /** The lanes of one pool, by their names. */
 export class Lanes {
-  readonly #lanes = new SafeMap<string, Lane>();
-  readonly #run: RunTask;
+  readonly #lanes = new SafeMap<string, { readonly lane: Lane; readonly gate: LaneGate }>();
+  readonly #front: Front;
   #refusal: (() => unknown) | null = null;
 
-  constructor(run: RunTask) {
-    this.#run = run;
+  constructor(front: Front) {
+    this.#front = front;
   }
 
   /** The lane of that name. It is made by the first call, which says its limits. */
   get(name: unknown, input: unknown): Lane {
     if (typeof name !== 'string') throw invalidType('name', 'a string', name);
-    const present = this.#lanes.get(name);
+    const present = this.#lanes.get(name)?.lane;
     if (present !== undefined && input === undefined) return present;
-    const options = readLaneOptions(input);
+    const options = readLaneOptions(input, this.#front.defaults);
     if (present !== undefined) {
-      const { maxRunning, maxQueue } = present.options;
-      if (options.maxRunning === maxRunning && options.maxQueue === maxQueue) return present;
-      throw outOfRange(
-        'options',
-        `those that the lane "${name}" was made with (maxRunning ${maxRunning}, ` +
-          `maxQueue ${maxQueue})`,
-        input,
-      );
+      if (isSame(options, present.options)) return present;
+      throw outOfRange('options', `${described(present)} was made with`, input);
     }
-    const lane = new Lane(name, options, this.#run);
-    if (this.#refusal !== null) lane.end(this.#refusal);
-    this.#lanes.set(name, lane);
+    const gate = new LaneGate(name, options, this.#front);
+    const lane = new Lane(name, options, this.#front, gate);
+    if (this.#refusal !== null) gate.end(this.#refusal);
+    this.#lanes.set(name, { lane, gate });
     return lane;
   }
 
   /** What all lanes have counted. */
   stats(): Record<string, LaneStats> {
     const stats = { __proto__: null } as never as Record<string, LaneStats>;
-    this.#lanes.forEach((lane, name) => {
-      stats[name] = lane.stats();
+    this.#lanes.forEach(({ gate }, name) => {
+      stats[name] = gate.stats();
     });
     return stats;
   }
@@ -230,8 +202,8 @@ export class Lanes {
   /** Sends away what waits in lanes, and says how many those were. */
   cancel(error: () => unknown): number {
     let cancelled = 0;
-    this.#lanes.forEach((lane) => {
-      cancelled += lane.cancel(error);
+    this.#lanes.forEach(({ gate }) => {
+      cancelled += gate.cancel(error);
     });
     return cancelled;
   }
@@ -239,18 +211,33 @@ export class Lanes {
   /** The pool ends. */
   end(refusal: () => unknown): void {
     this.#refusal = refusal;
-    this.#lanes.forEach((lane) => lane.end(refusal));
+    this.#lanes.forEach(({ gate }) => gate.end(refusal));
   }
 }
 
-const kLaneNames: readonly string[] = ['maxRunning', 'maxQueue'];
+const kLaneNames = ['maxRunning', 'maxQueue', 'queueTimeout', 'timeout'] as const;
 
-function readLaneOptions(input: unknown): Required<LaneOptions> {
+function readLaneOptions(input: unknown, pool: CallDefaults): Required<LaneOptions> {
   if (isNoOptions(input)) throw wrongOptions(input, 'lane()');
   const given = ObjectAssign({ __proto__: null } as never as Record<string, unknown>, input);
   refuseUnknown(given, kLaneNames, { names: kNames, call: 'new Pool()' });
-  return {
+  return ObjectFreeze({
     maxRunning: checkCount(given['maxRunning'], 'options.maxRunning', 1),
     maxQueue: checkCount(given['maxQueue'] ?? 65_536, 'options.maxQueue', 0),
-  };
+    queueTimeout: checkLimit(given['queueTimeout'] ?? pool.queueTimeout, 'queueTimeout'),
+    timeout: checkLimit(given['timeout'] ?? pool.timeout, 'timeout'),
+  });
+}
+
+function isSame(a: Required<LaneOptions>, b: Required<LaneOptions>): boolean {
+  for (let i = 0; i < kLaneNames.length; i++)
+    if (a[kLaneNames[i]!] !== b[kLaneNames[i]!]) return false;
+  return true;
+}
+
+function described({ name, options }: Lane): string {
+  let limits = '';
+  for (let i = 0; i < kLaneNames.length; i++)
+    limits += `${i === 0 ? '' : ', '}${kLaneNames[i]!} ${options[kLaneNames[i]!]}`;
+  return `those that the lane "${name}" (${limits})`;
 }

@@ -2,12 +2,13 @@
 // and whoever reads the results.
 //
 // Guarantees: at most `concurrency` items have left the source and not reached the reader, so
-// memory is bounded however long the source is; the source is asked only when there is a place,
-// and, once the reader stops (an early `break`, an error), it is asked to end and no more tasks are
-// made. Items are pulled one after the other, also from an async source, while the tasks of earlier
-// ones run.
+// memory is bounded however long the source is; the source is asked only when there is a place;
+// once the reader stops (an early `break`, an error), it is asked to end, no more tasks are made,
+// and those that have not begun are taken back. Items are pulled one after the other, also from an
+// async source, while the tasks of earlier ones run; an item that is a promise is awaited, as
+// `for await` does it.
 //
-// It is built on `run()` alone. A task waits for room where other callers fill the pool.
+// A task waits for room where other callers fill the pool.
 
 import {
   checkCount,
@@ -17,16 +18,19 @@ import {
   wrongOptions,
 } from './arguments.js';
 import {
+  append,
   bareList,
   MathMax,
   ObjectAssign,
-  ObjectKeys,
-  PromiseThen,
   SafePromise,
+  SafeSet,
 } from './base/intrinsics.js';
 import { AbortError, invalidType } from './errors.js';
 import { kNames, type ResolvedOptions } from './options.js';
+import { appendCallers } from './owner/caller-stack.js';
+import type { Call } from './owner/waiting-line.js';
 import type { RunOptions } from './run-options.js';
+import { isPromiseLike } from './worker/task-context.js';
 
 /** The options of `pool.map()`. */
 export interface MapOptions extends Omit<RunOptions, 'transferList' | 'whenFull'> {
@@ -60,8 +64,12 @@ interface MapSettings {
   readonly signal: AbortSignal | undefined;
 }
 
-/** Runs the task of an item. */
-type RunItem = (item: unknown) => Promise<unknown>;
+/** Begins the task of an item. May throw what keeps it from being made. */
+type BeginItem = (
+  item: unknown,
+  resolve: (value: unknown) => void,
+  fail: (error: unknown, threadId: number) => void,
+) => Call;
 
 type Source = Iterable<unknown> | AsyncIterable<unknown>;
 
@@ -71,18 +79,22 @@ interface Item {
   isSettled: boolean;
   failed: boolean;
   outcome: unknown;
+  /** Where its handler threw; -1: it did not. */
+  threadId: number;
+  call: Call | null;
 }
 
 class Iteration {
-  readonly #run: RunItem;
+  readonly #begin: BeginItem;
+  readonly #withdraw: (call: Call) => void;
   readonly #settings: MapSettings;
   readonly #source: AsyncIterator<unknown> | Iterator<unknown>;
   readonly #isAsync: boolean;
   /** Items that have not reached the reader: in their order, or those that have settled. */
   #items: Item[] = bareList();
   #head = 0;
-  /** Items whose tasks run, where results come in any order. */
-  #running = 0;
+  /** Items whose tasks have not settled, where results come in any order. */
+  readonly #running = new SafeSet<Item>();
   #pulled = 0;
   #isPulling = false;
   #isExhausted = false;
@@ -90,8 +102,14 @@ class Iteration {
   #sourceError: unknown = undefined;
   #wake: (() => void) | null = null;
 
-  constructor(run: RunItem, source: Source, settings: MapSettings) {
-    this.#run = run;
+  constructor(
+    begin: BeginItem,
+    withdraw: (call: Call) => void,
+    source: Source,
+    settings: MapSettings,
+  ) {
+    this.#begin = begin;
+    this.#withdraw = withdraw;
     this.#settings = settings;
     const async = (source as AsyncIterable<unknown>)[Symbol.asyncIterator];
     this.#isAsync = async !== undefined;
@@ -112,7 +130,7 @@ class Iteration {
         this.#shift();
         return item;
       }
-      if (this.#isExhausted && item === undefined && this.#running === 0) {
+      if (this.#isExhausted && item === undefined && this.#running.size === 0) {
         if (this.#sourceFailed) throw this.#sourceError;
         return null;
       }
@@ -121,12 +139,15 @@ class Iteration {
   }
 
   /**
-   * The reader stops: what the source has left is not wanted. It is waited for only if it has been
-   * asked for nothing: a source that waits for its next item may do so for ever.
+   * The reader stops: what the source has left is not wanted, nor what has not begun. The source is
+   * waited for only if it has been asked for nothing: one that waits for its next item may do so
+   * for ever.
    */
   async end(): Promise<void> {
-    if (this.#isExhausted) return;
+    const isExhausted = this.#isExhausted;
     this.#isExhausted = true;
+    this.#takeBack();
+    if (isExhausted) return;
     if (!this.#isPulling) {
       await this.#source.return?.();
       return;
@@ -141,30 +162,47 @@ class Iteration {
     void leave();
   }
 
+  #takeBack(): void {
+    const takeBack = ({ call, isSettled }: Item): void => {
+      if (call !== null && !isSettled) this.#withdraw(call);
+    };
+    // The last first: none of them is to begin meanwhile in the place of one that was taken back.
+    for (let i = this.#items.length - 1; i >= this.#head; i--) takeBack(this.#items[i]!);
+    const running: Item[] = bareList();
+    this.#running.forEach((item) => append(running, item));
+    for (let i = running.length - 1; i >= 0; i--) takeBack(running[i]!);
+  }
+
   get #between(): number {
-    return this.#items.length - this.#head + this.#running;
+    return this.#items.length - this.#head + this.#running.size;
   }
 
   #fill(): void {
     const { concurrency } = this.#settings;
     while (!this.#isExhausted && !this.#isPulling && this.#between < concurrency) {
       if (this.#isAsync) {
-        this.#pull();
+        this.#pull(() => (this.#source as AsyncIterator<unknown>).next());
         return;
       }
       try {
-        this.#take((this.#source as Iterator<unknown>).next());
+        const next = (this.#source as Iterator<unknown>).next();
+        if (next.done !== true && isPromiseLike(next.value)) {
+          const { value } = next;
+          this.#pull(async () => ({ done: false, value: await value }));
+          return;
+        }
+        this.#take(next);
       } catch (error) {
         this.#failed(error);
       }
     }
   }
 
-  #pull(): void {
+  #pull(next: () => Promise<IteratorResult<unknown>>): void {
     this.#isPulling = true;
     const pull = async (): Promise<void> => {
       try {
-        this.#take(await (this.#source as AsyncIterator<unknown>).next());
+        this.#take(await next());
       } catch (error) {
         this.#failed(error);
       }
@@ -187,25 +225,31 @@ class Iteration {
       isSettled: false,
       failed: false,
       outcome: undefined,
+      threadId: -1,
+      call: null,
     };
     const { ordered } = this.#settings;
-    if (ordered) this.#items[this.#items.length] = item;
-    else this.#running++;
-    const settle = (failed: boolean, outcome: unknown): void => {
+    if (ordered) append(this.#items, item);
+    else this.#running.add(item);
+    const settle = (failed: boolean, outcome: unknown, threadId: number): void => {
+      if (item.isSettled) return;
       item.isSettled = true;
       item.failed = failed;
       item.outcome = outcome;
+      item.threadId = threadId;
+      item.call = null;
       if (!ordered) {
-        this.#running--;
-        this.#items[this.#items.length] = item;
+        this.#running.delete(item);
+        append(this.#items, item);
       }
       if (!ordered || this.#items[this.#head] === item) this.#tell();
     };
-    void PromiseThen(
-      this.#run(value),
-      (result: unknown) => settle(false, result),
-      (error: unknown) => settle(true, error),
-    );
+    const fail = (error: unknown, threadId: number): void => settle(true, error, threadId);
+    try {
+      item.call = this.#begin(value, (result) => settle(false, result, -1), fail);
+    } catch (error) {
+      fail(error, -1);
+    }
   }
 
   /** The source threw: what it gave before is still run and read. */
@@ -235,20 +279,30 @@ class Iteration {
   readonly onAbort = (): void => this.#tell();
 }
 
-/** Results of a task for each item. `watch` listens on the signal, and returns what undoes that. */
+/** What an iteration is given to work with. */
+interface MapHost {
+  readonly begin: BeginItem;
+  /** Takes a task back, unless it has begun. */
+  readonly withdraw: (call: Call) => void;
+  /** Listens on the signal, and returns what undoes that. */
+  readonly watch: (onAbort: () => void) => () => void;
+}
+
+/** Results of a task for each item. */
 export async function* mapItems(
-  run: RunItem,
+  { begin, withdraw, watch }: MapHost,
   source: Source,
   settings: MapSettings,
-  watch: (onAbort: () => void) => () => void,
 ): AsyncGenerator<unknown, void, undefined> {
-  const iteration = new Iteration(run, source, settings);
+  const iteration = new Iteration(begin, withdraw, source, settings);
   const unwatch = watch(iteration.onAbort);
   try {
     for (;;) {
       const item = await iteration.next();
       if (item === null) return;
-      const { index, failed, outcome } = item;
+      const { index, failed, outcome, threadId } = item;
+      // Its stack goes on with whoever reads the results.
+      if (failed && threadId >= 0) appendCallers(outcome, threadId, mapItems);
       if (!settings.stopOnError) {
         yield failed
           ? ({ status: 'rejected', index, reason: outcome } satisfies MapOutcome<unknown>)
@@ -278,12 +332,12 @@ const kMapNames: readonly string[] = [
   'context',
 ];
 
-/** What `pool.map()` was told, and the options of each of its tasks: null if there are none. */
+/** What `pool.map()` was told, and the options of each of its tasks. */
 export function readMapOptions(
   source: unknown,
   input: unknown,
   { maxThreads, concurrentTasksPerWorker }: ResolvedOptions,
-): { settings: MapSettings; runOptions: RunOptions | null } {
+): { settings: MapSettings; runOptions: RunOptions } {
   if (!isIterable(source)) throw invalidType('source', 'an iterable or an async iterable', source);
   if (isNoOptions(input)) throw wrongOptions(input, 'map()');
   const given = ObjectAssign({ __proto__: null } as never as Record<string, unknown>, input);
@@ -304,7 +358,8 @@ export function readMapOptions(
   delete given['concurrency'];
   delete given['ordered'];
   delete given['stopOnError'];
-  return { settings, runOptions: ObjectKeys(given).length === 0 ? null : given };
+  given['whenFull'] = 'wait';
+  return { settings, runOptions: given };
 }
 
 function isIterable(value: unknown): value is Source {

@@ -17,6 +17,7 @@ import {
 } from './arguments.js';
 import { ArrayIsArray, ObjectAssign, ObjectFreeze, ObjectKeys } from './base/intrinsics.js';
 import { describe, invalidType, outOfRange } from './errors.js';
+import { kRunNames } from './run-options.js';
 
 /** The options of a {@link Pool}. All are optional. */
 export interface PoolOptions {
@@ -181,21 +182,9 @@ const kWorkerNames = [
   'trackUnmanagedFds',
 ] as const;
 
-/** The options of `run()`. */
-const kRunNames: readonly string[] = [
-  'filename',
-  'name',
-  'transferList',
-  'signal',
-  'queueTimeout',
-  'timeout',
-  'context',
-  'whenFull',
-];
-
 /** Checks the options, and completes them. */
 export function resolveOptions(input: unknown): ResolvedOptions {
-  const given = input === undefined ? emptyOptions() : readOptions(input, 'new Pool()');
+  const given = input === undefined ? emptyOptions() : readOptions(input);
   const sources = emptyOptions() as Record<keyof PoolOptions, OptionSource>;
   for (let i = 0; i < kNames.length; i++) {
     const name = kNames[i]!;
@@ -265,12 +254,11 @@ export function spinUnderPressure(): boolean {
   return spin === '1';
 }
 
-/** The options of a call, all of which exist. */
-export function readOptions(input: unknown, call: 'new Pool()' | 'run()'): Record<string, unknown> {
-  if (isNoOptions(input)) throw wrongOptions(input, call);
+/** The options of the pool, all of which exist. */
+function readOptions(input: unknown): Record<string, unknown> {
+  if (isNoOptions(input)) throw wrongOptions(input, 'new Pool()');
   const given = ObjectAssign(emptyOptions(), input);
-  if (call === 'run()') refuseUnknown(given, kRunNames, { names: kNames, call: 'new Pool()' });
-  else refuseUnknown(given, kNames, { names: kRunNames, call: 'run()' });
+  refuseUnknown(given, kNames, { names: kRunNames, call: 'run()' });
   return given;
 }
 

@@ -11,6 +11,10 @@ export interface PoolEvents {
   workerLost: [error: unknown, exitCode: number, threadId: number];
   /** A worker's code posted a message on its `parentPort`. */
   message: [message: unknown, threadId: number];
+  /** The pool has accepted as many tasks as it takes: it refuses the next one. */
+  full: [];
+  /** After `full`: no accepted task waits for a worker any more. */
+  drain: [];
 }
 
 /** Holds the pool weakly: its threads must not keep it alive. */
@@ -21,5 +25,7 @@ export function listenFor(pool: WeakRef<EventEmitter<PoolEvents>>): DispatcherLi
     onWorkerLost: ({ error, exitCode, threadId }) =>
       void pool.deref()?.emit('workerLost', error, exitCode, threadId),
     onMessage: (message, { threadId }) => void pool.deref()?.emit('message', message, threadId),
+    onFull: () => void pool.deref()?.emit('full'),
+    onDrained: () => void pool.deref()?.emit('drain'),
   };
 }

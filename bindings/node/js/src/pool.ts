@@ -4,30 +4,21 @@
 // that the threads keep alive, so it can be collected, and its threads are closed then.
 
 import { EventEmitter } from 'node:events';
-import type { Transferable, Worker } from 'node:worker_threads';
-import {
-  checkContext,
-  checkWhenFull,
-  functionAsTask,
-  isAbortSignal,
-  refuseAssignments,
-} from './arguments.js';
-import { append, ArrayIsArray, now, SafePromise } from './base/intrinsics.js';
-import { AbortError, invalidType, poolErrors } from './errors.js';
+import type { Worker } from 'node:worker_threads';
+import { refuseAssignments } from './arguments.js';
+import { append, SafePromise } from './base/intrinsics.js';
+import { limitsOf } from './calls.js';
+import { AbortError, poolErrors } from './errors.js';
+import { Front } from './front.js';
 import { Lanes, type Lane, type LaneOptions } from './lane.js';
 import { mapItems, readMapOptions, type MapOptions, type MapOutcome } from './map.js';
 import { onAbort } from './owner/abort-watch.js';
 import { Dispatcher } from './owner/dispatcher.js';
 import { HandlerTable } from './owner/handlers.js';
 import { Task, TaskQueue, type TaskLimits } from './owner/task.js';
-import { isTraced, trace, type TaskTrace } from './owner/tracing.js';
-import { Waiting, WaitingLine } from './owner/waiting-line.js';
+import { isTraced } from './owner/tracing.js';
 import {
-  checkLimit,
-  checkName,
-  readOptions,
   resolveOptions,
-  toFileUrl,
   spinUnderPressure,
   wireByPort,
   workerOptions,
@@ -39,7 +30,7 @@ import type { OtherHandler, RunOptions, SameHandler } from './run-options.js';
 import { takeStats, type PoolStats } from './stats.js';
 import { cpuCount } from './wait/cpus.js';
 import { warnPortable, whyPoolIsPortable } from './wait/native.js';
-import { isMovable, joinLists, takeTransfer } from './wire/move.js';
+import { isMovable } from './wire/move.js';
 import { loadingNow, refuseRecursion } from './worker/worker-state.js';
 
 const collected = new FinalizationRegistry<Dispatcher>((dispatcher) => void dispatcher.close());
@@ -57,8 +48,8 @@ const collected = new FinalizationRegistry<Dispatcher>((dispatcher) => void disp
 export class Pool<Payload = unknown, Result = unknown> extends EventEmitter<PoolEvents> {
   readonly #dispatcher: Dispatcher;
   readonly #handlers: HandlerTable;
-  readonly #line: WaitingLine;
-  readonly #lanes = new Lanes((task, options) => this.run(task as Payload, options));
+  readonly #front: Front;
+  readonly #lanes: Lanes;
   readonly #options: ResolvedOptions;
   /** The limits of a task whose call names none. */
   readonly #limits: TaskLimits | null;
@@ -111,7 +102,8 @@ export class Pool<Payload = unknown, Result = unknown> extends EventEmitter<Pool
       },
       listenFor(new WeakRef<EventEmitter<PoolEvents>>(this)),
     );
-    this.#line = new WaitingLine(this.#dispatcher);
+    this.#front = new Front(this, resolved, this.#handlers, this.#dispatcher);
+    this.#lanes = new Lanes(this.#front);
     collected.register(this, this.#dispatcher, this);
   }
 
@@ -139,113 +131,27 @@ export class Pool<Payload = unknown, Result = unknown> extends EventEmitter<Pool
   /** The call says both of its types. */
   run<P = Payload, R = unknown>(task: NoInfer<P>, options?: RunOptions): Promise<NoInfer<R>>;
   run(task?: unknown, options?: RunOptions): Promise<unknown> {
-    if (isTraced()) return this.#runTraced(task, options);
+    const isPlain =
+      options === undefined &&
+      this.#limits === null &&
+      typeof task !== 'function' &&
+      !isMovable(task) &&
+      !isTraced();
+    if (!isPlain) return this.#front.run(task, options, this.#front);
     return new SafePromise<unknown>((resolve, reject) => {
-      if (
-        options === undefined &&
-        this.#limits === null &&
-        typeof task !== 'function' &&
-        !isMovable(task)
-      ) {
-        const handler = this.#handlers.resolve(undefined, undefined);
-        this.#dispatcher.submit(new Task(handler, task, null, false, resolve, reject));
-      } else {
-        this.#runWith(task, options === undefined ? {} : options, resolve, reject, null);
-      }
+      const handler = this.#handlers.resolve(undefined, undefined);
+      this.#dispatcher.submit(new Task(handler, task, null, false, resolve, reject));
     });
-  }
-
-  #runTraced(task: unknown, options: unknown): Promise<unknown> {
-    const { filename, name } = this.#options;
-    const message: TaskTrace = { pool: this, filename, name };
-    const call = (): Promise<unknown> =>
-      new SafePromise((resolve, reject) => {
-        const given = options === undefined ? {} : options;
-        this.#runWith(task, given, resolve, reject, message);
-      });
-    return trace(call, message);
-  }
-
-  #runWith(
-    task: unknown,
-    options: unknown,
-    resolve: (value: unknown) => void,
-    reject: (error: unknown) => void,
-    traced: TaskTrace | null,
-  ): void {
-    const given = readOptions(options, 'run()');
-    if (typeof task === 'function') throw functionAsTask(task);
-    const { filename, name, transferList, signal, queueTimeout, timeout } = given;
-    const waits = checkWhenFull(given['whenFull']);
-    const values = checkContext(given['context']);
-    const handler = this.#handlers.resolve(
-      filename === undefined ? undefined : fileOfCall(filename),
-      name === undefined ? undefined : checkName(name, 'options.name'),
-      values !== null,
-    );
-    if (transferList !== undefined && !ArrayIsArray(transferList))
-      throw invalidType('options.transferList', 'an array', transferList);
-    if (signal !== undefined && !isAbortSignal(signal))
-      throw invalidType('options.signal', 'an AbortSignal', signal);
-    const limits = limitsOf(
-      queueTimeout === undefined
-        ? this.#options.queueTimeout
-        : checkLimit(queueTimeout, 'queueTimeout'),
-      timeout === undefined ? this.#options.timeout : checkLimit(timeout, 'timeout'),
-    );
-    if (signal?.aborted === true) throw new AbortError(signal.reason);
-    const payload = takeTransfer(task);
-    const list = joinLists(transferList as Transferable[] | undefined, payload.transferList);
-    const carried = values === null ? payload.value : [values, payload.value];
-    const submitted = new Task(handler, carried, list, signal !== undefined, resolve, reject);
-    submitted.limits = limits;
-    if (traced !== null) {
-      traced.filename = handler.url;
-      traced.name = handler.exportName;
-      submitted.trace = traced;
-    }
-    if (waits && this.#dispatcher.state === 'open' && this.#line.isClosed)
-      this.#waitForRoom(submitted, signal);
-    else this.#submit(submitted, signal);
-  }
-
-  #submit(task: Task, signal: AbortSignal | undefined): void {
-    if (!this.#dispatcher.submit(task) || signal === undefined) return;
-    const dispatcher = this.#dispatcher;
-    task.forget = onAbort(signal, () => dispatcher.abort(task, signal.reason));
-  }
-
-  #waitForRoom(task: Task, signal: AbortSignal | undefined): void {
-    const waiting = new Waiting(
-      () => {
-        forget?.();
-        task.acceptedAt = now();
-        this.#submit(task, signal);
-      },
-      (error) => {
-        forget?.();
-        task.reject(error);
-      },
-    );
-    const forget =
-      signal &&
-      onAbort(signal, () => {
-        if (this.#line.remove(waiting)) task.reject(new AbortError(signal.reason));
-      });
-    this.#line.push(waiting);
   }
 
   /**
    * Resolves when the pool has room for a task, at once if it has some. First come, first served,
-   * together with the tasks that wait for room (`whenFull: 'wait'`). The room is not kept: another
-   * call may take it before yours. Rejects with a `CenoteError` if the pool is closed.
+   * together with the tasks that wait for room (`whenFull: 'wait'`). The room is yours until the
+   * end of this turn of the event loop, unless another call takes it first. Rejects with a
+   * `CenoteError` if the pool is closed.
    */
   capacity(): Promise<void> {
-    return new SafePromise((resolve, reject) => {
-      if (this.#dispatcher.state !== 'open') reject(poolErrors.closed());
-      else if (this.#line.isClosed) this.#line.push(new Waiting(resolve, reject, false));
-      else resolve();
-    });
+    return this.#front.capacity();
   }
 
   /**
@@ -253,9 +159,10 @@ export class Pool<Payload = unknown, Result = unknown> extends EventEmitter<Pool
    * iterable. At most `concurrency` items are between the source and the reader, so memory is
    * bounded however long the source is: it is asked for the next item only when a result was read.
    *
-   * A `break`, an error or an abort ends the source (`return()`). Tasks that were handed over by
-   * then run to their end, and nobody gets their results; those of an aborted signal are aborted.
-   * Where the pool is full, the tasks wait for room.
+   * A `break`, an error or an abort ends the source (`return()`). Tasks that have not begun by then
+   * are taken back; those that run do so to their end, and nobody gets their results; those of an
+   * aborted signal are aborted. Where the pool is full, the tasks wait for room. An item that is a
+   * promise is awaited.
    *
    * @throws TypeError (`ERR_INVALID_ARG_TYPE`) and RangeError (`ERR_OUT_OF_RANGE`), at the call.
    */
@@ -272,13 +179,17 @@ export class Pool<Payload = unknown, Result = unknown> extends EventEmitter<Pool
     options: MapOptions = {},
   ): AsyncGenerator<unknown, void, undefined> {
     const { settings, runOptions } = readMapOptions(source, options, this.#options);
-    const waiting: RunOptions = { ...runOptions, whenFull: 'wait' };
-    const run = (item: unknown): Promise<unknown> =>
-      runOptions === null && !this.#line.isClosed
-        ? this.run(item as Payload)
-        : this.run(item as Payload, waiting);
+    const request = this.#front.calls.read(runOptions, this.#options);
     const { signal } = settings;
-    return mapItems(run, source, settings, (stop) => (signal ? onAbort(signal, stop) : () => {}));
+    return mapItems(
+      {
+        begin: (item, resolve, fail) => this.#front.begin(request, item, resolve, fail),
+        withdraw: (call) => this.#front.withdraw(call, () => new AbortError(undefined)),
+        watch: (stop) => (signal ? onAbort(signal, stop) : () => {}),
+      },
+      source,
+      settings,
+    );
   }
 
   /**
@@ -323,7 +234,7 @@ export class Pool<Payload = unknown, Result = unknown> extends EventEmitter<Pool
     const error = (): unknown => new AbortError(reason);
     const { outcomes } = this.#dispatcher;
     const before = outcomes.cancelled;
-    const inFront = this.#lanes.cancel(error) + this.#line.refuseTasks(error);
+    const inFront = this.#lanes.cancel(error) + this.#front.line.cancel(error, false);
     this.#dispatcher.rejectWaiting(error);
     return inFront + outcomes.cancelled - before;
   }
@@ -331,7 +242,7 @@ export class Pool<Payload = unknown, Result = unknown> extends EventEmitter<Pool
   /** Sends away those who wait in front of the pool. */
   #refuse(error: () => unknown): void {
     this.#lanes.end(error);
-    this.#line.refuseAll(error);
+    this.#front.line.cancel(error, true);
   }
 
   /** `await using pool = new Pool(…)` closes it at the end of the block. */
@@ -380,13 +291,3 @@ export class Pool<Payload = unknown, Result = unknown> extends EventEmitter<Pool
 }
 
 refuseAssignments(Pool.prototype);
-
-function fileOfCall(filename: unknown): string {
-  const url = toFileUrl(filename, 'options.filename');
-  refuseRecursion(url);
-  return url;
-}
-
-function limitsOf(queueMs: number, runMs: number): TaskLimits | null {
-  return queueMs === Infinity && runMs === Infinity ? null : { queueMs, runMs };
-}

@@ -1,4 +1,4 @@
-// The options of one call of `run()`.
+// The options of one call of `run()`: their names and types. `calls.ts` reads them.
 
 import type { Transferable } from 'node:worker_threads';
 
@@ -16,7 +16,10 @@ export interface RunOptions {
    * behind another task on a worker, so it costs its own round trip.
    */
   readonly signal?: AbortSignal;
-  /** How long the task may wait for its start, in milliseconds, instead of the pool's limit. */
+  /**
+   * How long the task may wait for its start, in milliseconds, instead of the pool's limit. The
+   * time counts from the call, also where the task waits in a lane or for room.
+   */
   readonly queueTimeout?: number;
   /** How long the task may run, in milliseconds, instead of the pool's limit. */
   readonly timeout?: number;
@@ -28,11 +31,23 @@ export interface RunOptions {
   readonly context?: Readonly<Record<string, unknown>>;
   /**
    * What happens if the pool is full. `'reject'`: the call rejects (`ERR_CENOTE_QUEUE_FULL`).
-   * `'wait'`: the task waits for room, in the order of the calls, for as long as its signal lets
-   * it; its time limits begin when the pool accepts it. @default 'reject'
+   * `'wait'`: the task waits for room, in the order of the calls, for as long as its signal and its
+   * `queueTimeout` let it. @default 'reject'
    */
   readonly whenFull?: 'wait' | 'reject';
 }
+
+/** The options of `run()`. */
+export const kRunNames: readonly string[] = [
+  'filename',
+  'name',
+  'transferList',
+  'signal',
+  'queueTimeout',
+  'timeout',
+  'context',
+  'whenFull',
+];
 
 /** Options that leave the pool's handler in place, so that its types hold. */
 export type SameHandler = RunOptions & { readonly filename?: undefined; readonly name?: undefined };

@@ -19,6 +19,9 @@ import {
   StringTrimStart,
 } from '../base/intrinsics.js';
 import { isError } from '../wire/errors/record.js';
+import type { Task } from './task.js';
+
+type Callable = (...args: never[]) => unknown;
 
 const kResolved = PromiseResolve();
 
@@ -38,7 +41,7 @@ export function rejectWithCallerStack(
   threadId: number,
 ): void {
   const failure = PromiseThen(PromiseThen(kResolved, nothing), function fail() {
-    if (isError(error)) appendCallers(error, threadId, fail);
+    appendCallers(error, threadId, fail);
     throw error;
   });
   // To tie the two together is to call the `then` of the other. Only where somebody has replaced
@@ -52,9 +55,21 @@ export function rejectWithCallerStack(
   resolve(failure);
 }
 
+/** Rejects a task with what went wrong in its worker. */
+export function failTask(task: Task, error: unknown, threadId: number): void {
+  const fail = task.terms === null ? null : task.terms.fail;
+  if (fail === null) rejectWithCallerStack(task.resolve, error, threadId);
+  else fail(error, threadId);
+}
+
 function nothing(): void {}
 
-function appendCallers(error: object, threadId: number, below: () => unknown): void {
+/**
+ * Lets an error's stack go on with those who await the function `below`. The error must be theirs
+ * alone.
+ */
+export function appendCallers(error: unknown, threadId: number, below: Callable): void {
+  if (!isError(error)) return;
   try {
     const stack = (error as { stack?: unknown }).stack;
     if (typeof stack !== 'string' || ErrorCaptureStackTrace === undefined) return;

@@ -61,6 +61,15 @@ export class Deadlines {
     if (task.limits!.runMs < Infinity) this.watch(task);
   }
 
+  /** Rejects an accepted task if it has not begun. `false`: it has, or has ended. */
+  withdraw(task: Task, error: () => unknown): boolean {
+    const { holder } = task;
+    if (isOver(task) || (holder !== null && !holder.revoke(task))) return false;
+    if (holder === null) this.#queue.remove(task);
+    if (this.#host.settle(task, 'cancelled')) task.reject(error());
+    return true;
+  }
+
   #cancel(task: Task, outcome: 'aborted' | 'timedOut', ask: number, error: unknown): void {
     const { holder } = task;
     if (holder === null) {

@@ -6,7 +6,7 @@
 
 import { bareList, MathMax, PromiseThen, SafePromise } from '../base/intrinsics.js';
 import { thisLoop } from '../wait/loop.js';
-import { rejectWithCallerStack } from './caller-stack.js';
+import { failTask } from './caller-stack.js';
 import type { Crew } from './crew.js';
 import type { Failures } from './failures.js';
 import type { Ledger } from './ledger.js';
@@ -86,7 +86,7 @@ export class Demand {
     const { threadId } = why.end;
     for (let task = this.#queue.shift(); task !== null; task = this.#queue.shift()) {
       if (this.#ledger.settle(task, 'failed'))
-        rejectWithCallerStack(task.resolve, this.#failures.ofStart(why), threadId);
+        failTask(task, this.#failures.ofStart(why), threadId);
     }
   }
 

@@ -1,6 +1,7 @@
 // What a dispatcher is made with, and what a pool hears from it.
 
 import type { PoolErrors, WorkerEnd } from '../errors.js';
+import type { FullnessListener } from './acceptance.js';
 import type { CrewLimits } from './crew.js';
 import type { DealerOptions } from './dealer.js';
 import type { WaitQueue } from './task.js';
@@ -17,7 +18,7 @@ export interface DispatcherOptions extends CrewLimits, DealerOptions {
 }
 
 /** What a pool hears from its dispatcher. What is called in the middle of things must not throw. */
-export interface DispatcherListener {
+export interface DispatcherListener extends FullnessListener {
   /** In a turn of its own. */
   onBackgroundError(error: unknown, threadId: number): void;
   /**

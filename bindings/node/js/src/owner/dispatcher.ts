@@ -5,12 +5,12 @@
 // many as the workers have places are posted when it returns, even if the caller then blocks its
 // thread.
 //
-// Guarantees: every accepted task settles exactly once, whatever happens to its worker; at most
-// `maxThreads * concurrency + maxQueue` tasks are accepted and unsettled (where the dispatcher is
-// eager: at most `maxQueue` wait for a worker with room); tasks start in the order of the queue,
-// except those that a worker held when it died, could not serve, or was revoked from. While tasks
-// wait, a thread serves, or starts, or they are rejected with what keeps threads from starting.
+// Guarantees: every accepted task settles exactly once, whatever happens to its worker; no more
+// are accepted than acceptance.ts says; tasks start in the order of the queue, except those that a
+// worker held when it died, could not serve, or was revoked from. While tasks wait, a thread
+// serves, or starts, or they are rejected with what keeps threads from starting.
 
+import { Acceptance } from './acceptance.js';
 import { Crew, isUnfit, type CrewEvents, type TaskEvents } from './crew.js';
 import { Dealer } from './dealer.js';
 import { Deadlines } from './deadlines.js';
@@ -33,7 +33,7 @@ import { Ledger } from './ledger.js';
 import { Losses } from './losses.js';
 import { Tally } from './recorder.js';
 import type { Outcome, Task, WaitQueue } from './task.js';
-import { rejectWithCallerStack } from './caller-stack.js';
+import { failTask } from './caller-stack.js';
 import type { Held } from './slots.js';
 import type { WorkerHandle } from './worker-handle.js';
 
@@ -49,6 +49,7 @@ export class Dispatcher implements LoopSource, TaskEvents, CrewEvents {
   readonly ended = new Tally();
   /** What it counts of tasks. */
   readonly ledger = new Ledger();
+  readonly acceptance: Acceptance;
   state: 'open' | 'closing' | 'closed' = 'open';
   readonly #options: DispatcherOptions;
   readonly #errors: PoolErrors;
@@ -60,8 +61,6 @@ export class Dispatcher implements LoopSource, TaskEvents, CrewEvents {
   readonly #failures: Failures;
   readonly #demand: Demand;
   readonly #losses: Losses;
-  /** As many tasks may be accepted and unsettled. */
-  readonly #mostAccepted: number;
   #closing: Promise<void> | null = null;
   readonly #failed = (task: Task, error: unknown): void => {
     if (this.ledger.settle(task, 'failed')) task.reject(error);
@@ -75,8 +74,7 @@ export class Dispatcher implements LoopSource, TaskEvents, CrewEvents {
     this.maxSpinUs = options.spec.maxSpinUs;
     this.turnBudgetUs = options.spec.turnBudgetUs;
     this.spinUnderPressure = options.spec.spinUnderPressure;
-    const { maxThreads, concurrency, maxQueue } = options;
-    this.#mostAccepted = options.eager ? Infinity : maxThreads * concurrency + maxQueue;
+    this.acceptance = new Acceptance(options, this.ledger, options.errors, listener);
     thisLoop.attach(this);
     this.crew = new Crew(options, options.spec, this, this);
     const { preload } = options.spec;
@@ -93,7 +91,8 @@ export class Dispatcher implements LoopSource, TaskEvents, CrewEvents {
       onGiven: (task) => this.#deadlines.onGiven(task),
       onFailed: this.#failed,
     });
-    const flow = { maxThreads, concurrency: options.spec.concurrency, eager: options.eager };
+    const { maxThreads, eager } = options;
+    const flow = { maxThreads, concurrency: options.spec.concurrency, eager };
     this.#flow = new Flow(flow, options.queue, this.crew, this.#dealer, this.#demand);
     this.#deadlines = new Deadlines(options.abortGraceMs, options.queue, options.errors, {
       settle: (task, outcome) => this.ledger.settle(task, outcome),
@@ -128,10 +127,6 @@ export class Dispatcher implements LoopSource, TaskEvents, CrewEvents {
     return this.ledger.unsettled;
   }
 
-  get isFull(): boolean {
-    return this.unsettled >= this.#mostAccepted;
-  }
-
   /** Accepted tasks that no worker has been given. */
   get queueSize(): number {
     return this.#queue.length;
@@ -150,11 +145,11 @@ export class Dispatcher implements LoopSource, TaskEvents, CrewEvents {
       task.reject(this.#errors.closed());
       return false;
     }
-    if (this.isFull) {
-      this.#refuse(task);
+    if (this.acceptance.isFull) {
+      this.acceptance.refuse(task);
       return false;
     }
-    this.ledger.accept();
+    this.acceptance.accept();
     try {
       this.#queue.push(task);
     } catch (error) {
@@ -179,7 +174,7 @@ export class Dispatcher implements LoopSource, TaskEvents, CrewEvents {
     if (last.holder !== null || last.settled || this.waiting <= this.#options.maxQueue) return;
     this.#queue.remove(last);
     this.ledger.withdraw();
-    this.#refuse(last);
+    this.acceptance.refuse(last);
   }
 
   /** Accepts a task for one worker alone. */
@@ -187,7 +182,7 @@ export class Dispatcher implements LoopSource, TaskEvents, CrewEvents {
     if (this.state !== 'open') {
       task.reject(this.#errors.closed());
     } else if (!worker.hasRoom) {
-      this.#refuse(task);
+      this.acceptance.refuse(task);
     } else {
       task.pinned = true;
       this.ledger.accept();
@@ -197,18 +192,17 @@ export class Dispatcher implements LoopSource, TaskEvents, CrewEvents {
     }
   }
 
-  #refuse(task: Task): void {
-    const { maxThreads, concurrency, maxQueue } = this.#options;
-    this.ledger.refused++;
-    task.reject(this.#errors.queueFull(maxThreads * concurrency, maxQueue));
-  }
-
   /**
    * Rejects an accepted task. If it has begun, it is asked to end, and at last its worker is
    * terminated.
    */
   abort(task: Task, reason: unknown): void {
     this.#deadlines.abort(task, reason);
+  }
+
+  /** Rejects an accepted task if it has not begun. `false`: it has, or has ended. */
+  withdraw(task: Task, error: () => unknown): boolean {
+    return this.#deadlines.withdraw(task, error);
   }
 
   /** Rejects what waits, and leaves what has a place in a worker. */
@@ -252,7 +246,7 @@ export class Dispatcher implements LoopSource, TaskEvents, CrewEvents {
     } else if (this.#losses.mayBeginElsewhere(task, task.holder as WorkerHandle | null)) {
       this.#flow.takeBack(task);
     } else if (this.ledger.settle(task, 'failed')) {
-      rejectWithCallerStack(task.resolve, this.#failures.of(code, value, task.handler), threadId);
+      failTask(task, this.#failures.of(code, value, task.handler), threadId);
     }
   }
 

@@ -25,6 +25,9 @@ export class Ledger {
   unsettled = 0;
   /** Called for each task that leaves, while somebody waits for room. Must not throw. */
   onRoom: (() => void) | null = null;
+  /** Called, once, when no more than {@link lowMark} are unsettled. Must not throw. */
+  onLow: (() => void) | null = null;
+  lowMark = -1;
   #whenSettled: (() => void)[] = bareList();
 
   accept(): void {
@@ -48,6 +51,7 @@ export class Ledger {
     const { asked } = task;
     this.outcomes[asked ?? outcome]++;
     this.#leave();
+    if (task.terms !== null) task.end(asked ?? outcome);
     return asked === null || asked === outcome;
   }
 
@@ -68,6 +72,10 @@ export class Ledger {
   #leave(): void {
     this.unsettled--;
     if (this.onRoom !== null) this.onRoom();
+    if (this.unsettled <= this.lowMark) {
+      this.lowMark = -1;
+      this.onLow?.();
+    }
     if (this.unsettled > 0) return;
     thisLoop.release();
     const waiting = this.#whenSettled;

@@ -31,6 +31,16 @@ export interface TaskLimits {
   readonly runMs: number;
 }
 
+/**
+ * What a call asked for beyond its limits, and who follows its task. Most tasks have none of it.
+ */
+class Terms {
+  /** Called once, when the task has settled: also one that the pool never accepted. */
+  onEnd: ((outcome: Outcome) => void) | null = null;
+  /** Gets what the handler threw, in place of the caller's promise. */
+  fail: ((error: unknown, threadId: number) => void) | null = null;
+}
+
 /** Where accepted tasks wait. A task is in it at most once. */
 export interface WaitQueue {
   readonly length: number;
@@ -58,6 +68,7 @@ export class Task {
   deaths = 0;
   /** The worker that it was given to. */
   holder: WorkerHandle | null = null;
+  /** When it was made, at its caller's call: what it waits in front of the pool counts. */
   acceptedAt = now();
   /** Undoes the listening on the task's signal. */
   forget: (() => void) | null = null;
@@ -66,6 +77,7 @@ export class Task {
   timer: NodeJS.Timeout | undefined = undefined;
   /** What is told of it to those who trace. */
   trace: TaskTrace | null = null;
+  terms: Terms | null = null;
   /** For one worker alone: it can be given to no other. */
   pinned = false;
 
@@ -81,6 +93,33 @@ export class Task {
     readonly resolve: (value: unknown) => void,
     readonly reject: (error: unknown) => void,
   ) {}
+
+  /** Its terms, made when they are first asked for. */
+  withTerms(): Terms {
+    return (this.terms ??= new Terms());
+  }
+
+  /** Has `onEnd` called once, when it has settled or will never be accepted. It must not throw. */
+  follow(onEnd: (outcome: Outcome) => void): void {
+    const terms = this.withTerms();
+    const first = terms.onEnd;
+    terms.onEnd =
+      first === null
+        ? onEnd
+        : (outcome) => {
+            first(outcome);
+            onEnd(outcome);
+          };
+  }
+
+  /** It has settled, or will never be accepted: whoever follows it is told, once. */
+  end(outcome: Outcome): void {
+    const { terms } = this;
+    if (terms === null || terms.onEnd === null) return;
+    const { onEnd } = terms;
+    terms.onEnd = null;
+    onEnd(outcome);
+  }
 
   /** Tells those who trace how it ran. */
   noteRun(waitMs: number, runMs: number, threadId: number): void {

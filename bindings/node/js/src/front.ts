@@ -1,0 +1,160 @@
+// The front of a pool: from a call to a task that the dispatcher has accepted.
+//
+// A call goes through a gate, which is the pool itself or one of its lanes, and then, if the pool
+// is full and the call says that it waits, through the line (owner/waiting-line.ts).
+//
+// Guarantees: a task is made at the call, in its caller's async context, and settles the promise
+// that the caller has; whoever follows it is told of its end, however far it came.
+
+import { PromiseThen, SafePromise } from './base/intrinsics.js';
+import { callOf, Calls, type CallDefaults, type Request } from './calls.js';
+import { poolErrors } from './errors.js';
+import type { ResolvedOptions } from './options.js';
+import { onAbort } from './owner/abort-watch.js';
+import type { Dispatcher } from './owner/dispatcher.js';
+import type { HandlerTable } from './owner/handlers.js';
+import { isTraced, trace, type TaskTrace } from './owner/tracing.js';
+import { Waiting, waitingCall, WaitingLine, type Call } from './owner/waiting-line.js';
+
+/** What a call goes through first. */
+export interface Gate {
+  readonly defaults: CallDefaults;
+  take(call: Call): void;
+}
+
+type Resolve = (value: unknown) => void;
+type Reject = (error: unknown) => void;
+
+export class Front implements Gate {
+  readonly defaults: ResolvedOptions;
+  readonly calls: Calls;
+  readonly line: WaitingLine;
+  readonly #pool: object;
+  readonly #dispatcher: Dispatcher;
+
+  /** `pool` is what those who trace are told of. */
+  constructor(
+    pool: object,
+    options: ResolvedOptions,
+    handlers: HandlerTable,
+    dispatcher: Dispatcher,
+  ) {
+    this.#pool = pool;
+    this.defaults = options;
+    this.calls = new Calls(handlers);
+    this.#dispatcher = dispatcher;
+    this.line = new WaitingLine(dispatcher.acceptance);
+  }
+
+  /** Runs a task, by a gate. */
+  run(payload: unknown, options: unknown, gate: Gate): Promise<unknown> {
+    if (isTraced()) return this.#runTraced(payload, options, gate);
+    return new SafePromise((resolve, reject) => {
+      const request = this.calls.read(options === undefined ? {} : options, gate.defaults);
+      gate.take(callOf(request, payload, resolve, reject));
+    });
+  }
+
+  #runTraced(payload: unknown, options: unknown, gate: Gate): Promise<unknown> {
+    const { filename, name } = this.defaults;
+    const message: TaskTrace = { pool: this.#pool, filename, name };
+    const begin = (resolve: Resolve, reject: Reject): void => {
+      const request = this.calls.read(options === undefined ? {} : options, gate.defaults);
+      gate.take(traced(callOf(request, payload, resolve, reject), message));
+    };
+    return trace(() => new SafePromise(begin), message);
+  }
+
+  /**
+   * Begins a task of a request that was read before. Its handler's error goes to `fail`, with the
+   * thread that it comes from; so does what keeps the task from running, which may be thrown as
+   * well.
+   */
+  begin(
+    request: Request,
+    payload: unknown,
+    resolve: Resolve,
+    fail: (error: unknown, threadId: number) => void,
+  ): Call {
+    const reject = (error: unknown): void => fail(error, -1);
+    if (isTraced()) return this.#beginTraced(request, payload, resolve, fail);
+    const call = callOf(request, payload, resolve, reject);
+    call.task.withTerms().fail = fail;
+    this.take(call);
+    return call;
+  }
+
+  #beginTraced(
+    request: Request,
+    payload: unknown,
+    resolve: Resolve,
+    fail: (error: unknown, threadId: number) => void,
+  ): Call {
+    const { filename, name } = this.defaults;
+    const message: TaskTrace = { pool: this.#pool, filename, name };
+    let begun: Call | null = null;
+    let refusal: unknown;
+    const begin = (settle: Resolve, reject: Reject): void => {
+      const failBoth = (error: unknown, threadId: number): void => {
+        reject(error);
+        fail(error, threadId);
+      };
+      const resolveBoth = (value: unknown): void => {
+        settle(value);
+        resolve(value);
+      };
+      try {
+        begun = callOf(request, payload, resolveBoth, (error) => failBoth(error, -1));
+      } catch (error) {
+        refusal = error;
+        throw error;
+      }
+      begun.task.withTerms().fail = failBoth;
+      this.take(traced(begun, message));
+    };
+    // What keeps a task from being made is thrown here as it is without traces.
+    const outcome = trace(() => new SafePromise(begin), message);
+    void PromiseThen(outcome, nothing, nothing);
+    if (begun === null) throw refusal;
+    return begun;
+  }
+
+  /** Hands a call to the pool, or has it wait for room. */
+  take(call: Call): void {
+    if (call.waits && this.#dispatcher.state === 'open' && this.line.isClosed)
+      this.line.push(waitingCall(call, poolErrors, () => this.#submit(call)));
+    else this.#submit(call);
+  }
+
+  #submit({ task, signal }: Call): void {
+    const dispatcher = this.#dispatcher;
+    if (!dispatcher.submit(task)) task.end('cancelled');
+    else if (signal !== undefined)
+      task.forget = onAbort(signal, () => dispatcher.abort(task, signal.reason));
+  }
+
+  /** Rejects a task that has not begun, wherever it waits. `false`: it has, or has ended. */
+  withdraw({ task, waiting }: Call, error: () => unknown): boolean {
+    if (waiting === null) return this.#dispatcher.withdraw(task, error);
+    waiting.leave(error(), 'cancelled');
+    return true;
+  }
+
+  /** Resolves when there is room. */
+  capacity(): Promise<void> {
+    return new SafePromise((resolve, reject) => {
+      if (this.#dispatcher.state !== 'open') reject(poolErrors.closed());
+      else if (this.line.isClosed) this.line.push(new Waiting(false, resolve, reject));
+      else resolve();
+    });
+  }
+}
+
+function traced(call: Call, message: TaskTrace): Call {
+  message.filename = call.task.handler.url;
+  message.name = call.task.handler.exportName;
+  call.task.trace = message;
+  return call;
+}
+
+function nothing(): void {}
