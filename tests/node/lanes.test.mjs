@@ -188,6 +188,7 @@ test('a lane is one, by its name', watched, async (t) => {
     maxQueue: 65_536,
     queueTimeout: Infinity,
     timeout: Infinity,
+    priority: 0,
   });
   const limits = { maxRunning: 1, timeout: 500, queueTimeout: 400 };
   assert.equal(pool.lane('c', limits), pool.lane('c', limits));

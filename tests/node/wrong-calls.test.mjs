@@ -111,7 +111,8 @@ test(
       assert.equal(
         text,
         `Unknown option "${name}". ${hint === '' ? '' : `${hint} `}` +
-          'Known options: filename, name, transferList, signal, queueTimeout, timeout, context, whenFull',
+          'Known options: filename, name, transferList, signal, queueTimeout, timeout, context, ' +
+          'whenFull, priority, group, key, coalesce, onProgress, input',
       );
     }
   },

@@ -5,6 +5,11 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { Pool } from 'cenote';
+import words from './words-in-files.cjs';
+
+/** Whether the environment says that workers are processes (`CENOTE_RUNTIME`). */
+export const { overProcesses } = words;
+const { refresh, wordsInFile } = words;
 
 /** Far above what any of these tests needs, and below what the runner gives a file. */
 const kTestMs = 30_000;
@@ -12,6 +17,27 @@ const kConditionMs = 20_000;
 
 /** The environment says that the portable waiter is to be used. */
 export const portable = process.env.CENOTE_FORCE_PORTABLE === '1';
+
+if (overProcesses) {
+  // The fixtures' `Atomics` in worker processes.
+  const words = fileURLToPath(new URL('./words-in-files.cjs', import.meta.url));
+  process.env.NODE_OPTIONS = `${process.env.NODE_OPTIONS ?? ''} --require=${JSON.stringify(words)}`;
+  // Tests that end or count threads do so with processes.
+  const asThread = (child) =>
+    Object.assign(child, {
+      threadId: child.pid,
+      terminate: () => {
+        const ended = new Promise((resolve) => child.once('exit', resolve));
+        child.kill('SIGKILL');
+        return ended;
+      },
+    });
+  Object.defineProperty(Pool.prototype, 'threads', {
+    get() {
+      return this.processes.map(asThread);
+    },
+  });
+}
 
 /** Node's version as a number: 22.18 is 22.018. */
 export const nodeVersion = (() => {
@@ -39,13 +65,14 @@ export function poolFor(t, options = {}) {
 
 /** Shared numbers, all 0, that tests and tasks talk through. */
 export function sharedWords(count = 8) {
+  if (overProcesses) return wordsInFile(count);
   return new Int32Array(new SharedArrayBuffer(count * Int32Array.BYTES_PER_ELEMENT));
 }
 
 /** Resolves when the condition holds; it is looked at every few milliseconds, and not for ever. */
 export async function until(what, condition) {
   const deadline = performance.now() + kConditionMs;
-  while (!condition()) {
+  for (refresh(); !condition(); refresh()) {
     if (performance.now() > deadline) assert.fail(`did not come about: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 2));
   }
@@ -57,7 +84,7 @@ export async function until(what, condition) {
  */
 export async function untilSo(what, condition) {
   const deadline = performance.now() + kConditionMs;
-  while (!(await condition())) {
+  for (refresh(); !(await condition()); refresh()) {
     if (performance.now() > deadline) assert.fail(`did not come about: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 5));
   }

@@ -174,8 +174,8 @@ export function checkWhenFull(value: unknown): boolean {
 }
 
 /** Checks the `context` of `run()`. */
-export function checkContext(value: unknown): Record<string, unknown> | null {
-  if (value === undefined) return null;
+export function checkContext(value: unknown): Record<string, unknown> | undefined {
+  if (value === undefined) return undefined;
   if (!isPlainObject(value)) throw invalidType('options.context', 'an object', value);
   return value;
 }
@@ -183,6 +183,15 @@ export function checkContext(value: unknown): Record<string, unknown> | null {
 /** An object that is no array. */
 export function isPlainObject(value: unknown): value is Record<string, never> {
   return typeof value === 'object' && value !== null && !ArrayIsArray(value);
+}
+
+/** Something to read items from. */
+export function isIterable(value: unknown): value is Iterable<unknown> | AsyncIterable<unknown> {
+  if (value === null || (typeof value !== 'object' && typeof value !== 'string')) return false;
+  return (
+    typeof (value as Iterable<unknown>)[Symbol.iterator] === 'function' ||
+    typeof (value as AsyncIterable<unknown>)[Symbol.asyncIterator] === 'function'
+  );
 }
 
 /** The most that a count of tasks may be. */

@@ -17,6 +17,8 @@ export type CenoteErrorCode =
   | 'ERR_CENOTE_WORKER_BOOT'
   /** A worker was not ready within `bootTimeout`. It is the `cause` of `ERR_CENOTE_WORKER_BOOT`. */
   | 'ERR_CENOTE_BOOT_TIMEOUT'
+  /** A newer call with the same `coalesce` key took the task's place. It never runs. */
+  | 'ERR_CENOTE_SUPERSEDED'
   /** The task did not start within its `queueTimeout`, and never runs. */
   | 'ERR_CENOTE_QUEUE_TIMEOUT'
   /** The task did not finish within `timeout` of its start. */
@@ -29,6 +31,8 @@ export type CenoteErrorCode =
   | 'ERR_CENOTE_HANDLER_NOT_FOUND'
   /** While a worker loaded a file, a pool of that same file was made. */
   | 'ERR_CENOTE_RECURSIVE_POOL'
+  /** `pool.stream()` called a handler that gives no stream. */
+  | 'ERR_CENOTE_NOT_A_STREAM'
   /** A handler threw a value that cannot be cloned, or its background work rejected with one. */
   | 'ERR_CENOTE_UNCLONEABLE_ERROR'
   /** A task or a result crossed to the other thread, and cannot be read there. */
@@ -116,6 +120,8 @@ export interface WorkerEnd {
 
 /** What a pool's tasks are rejected with, where it is not what their handlers threw. */
 export interface PoolErrors {
+  /** What its messages call a worker. */
+  readonly kind: 'worker thread' | 'worker process';
   /** For a task that was submitted after `close()` or `destroy()`. */
   closed(): unknown;
   /** For a task that a full pool did not accept. */
@@ -140,6 +146,7 @@ export interface PoolErrors {
 
 /** The errors of `Pool`. */
 export const poolErrors: PoolErrors = {
+  kind: 'worker thread',
   closed: () =>
     new CenoteError('ERR_CENOTE_POOL_CLOSED', 'The pool is closed and accepts no more tasks'),
   queueFull: (places, maxQueue) =>
@@ -162,23 +169,43 @@ export const poolErrors: PoolErrors = {
       'ERR_CENOTE_TIMEOUT',
       `The task did not finish within ${limitMs} ms of its start (timeout)`,
     ),
-  lost: ({ threadId, exitCode, error }, begun) => {
-    const when = begun
-      ? 'while the task ran on it'
-      : 'before the task began, and the task cannot move to another worker';
-    const reason = error === undefined ? `it exited with code ${exitCode}` : messageOf(error);
-    return new CenoteError(
-      'ERR_CENOTE_WORKER_LOST',
-      `Worker thread ${threadId} ended ${when}: ${reason}`,
-      { cause: error },
-    );
-  },
-  noThread: (cause) =>
-    new CenoteError('ERR_CENOTE_WORKER_BOOT', `No worker thread could start: ${messageOf(cause)}`, {
-      cause,
-    }),
+  lost: (end, begun) => lost('thread', end, begun),
+  noThread: (cause) => noWorker('thread', cause),
   refused: (code, message) => new CenoteError(code, message),
 };
+
+/** A newer call of the same key came before the task began. */
+export function superseded(key: string): CenoteError {
+  return new CenoteError(
+    'ERR_CENOTE_SUPERSEDED',
+    `A newer call with the coalesce key "${key}" came before the task began: only the newest runs.`,
+  );
+}
+
+/** The same of a pool whose workers are processes. */
+export const processErrors: PoolErrors = {
+  ...poolErrors,
+  kind: 'worker process',
+  lost: (end, begun) => lost('process', end, begun),
+  noThread: (cause) => noWorker('process', cause),
+};
+
+function lost(what: string, { threadId, exitCode, error }: WorkerEnd, begun: boolean): CenoteError {
+  const when = begun
+    ? 'while the task ran on it'
+    : 'before the task began, and the task cannot move to another worker';
+  const reason = error === undefined ? `it exited with code ${exitCode}` : messageOf(error);
+  return new CenoteError(
+    'ERR_CENOTE_WORKER_LOST',
+    `Worker ${what} ${threadId} ended ${when}: ${reason}`,
+    { cause: error },
+  );
+}
+
+function noWorker(what: string, cause: unknown): CenoteError {
+  const message = `No worker ${what} could start: ${messageOf(cause)}`;
+  return new CenoteError('ERR_CENOTE_WORKER_BOOT', message, { cause });
+}
 
 /** Neither the pool nor the call says which file holds the handler. */
 export function noFilename(): CenoteError {

@@ -8,12 +8,14 @@
 
 import { PromiseThen, SafePromise } from './base/intrinsics.js';
 import { callOf, Calls, type CallDefaults, type Request } from './calls.js';
+import { Coalescing } from './coalescing.js';
 import { poolErrors } from './errors.js';
 import type { ResolvedOptions } from './options.js';
 import { onAbort } from './owner/abort-watch.js';
 import type { Dispatcher } from './owner/dispatcher.js';
 import type { HandlerTable } from './owner/handlers.js';
 import { isTraced, trace, type TaskTrace } from './owner/tracing.js';
+import { readStream } from './stream.js';
 import { Waiting, waitingCall, WaitingLine, type Call } from './owner/waiting-line.js';
 
 /** What a call goes through first. */
@@ -31,6 +33,7 @@ export class Front implements Gate {
   readonly line: WaitingLine;
   readonly #pool: object;
   readonly #dispatcher: Dispatcher;
+  #coalescing: Coalescing | null = null;
 
   /** `pool` is what those who trace are told of. */
   constructor(
@@ -51,8 +54,34 @@ export class Front implements Gate {
     if (isTraced()) return this.#runTraced(payload, options, gate);
     return new SafePromise((resolve, reject) => {
       const request = this.calls.read(options === undefined ? {} : options, gate.defaults);
-      gate.take(callOf(request, payload, resolve, reject));
+      if (request.coalesce === null) gate.take(callOf(request, payload, resolve, reject));
+      else this.#coalesce(request, payload, resolve, reject, (call) => gate.take(call));
     });
+  }
+
+  #coalesce(
+    request: Request,
+    payload: unknown,
+    resolve: Resolve,
+    reject: Reject,
+    handOver: (call: Call) => void,
+  ): void {
+    this.#coalescing ??= new Coalescing({
+      withdraw: (call, error) => this.withdraw(call, error),
+      abort: (call, reason) => this.abort(call, reason),
+    });
+    this.#coalescing.take(request, payload, resolve, reject, handOver);
+  }
+
+  /** Sends away the tasks that wait in front of the pool, and says how many those were. */
+  cancel(error: () => unknown): number {
+    return this.line.cancel(error, false) + (this.#coalescing?.cancel(error) ?? 0);
+  }
+
+  /** The pool ends: sends away all who wait in front of it. */
+  end(error: () => unknown): void {
+    this.line.cancel(error, true);
+    this.#coalescing?.cancel(error);
   }
 
   #runTraced(payload: unknown, options: unknown, gate: Gate): Promise<unknown> {
@@ -60,26 +89,36 @@ export class Front implements Gate {
     const message: TaskTrace = { pool: this.#pool, filename, name };
     const begin = (resolve: Resolve, reject: Reject): void => {
       const request = this.calls.read(options === undefined ? {} : options, gate.defaults);
-      gate.take(traced(callOf(request, payload, resolve, reject), message));
+      const handOver = (call: Call): void => gate.take(traced(call, message));
+      if (request.coalesce === null) handOver(callOf(request, payload, resolve, reject));
+      else this.#coalesce(request, payload, resolve, reject, handOver);
     };
     return trace(() => new SafePromise(begin), message);
+  }
+
+  /** The parts of a handler's stream. */
+  stream(payload: unknown, options: unknown): AsyncGenerator<unknown, void, undefined> {
+    const request = this.calls.read(options === undefined ? {} : options, this.defaults, 'stream');
+    return readStream(this, request, payload);
   }
 
   /**
    * Begins a task of a request that was read before. Its handler's error goes to `fail`, with the
    * thread that it comes from; so does what keeps the task from running, which may be thrown as
-   * well.
+   * well. `prepare` is called before the pool has the task.
    */
   begin(
     request: Request,
     payload: unknown,
     resolve: Resolve,
-    fail: (error: unknown, threadId: number) => void,
+    fail: (error: unknown, where: string) => void,
+    prepare: ((call: Call) => void) | null = null,
   ): Call {
-    const reject = (error: unknown): void => fail(error, -1);
-    if (isTraced()) return this.#beginTraced(request, payload, resolve, fail);
+    const reject = (error: unknown): void => fail(error, '');
+    if (isTraced()) return this.#beginTraced(request, payload, resolve, fail, prepare);
     const call = callOf(request, payload, resolve, reject);
     call.task.withTerms().fail = fail;
+    prepare?.(call);
     this.take(call);
     return call;
   }
@@ -88,28 +127,31 @@ export class Front implements Gate {
     request: Request,
     payload: unknown,
     resolve: Resolve,
-    fail: (error: unknown, threadId: number) => void,
+    fail: (error: unknown, where: string) => void,
+    prepare: ((call: Call) => void) | null,
   ): Call {
     const { filename, name } = this.defaults;
     const message: TaskTrace = { pool: this.#pool, filename, name };
     let begun: Call | null = null;
     let refusal: unknown;
     const begin = (settle: Resolve, reject: Reject): void => {
-      const failBoth = (error: unknown, threadId: number): void => {
+      const failBoth = (error: unknown, where: string): void => {
         reject(error);
-        fail(error, threadId);
+        fail(error, where);
       };
       const resolveBoth = (value: unknown): void => {
         settle(value);
         resolve(value);
       };
       try {
-        begun = callOf(request, payload, resolveBoth, (error) => failBoth(error, -1));
+        const rejectBoth = (error: unknown): void => failBoth(error, '');
+        begun = callOf(request, payload, resolveBoth, rejectBoth);
       } catch (error) {
         refusal = error;
         throw error;
       }
       begun.task.withTerms().fail = failBoth;
+      prepare?.(begun);
       this.take(traced(begun, message));
     };
     // What keeps a task from being made is thrown here as it is without traces.
@@ -138,6 +180,11 @@ export class Front implements Gate {
     if (waiting === null) return this.#dispatcher.withdraw(task, error);
     waiting.leave(error(), 'cancelled');
     return true;
+  }
+
+  /** Aborts a task that the pool has. */
+  abort({ task }: Call, reason: unknown): void {
+    this.#dispatcher.abort(task, reason);
   }
 
   /** Resolves when there is room. */

@@ -2,9 +2,11 @@
 
 export { Pool } from './pool.js';
 export type { PoolEvents } from './pool-events.js';
-export type { RunOptions } from './run-options.js';
+export type { Coalesce, RunOptions } from './run-options.js';
 export type { Lane, LaneOptions, LaneStats } from './lane.js';
+export type { MapTransform } from './map-streams.js';
 export type { MapOptions, MapOutcome } from './map.js';
+export type { StreamOptions } from './stream.js';
 export type { OptionSource, PoolOptions, ResolvedOptions } from './options.js';
 export type { PoolStats, TaskCounts, WaitStages, WireCounts, WorkerStats } from './stats.js';
 export type { BackgroundCounts, LatencySummaries, LatencySummary } from './owner/recorder.js';

@@ -10,11 +10,11 @@
 
 import { checkCount, isNoOptions, refuseUnknown, wrongOptions } from './arguments.js';
 import { ObjectAssign, ObjectFreeze, SafeMap } from './base/intrinsics.js';
-import type { CallDefaults } from './calls.js';
+import { checkPriority, type CallDefaults } from './calls.js';
 import { CenoteError, invalidType, outOfRange, poolErrors } from './errors.js';
 import type { Front, Gate } from './front.js';
 import { checkLimit, kNames } from './options.js';
-import type { Outcome } from './owner/task.js';
+import type { Outcome, Task } from './owner/task.js';
 import { waitingCall, WaitingList, type Call } from './owner/waiting-line.js';
 import type { RunOptions } from './run-options.js';
 
@@ -28,6 +28,8 @@ export interface LaneOptions {
   readonly queueTimeout?: number;
   /** The `timeout` of the lane's tasks, in milliseconds. @default the pool's */
   readonly timeout?: number;
+  /** The `priority` of the lane's tasks. @default 0 */
+  readonly priority?: number;
 }
 
 /** What a lane has counted. */
@@ -103,12 +105,12 @@ class LaneGate implements Gate {
   take(call: Call): void {
     const { task } = call;
     if (this.#refusal !== null) {
-      task.reject(this.#refusal());
+      this.#refuse(task, this.#refusal());
       return;
     }
     const isFree = this.#running < this.#options.maxRunning && this.#waiting.isEmpty;
     if (!isFree && this.#waiting.count >= this.#options.maxQueue) {
-      task.reject(this.#full());
+      this.#refuse(task, this.#full());
       return;
     }
     let isIn = false;
@@ -126,6 +128,11 @@ class LaneGate implements Gate {
     };
     if (isFree) enter();
     else this.#waiting.push(waitingCall(call, poolErrors, enter));
+  }
+
+  #refuse(task: Task, error: unknown): void {
+    task.end('cancelled');
+    task.reject(error);
   }
 
   #admit(): void {
@@ -215,7 +222,7 @@ export class Lanes {
   }
 }
 
-const kLaneNames = ['maxRunning', 'maxQueue', 'queueTimeout', 'timeout'] as const;
+const kLaneNames = ['maxRunning', 'maxQueue', 'queueTimeout', 'timeout', 'priority'] as const;
 
 function readLaneOptions(input: unknown, pool: CallDefaults): Required<LaneOptions> {
   if (isNoOptions(input)) throw wrongOptions(input, 'lane()');
@@ -226,6 +233,7 @@ function readLaneOptions(input: unknown, pool: CallDefaults): Required<LaneOptio
     maxQueue: checkCount(given['maxQueue'] ?? 65_536, 'options.maxQueue', 0),
     queueTimeout: checkLimit(given['queueTimeout'] ?? pool.queueTimeout, 'queueTimeout'),
     timeout: checkLimit(given['timeout'] ?? pool.timeout, 'timeout'),
+    priority: checkPriority(given['priority']),
   });
 }
 

@@ -13,6 +13,7 @@
 import {
   checkCount,
   isAbortSignal,
+  isIterable,
   isNoOptions,
   refuseUnknown,
   wrongOptions,
@@ -28,12 +29,16 @@ import {
 import { AbortError, invalidType } from './errors.js';
 import { kNames, type ResolvedOptions } from './options.js';
 import { appendCallers } from './owner/caller-stack.js';
+import type { Source } from './owner/task-port.js';
 import type { Call } from './owner/waiting-line.js';
 import type { RunOptions } from './run-options.js';
 import { isPromiseLike } from './worker/task-context.js';
 
 /** The options of `pool.map()`. */
-export interface MapOptions extends Omit<RunOptions, 'transferList' | 'whenFull'> {
+export interface MapOptions extends Omit<
+  RunOptions,
+  'transferList' | 'whenFull' | 'coalesce' | 'onProgress' | 'input'
+> {
   /**
    * The most items between the source and the reader of the results: they wait, run, or have ended
    * and not been read. @default 4 for each task that the pool can run at once, at least 16
@@ -68,10 +73,8 @@ interface MapSettings {
 type BeginItem = (
   item: unknown,
   resolve: (value: unknown) => void,
-  fail: (error: unknown, threadId: number) => void,
+  fail: (error: unknown, where: string) => void,
 ) => Call;
-
-type Source = Iterable<unknown> | AsyncIterable<unknown>;
 
 /** An item that has left its source. */
 interface Item {
@@ -79,8 +82,8 @@ interface Item {
   isSettled: boolean;
   failed: boolean;
   outcome: unknown;
-  /** Where its handler threw; -1: it did not. */
-  threadId: number;
+  /** What its handler threw in; empty: it did not. */
+  where: string;
   call: Call | null;
 }
 
@@ -225,18 +228,18 @@ class Iteration {
       isSettled: false,
       failed: false,
       outcome: undefined,
-      threadId: -1,
+      where: '',
       call: null,
     };
     const { ordered } = this.#settings;
     if (ordered) append(this.#items, item);
     else this.#running.add(item);
-    const settle = (failed: boolean, outcome: unknown, threadId: number): void => {
+    const settle = (failed: boolean, outcome: unknown, where: string): void => {
       if (item.isSettled) return;
       item.isSettled = true;
       item.failed = failed;
       item.outcome = outcome;
-      item.threadId = threadId;
+      item.where = where;
       item.call = null;
       if (!ordered) {
         this.#running.delete(item);
@@ -244,11 +247,11 @@ class Iteration {
       }
       if (!ordered || this.#items[this.#head] === item) this.#tell();
     };
-    const fail = (error: unknown, threadId: number): void => settle(true, error, threadId);
+    const fail = (error: unknown, where: string): void => settle(true, error, where);
     try {
-      item.call = this.#begin(value, (result) => settle(false, result, -1), fail);
+      item.call = this.#begin(value, (result) => settle(false, result, ''), fail);
     } catch (error) {
-      fail(error, -1);
+      fail(error, '');
     }
   }
 
@@ -300,9 +303,9 @@ export async function* mapItems(
     for (;;) {
       const item = await iteration.next();
       if (item === null) return;
-      const { index, failed, outcome, threadId } = item;
+      const { index, failed, outcome, where } = item;
       // Its stack goes on with whoever reads the results.
-      if (failed && threadId >= 0) appendCallers(outcome, threadId, mapItems);
+      if (failed) appendCallers(outcome, where, mapItems);
       if (!settings.stopOnError) {
         yield failed
           ? ({ status: 'rejected', index, reason: outcome } satisfies MapOutcome<unknown>)
@@ -330,6 +333,9 @@ const kMapNames: readonly string[] = [
   'queueTimeout',
   'timeout',
   'context',
+  'priority',
+  'group',
+  'key',
 ];
 
 /** What `pool.map()` was told, and the options of each of its tasks. */
@@ -360,14 +366,6 @@ export function readMapOptions(
   delete given['stopOnError'];
   given['whenFull'] = 'wait';
   return { settings, runOptions: given };
-}
-
-function isIterable(value: unknown): value is Source {
-  if (value === null || (typeof value !== 'object' && typeof value !== 'string')) return false;
-  return (
-    typeof (value as Iterable<unknown>)[Symbol.iterator] === 'function' ||
-    typeof (value as AsyncIterable<unknown>)[Symbol.asyncIterator] === 'function'
-  );
 }
 
 /** On unless it is said otherwise. */

@@ -19,6 +19,9 @@ import { ArrayIsArray, ObjectAssign, ObjectFreeze, ObjectKeys } from './base/int
 import { describe, invalidType, outOfRange } from './errors.js';
 import { kRunNames } from './run-options.js';
 
+/** What a pool's workers run in. */
+export type Runtime = 'thread' | 'process';
+
 /** The options of a {@link Pool}. All are optional. */
 export interface PoolOptions {
   /**
@@ -29,6 +32,11 @@ export interface PoolOptions {
   readonly filename?: string | URL;
   /** The export that handles tasks. @default 'default' */
   readonly name?: string;
+  /**
+   * What each worker is: a thread of this process, or a process of its own, for code that is not
+   * thread-safe or may crash natively. Environment: CENOTE_RUNTIME. @default 'thread'
+   */
+  readonly runtime?: Runtime;
   /** Threads that the pool starts at once and keeps. @default half of maxThreads, at least 1 */
   readonly minThreads?: number;
   /**
@@ -110,6 +118,7 @@ export interface ResolvedOptions {
   /** As a `file:` URL string, or null. */
   readonly filename: string | null;
   readonly name: string;
+  readonly runtime: Runtime;
   readonly minThreads: number;
   readonly maxThreads: number;
   readonly idleTimeout: number;
@@ -164,6 +173,7 @@ type NumberOption = keyof typeof kRules;
 export const kNames: readonly (keyof PoolOptions)[] = [
   'filename',
   'name',
+  'runtime',
   'workerData',
   'env',
   'argv',
@@ -171,16 +181,6 @@ export const kNames: readonly (keyof PoolOptions)[] = [
   'resourceLimits',
   ...(ObjectKeys(kRules) as NumberOption[]),
 ];
-
-/** The options that go to `new Worker` as they are. */
-const kWorkerNames = [
-  'workerData',
-  'env',
-  'argv',
-  'execArgv',
-  'resourceLimits',
-  'trackUnmanagedFds',
-] as const;
 
 /** Checks the options, and completes them. */
 export function resolveOptions(input: unknown): ResolvedOptions {
@@ -206,9 +206,12 @@ export function resolveOptions(input: unknown): ResolvedOptions {
     throw outOfRange('options.minThreads', expected, minThreads);
   }
   const { filename, name } = given;
+  const runtime = pickRuntime(given['runtime']);
+  sources.runtime = runtime.source;
   return ObjectFreeze({
     filename: filename === undefined ? null : toFileUrl(filename, 'options.filename'),
     name: name === undefined ? 'default' : checkName(name, 'options.name'),
+    runtime: runtime.value,
     minThreads,
     maxThreads,
     idleTimeout: pick('idleTimeout', 10_000),
@@ -222,12 +225,25 @@ export function resolveOptions(input: unknown): ResolvedOptions {
     turnBudgetUs: pick('turnBudgetUs', 1_000),
     prefetchWindowUs: pick('prefetchWindowUs', 200),
     workerData: given['workerData'],
-    env: optional(given, 'env', 'an object or worker_threads.SHARE_ENV', isEnv),
+    env:
+      runtime.value === 'thread'
+        ? optional(given, 'env', 'an object or worker_threads.SHARE_ENV', isEnv)
+        : optional(given, 'env', "an object with runtime: 'process'", isPlainObject),
     argv: optional(given, 'argv', 'an array', ArrayIsArray),
     execArgv: optional(given, 'execArgv', 'an array of strings', isStrings),
     resourceLimits: optional(given, 'resourceLimits', 'an object', isPlainObject),
     sources: ObjectFreeze({ ...sources }),
   });
+}
+
+function pickRuntime(given: unknown): { readonly value: Runtime; readonly source: OptionSource } {
+  const variable = process.env['CENOTE_RUNTIME'] ?? '';
+  const source = given !== undefined ? 'option' : variable !== '' ? 'environment' : 'default';
+  const value = source === 'option' ? given : source === 'environment' ? variable : 'thread';
+  if (value === 'thread' || value === 'process') return { value, source };
+  const label = given === undefined ? 'environment variable CENOTE_RUNTIME' : 'options.runtime';
+  if (typeof value !== 'string') throw invalidType(label, "'thread' or 'process'", value);
+  throw outOfRange(label, "'thread' or 'process'", value);
 }
 
 /**
@@ -354,26 +370,4 @@ export function toFileUrl(value: unknown, label: string): string {
   }
   if (value.includes('\0')) throw outOfRange(label, 'a path without null bytes', describe(value));
   return pathToFileURL(resolve(value)).href;
-}
-
-/** What `new Worker` gets: those of a pool's options that are for it and have a value. */
-export function workerOptions(
-  options: Readonly<Partial<Record<(typeof kWorkerNames)[number], unknown>>>,
-): WorkerOptions {
-  // A null prototype: `new Worker` would read what somebody put on Object.prototype.
-  const given = emptyOptions();
-  given['name'] = 'cenote';
-  for (let i = 0; i < kWorkerNames.length; i++) {
-    const name = kWorkerNames[i]!;
-    const value = options[name];
-    if (value !== undefined) given[name] = ArrayIsArray(value) ? copied(value) : value;
-  }
-  return given;
-}
-
-/** `new Worker` iterates over lists, and a list of the user's may have an iterator of its own. */
-function copied(list: readonly unknown[]): unknown[] {
-  const copy: unknown[] = [];
-  for (let i = 0; i < list.length; i++) copy[i] = list[i];
-  return copy;
 }

@@ -3,35 +3,34 @@
 // A pool that is dropped without `close()` does not leak: nothing here is referenced by the parts
 // that the threads keep alive, so it can be collected, and its threads are closed then.
 
+import type { ChildProcess } from 'node:child_process';
 import { EventEmitter } from 'node:events';
+import type { Duplex } from 'node:stream';
 import type { Worker } from 'node:worker_threads';
 import { refuseAssignments } from './arguments.js';
-import { append, SafePromise } from './base/intrinsics.js';
+import { SafePromise } from './base/intrinsics.js';
 import { limitsOf } from './calls.js';
-import { AbortError, poolErrors } from './errors.js';
+import { AbortError, poolErrors, processErrors } from './errors.js';
 import { Front } from './front.js';
 import { Lanes, type Lane, type LaneOptions } from './lane.js';
+import { asDuplex, asTransform, type MapTransform } from './map-streams.js';
 import { mapItems, readMapOptions, type MapOptions, type MapOutcome } from './map.js';
 import { onAbort } from './owner/abort-watch.js';
+import { bodiesOf } from './owner/body.js';
 import { Dispatcher } from './owner/dispatcher.js';
 import { HandlerTable } from './owner/handlers.js';
-import { Task, TaskQueue, type TaskLimits } from './owner/task.js';
+import { Schedule } from './owner/schedule.js';
+import { Task, type TaskLimits } from './owner/task.js';
 import { isTraced } from './owner/tracing.js';
-import {
-  resolveOptions,
-  spinUnderPressure,
-  wireByPort,
-  workerOptions,
-  type PoolOptions,
-  type ResolvedOptions,
-} from './options.js';
+import { resolveOptions, type PoolOptions, type ResolvedOptions } from './options.js';
 import { listenFor, type PoolEvents } from './pool-events.js';
 import type { OtherHandler, RunOptions, SameHandler } from './run-options.js';
+import type { StreamOptions } from './stream.js';
 import { takeStats, type PoolStats } from './stats.js';
 import { cpuCount } from './wait/cpus.js';
-import { warnPortable, whyPoolIsPortable } from './wait/native.js';
 import { isMovable } from './wire/move.js';
-import { loadingNow, refuseRecursion } from './worker/worker-state.js';
+import { specOf } from './worker-options.js';
+import { refuseRecursion } from './worker/worker-state.js';
 
 const collected = new FinalizationRegistry<Dispatcher>((dispatcher) => void dispatcher.close());
 
@@ -67,8 +66,6 @@ export class Pool<Payload = unknown, Result = unknown> extends EventEmitter<Pool
     if (resolved.filename !== null) refuseRecursion(resolved.filename);
     this.#handlers = new HandlerTable(resolved.filename, resolved.name);
     this.#limits = limitsOf(resolved.queueTimeout, resolved.timeout);
-    const portable = whyPoolIsPortable(resolved.execArgv, resolved.env);
-    if (portable !== '') warnPortable(portable);
     this.#dispatcher = new Dispatcher(
       {
         minThreads: resolved.minThreads,
@@ -78,27 +75,14 @@ export class Pool<Payload = unknown, Result = unknown> extends EventEmitter<Pool
         bootTimeoutMs: resolved.bootTimeout,
         abortGraceMs: resolved.abortGrace,
         maxQueue: resolved.maxQueue,
-        prefetchWindowMs: resolved.prefetchWindowUs / 1000,
+        // A process is handed its next task by this thread: to hold one ready for it saves nothing.
+        prefetchWindowMs: resolved.runtime === 'thread' ? resolved.prefetchWindowUs / 1000 : 0,
         cpus: cpuCount(),
         eager: false,
-        queue: new TaskQueue(),
+        queue: new Schedule(),
         balancer: null,
-        errors: poolErrors,
-        spec: {
-          workerOptions: workerOptions(resolved),
-          concurrency: resolved.concurrentTasksPerWorker,
-          maxSpinUs: resolved.maxSpinUs,
-          turnBudgetUs: resolved.turnBudgetUs,
-          spinUnderPressure: spinUnderPressure(),
-          portable: portable !== '',
-          wireByPort: wireByPort(),
-          preload: this.#handlers.preload,
-          bare: false,
-          niceIncrement: 0,
-          loading: loadingNow(),
-          recordsLatencies: true,
-          onTiming: null,
-        },
+        errors: resolved.runtime === 'thread' ? poolErrors : processErrors,
+        spec: specOf(resolved, this.#handlers.preload),
       },
       listenFor(new WeakRef<EventEmitter<PoolEvents>>(this)),
     );
@@ -193,6 +177,47 @@ export class Pool<Payload = unknown, Result = unknown> extends EventEmitter<Pool
   }
 
   /**
+   * {@link map} as a stage of web streams: `source.pipeThrough(pool.transform(options))`.
+   *
+   * @throws TypeError (`ERR_INVALID_ARG_TYPE`) and RangeError (`ERR_OUT_OF_RANGE`), at the call.
+   */
+  transform<R = Result>(options: MapOptions = {}): MapTransform<Payload, Awaited<R>> {
+    const map = (source: AsyncIterable<unknown>): AsyncGenerator<unknown, void, undefined> =>
+      this.map(source as AsyncIterable<Payload>, options);
+    return asTransform(map) as MapTransform<Payload, Awaited<R>>;
+  }
+
+  /**
+   * {@link map} as a Node stream of objects: `pipeline(source, pool.duplex(options), sink)`.
+   *
+   * @throws TypeError (`ERR_INVALID_ARG_TYPE`) and RangeError (`ERR_OUT_OF_RANGE`), at the call.
+   */
+  duplex(options: MapOptions = {}): Duplex {
+    // What is wrong with the options is said now, and not when the first item comes.
+    readMapOptions([], options, this.#options);
+    return asDuplex((source) => this.map(source as AsyncIterable<Payload>, options));
+  }
+
+  /**
+   * Runs a task whose handler gives a stream, and gives its parts as an async iterable. The handler
+   * is a generator or async generator, or returns a `ReadableStream`, a Node `Readable` or another
+   * iterable. It goes on as fast as its parts are read: `highWaterMark` of them, 16 by default, may
+   * be on their way.
+   *
+   * A `break` asks the handler to end, its `finally` included, and waits for it. An abort asks the
+   * same and waits for nothing: after `abortGrace`, at least a second, the worker of a handler that
+   * has not ended is terminated. The task begins when the first part is asked for.
+   *
+   * @throws TypeError (`ERR_INVALID_ARG_TYPE`) and RangeError (`ERR_OUT_OF_RANGE`), at the call.
+   */
+  stream<R = unknown>(
+    task: unknown,
+    options?: StreamOptions,
+  ): AsyncGenerator<Awaited<R>, void, undefined> {
+    return this.#front.stream(task, options) as AsyncGenerator<Awaited<R>, void, undefined>;
+  }
+
+  /**
    * Resolves when `minThreads` threads, at least one, have loaded the pool's file and run its
    * `setup`. Rejects with what the file or its `setup` threw; with a `CenoteError` if the file has
    * no such handler, if no thread could start, or if the pool is closed. You need not call it: each
@@ -234,7 +259,7 @@ export class Pool<Payload = unknown, Result = unknown> extends EventEmitter<Pool
     const error = (): unknown => new AbortError(reason);
     const { outcomes } = this.#dispatcher;
     const before = outcomes.cancelled;
-    const inFront = this.#lanes.cancel(error) + this.#front.line.cancel(error, false);
+    const inFront = this.#lanes.cancel(error) + this.#front.cancel(error);
     this.#dispatcher.rejectWaiting(error);
     return inFront + outcomes.cancelled - before;
   }
@@ -242,7 +267,7 @@ export class Pool<Payload = unknown, Result = unknown> extends EventEmitter<Pool
   /** Sends away those who wait in front of the pool. */
   #refuse(error: () => unknown): void {
     this.#lanes.end(error);
-    this.#front.line.cancel(error, true);
+    this.#front.end(error);
   }
 
   /** `await using pool = new Pool(…)` closes it at the end of the block. */
@@ -266,12 +291,14 @@ export class Pool<Payload = unknown, Result = unknown> extends EventEmitter<Pool
     return this.#options;
   }
 
-  /** The threads that have not ended. */
+  /** The threads that have not ended. None with `runtime: 'process'`. */
   get threads(): Worker[] {
-    const threads: Worker[] = [];
-    const { all } = this.#dispatcher.crew;
-    for (let i = 0; i < all.length; i++) append(threads, all[i]!.worker);
-    return threads;
+    return bodiesOf(this.#dispatcher.crew, 'worker');
+  }
+
+  /** The processes that have not ended, with `runtime: 'process'`. */
+  get processes(): ChildProcess[] {
+    return bodiesOf(this.#dispatcher.crew, 'process');
   }
 
   /** How many accepted tasks wait in the pool: no worker has been given them yet. */

@@ -35,6 +35,48 @@ export interface RunOptions {
    * `queueTimeout` let it. @default 'reject'
    */
   readonly whenFull?: 'wait' | 'reject';
+  /**
+   * Which of the waiting tasks of its `group` starts first: the one with the highest number, a
+   * whole one from -100 to 100. Each step counts as much as 100 ms of waiting, so none waits for
+   * ever.
+   * @default 0
+   */
+  readonly priority?: number;
+  /**
+   * A name, such as a tenant's. Groups with waiting tasks share the workers' time evenly, however
+   * many tasks each has. Tasks without a group are one group.
+   */
+  readonly group?: string;
+  /**
+   * A name, such as a user's. Tasks of the same key run on the same worker while it lives, so that
+   * what it has cached for them serves again. Where that one is busy for over 25 ms, another runs
+   * the task.
+   */
+  readonly key?: string;
+  /**
+   * Calls of the same handler with the same key run one task between them. `'share'`, or a key
+   * alone: a call that comes while the task of an earlier one has not settled gets that one's
+   * outcome. `'latest'`: one task runs at a time, and one waits: the newest. Older calls that have
+   * not begun reject (`ERR_CENOTE_SUPERSEDED`).
+   */
+  readonly coalesce?: string | Coalesce;
+  /**
+   * Gets what the handler says with `context.report(value)`, in order and before the result. The
+   * task is never queued behind another one on a worker.
+   */
+  readonly onProgress?: (value: unknown) => void;
+  /**
+   * Items that the handler reads from `context.input`: an iterable or async iterable, such as a
+   * `ReadableStream`. It is read as fast as the handler takes them, and asked to end with the task.
+   */
+  readonly input?: Iterable<unknown> | AsyncIterable<unknown>;
+}
+
+/** Which calls run one task between them, and how. */
+export interface Coalesce {
+  readonly key: string;
+  /** @default 'share' */
+  readonly mode?: 'share' | 'latest';
 }
 
 /** The options of `run()`. */
@@ -47,6 +89,30 @@ export const kRunNames: readonly string[] = [
   'timeout',
   'context',
   'whenFull',
+  'priority',
+  'group',
+  'key',
+  'coalesce',
+  'onProgress',
+  'input',
+];
+
+/** The options of `stream()`. */
+export const kStreamNames: readonly string[] = [
+  'filename',
+  'name',
+  'transferList',
+  'signal',
+  'queueTimeout',
+  'timeout',
+  'context',
+  'whenFull',
+  'priority',
+  'group',
+  'key',
+  'onProgress',
+  'input',
+  'highWaterMark',
 ];
 
 /** Options that leave the pool's handler in place, so that its types hold. */

@@ -36,6 +36,10 @@ const clock = Object.getPrototypeOf(performance) as Partial<typeof performance>;
 export const now: () => number = (clock.now ?? performance.now).bind(performance);
 /** Seconds on a monotonic clock that all threads share. No fake clock replaces it. */
 export const uptime: () => number = process.uptime.bind(process);
+const hrtime = process.hrtime.bigint.bind(process.hrtime);
+const { Number: numberOf } = globalThis;
+/** ms on a monotonic clock that the processes of a machine share. */
+export const monotonic = (): number => numberOf(hrtime()) / 1e6;
 export const nextTick: typeof process.nextTick = process.nextTick.bind(process);
 /** Runs a callback as a microtask. What it throws is an uncaught exception. */
 export const queueMicrotask = globalThis.queueMicrotask.bind(globalThis);

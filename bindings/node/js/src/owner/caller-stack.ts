@@ -19,7 +19,6 @@ import {
   StringTrimStart,
 } from '../base/intrinsics.js';
 import { isError } from '../wire/errors/record.js';
-import type { Task } from './task.js';
 
 type Callable = (...args: never[]) => unknown;
 
@@ -33,15 +32,15 @@ const kResolved = PromiseResolve();
  * two have been tied together, which takes a turn of the microtask queue, and it is handled before
  * it is rejected.
  *
- * The error must be this promise's alone, or others would see its callers.
+ * `where` says which worker ran the task. The error must be this promise's alone, or others would see its callers.
  */
 export function rejectWithCallerStack(
   resolve: (value: unknown) => void,
   error: unknown,
-  threadId: number,
+  where: string,
 ): void {
   const failure = PromiseThen(PromiseThen(kResolved, nothing), function fail() {
-    appendCallers(error, threadId, fail);
+    appendCallers(error, where, fail);
     throw error;
   });
   // To tie the two together is to call the `then` of the other. Only where somebody has replaced
@@ -55,21 +54,14 @@ export function rejectWithCallerStack(
   resolve(failure);
 }
 
-/** Rejects a task with what went wrong in its worker. */
-export function failTask(task: Task, error: unknown, threadId: number): void {
-  const fail = task.terms === null ? null : task.terms.fail;
-  if (fail === null) rejectWithCallerStack(task.resolve, error, threadId);
-  else fail(error, threadId);
-}
-
 function nothing(): void {}
 
 /**
- * Lets an error's stack go on with those who await the function `below`. The error must be theirs
- * alone.
+ * Lets an error's stack go on with those who await the function `below`. `where` is what ran the
+ * handler; if it is empty, none did. The error must be theirs alone.
  */
-export function appendCallers(error: unknown, threadId: number, below: Callable): void {
-  if (!isError(error)) return;
+export function appendCallers(error: unknown, where: string, below: Callable): void {
+  if (where === '' || !isError(error)) return;
   try {
     const stack = (error as { stack?: unknown }).stack;
     if (typeof stack !== 'string' || ErrorCaptureStackTrace === undefined) return;
@@ -77,7 +69,7 @@ export function appendCallers(error: unknown, threadId: number, below: Callable)
     ErrorCaptureStackTrace(trace, below);
     const callers = asyncLines(trace.stack);
     if (callers === '') return;
-    const seam = `    at --- task in worker thread ${threadId}, called from ---`;
+    const seam = `    at --- task in ${where}, called from ---`;
     define(error, 'stack', `${stack}\n${seam}${callers}`, false);
   } catch {
     // The stack cannot be read or changed, as with a frozen error: it stays as it is.

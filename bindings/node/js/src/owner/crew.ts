@@ -260,7 +260,7 @@ function isOld(worker: WorkerHandle): boolean {
 function bootTimedOut(limitMs: number): CenoteError {
   return new CenoteError(
     'ERR_CENOTE_BOOT_TIMEOUT',
-    `The worker thread was not ready within ${limitMs} ms (bootTimeout) and was terminated: ` +
+    `The worker was not ready within ${limitMs} ms (bootTimeout) and was terminated: ` +
       'loading its file and its setup() takes longer, or never ends.',
   );
 }

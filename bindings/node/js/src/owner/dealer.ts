@@ -15,31 +15,13 @@
 // it has not begun, or when a worker has begun nothing for a while, its unclaimed tasks are
 // revoked, and the dispatcher deals them out again.
 
+import { Affinity } from './affinity.js';
+import type { Balancer, DealerOptions } from './dealer-options.js';
 import type { Task, WaitQueue } from './task.js';
 import type { WorkerHandle } from './worker-handle.js';
 import { addAll, includes } from './lists.js';
 import { bareList, MathCeil, MathFloor, MathMax, MathMin } from '../base/intrinsics.js';
 import { kPrefetchMax } from '../wire/channel.js';
-
-/** Chooses the worker for each task, instead of the dealer. */
-export interface Balancer {
-  /** The worker that gets the task, or null: it waits, and is asked about again later. */
-  pick(task: Task, workers: readonly WorkerHandle[]): WorkerHandle | null;
-  /**
-   * How many tasks, in a row, it may be asked about in vain before those behind them wait as well.
-   */
-  readonly lookahead: number;
-}
-
-export interface DealerOptions {
-  readonly concurrency: number;
-  /** Workers are given tasks while they boot, and idle ones are taken in their order. */
-  readonly eager: boolean;
-  readonly prefetchWindowMs: number;
-  /** CPUs that this process may use. */
-  readonly cpus: number;
-  readonly balancer: Balancer | null;
-}
 
 interface DealerEvents {
   /** A task that has limits was given to a worker. */
@@ -65,6 +47,7 @@ export class Dealer {
   readonly #queue: WaitQueue;
   readonly #ready: readonly WorkerHandle[];
   readonly #events: DealerEvents;
+  readonly #affinity = new Affinity();
   #useCount = 0;
   /** As {@link takeBack} last saw it: a worker may be in a long task, and a look soon will tell. */
   hasSuspect = false;
@@ -141,11 +124,22 @@ export class Dealer {
 
   #dealToIdle(): void {
     while (this.#queue.length > 0) {
+      if (this.#dealToHome()) continue;
       // It is posted ahead, to a worker that runs.
       if (this.#fitsBehind()) return;
       const worker = this.#options.eager ? this.#firstIdle() : this.#warmestIdle();
       if (worker === null || !this.#giveFirst(worker)) return;
     }
+  }
+
+  /** Gives the first task to the worker of its key, if it has one that has room. */
+  #dealToHome(): boolean {
+    const first = this.#queue.peek();
+    if (first === null || first.terms === null || first.terms.key === null) return false;
+    const home = this.#affinity.homeOf(first, first.terms.key, this.#ready);
+    if (home === null || home.exclusive || !this.#hasRoom(home)) return false;
+    if (home.inFlight > 0 && this.#isExclusive(first)) return false;
+    return this.#giveFirst(home);
   }
 
   #warmestIdle(): WorkerHandle | null {

@@ -6,7 +6,6 @@
 
 import { bareList, MathMax, PromiseThen, SafePromise } from '../base/intrinsics.js';
 import { thisLoop } from '../wait/loop.js';
-import { failTask } from './caller-stack.js';
 import type { Crew } from './crew.js';
 import type { Failures } from './failures.js';
 import type { Ledger } from './ledger.js';
@@ -86,7 +85,7 @@ export class Demand {
     const { threadId } = why.end;
     for (let task = this.#queue.shift(); task !== null; task = this.#queue.shift()) {
       if (this.#ledger.settle(task, 'failed'))
-        failTask(task, this.#failures.ofStart(why), threadId);
+        this.#failures.reject(task, this.#failures.ofStart(why), threadId);
     }
   }
 

@@ -3,7 +3,7 @@
 import type { PoolErrors, WorkerEnd } from '../errors.js';
 import type { FullnessListener } from './acceptance.js';
 import type { CrewLimits } from './crew.js';
-import type { DealerOptions } from './dealer.js';
+import type { DealerOptions } from './dealer-options.js';
 import type { WaitQueue } from './task.js';
 import type { WorkerSpec } from './worker-events.js';
 import type { WorkerHandle } from './worker-handle.js';

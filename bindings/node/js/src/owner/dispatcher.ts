@@ -33,7 +33,6 @@ import { Ledger } from './ledger.js';
 import { Losses } from './losses.js';
 import { Tally } from './recorder.js';
 import type { Outcome, Task, WaitQueue } from './task.js';
-import { failTask } from './caller-stack.js';
 import type { Held } from './slots.js';
 import type { WorkerHandle } from './worker-handle.js';
 
@@ -246,7 +245,7 @@ export class Dispatcher implements LoopSource, TaskEvents, CrewEvents {
     } else if (this.#losses.mayBeginElsewhere(task, task.holder as WorkerHandle | null)) {
       this.#flow.takeBack(task);
     } else if (this.ledger.settle(task, 'failed')) {
-      failTask(task, this.#failures.of(code, value, task.handler), threadId);
+      this.#failures.reject(task, this.#failures.of(code, value, task.handler), threadId);
     }
   }
 

@@ -4,8 +4,10 @@
 import { messageOf, type PoolErrors, type WorkerEnd } from '../errors.js';
 import { fromWire } from '../wire/errors/decoder.js';
 import { kRefused, type WireError } from '../wire/messages.js';
+import { rejectWithCallerStack } from './caller-stack.js';
 import type { Handler } from './handlers.js';
 import type { FailedStart } from './starts.js';
+import type { Task } from './task.js';
 
 export class Failures {
   readonly #errors: PoolErrors;
@@ -14,6 +16,14 @@ export class Failures {
   constructor(errors: PoolErrors, preload: Handler | null) {
     this.#errors = errors;
     this.#preload = preload;
+  }
+
+  /** Rejects a task with an error of its own, whose stack names the worker and the callers. */
+  reject(task: Task, error: unknown, threadId: number): void {
+    const where = `${this.#errors.kind} ${threadId}`;
+    const fail = task.terms === null ? null : task.terms.fail;
+    if (fail === null) rejectWithCallerStack(task.resolve, error, where);
+    else fail(error, where);
   }
 
   /** What a worker answered that did not return. */
@@ -34,7 +44,7 @@ export class Failures {
    */
   ofStart({ end, loadFailure }: FailedStart): unknown {
     if (loadFailure !== null) return this.ofLoad(loadFailure);
-    const cause = end.error ?? new Error(`The worker thread ended: ${reasonOf(end)}`);
+    const cause = end.error ?? new Error(`The ${this.#errors.kind} ended: ${reasonOf(end)}`);
     return this.#errors.noThread(cause, end.threadId < 0 ? null : end);
   }
 }

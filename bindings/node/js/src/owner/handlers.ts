@@ -40,8 +40,8 @@ export class Handler {
     readonly index: number,
     readonly url: string,
     readonly exportName: string,
-    /** Its tasks come with values beside the payload. */
-    readonly carriesValues: boolean,
+    /** What its tasks carry beside their payload, as bits; 0: nothing. */
+    readonly carries = 0,
   ) {}
 
   /**
@@ -80,7 +80,7 @@ export class HandlerTable {
   constructor(url: string | null, name: string) {
     this.#defaultUrl = url;
     this.#defaultName = name;
-    this.#default = url === null ? null : this.#find(url, name, false);
+    this.#default = url === null ? null : this.#find(url, name, 0);
   }
 
   /** The handler that each worker loads when it starts, so that the first task need not wait. */
@@ -89,22 +89,22 @@ export class HandlerTable {
   }
 
   /**
-   * The handler of a call. `undefined` stands for what the pool was made with. `carriesValues`: the
-   * same export as a handler of its own, whose tasks come with values.
+   * The handler of a call. `undefined` stands for what the pool was made with. `carries`: the same
+   * export as a handler of its own, whose tasks carry something beside their payload.
    */
-  resolve(url: string | undefined, name: string | undefined, carriesValues = false): Handler {
-    if (url === undefined && name === undefined && this.#default !== null && !carriesValues)
+  resolve(url: string | undefined, name: string | undefined, carries = 0): Handler {
+    if (url === undefined && name === undefined && this.#default !== null && carries === 0)
       return this.#default;
     const file = url ?? this.#defaultUrl;
     if (file === null) throw noFilename();
-    return this.#find(file, name ?? this.#defaultName, carriesValues);
+    return this.#find(file, name ?? this.#defaultName, carries);
   }
 
-  #find(url: string, name: string, carriesValues: boolean): Handler {
-    const key = `${carriesValues ? 1 : 0}${name}\0${url}`;
+  #find(url: string, name: string, carries: number): Handler {
+    const key = `${carries} ${name}\0${url}`;
     let handler = this.#byKey.get(key);
     if (handler === undefined) {
-      handler = new Handler(this.#byKey.size, url, name, carriesValues);
+      handler = new Handler(this.#byKey.size, url, name, carries);
       this.#byKey.set(key, handler);
     }
     return handler;

@@ -7,7 +7,6 @@
 
 import { bareList } from '../base/intrinsics.js';
 import type { PoolErrors, WorkerEnd } from '../errors.js';
-import { failTask } from './caller-stack.js';
 import { isUnfit } from './crew.js';
 import type { Failures } from './failures.js';
 import type { Handler } from './handlers.js';
@@ -63,7 +62,7 @@ export class Losses {
     // It went with the worker that could not load its file: that is what happened to it.
     if (loadFailure !== null && isUnfit(worker) && task.handler === this.#preload) {
       if (this.#ledger.settle(task, 'failed'))
-        failTask(task, this.#failures.ofLoad(loadFailure), threadId);
+        this.#failures.reject(task, this.#failures.ofLoad(loadFailure), threadId);
     } else if (this.#ledger.settle(task, 'lost')) {
       task.reject(this.#errors.lost(end, begun));
     }

@@ -15,7 +15,7 @@ import {
   AtomicsLoad,
   AtomicsStore,
 } from '../base/intrinsics.js';
-import type { Carrier } from '../wire/carrier.js';
+import type { ValueCarrier } from '../wire/carrier.js';
 import {
   kAskNothing,
   kAsks,
@@ -58,7 +58,7 @@ export type Settle = (
 
 export class Slots {
   readonly #channel: Channel;
-  readonly #carrier: Carrier;
+  readonly #carrier: ValueCarrier;
   readonly #ring: RingWriter;
   readonly #results: RingReader;
   readonly #withheld: Withheld;
@@ -83,7 +83,7 @@ export class Slots {
   /** Being sent: code of the user's may run meanwhile. */
   #sending: Task | null = null;
 
-  constructor(channel: Channel, carrier: Carrier) {
+  constructor(channel: Channel, carrier: ValueCarrier) {
     this.#channel = channel;
     this.#carrier = carrier;
     this.#ring = new RingWriter(channel.tasks);
@@ -203,7 +203,7 @@ export class Slots {
 
   /**
    * Takes back what the worker has not begun, in order: all but the first `kept`, and but for what
-   * no other can be given.
+   * no other can be given, or not yet.
    */
   revokeAll(kept: number): Task[] {
     this.#lookAtClaims();
@@ -215,7 +215,7 @@ export class Slots {
     // From the last on: what the worker claims meanwhile comes before what is taken back.
     for (let i = this.#postedCount - 1; i >= first; i--) {
       const task = this.#posted[i]!;
-      if (task === null || task.fixed) continue;
+      if (task === null || task.fixed || task.sticks) continue;
       if (!this.#revokeSlot(task.slot)) break;
       this.#posted[i] = null;
       this.#forget(task);

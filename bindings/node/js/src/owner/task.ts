@@ -14,7 +14,7 @@
 // middle (an aborted task) take constant time, and what was removed leaves nothing behind.
 
 import type { Transferable } from 'node:worker_threads';
-import { now } from '../base/intrinsics.js';
+import { MathMax, now } from '../base/intrinsics.js';
 import type { Handler } from './handlers.js';
 import type { TaskTrace } from './tracing.js';
 import type { WorkerHandle } from './worker-handle.js';
@@ -31,14 +31,25 @@ export interface TaskLimits {
   readonly runMs: number;
 }
 
+/** What decides about a task's place among those that wait. */
+export interface Rank {
+  readonly priority: number;
+  readonly group: string;
+}
+
 /**
  * What a call asked for beyond its limits, and who follows its task. Most tasks have none of it.
  */
 class Terms {
+  rank: Rank | null = null;
+  /** Tasks of the same key go to the same worker, where that is not busy for long. */
+  key: string | null = null;
+  /** When it waits for that worker no longer; 0: it has not waited. */
+  spillsAt = 0;
   /** Called once, when the task has settled: also one that the pool never accepted. */
   onEnd: ((outcome: Outcome) => void) | null = null;
   /** Gets what the handler threw, in place of the caller's promise. */
-  fail: ((error: unknown, threadId: number) => void) | null = null;
+  fail: ((error: unknown, where: string) => void) | null = null;
 }
 
 /** Where accepted tasks wait. A task is in it at most once. */
@@ -124,7 +135,8 @@ export class Task {
   /** Tells those who trace how it ran. */
   noteRun(waitMs: number, runMs: number, threadId: number): void {
     if (this.trace === null) return;
-    this.trace.queueTime = waitMs;
+    // The clocks of two threads may differ by some µs.
+    this.trace.queueTime = MathMax(0, waitMs);
     this.trace.runTime = runMs;
     this.trace.threadId = threadId;
   }
@@ -132,6 +144,11 @@ export class Task {
   /** Its worker may have to be terminated while it runs. */
   get mayEndWorker(): boolean {
     return this.abortable || (this.limits !== null && this.limits.runMs < Infinity);
+  }
+
+  /** It waits for the worker of its key, and is not to be given to another yet. */
+  get sticks(): boolean {
+    return this.terms !== null && this.terms.spillsAt > 0 && now() < this.terms.spillsAt;
   }
 
   /**

@@ -29,6 +29,7 @@ import {
 } from '../wire/messages.js';
 import type { Traffic } from '../wire/traffic.js';
 import { ValuePort, type UnreadableValue } from '../wire/value-port.js';
+import type { Body } from './body.js';
 import type { Handler } from './handlers.js';
 
 /** What every worker thread runs. */
@@ -37,6 +38,8 @@ const kWorkerFile = join(__dirname, '..', 'worker', 'main.js');
 /** What a thread is started with. */
 export interface ThreadSpec {
   readonly workerOptions: WorkerOptions;
+  /** What the worker runs in. */
+  readonly runtime: 'thread' | 'process';
   /**
    * Tasks that the worker begins before it has ended others. A balancer may count on more than the
    * dispatcher does.
@@ -76,8 +79,9 @@ const kControlWords = {
   kicks: kWorkerKicked,
 };
 
-export class Thread {
+export class Thread implements Body {
   readonly worker: Worker;
+  readonly process = null;
   /** Outlives the thread; Node's own turns -1. */
   readonly id: number;
   readonly channel: Channel;
@@ -148,9 +152,9 @@ export class Thread {
     if (!this.#known.has(handler.index)) this.control.post(this.#definitionOf(handler));
   }
 
-  #definitionOf({ index, url, exportName, carriesValues }: Handler): HandlerMessage {
+  #definitionOf({ index, url, exportName, carries }: Handler): HandlerMessage {
     this.#known.add(index);
-    return { type: 'handler', index, url, exportName, carriesValues };
+    return { type: 'handler', index, url, exportName, carries };
   }
 
   /** Makes the worker look at what was published for it. */

@@ -22,6 +22,7 @@ import type { PoolErrors } from '../errors.js';
 import { onAbort } from './abort-watch.js';
 import type { Acceptance } from './acceptance.js';
 import type { Outcome, Task } from './task.js';
+import type { TaskPort } from './task-port.js';
 
 /** A task, and what ends its wait in front of the pool. */
 export interface Call {
@@ -31,6 +32,8 @@ export interface Call {
   waits: boolean;
   /** Its place in front of the pool, while it has one. */
   waiting: Waiting | null;
+  /** Where its stream, its reports and its input go. */
+  port: TaskPort | null;
 }
 
 /** One who waits. */

@@ -1,24 +1,24 @@
 // One worker, as the pool's thread sees it: its state, what it holds, and what it says.
 //
-// What it was given, and what it has begun, is in `slots.ts`; its thread and channel are in
-// `thread.ts`. Here tasks are posted with one wake for many, and results and control messages are
+// What it was given, and what it has begun, is in `slots.ts`; its thread or process, and its
+// channel, are its body (`body.ts`). Here tasks are posted with one wake for many, and results and control messages are
 // dealt with.
 //
 // Guarantee: nothing that the thread sends, readable or not, throws on the owner's thread.
 
-import type { Worker } from 'node:worker_threads';
 import { bareList, now } from '../base/intrinsics.js';
 import { unreadable } from '../errors.js';
 import type { StageCounts } from '../wait/loop.js';
 import { fromWire } from '../wire/errors/decoder.js';
 import { kReturned, kThrew, type ToOwner, type WireFailure } from '../wire/messages.js';
 import { UnreadableValue } from '../wire/value-port.js';
+import { startBody, type Body } from './body.js';
 import { Outgoing } from './outgoing.js';
 import { Progress } from './progress.js';
 import { Recorder, type BackgroundCounts } from './recorder.js';
 import { Slots, type Held, type Settle } from './slots.js';
 import type { Task } from './task.js';
-import { Thread, type ThreadEvents } from './thread.js';
+import type { ThreadEvents } from './thread.js';
 import type { WorkerEvents, WorkerSpec } from './worker-events.js';
 
 /**
@@ -37,7 +37,7 @@ export class WorkerHandle implements ThreadEvents {
   readonly progress: Progress;
   /** The times of its tasks; null where nobody reads them. */
   readonly latencies: Recorder | null;
-  readonly #thread: Thread;
+  readonly body: Body;
   readonly #onTiming: WorkerSpec['onTiming'];
   readonly #portable: boolean;
   readonly #events: WorkerEvents;
@@ -82,34 +82,30 @@ export class WorkerHandle implements ThreadEvents {
     this.#portable = spec.portable;
     this.#events = events;
     this.latencies = spec.recordsLatencies ? new Recorder() : null;
-    this.#thread = new Thread(spec, this);
-    this.slots = new Slots(this.#thread.channel, this.#thread.carrier);
-    this.progress = new Progress(() => this.#thread.cpuMs);
-  }
-
-  get worker(): Worker {
-    return this.#thread.worker;
+    this.body = startBody(spec, this);
+    this.slots = new Slots(this.body.channel, this.body.carrier);
+    this.progress = new Progress(() => this.body.cpuMs);
   }
 
   get threadId(): number {
-    return this.#thread.id;
+    return this.body.id;
   }
 
   /** Whether it has ever been ready for tasks. */
   get wasReady(): boolean {
-    return this.#thread.address !== null;
+    return this.body.address !== null;
   }
 
   get background(): BackgroundCounts {
-    return { ...this.#thread.background, failed: this.#backgroundFailed };
+    return { ...this.body.background, failed: this.#backgroundFailed };
   }
 
-  get traffic(): Thread['traffic'] {
-    return this.#thread.traffic;
+  get traffic(): Body['traffic'] {
+    return this.body.traffic;
   }
 
   get stages(): StageCounts | null {
-    return this.#thread.stages;
+    return this.body.stages;
   }
 
   /** Whether it can be given one more task at all. */
@@ -162,17 +158,17 @@ export class WorkerHandle implements ThreadEvents {
         } else if (++posted % kWakeCount > 0) {
           continue;
         }
-        this.#thread.wake();
+        this.body.wake();
       }
     } finally {
       this.#posting = false;
     }
-    this.#thread.wake();
+    this.body.wake();
     if (back.length > 0) this.#events.onNoRoom(back);
   }
 
   #post(task: Task, postedAt: number): void {
-    this.#thread.define(task.handler);
+    this.body.define(task.handler);
     try {
       this.slots.post(task, postedAt);
     } catch (error) {
@@ -225,7 +221,7 @@ export class WorkerHandle implements ThreadEvents {
   /** Tells a task that runs to end. */
   ask(task: Task, what: number): void {
     this.slots.ask(task, what);
-    this.#thread.wake();
+    this.body.wake();
   }
 
   /** Empties the table: what it had begun, and what it had not. */
@@ -246,13 +242,13 @@ export class WorkerHandle implements ThreadEvents {
 
   /** Settles what has ended by now. Cheap if nothing has. */
   poll(): void {
-    this.#thread.control.poll();
+    this.body.control.poll();
     if (this.slots.hasResults) this.#collect(Infinity);
   }
 
   /** As {@link poll}, where no event has told: waits for output for so long at most. */
   catchUp(patienceMs = kPatienceMs): void {
-    this.#thread.catchUp();
+    this.body.catchUp();
     this.#collect(patienceMs);
   }
 
@@ -308,7 +304,7 @@ export class WorkerHandle implements ThreadEvents {
       case 'ready':
         // Too late: it is being terminated, and what it begins would be lost.
         if (this.#givenUp) return;
-        this.#thread.address = message.address;
+        this.body.address = message.address;
         if (message.failed) this.#awaitsFailure = true;
         else this.#onReady(null);
         return;
@@ -338,7 +334,7 @@ export class WorkerHandle implements ThreadEvents {
     this.#awaitsFailure = false;
     this.loadFailure = failure;
     // What was posted since it began to take tasks has rung nobody.
-    if (this.inFlight > 0) this.#thread.wake();
+    if (this.inFlight > 0) this.body.wake();
     if (this.state === 'booting') {
       this.state = 'ready';
       this.idleSince = now();
@@ -357,11 +353,11 @@ export class WorkerHandle implements ThreadEvents {
   onExit(exitCode: number): void {
     // What comes now may have tasks dealt: none to this one.
     this.#isGone = true;
-    this.#thread.control.drain();
+    this.body.control.drain();
     this.#collect(0);
     const expected = this.state === 'leaving';
     this.state = 'exited';
-    this.#thread.closePorts();
+    this.body.closePorts();
     this.#events.onExit(this, exitCode, expected);
   }
 
@@ -371,13 +367,13 @@ export class WorkerHandle implements ThreadEvents {
    */
   askTo(type: 'close' | 'retire'): void {
     this.#leave();
-    this.#thread.tell({ type });
+    this.body.tell({ type });
   }
 
   /** Ends the thread at once, whatever it runs. `exit` follows. */
   terminate(): void {
     this.#leave();
-    this.#thread.terminate();
+    this.body.terminate();
   }
 
   /** Ends a thread that is not ready in time. It counts as one that ended by itself, of `error`. */
@@ -389,7 +385,7 @@ export class WorkerHandle implements ThreadEvents {
     this.#givenUp = true;
     this.#isGone = true;
     this.error = error;
-    this.#thread.terminate();
+    this.body.terminate();
   }
 
   #leave(): void {

@@ -5,7 +5,7 @@
 // task; what is no worker of this pool leaves it in the queue, as `null` does.
 
 import { append, bareList } from '../base/intrinsics.js';
-import type { Balancer } from '../owner/dealer.js';
+import type { Balancer } from '../owner/dealer-options.js';
 import type { Task } from '../owner/task.js';
 import type { WorkerHandle } from '../owner/worker-handle.js';
 import { InfoTask } from './task-info.js';

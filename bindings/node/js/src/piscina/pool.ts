@@ -244,7 +244,9 @@ export class ThreadPool {
     this.#balancer?.reconsider();
     if (worker.state !== 'leaving') return;
     this.#told.add(worker.threadId);
-    worker.worker.once('exit', () => queueMicrotask(() => this.#told.delete(worker.threadId)));
+    worker.body.worker!.once('exit', () =>
+      queueMicrotask(() => this.#told.delete(worker.threadId)),
+    );
   }
 
   // Ending
@@ -295,8 +297,8 @@ export class ThreadPool {
     const threads: Worker[] = [];
     const { all } = this.#dispatcher.crew;
     for (let i = 0; i < all.length; i++) {
-      const { state, worker } = all[i]!;
-      if (state === 'booting' || state === 'ready') append(threads, worker);
+      const { state, body } = all[i]!;
+      if (state === 'booting' || state === 'ready') append(threads, body.worker!);
     }
     return threads;
   }

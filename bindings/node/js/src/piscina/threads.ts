@@ -5,7 +5,7 @@
 // hold.
 
 import { MathCeil, MathMax, MathMin, ObjectGetPrototypeOf } from '../base/intrinsics.js';
-import type { Balancer } from '../owner/dealer.js';
+import type { Balancer } from '../owner/dealer-options.js';
 import { Dispatcher } from '../owner/dispatcher.js';
 import type { DispatcherListener } from '../owner/dispatcher-options.js';
 import { CenoteError, type PoolErrors, type WorkerEnd } from '../errors.js';
@@ -18,8 +18,8 @@ import {
   resolveOptions,
   spinUnderPressure,
   wireByPort,
-  workerOptions,
 } from '../options.js';
+import { workerOptions } from '../worker-options.js';
 import type { WaitQueue } from '../owner/task.js';
 import type { WorkerSpec } from '../owner/worker-events.js';
 import { loadingNow } from '../worker/worker-state.js';
@@ -79,6 +79,7 @@ export function startDispatcher(
       errors: errorsOf(parts),
       spec: {
         workerOptions: workerOptions(options),
+        runtime: 'thread',
         concurrency:
           parts.balancer === null ? concurrency : MathMax(concurrency, kBalancedConcurrency),
         maxSpinUs,
@@ -106,6 +107,7 @@ function keepsArrivalOrder({ taskQueue }: FilledOptions): boolean {
 
 function errorsOf({ wasTold }: Parts): PoolErrors {
   return {
+    kind: 'worker thread',
     closed: Errors.terminated,
     queueFull: (_places, maxQueue) => (maxQueue === 0 ? Errors.noQueue() : Errors.queueAtLimit()),
     destroyed: Errors.threadTermination,

@@ -252,6 +252,9 @@ export class Carrier {
   }
 }
 
+/** What either side needs of a carrier, whatever values cross by. */
+export type ValueCarrier = Pick<Carrier, keyof Carrier>;
+
 function copyWords(from: Int32Array, count: number, to: Int32Array, at: number): void {
   if (count > kCopiedWords) {
     TypedArraySet(to, wordsOf(from, count), at);

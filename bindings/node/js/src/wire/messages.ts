@@ -5,7 +5,7 @@
 // has moved. Where threads cannot ring each other, the message itself is an event.
 
 import type { MessagePort } from 'node:worker_threads';
-import { now, uptime } from '../base/intrinsics.js';
+import { monotonic, now, uptime } from '../base/intrinsics.js';
 import type { CenoteErrorCode } from '../errors.js';
 import type { LoopAddress } from '../wait/loop.js';
 import type { ChannelMemory } from './channel.js';
@@ -53,6 +53,17 @@ export interface Init {
   readonly loading: LoadingFiles;
 }
 
+/** The first frame of a worker process: all it needs to begin. */
+export interface ProcessInit {
+  readonly workerData: unknown;
+  /** The owner's {@link processClockOrigin}. */
+  readonly ownerOrigin: number;
+  readonly concurrency: number;
+  readonly turnBudgetUs: number;
+  readonly preload: HandlerMessage | null;
+  readonly loading: LoadingFiles;
+}
+
 /**
  * The files that were being loaded where, and when, a pool was made: real paths, each once for each
  * load. A chain, which the prototype of arrays has no part in.
@@ -64,8 +75,8 @@ export interface HandlerMessage {
   readonly index: number;
   readonly url: string;
   readonly exportName: string;
-  /** Each of its tasks is a pair: the values of its call, and the payload. */
-  readonly carriesValues: boolean;
+  /** What its tasks carry beside their payload, as bits of `task-messages.ts`; 0: nothing. */
+  readonly carries: number;
 }
 
 /** There is something in shared memory: to a thread that cannot be rung. */
@@ -97,13 +108,22 @@ export type ToOwner =
   | { readonly type: 'closed' }
   | Kick;
 
+/** As {@link clockOrigin}, on a clock that processes share as well. */
+export function processClockOrigin(): number {
+  return originOn(monotonic);
+}
+
 /** The monotonic clock at 0 of this thread's own ms, in ms: threads share the former. */
 export function clockOrigin(): number {
+  return originOn(() => uptime() * 1e3);
+}
+
+function originOn(clock: () => number): number {
   let origin = -Infinity;
   // The two clocks are read one after the other, and what lies between makes the result smaller:
   // the largest of a few tries is the closest.
   for (let i = 0; i < 8; i++) {
-    const ms = uptime() * 1e3 - now();
+    const ms = clock() - now();
     if (ms > origin) origin = ms;
   }
   return origin;

@@ -26,18 +26,24 @@ export class Background {
   /** Work was registered. */
   began(): void {
     AtomicsStore(this.#cells, kBackgroundActive, ++this.#active);
+    this.changed();
   }
+
+  /** The counts in the channel are others now. For an owner who does not see it. */
+  protected changed(): void {}
 
   /** Registered work has ended well. */
   ended(): void {
     this.#leave();
     AtomicsAdd(this.#cells, kBackgroundCompleted, 1);
+    this.changed();
     this.#endIfDone();
   }
 
   /** Registered work was rejected. The owner counts what it is told. */
   failed(error: unknown): void {
     this.#leave();
+    this.changed();
     this.#reports.backgroundError(error, true);
     this.#endIfDone();
   }

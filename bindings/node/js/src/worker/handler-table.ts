@@ -6,9 +6,9 @@
 import { bareList, PromiseThen } from '../base/intrinsics.js';
 import { Prospects } from '../wire/carrier.js';
 import type { HandlerMessage } from '../wire/messages.js';
+import { withCarried } from './carried.js';
 import { LoadFailure, type HandlerLoader } from './handler-loader.js';
 import type { Handler } from './task-context.js';
-import { withValues } from './task-values.js';
 
 /** Weight of the newest run in the moving average. */
 const kWeight = 1 / 8;
@@ -21,8 +21,8 @@ export class HandlerEntry {
   /** Of its results. */
   readonly prospects = new Prospects();
 
-  /** `carriesValues`: its tasks come with values beside the payload. */
-  constructor(readonly carriesValues: boolean) {}
+  /** `carries`: what its tasks come with beside the payload, as bits. */
+  constructor(readonly carries: number) {}
 
   measure(runMs: number): void {
     this.averageMs =
@@ -42,8 +42,8 @@ export class HandlerTable {
   }
 
   /** Resolves once it is loaded or has failed. */
-  define({ index, url, exportName, carriesValues }: HandlerMessage): Promise<void> {
-    const entry = new HandlerEntry(carriesValues);
+  define({ index, url, exportName, carries }: HandlerMessage): Promise<void> {
+    const entry = new HandlerEntry(carries);
     this.#entries[index] = entry;
     return this.#load(entry, url, exportName);
   }
@@ -61,8 +61,8 @@ export class HandlerTable {
     entry.handler = null;
     // It never rejects.
     return PromiseThen(this.#loader.load(url, exportName), (handler) => {
-      const isWrapped = entry.carriesValues && typeof handler === 'function';
-      entry.handler = isWrapped ? withValues(handler) : handler;
+      const isWrapped = entry.carries !== 0 && typeof handler === 'function';
+      entry.handler = isWrapped ? withCarried(handler, entry.carries, `"${exportName}"`) : handler;
       this.#onLoaded();
     });
   }

@@ -4,17 +4,17 @@
 // given back, when its entry is next. The states are in `wire/channel.ts`.
 
 import { AtomicsCompareExchange, AtomicsLoad, AtomicsStore } from '../base/intrinsics.js';
-import type { Carrier } from '../wire/carrier.js';
+import type { ValueCarrier } from '../wire/carrier.js';
 import { kClaimed, kFree, kPosted, kRevoked, RingReader, type Channel } from '../wire/channel.js';
 
 export class Inbox {
   readonly #channel: Channel;
-  readonly #carrier: Carrier;
+  readonly #carrier: ValueCarrier;
   readonly #ring: RingReader;
   /** Slots were given back, which the owner may wait for. Whoever tells it resets this. */
   gaveBack = false;
 
-  constructor(channel: Channel, carrier: Carrier) {
+  constructor(channel: Channel, carrier: ValueCarrier) {
     this.#channel = channel;
     this.#carrier = carrier;
     this.#ring = new RingReader(channel.tasks);

@@ -1,4 +1,4 @@
-// What a worker thread of a pool runs first.
+// What a worker of a pool runs first, a thread or a process (process.ts).
 //
 // The first message on the worker's own channel says all it needs; it was posted before the thread
 // ran. From then on the channel, and `workerData`, belong to the user's code alone.
@@ -30,10 +30,17 @@ async function lowerPriority(increment: number): Promise<void> {
   }
 }
 
+/** Loaded where it is needed: a thread has no use for it. */
+const processes = (): typeof import('./process.js') => require('./process.js');
+
 function main(): void {
   const port = parentPort;
-  if (port === null)
-    throw new Error('This file is the entry of a cenote worker and cannot run on its own');
+  if (port === null) {
+    if (process.send === undefined)
+      throw new Error('This file is the entry of a cenote worker and cannot run on its own');
+    processes().beWorkerProcess();
+    return;
+  }
   // Deno's parentPort is of a class of its own, which only speaks in events.
   const first =
     port instanceof MessagePort

@@ -15,7 +15,7 @@ import {
   setTimeout,
 } from '../base/intrinsics.js';
 import { describe } from '../errors.js';
-import { Prospects, type Carrier } from '../wire/carrier.js';
+import { Prospects, type ValueCarrier } from '../wire/carrier.js';
 import { kInWords, RingWriter, type Channel } from '../wire/channel.js';
 import { toWire } from '../wire/errors/decoder.js';
 import { kRefused, kReturned, kThrew, type WireError } from '../wire/messages.js';
@@ -29,7 +29,7 @@ const kMarkMask = 0x3fffffff;
 
 export class Outbox {
   readonly #channel: Channel;
-  readonly #carrier: Carrier;
+  readonly #carrier: ValueCarrier;
   readonly #ring: RingWriter;
   readonly #wakeOwner: () => void;
   /** Called when a result waits for output no longer. */
@@ -43,7 +43,7 @@ export class Outbox {
   /** Results were published that the owner has not been told of. */
   hasNews = false;
 
-  constructor(channel: Channel, carrier: Carrier, wakeOwner: () => void, onLate: () => void) {
+  constructor(channel: Channel, carrier: ValueCarrier, wakeOwner: () => void, onLate: () => void) {
     this.#channel = channel;
     this.#carrier = carrier;
     this.#ring = new RingWriter(channel.results);

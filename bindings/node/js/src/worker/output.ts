@@ -12,6 +12,7 @@
 // counts as no output.
 
 import { Writable } from 'node:stream';
+import { isMainThread } from 'node:worker_threads';
 import { ObjectGetOwnPropertyDescriptor, ReflectApply, uncurry } from '../base/intrinsics.js';
 
 const write = uncurry(
@@ -91,12 +92,16 @@ function areEmpty(chunks: Chunks): boolean {
   return true;
 }
 
-const outputs = [new Output(process.stdout), new Output(process.stderr)] as const;
+/** None in a process of its own: its streams are its own as well. */
+const outputs: readonly Output[] = isMainThread
+  ? []
+  : [new Output(process.stdout), new Output(process.stderr)];
 
 /** Whether anything is on its way. Asked after every task; never throws. */
 export function hasOutput(): boolean {
   try {
-    return outputs[0].isOnItsWay || outputs[1].isOnItsWay;
+    for (let i = 0; i < outputs.length; i++) if (outputs[i]!.isOnItsWay) return true;
+    return false;
   } catch {
     return false;
   }
@@ -122,7 +127,6 @@ export function afterOutput(done: () => void): void {
       answer();
     }
   };
-  ask(outputs[0]);
-  ask(outputs[1]);
+  for (let i = 0; i < outputs.length; i++) ask(outputs[i]!);
   one();
 }

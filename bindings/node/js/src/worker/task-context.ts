@@ -6,9 +6,10 @@ import {
   PlainAbortController,
 } from '../base/intrinsics.js';
 import { AbortError, CenoteError, invalidType } from '../errors.js';
-import { kAskNothing, kAskTimeout } from '../wire/channel.js';
+import { kAskAborted, kAskNothing, kAskTimeout } from '../wire/channel.js';
 import type { Asks } from './asks.js';
 import type { Background } from './background.js';
+import type { TaskPort } from './task-port.js';
 import type { ContextValues } from './task-values.js';
 
 /** The second argument of a handler. */
@@ -24,6 +25,16 @@ export interface TaskContext {
   readonly aborted: boolean;
   /** What the caller gave to `run()` as `context`, if anything; see `contextValues()`. */
   readonly values: ContextValues | undefined;
+  /**
+   * The `input` of the call, if it has any: an async iterable. What the task has not read yet stays
+   * with the caller, but for a few items.
+   */
+  readonly input: AsyncIterable<unknown> | undefined;
+  /**
+   * Sends a copy of a value to the call's `onProgress`, in order, and before the result. Without
+   * `onProgress` it does nothing.
+   */
+  report(value: unknown): void;
   /**
    * Registers background work: a promise that goes on after the handler returned. `pool.close()`
    * waits for it without limit, `stats()` counts it, and if it rejects, the pool emits
@@ -49,6 +60,7 @@ export interface TaskHost {
 /** @internal */
 export class WorkerTaskContext implements TaskContext {
   values: ContextValues | undefined = undefined;
+  port: TaskPort | null = null;
   readonly #host: TaskHost;
   /** -1 once the task has ended: the slot is another task's then. */
   #slot: number;
@@ -58,6 +70,15 @@ export class WorkerTaskContext implements TaskContext {
   constructor(host: TaskHost, slot: number) {
     this.#host = host;
     this.#slot = slot;
+  }
+
+  get input(): AsyncIterable<unknown> | undefined {
+    return this.port?.input;
+  }
+
+  report(value: unknown): void {
+    // Once the task has ended nobody listens.
+    if (this.#slot >= 0) this.port?.report(value);
   }
 
   get aborted(): boolean {
@@ -79,6 +100,13 @@ export class WorkerTaskContext implements TaskContext {
     if (!this.aborted) return;
     this.#host.asks.unwatch(this);
     this.#abort();
+  }
+
+  /** Nobody waits for it any more. */
+  askToEnd(): void {
+    if (this.#slot < 0 || this.#ask !== kAskNothing) return;
+    this.#ask = kAskAborted;
+    this.look();
   }
 
   /** The task has ended: what it is asked from now on is not for it. */

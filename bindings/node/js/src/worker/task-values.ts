@@ -7,7 +7,6 @@
 
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { ObjectDefineProperty } from '../base/intrinsics.js';
-import type { Handler, WorkerTaskContext } from './task-context.js';
 
 /** The `context` of a call. */
 export type ContextValues = Readonly<Record<string, unknown>>;
@@ -41,12 +40,8 @@ export function contextValues(): ContextValues | undefined {
   return (globalThis as Globals)[kStorage]?.getStore();
 }
 
-/** The handler as it is called with a task that carries values. */
-export function withValues(handler: Handler): Handler {
-  const storage = (globalThis as Globals)[kStorage] ?? makeStorage();
-  return (carried, context) => {
-    const [values, payload] = carried as [ContextValues, unknown];
-    (context as WorkerTaskContext).values = values;
-    return storage.run(values, handler, payload, context);
-  };
+/** Has code, and what it starts, see the values of a call. */
+export function callWithValues<T>(values: ContextValues | undefined, call: () => T): T {
+  if (values === undefined) return call();
+  return ((globalThis as Globals)[kStorage] ?? makeStorage()).run(values, call);
 }
