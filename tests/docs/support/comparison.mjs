@@ -50,7 +50,11 @@ function nowhere(pattern, ...others) {
 export const rows = [
   {
     what: 'Workers',
-    cenote: used('threads, processes', 'runtime'),
+    cenote: test(
+      'threads, processes',
+      'process-runtime',
+      'a task runs in a process of its own, which the pool names',
+    ),
     piscina: lacks(/runtime|child_process/i, 'threads'),
     tinypool: has('threads, processes', readme, '`child_process`'),
     workerpool: has('threads, processes, browsers', readme, 'workerType'),
@@ -145,7 +149,11 @@ export const rows = [
   },
   {
     what: 'Priorities',
-    cenote: used('of a task', 'priority'),
+    cenote: test(
+      'of a task',
+      'scheduling',
+      'the highest priority starts first; equal ones in the order of the calls',
+    ),
     piscina: has('own queue', readme, '## Custom Task Queues'),
     tinypool: has('own queue', 'dist/index.d.ts', 'taskQueue?: TaskQueue'),
     workerpool: has('own queue', 'types/types.d.ts', 'queueStrategy'),
@@ -155,7 +163,11 @@ export const rows = [
   },
   {
     what: 'Same key, same worker',
-    cenote: used('yes', 'key'),
+    cenote: test(
+      'yes, unless busy',
+      'scheduling',
+      'tasks of a key run on one worker, and keys are spread over the workers',
+    ),
     piscina: has('own balancer', 'dist/index.d.ts', 'loadBalancer?:'),
     tinypool: lacks(/affinity|workerKey|balancer/i),
     workerpool: lacks(/affinity|workerKey|balancer/i),
@@ -190,7 +202,7 @@ export const rows = [
   },
   {
     what: 'Progress while a task runs',
-    cenote: used('of a call', 'onProgress'),
+    cenote: test('of a call', 'stream', 'reports come before the error as well'),
     piscina: has('of the pool', readme, "### Event: `'message'`"),
     tinypool: has('in processes', readme, '`TinypoolChannel`'),
     workerpool: has('of a call', readme, 'workerEmit(payload: any)'),
@@ -200,7 +212,7 @@ export const rows = [
   },
   {
     what: 'A result as a stream',
-    cenote: used('yes', 'stream'),
+    cenote: test('yes', 'stream', 'no more parts are made than the reader has room for'),
     ...nowhere(/AsyncGenerator|AsyncIterable|\bstream\(/),
   },
   {

@@ -29,21 +29,12 @@ for (const [, names] of read('index.d.ts').matchAll(/^export (?:type )?\{([^}]*)
 /** Names of what is described before it is there. */
 export const coming = [
   'broadcast',
-  'drain',
   'exec',
-  'full',
-  'group',
   'isolate',
-  'key',
-  'onProgress',
-  'priority',
   'recycle',
-  'report',
   'resize',
   'restart',
   'retry',
   'runSync',
-  'runtime',
-  'stream',
   'tasks',
 ].filter((name) => !declared.has(name));

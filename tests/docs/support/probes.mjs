@@ -6,8 +6,8 @@
 // that the table has for it. Where the word is that something never happens, a probe waits for
 // `patience` ms, and what it waits for would take some 20.
 //
-// As a program, `node probes.mjs PROBE POOL PATIENCE`, it prints the word, and takes what is left of
-// the pool with it.
+// As a program, `node probes.mjs PROBE POOL PATIENCE`, it prints the word, and takes what is left
+// of the pool with it.
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
