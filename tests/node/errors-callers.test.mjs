@@ -19,7 +19,9 @@ const kSeam = /^ {4}at --- task in worker thread 5, called from ---$/m;
  * stack.
  */
 function rejected(error) {
-  return new Promise((resolve) => setTimeout(() => rejectWithCallerStack(resolve, error, 'worker thread 5'), 1));
+  return new Promise((resolve) =>
+    setTimeout(() => rejectWithCallerStack(resolve, error, 'worker thread 5'), 1),
+  );
 }
 
 async function innerCaller(error) {

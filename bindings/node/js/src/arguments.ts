@@ -91,7 +91,7 @@ function editDistance(a: string, b: string): number {
 /** Options that are no object: says how the value is passed, if it is clear what it is. */
 export function wrongOptions(
   value: unknown,
-  call: 'new Pool()' | 'run()' | 'map()' | 'lane()',
+  call: 'new Pool()' | 'run()' | 'map()' | 'lane()' | 'resize()',
 ): TypeError {
   return invalidType('options', 'an object', value, optionsHint(value, call));
 }
@@ -114,7 +114,10 @@ export function isAbortSignal(value: unknown): value is AbortSignal {
   );
 }
 
-function optionsHint(value: unknown, call: 'new Pool()' | 'run()' | 'map()' | 'lane()'): string {
+function optionsHint(
+  value: unknown,
+  call: 'new Pool()' | 'run()' | 'map()' | 'lane()' | 'resize()',
+): string {
   if (typeof value === 'function') return kFunctionsComeFromFiles;
   if (value instanceof URL) return 'Pass a file as { filename }.';
   if (call === 'new Pool()') return typeof value === 'string' ? 'Pass a file as { filename }.' : '';

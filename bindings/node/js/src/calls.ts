@@ -18,15 +18,20 @@ import {
 } from './arguments.js';
 import { ArrayIsArray, NumberIsSafeInteger, ObjectAssign } from './base/intrinsics.js';
 import { AbortError, invalidType, outOfRange } from './errors.js';
-import { checkLimit, checkName, kNames, toFileUrl, type ResolvedOptions } from './options.js';
+import { checkLimit } from './number-options.js';
+import { checkName, kNames, toFileUrl, type ResolvedOptions } from './options.js';
 import type { Handler, HandlerTable } from './owner/handlers.js';
 import { Task, type Rank, type TaskLimits } from './owner/task.js';
 import { TaskPort, type Source } from './owner/task-port.js';
 import type { Call } from './owner/waiting-line.js';
-import { kRunNames, kStreamNames, type Coalesce } from './run-options.js';
+import { kBroadcastNames, kRunNames, kStreamNames, type Coalesce } from './run-options.js';
 import { joinLists, takeTransfer } from './wire/move.js';
 import { kCarriesPort, kCarriesValues, kStreams } from './wire/task-messages.js';
 import { refuseRecursion } from './worker/worker-state.js';
+
+type CallKind = 'run' | 'stream' | 'broadcast';
+
+const kNamesOf = { run: kRunNames, stream: kStreamNames, broadcast: kBroadcastNames };
 
 /** How many parts of a stream are taken ahead. */
 const kWindow = 16;
@@ -61,7 +66,7 @@ export class Calls {
   }
 
   /** Reads the options of a call. Each is looked at once. */
-  read(options: unknown, defaults: CallDefaults, kind: 'run' | 'stream' = 'run'): Request {
+  read(options: unknown, defaults: CallDefaults, kind: CallKind = 'run'): Request {
     const given = readOptions(options, kind);
     const { onProgress, input } = given;
     if (onProgress !== undefined && typeof onProgress !== 'function')
@@ -182,10 +187,10 @@ function readCoalesce(value: unknown): Required<Coalesce> | null {
 }
 
 /** The options of `run()` or `stream()`, all of which exist. */
-function readOptions(input: unknown, kind: 'run' | 'stream'): Record<string, unknown> {
+function readOptions(input: unknown, kind: CallKind): Record<string, unknown> {
   if (isNoOptions(input)) throw wrongOptions(input, 'run()');
   const given = ObjectAssign({ __proto__: null } as never as Record<string, unknown>, input);
-  refuseUnknown(given, kind === 'run' ? kRunNames : kStreamNames, {
+  refuseUnknown(given, kNamesOf[kind], {
     names: kNames,
     call: 'new Pool()',
   });

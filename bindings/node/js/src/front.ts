@@ -6,15 +6,17 @@
 // Guarantees: a task is made at the call, in its caller's async context, and settles the promise
 // that the caller has; whoever follows it is told of its end, however far it came.
 
-import { PromiseThen, SafePromise } from './base/intrinsics.js';
+import { append, PromiseThen, SafePromise } from './base/intrinsics.js';
 import { callOf, Calls, type CallDefaults, type Request } from './calls.js';
 import { Coalescing } from './coalescing.js';
 import { poolErrors } from './errors.js';
 import type { ResolvedOptions } from './options.js';
 import { onAbort } from './owner/abort-watch.js';
+import { appendCallers } from './owner/caller-stack.js';
 import type { Dispatcher } from './owner/dispatcher.js';
 import type { HandlerTable } from './owner/handlers.js';
 import { isTraced, trace, type TaskTrace } from './owner/tracing.js';
+import type { WorkerHandle } from './owner/worker-handle.js';
 import { readStream } from './stream.js';
 import { Waiting, waitingCall, WaitingLine, type Call } from './owner/waiting-line.js';
 
@@ -26,6 +28,15 @@ export interface Gate {
 
 type Resolve = (value: unknown) => void;
 type Reject = (error: unknown) => void;
+
+/** How a task ended that others run beside. */
+interface Outcome {
+  readonly failed: boolean;
+  /** Its result, or its error. */
+  readonly value: unknown;
+  /** What its handler threw in; empty: it did not. */
+  readonly where: string;
+}
 
 export class Front implements Gate {
   readonly defaults: ResolvedOptions;
@@ -159,6 +170,50 @@ export class Front implements Gate {
     void PromiseThen(outcome, nothing, nothing);
     if (begun === null) throw refusal;
     return begun;
+  }
+
+  /** Runs a task on each worker. */
+  async broadcast(
+    payload: unknown,
+    options: unknown,
+    below: (...args: never[]) => unknown,
+  ): Promise<unknown[]> {
+    const given = options === undefined ? {} : options;
+    const request = this.calls.read(given, this.defaults, 'broadcast');
+    const { all } = this.#dispatcher.crew;
+    const outcomes: Promise<Outcome>[] = [];
+    for (let i = 0; i < all.length; i++) {
+      const worker = all[i]!;
+      if (worker.state === 'booting' || worker.state === 'ready')
+        append(outcomes, this.#runOn(worker, request, payload));
+    }
+    const results: unknown[] = [];
+    let failure: Outcome | null = null;
+    for (let i = 0; i < outcomes.length; i++) {
+      const outcome = await outcomes[i]!;
+      if (outcome.failed) failure ??= outcome;
+      append(results, outcome.value);
+    }
+    if (failure === null) return results;
+    appendCallers(failure.value, failure.where, below);
+    throw failure.value;
+  }
+
+  #runOn(worker: WorkerHandle, request: Request, payload: unknown): Promise<Outcome> {
+    return new SafePromise<Outcome>((resolve) => {
+      const fail = (value: unknown, where: string): void => resolve({ failed: true, value, where });
+      const { task, signal } = callOf(
+        request,
+        payload,
+        (value) => resolve({ failed: false, value, where: '' }),
+        (error) => fail(error, ''),
+      );
+      task.withTerms().fail = fail;
+      const dispatcher = this.#dispatcher;
+      if (!dispatcher.submitTo(worker, task)) task.end('cancelled');
+      else if (signal !== undefined)
+        task.forget = onAbort(signal, () => dispatcher.abort(task, signal.reason));
+    });
   }
 
   /** Hands a call to the pool, or has it wait for room. */

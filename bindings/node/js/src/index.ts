@@ -6,6 +6,7 @@ export type { Coalesce, RunOptions } from './run-options.js';
 export type { Lane, LaneOptions, LaneStats } from './lane.js';
 export type { MapTransform } from './map-streams.js';
 export type { MapOptions, MapOutcome } from './map.js';
+export type { RecycleOptions } from './renewal-options.js';
 export type { StreamOptions } from './stream.js';
 export type { OptionSource, PoolOptions, ResolvedOptions } from './options.js';
 export type { PoolStats, TaskCounts, WaitStages, WireCounts, WorkerStats } from './stats.js';

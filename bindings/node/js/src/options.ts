@@ -17,6 +17,8 @@ import {
 } from './arguments.js';
 import { ArrayIsArray, ObjectAssign, ObjectFreeze, ObjectKeys } from './base/intrinsics.js';
 import { describe, invalidType, outOfRange } from './errors.js';
+import { kRules, pickNumber, type NumberOption } from './number-options.js';
+import { readRecycling, readSwitch, type RecycleOptions } from './renewal-options.js';
 import { kRunNames } from './run-options.js';
 
 /** What a pool's workers run in. */
@@ -108,6 +110,15 @@ export interface PoolOptions {
    * has not begun. 0: each task waits in the pool until a worker is free. @default 200
    */
   readonly prefetchWindowUs?: number;
+  /** When a worker is replaced by a new one. @default never */
+  readonly recycle?: RecycleOptions;
+  /** Whether each task has a worker of its own, which ends with it. @default false */
+  readonly isolate?: boolean;
+  /**
+   * For development: whether workers are replaced when a file in the folder of a handler's file, or
+   * below it, changes. @default false
+   */
+  readonly watch?: boolean;
 }
 
 /** Where the value of an option came from. */
@@ -131,6 +142,10 @@ export interface ResolvedOptions {
   readonly maxSpinUs: number;
   readonly turnBudgetUs: number;
   readonly prefetchWindowUs: number;
+  /** `Infinity` where a limit was not given. */
+  readonly recycle: Required<RecycleOptions>;
+  readonly isolate: boolean;
+  readonly watch: boolean;
   readonly workerData: unknown;
   readonly env: PoolOptions['env'] | undefined;
   readonly argv: readonly unknown[] | undefined;
@@ -138,36 +153,6 @@ export interface ResolvedOptions {
   readonly resourceLimits: ResourceLimits | undefined;
   readonly sources: Readonly<Record<keyof PoolOptions, OptionSource>>;
 }
-
-interface NumberRule {
-  readonly least: number;
-  readonly most: number;
-  readonly variable?: string;
-  readonly orInfinity?: boolean;
-}
-
-/** The longest delay that a timer takes, in ms. */
-export const kMaxTimerMs = 2 ** 31 - 1;
-
-/** The most tasks that one worker may run at the same time. */
-export const kMaxConcurrency = 16_384;
-
-const kRules = {
-  minThreads: { least: 0, most: 65_536 },
-  maxThreads: { least: 1, most: 65_536, variable: 'CENOTE_MAX_THREADS' },
-  idleTimeout: { least: 0, most: kMaxTimerMs, orInfinity: true },
-  maxQueue: { least: 0, most: Number.MAX_SAFE_INTEGER },
-  concurrentTasksPerWorker: { least: 1, most: kMaxConcurrency },
-  queueTimeout: { least: 1, most: kMaxTimerMs, orInfinity: true },
-  timeout: { least: 1, most: kMaxTimerMs, orInfinity: true },
-  abortGrace: { least: 0, most: kMaxTimerMs, orInfinity: true },
-  bootTimeout: { least: 1, most: kMaxTimerMs, orInfinity: true },
-  maxSpinUs: { least: 0, most: 10_000, variable: 'CENOTE_MAX_SPIN_US' },
-  turnBudgetUs: { least: 1, most: 1_000_000, variable: 'CENOTE_TURN_BUDGET_US' },
-  prefetchWindowUs: { least: 0, most: 1_000_000 },
-} as const satisfies Partial<Record<keyof PoolOptions, NumberRule>>;
-
-type NumberOption = keyof typeof kRules;
 
 /** The options of `new Pool()`. */
 export const kNames: readonly (keyof PoolOptions)[] = [
@@ -179,6 +164,9 @@ export const kNames: readonly (keyof PoolOptions)[] = [
   'argv',
   'execArgv',
   'resourceLimits',
+  'recycle',
+  'isolate',
+  'watch',
   ...(ObjectKeys(kRules) as NumberOption[]),
 ];
 
@@ -224,6 +212,9 @@ export function resolveOptions(input: unknown): ResolvedOptions {
     maxSpinUs: pick('maxSpinUs', 50),
     turnBudgetUs: pick('turnBudgetUs', 1_000),
     prefetchWindowUs: pick('prefetchWindowUs', 200),
+    recycle: ObjectFreeze(readRecycling(given['recycle'], given['isolate'])),
+    isolate: given['isolate'] === true,
+    watch: readSwitch(given['watch'], 'options.watch'),
     workerData: given['workerData'],
     env:
       runtime.value === 'thread'
@@ -283,43 +274,8 @@ function emptyOptions(): Record<string, unknown> {
   return { __proto__: null } as never;
 }
 
-/** Checks a time limit of `run()`, in ms. */
-export function checkLimit(value: unknown, name: 'queueTimeout' | 'timeout'): number {
-  return checkNumber(`options.${name}`, value, kRules[name]);
-}
-
 function wholeOr(value: unknown, fallback: number): number {
   return typeof value === 'number' && Number.isInteger(value) ? value : fallback;
-}
-
-function pickNumber(
-  name: string,
-  given: unknown,
-  rule: NumberRule,
-  fallback: number,
-): { readonly value: number; readonly source: OptionSource } {
-  if (given !== undefined)
-    return { value: checkNumber(`options.${name}`, given, rule), source: 'option' };
-  const { variable } = rule;
-  const text = variable === undefined ? undefined : process.env[variable];
-  if (variable === undefined || text === undefined || text === '')
-    return { value: fallback, source: 'default' };
-  const label = `environment variable ${variable}`;
-  if (!/^\d+$/.test(text)) throw outOfRange(label, range(rule), text);
-  return { value: checkNumber(label, Number(text), rule), source: 'environment' };
-}
-
-function checkNumber(label: string, value: unknown, rule: NumberRule): number {
-  if (typeof value !== 'number') throw invalidType(label, 'a number', value);
-  if (rule.orInfinity === true && value === Infinity) return value;
-  if (!Number.isInteger(value) || value < rule.least || value > rule.most)
-    throw outOfRange(label, range(rule), value);
-  return value;
-}
-
-function range(rule: NumberRule): string {
-  const infinity = rule.orInfinity === true ? ', or Infinity' : '';
-  return `a whole number from ${rule.least} to ${rule.most}${infinity}`;
 }
 
 function optional<T>(

@@ -24,15 +24,25 @@ import { Task, type TaskLimits } from './owner/task.js';
 import { isTraced } from './owner/tracing.js';
 import { resolveOptions, type PoolOptions, type ResolvedOptions } from './options.js';
 import { listenFor, type PoolEvents } from './pool-events.js';
-import type { OtherHandler, RunOptions, SameHandler } from './run-options.js';
+import type { BroadcastOptions, OtherHandler, RunOptions, SameHandler } from './run-options.js';
 import type { StreamOptions } from './stream.js';
+import { resized } from './renewal-options.js';
 import { takeStats, type PoolStats } from './stats.js';
 import { cpuCount } from './wait/cpus.js';
+import { Watcher } from './watching.js';
 import { isMovable } from './wire/move.js';
 import { specOf } from './worker-options.js';
 import { refuseRecursion } from './worker/worker-state.js';
 
-const collected = new FinalizationRegistry<Dispatcher>((dispatcher) => void dispatcher.close());
+interface Remains {
+  readonly dispatcher: Dispatcher;
+  readonly watcher: Watcher | null;
+}
+
+const collected = new FinalizationRegistry<Remains>(({ dispatcher, watcher }) => {
+  watcher?.close();
+  void dispatcher.close();
+});
 
 /**
  * A pool of worker threads.
@@ -49,7 +59,8 @@ export class Pool<Payload = unknown, Result = unknown> extends EventEmitter<Pool
   readonly #handlers: HandlerTable;
   readonly #front: Front;
   readonly #lanes: Lanes;
-  readonly #options: ResolvedOptions;
+  #options: ResolvedOptions;
+  readonly #watcher: Watcher | null;
   /** The limits of a task whose call names none. */
   readonly #limits: TaskLimits | null;
 
@@ -74,6 +85,7 @@ export class Pool<Payload = unknown, Result = unknown> extends EventEmitter<Pool
         idleTimeoutMs: resolved.idleTimeout,
         bootTimeoutMs: resolved.bootTimeout,
         abortGraceMs: resolved.abortGrace,
+        recycle: resolved.recycle,
         maxQueue: resolved.maxQueue,
         // A process is handed its next task by this thread: to hold one ready for it saves nothing.
         prefetchWindowMs: resolved.runtime === 'thread' ? resolved.prefetchWindowUs / 1000 : 0,
@@ -88,7 +100,8 @@ export class Pool<Payload = unknown, Result = unknown> extends EventEmitter<Pool
     );
     this.#front = new Front(this, resolved, this.#handlers, this.#dispatcher);
     this.#lanes = new Lanes(this.#front);
-    collected.register(this, this.#dispatcher, this);
+    this.#watcher = resolved.watch ? watch(this.#handlers, this.#dispatcher) : null;
+    collected.register(this, { dispatcher: this.#dispatcher, watcher: this.#watcher }, this);
   }
 
   /**
@@ -249,6 +262,38 @@ export class Pool<Payload = unknown, Result = unknown> extends EventEmitter<Pool
   }
 
   /**
+   * Runs a task on each worker that there is, also on those that still start, and gives the results
+   * in the order of the workers. Workers that start later do not run it: for those, export `setup`
+   * from the file. Rejects with the first error, in that order, when all have ended.
+   *
+   * `transferList`, `key`, `coalesce`, `priority` and `group` have no place here.
+   */
+  async broadcast<R = unknown>(task: unknown, options?: BroadcastOptions): Promise<Awaited<R>[]> {
+    return (await this.#front.broadcast(task, options, this.broadcast)) as Awaited<R>[];
+  }
+
+  /**
+   * Changes how many threads the pool has. New ones start at once; those that are too many end when
+   * what they run has ended. What is left out stays as it is.
+   *
+   * @throws TypeError (`ERR_INVALID_ARG_TYPE`) and RangeError (`ERR_OUT_OF_RANGE`).
+   */
+  resize(sizes: { readonly minThreads?: number; readonly maxThreads?: number }): void {
+    this.#options = resized(this.#options, sizes);
+    const { minThreads, maxThreads } = this.#options;
+    this.#dispatcher.renewal.resize(minThreads, maxThreads);
+  }
+
+  /**
+   * Replaces all workers by new ones, which load their files anew, one after the other. No task is
+   * lost: each worker ends what it runs. Resolves when that is done; rejects with what keeps new
+   * workers from starting, or with a `CenoteError` if the pool is closed.
+   */
+  async restart(): Promise<void> {
+    await this.#dispatcher.renewal.restart();
+  }
+
+  /**
    * Rejects every task that has not begun: those that wait in the pool, for room, or in a lane, and
    * those that a worker holds beyond what it runs. They get an `AbortError`, whose `cause` is
    * `reason`. Tasks that run go on.
@@ -266,6 +311,7 @@ export class Pool<Payload = unknown, Result = unknown> extends EventEmitter<Pool
 
   /** Sends away those who wait in front of the pool. */
   #refuse(error: () => unknown): void {
+    this.#watcher?.close();
     this.#lanes.end(error);
     this.#front.end(error);
   }
@@ -318,3 +364,18 @@ export class Pool<Payload = unknown, Result = unknown> extends EventEmitter<Pool
 }
 
 refuseAssignments(Pool.prototype);
+
+/** Replaces the workers whenever one of their files changes. */
+function watch(handlers: HandlerTable, { renewal }: Dispatcher): Watcher {
+  const restart = async (): Promise<void> => {
+    try {
+      await renewal.restart();
+    } catch {
+      // The tasks say what is wrong with the file.
+    }
+  };
+  const watcher = new Watcher(() => void restart());
+  handlers.onFile = (url) => watcher.add(url);
+  if (handlers.preload !== null) watcher.add(handlers.preload.url);
+  return watcher;
+}

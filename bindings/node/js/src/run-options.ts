@@ -115,6 +115,23 @@ export const kStreamNames: readonly string[] = [
   'highWaterMark',
 ];
 
+/** The options of `broadcast()`. */
+export const kBroadcastNames: readonly string[] = [
+  'filename',
+  'name',
+  'signal',
+  'queueTimeout',
+  'timeout',
+  'context',
+  'onProgress',
+];
+
+/** The options of `pool.broadcast()`. */
+export type BroadcastOptions = Pick<
+  RunOptions,
+  'filename' | 'name' | 'signal' | 'queueTimeout' | 'timeout' | 'context' | 'onProgress'
+>;
+
 /** Options that leave the pool's handler in place, so that its types hold. */
 export type SameHandler = RunOptions & { readonly filename?: undefined; readonly name?: undefined };
 

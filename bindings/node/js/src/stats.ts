@@ -133,9 +133,9 @@ export function takeStats(dispatcher: Dispatcher, lanes: PoolStats['lanes']): Po
 /** Also adds them to the total: the worker goes on counting, and the two are to agree. */
 function workerStats(worker: WorkerHandle, total: Tally): WorkerStats {
   const { threadId, state, completed, failed, inFlight, latencies, background } = worker;
-  const stages = worker.stages ?? noStages();
+  const stages = worker.body.stages ?? noStages();
   total.add(latencies, stages, background);
-  total.addTraffic(worker.traffic.tasks, worker.traffic.results);
+  total.addTraffic(worker.body.traffic.tasks, worker.body.traffic.results);
   return {
     threadId,
     state: state === 'exited' ? 'leaving' : state,

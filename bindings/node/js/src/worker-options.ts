@@ -39,6 +39,8 @@ export function specOf(options: ResolvedOptions, preload: Handler | null): Worke
     niceIncrement: 0,
     loading: loadingNow(),
     recordsLatencies: true,
+    quota: options.recycle.tasks,
+    watchesHeap: options.recycle.heapMb < Infinity,
     onTiming: null,
   };
 }

@@ -24,7 +24,7 @@ import {
   setTimeout,
 } from '../base/intrinsics.js';
 import { kRefused, type WireError } from '../wire/messages.js';
-import { IdleWatch } from './idle-watch.js';
+import { IdleWatch, type CrewSize } from './idle-watch.js';
 import { kProvenMs, Starts, type FailedStart } from './starts.js';
 import type { Held } from './slots.js';
 import { WorkerHandle } from './worker-handle.js';
@@ -68,6 +68,8 @@ export class Crew {
   readonly all: WorkerHandle[] = bareList();
   /** Ends those that idle for too long. */
   readonly idle: IdleWatch;
+  /** How many threads there are to be. */
+  readonly size: CrewSize;
   readonly #limits: CrewLimits;
   readonly #spec: WorkerSpec;
   readonly #events: CrewEvents;
@@ -80,7 +82,9 @@ export class Crew {
 
   constructor(limits: CrewLimits, spec: WorkerSpec, events: CrewEvents, tasks: TaskEvents) {
     this.#limits = limits;
-    this.idle = new IdleWatch(limits, this.takers, this.all);
+    const { minThreads, maxThreads, idleTimeoutMs } = limits;
+    this.size = { minThreads, maxThreads };
+    this.idle = new IdleWatch(this.size, idleTimeoutMs, this.takers, this.all);
     this.#spec = spec;
     this.#events = events;
     this.#workerEvents = {
@@ -108,6 +112,11 @@ export class Crew {
     return this.#count('ready');
   }
 
+  /** Whether a thread boots, or one is to start soon. */
+  get isStarting(): boolean {
+    return this.#count('booting') > 0 || this.#retryTimer !== undefined;
+  }
+
   /** The last of the failed starts, if they were too many and none is under way. */
   get despair(): FailedStart | null {
     return this.#starts.areHopeless && this.#count('booting') === 0 ? this.#starts.last : null;
@@ -118,7 +127,8 @@ export class Crew {
    * no thread serves and {@link despair} says why, none will come for the tasks that wait.
    */
   ensure(waiting: number): void {
-    const { minThreads, maxThreads, concurrency } = this.#limits;
+    const { concurrency } = this.#limits;
+    const { minThreads, maxThreads } = this.size;
     const serving = this.serving;
     let booting = this.#count('booting');
     const wanted = this.takers.length + MathCeil(waiting / concurrency);

@@ -22,22 +22,18 @@ export class Demand {
   readonly #queue: WaitQueue;
   readonly #ledger: Ledger;
   readonly #failures: Failures;
-  /** So many threads a call of `ready()` waits for. */
-  readonly #wanted: number;
   #calls: Call[] = bareList();
 
-  constructor(
-    crew: Crew,
-    queue: WaitQueue,
-    ledger: Ledger,
-    failures: Failures,
-    minThreads: number,
-  ) {
+  constructor(crew: Crew, queue: WaitQueue, ledger: Ledger, failures: Failures) {
     this.#crew = crew;
     this.#queue = queue;
     this.#ledger = ledger;
     this.#failures = failures;
-    this.#wanted = MathMax(1, minThreads);
+  }
+
+  /** So many threads a call of `ready()` waits for. */
+  get #wanted(): number {
+    return MathMax(1, this.#crew.size.minThreads);
   }
 
   /** Starts the threads that are missing, also for tasks, so many at least. */

@@ -4,6 +4,7 @@ import type { PoolErrors, WorkerEnd } from '../errors.js';
 import type { FullnessListener } from './acceptance.js';
 import type { CrewLimits } from './crew.js';
 import type { DealerOptions } from './dealer-options.js';
+import type { RecycleLimits } from './renewal.js';
 import type { WaitQueue } from './task.js';
 import type { WorkerSpec } from './worker-events.js';
 import type { WorkerHandle } from './worker-handle.js';
@@ -13,6 +14,8 @@ export interface DispatcherOptions extends CrewLimits, DealerOptions {
   /** How long a task that was asked to end has for it, in ms, before its worker is terminated. */
   readonly abortGraceMs: number;
   readonly queue: WaitQueue;
+  /** When workers are replaced. */
+  readonly recycle: RecycleLimits;
   readonly errors: PoolErrors;
   readonly spec: WorkerSpec;
 }

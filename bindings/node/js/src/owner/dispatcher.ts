@@ -31,6 +31,7 @@ import { Flow } from './flow.js';
 import type { DispatcherListener, DispatcherOptions } from './dispatcher-options.js';
 import { Ledger } from './ledger.js';
 import { Losses } from './losses.js';
+import { Renewal } from './renewal.js';
 import { Tally } from './recorder.js';
 import type { Outcome, Task, WaitQueue } from './task.js';
 import type { Held } from './slots.js';
@@ -49,6 +50,7 @@ export class Dispatcher implements LoopSource, TaskEvents, CrewEvents {
   /** What it counts of tasks. */
   readonly ledger = new Ledger();
   readonly acceptance: Acceptance;
+  readonly renewal: Renewal;
   state: 'open' | 'closing' | 'closed' = 'open';
   readonly #options: DispatcherOptions;
   readonly #errors: PoolErrors;
@@ -79,19 +81,12 @@ export class Dispatcher implements LoopSource, TaskEvents, CrewEvents {
     const { preload } = options.spec;
     this.#failures = new Failures(options.errors, preload);
     this.#losses = new Losses(this.ledger, options.errors, this.#failures, preload);
-    this.#demand = new Demand(
-      this.crew,
-      options.queue,
-      this.ledger,
-      this.#failures,
-      options.minThreads,
-    );
+    this.#demand = new Demand(this.crew, options.queue, this.ledger, this.#failures);
     this.#dealer = new Dealer(options, options.queue, this.crew.takers, {
       onGiven: (task) => this.#deadlines.onGiven(task),
       onFailed: this.#failed,
     });
-    const { maxThreads, eager } = options;
-    const flow = { maxThreads, concurrency: options.spec.concurrency, eager };
+    const flow = { concurrency: options.spec.concurrency, eager: options.eager };
     this.#flow = new Flow(flow, options.queue, this.crew, this.#dealer, this.#demand);
     this.#deadlines = new Deadlines(options.abortGraceMs, options.queue, options.errors, {
       settle: (task, outcome) => this.ledger.settle(task, outcome),
@@ -101,6 +96,13 @@ export class Dispatcher implements LoopSource, TaskEvents, CrewEvents {
       onWorkerEnded: () => {
         if (this.state === 'open') this.#demand.ensure();
       },
+    });
+    this.renewal = new Renewal(options.recycle, this.crew, {
+      isOpen: () => this.state === 'open',
+      resize: (maxThreads) => this.acceptance.resize(maxThreads),
+      requeue: (tasks) => this.#flow.requeue(tasks),
+      ensure: () => this.onStartDue(),
+      ready: () => this.ready(),
     });
     try {
       this.crew.ensure(0);
@@ -115,15 +117,6 @@ export class Dispatcher implements LoopSource, TaskEvents, CrewEvents {
 
   get outcomes(): Readonly<Record<Outcome, number>> {
     return this.ledger.outcomes;
-  }
-
-  get #isClosed(): boolean {
-    return this.state === 'closed';
-  }
-
-  /** Accepted and not settled. */
-  get unsettled(): number {
-    return this.ledger.unsettled;
   }
 
   /** Accepted tasks that no worker has been given. */
@@ -157,7 +150,7 @@ export class Dispatcher implements LoopSource, TaskEvents, CrewEvents {
       return false;
     }
     // That code may have destroyed the pool.
-    if (this.#isClosed) this.#demand.reject('cancelled', () => this.#errors.destroyed());
+    if (isClosed(this)) this.#demand.reject('cancelled', () => this.#errors.destroyed());
     if (task.settled) return false;
     if (task.limits !== null) this.#deadlines.watch(task);
     this.#flow.schedule();
@@ -176,8 +169,8 @@ export class Dispatcher implements LoopSource, TaskEvents, CrewEvents {
     this.acceptance.refuse(last);
   }
 
-  /** Accepts a task for one worker alone. */
-  submitTo(worker: WorkerHandle, task: Task): void {
+  /** Accepts a task for one worker alone, or rejects it at once (`false`). */
+  submitTo(worker: WorkerHandle, task: Task): boolean {
     if (this.state !== 'open') {
       task.reject(this.#errors.closed());
     } else if (!worker.hasRoom) {
@@ -185,10 +178,13 @@ export class Dispatcher implements LoopSource, TaskEvents, CrewEvents {
     } else {
       task.pinned = true;
       this.ledger.accept();
+      if (task.limits !== null) this.#deadlines.watch(task);
       this.#dealer.give(task, worker);
       worker.post();
       this.#flow.schedule();
+      return true;
     }
+    return false;
   }
 
   /**
@@ -219,7 +215,7 @@ export class Dispatcher implements LoopSource, TaskEvents, CrewEvents {
   }
 
   expectedUs(): number {
-    if (this.unsettled === 0) return -1;
+    if (this.ledger.unsettled === 0) return -1;
     let soonestMs = Infinity;
     const { takers } = this.crew;
     for (let i = 0; i < takers.length; i++) {
@@ -240,13 +236,15 @@ export class Dispatcher implements LoopSource, TaskEvents, CrewEvents {
   }
 
   onResult(task: Task, code: number, value: unknown, threadId: number): void {
+    const worker = task.holder;
     if (code === kReturned) {
       if (this.ledger.settle(task, 'completed')) task.resolve(value);
-    } else if (this.#losses.mayBeginElsewhere(task, task.holder as WorkerHandle | null)) {
+    } else if (this.#losses.mayBeginElsewhere(task, worker)) {
       this.#flow.takeBack(task);
     } else if (this.ledger.settle(task, 'failed')) {
       this.#failures.reject(task, this.#failures.of(code, value, task.handler), threadId);
     }
+    if (worker !== null) this.renewal.look(worker);
   }
 
   onUnpostable(task: Task, error: unknown): void {
@@ -272,9 +270,10 @@ export class Dispatcher implements LoopSource, TaskEvents, CrewEvents {
   // CrewEvents
 
   onReady(worker: WorkerHandle): void {
-    if (this.state === 'closing' && this.unsettled === 0) worker.askTo('close');
+    if (this.state === 'closing' && this.ledger.unsettled === 0) worker.close();
     this.#listener.onWorkerReady?.(worker);
     this.#demand.onReady(this.state === 'open');
+    this.renewal.onChange();
   }
 
   onUnfit(worker: WorkerHandle): void {
@@ -292,8 +291,8 @@ export class Dispatcher implements LoopSource, TaskEvents, CrewEvents {
   }
 
   onLost(worker: WorkerHandle, end: WorkerEnd, held: Held, expected: boolean): void {
-    this.ended.add(worker.latencies, worker.stages, { ...worker.background, active: 0 });
-    this.ended.addTraffic(worker.traffic.tasks, worker.traffic.results);
+    this.ended.add(worker.latencies, worker.body.stages, { ...worker.background, active: 0 });
+    this.ended.addTraffic(worker.body.traffic.tasks, worker.body.traffic.results);
     this.#flow.takeIn();
     this.#flow.requeue(this.#losses.settle(worker, end, held));
     // Given to it while the pool was destroyed.
@@ -303,6 +302,7 @@ export class Dispatcher implements LoopSource, TaskEvents, CrewEvents {
     this.#demand.tellHopeless();
     if (this.state === 'open') this.#demand.ensure();
     this.#flow.schedule();
+    this.renewal.onChange();
   }
 
   #tellOfLoss(worker: WorkerHandle, end: WorkerEnd, { started, unclaimed }: Held): void {
@@ -345,7 +345,7 @@ export class Dispatcher implements LoopSource, TaskEvents, CrewEvents {
     const { all } = this.crew;
     for (let i = 0; i < all.length; i++) {
       if (all[i]!.state === 'booting') all[i]!.terminate();
-      else all[i]!.askTo('close');
+      else all[i]!.close();
     }
     await this.crew.empty();
     this.#end();
@@ -390,4 +390,8 @@ export class Dispatcher implements LoopSource, TaskEvents, CrewEvents {
     this.#flow.end();
     thisLoop.detach(this);
   }
+}
+
+function isClosed({ state }: Dispatcher): boolean {
+  return state === 'closed';
 }

@@ -16,7 +16,6 @@ import { SecondLook } from './second-look.js';
 import type { Task, WaitQueue } from './task.js';
 
 interface FlowOptions {
-  readonly maxThreads: number;
   readonly concurrency: number;
   /** Tasks are dealt when they are submitted, and what is posted ahead waits for the microtask. */
   readonly eager: boolean;
@@ -124,7 +123,7 @@ export class Flow {
         // What is posted ahead waits for no thread, yet may end up behind a long task, with no
         // worker idle that would take it over. So that there is one soon, the crew grows, by one at
         // a time.
-        if (ahead && this.#crew.all.length < this.#options.maxThreads) this.#demand.ensure(1);
+        if (ahead && this.#crew.all.length < this.#crew.size.maxThreads) this.#demand.ensure(1);
         // As many as can start are posted, though some go behind others.
         this.#dealer.prefetch(ahead ? Infinity : this.#dealer.openPlaces);
       }

@@ -76,6 +76,8 @@ export class HandlerTable {
   readonly #defaultUrl: string | null;
   readonly #defaultName: string;
   readonly #default: Handler | null;
+  /** Called with each file, as a URL, when the first of its handlers is asked for. */
+  onFile: ((url: string) => void) | null = null;
 
   constructor(url: string | null, name: string) {
     this.#defaultUrl = url;
@@ -106,6 +108,7 @@ export class HandlerTable {
     if (handler === undefined) {
       handler = new Handler(this.#byKey.size, url, name, carries);
       this.#byKey.set(key, handler);
+      this.onFile?.(url);
     }
     return handler;
   }

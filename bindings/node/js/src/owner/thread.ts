@@ -57,6 +57,8 @@ export interface ThreadSpec {
   readonly niceIncrement: number;
   /** What was being loaded when the pool was made. */
   readonly loading: LoadingFiles;
+  /** Workers are to say what their heaps use. */
+  readonly watchesHeap: boolean;
 }
 
 /** What is heard of a thread. */
@@ -133,6 +135,7 @@ export class Thread implements Body {
       bare: spec.bare,
       niceIncrement: spec.niceIncrement,
       loading: spec.loading,
+      watchesHeap: spec.watchesHeap,
     };
     this.worker.postMessage(init, [values.port2, control.port2]);
     this.worker.on('message', (message: unknown) => events.onMessage(message));

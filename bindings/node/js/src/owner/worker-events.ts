@@ -5,6 +5,8 @@ import type { ThreadSpec } from './thread.js';
 import type { WorkerHandle } from './worker-handle.js';
 
 export interface WorkerSpec extends ThreadSpec {
+  /** As many tasks each worker runs in its life. */
+  readonly quota: number;
   /** Its handle keeps the times of its tasks, for statistics. */
   readonly recordsLatencies: boolean;
   /** Called with the times of each task that ended in its worker, in ms. Must not throw. */

@@ -8,13 +8,13 @@
 
 import { bareList, now } from '../base/intrinsics.js';
 import { unreadable } from '../errors.js';
-import type { StageCounts } from '../wait/loop.js';
 import { fromWire } from '../wire/errors/decoder.js';
 import { kReturned, kThrew, type ToOwner, type WireFailure } from '../wire/messages.js';
 import { UnreadableValue } from '../wire/value-port.js';
 import { startBody, type Body } from './body.js';
 import { Outgoing } from './outgoing.js';
 import { Progress } from './progress.js';
+import { retire } from './retire.js';
 import { Recorder, type BackgroundCounts } from './recorder.js';
 import { Slots, type Held, type Settle } from './slots.js';
 import type { Task } from './task.js';
@@ -49,6 +49,10 @@ export class WorkerHandle implements ThreadEvents {
   #isGone = false;
   /** It said that a failure follows. */
   #awaitsFailure = false;
+  /** It ends when what it runs has. */
+  #isDraining = false;
+  /** As many tasks it runs in its life. */
+  readonly #quota: number;
 
   state: 'booting' | 'ready' | 'leaving' | 'exited' = 'booting';
   /** Tasks that are posted, or about to be, and not settled. */
@@ -81,6 +85,7 @@ export class WorkerHandle implements ThreadEvents {
     this.#onTiming = spec.onTiming;
     this.#portable = spec.portable;
     this.#events = events;
+    this.#quota = spec.quota;
     this.latencies = spec.recordsLatencies ? new Recorder() : null;
     this.body = startBody(spec, this);
     this.slots = new Slots(this.body.channel, this.body.carrier);
@@ -100,19 +105,12 @@ export class WorkerHandle implements ThreadEvents {
     return { ...this.body.background, failed: this.#backgroundFailed };
   }
 
-  get traffic(): Body['traffic'] {
-    return this.body.traffic;
-  }
-
-  get stages(): StageCounts | null {
-    return this.body.stages;
-  }
-
   /** Whether it can be given one more task at all. */
   get hasRoom(): boolean {
     return (
       (this.state === 'booting' || this.state === 'ready') &&
       !this.#isGone &&
+      this.inFlight + this.completed + this.failed < this.#quota &&
       this.slots.hasRoom(this.#outgoing.count + 1, this.#outgoing.bytes)
     );
   }
@@ -189,6 +187,7 @@ export class WorkerHandle implements ThreadEvents {
     // Sums of floating-point numbers drift; an empty worker is where they start anew.
     this.expectedMs = 0;
     this.idleSince = now();
+    if (this.#isDraining) retire(this);
   }
 
   /** Takes back a task that it has not begun. `false`: it has. */
@@ -355,23 +354,28 @@ export class WorkerHandle implements ThreadEvents {
     this.#isGone = true;
     this.body.control.drain();
     this.#collect(0);
-    const expected = this.state === 'leaving';
+    const expected = this.state === 'leaving' && (!this.#isDraining || this.inFlight === 0);
     this.state = 'exited';
     this.body.closePorts();
     this.#events.onExit(this, exitCode, expected);
   }
 
-  /**
-   * Asks it to end. `close`: once its registered background work is done, which `onClosed` says.
-   * `retire`: also when nothing else of its own runs any more.
-   */
-  askTo(type: 'close' | 'retire'): void {
+  /** Asks it to end once its registered background work is done, which `onClosed` says. */
+  close(): void {
     this.#leave();
-    this.body.tell({ type });
+    this.body.tell({ type: 'close' });
+  }
+
+  /** Gives it no more tasks, and has it end when nothing that it was left with runs any more. */
+  drain(): void {
+    this.#leave();
+    this.#isDraining = true;
+    if (this.inFlight === 0) retire(this);
   }
 
   /** Ends the thread at once, whatever it runs. `exit` follows. */
   terminate(): void {
+    this.#isDraining = false;
     this.#leave();
     this.body.terminate();
   }

@@ -28,7 +28,7 @@ import { TaskTimes } from './histogram.js';
 import { fillOptions } from './options.js';
 import type { Call } from './run-options.js';
 import { InfoTask, listenForAbort, TaskInfo } from './task-info.js';
-import { kMaxTimerMs } from '../options.js';
+import { kMaxTimerMs } from '../number-options.js';
 import { concurrencyOf, startDispatcher, threadsOf } from './threads.js';
 import type { AbortSignalEventTarget, FilledOptions, Options } from './types.js';
 import { refuseRecursion } from '../worker/worker-state.js';
@@ -181,7 +181,7 @@ export class ThreadPool {
       // Before it is submitted: a queue or a balancer of the user's may abort it.
       if (signal !== null) task.forget = listenForAbort(signal, () => this.#abort(task, signal));
       submit(task);
-      if (this.#dispatcher.unsettled >= this.#capacity && !this.needsDrain) {
+      if (this.#dispatcher.ledger.unsettled >= this.#capacity && !this.needsDrain) {
         this.needsDrain = true;
         this.#emitSoon('needsDrain');
       }
@@ -196,7 +196,7 @@ export class ThreadPool {
   }
 
   #onSettled(task: InfoTask, completed: boolean): void {
-    const { unsettled } = this.#dispatcher;
+    const { unsettled } = this.#dispatcher.ledger;
     // The dispatcher does so only for tasks that it accepted.
     task.forget?.();
     if (completed) this.completed++;
@@ -274,7 +274,7 @@ export class ThreadPool {
 
   /** Whether all tasks have settled, which it waits for, `closeTimeout` at most. */
   #flushed(): Promise<boolean> {
-    if (this.#dispatcher.unsettled === 0) return PromiseResolve(true);
+    if (this.#dispatcher.ledger.unsettled === 0) return PromiseResolve(true);
     const { closeTimeout } = this.options;
     return new SafePromise((resolve) => {
       const timer =

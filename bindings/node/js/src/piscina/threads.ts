@@ -12,19 +12,15 @@ import { CenoteError, type PoolErrors, type WorkerEnd } from '../errors.js';
 import type { HandlerTable } from '../owner/handlers.js';
 import { cpuCount } from '../wait/cpus.js';
 import { warnPortable, whyPoolIsPortable } from '../wait/native.js';
-import {
-  kMaxConcurrency,
-  kMaxTimerMs,
-  resolveOptions,
-  spinUnderPressure,
-  wireByPort,
-} from '../options.js';
+import { kMaxConcurrency, kMaxTimerMs } from '../number-options.js';
+import { resolveOptions, spinUnderPressure, wireByPort } from '../options.js';
 import { workerOptions } from '../worker-options.js';
 import type { WaitQueue } from '../owner/task.js';
 import type { WorkerSpec } from '../owner/worker-events.js';
 import { loadingNow } from '../worker/worker-state.js';
 import { Errors } from './errors.js';
 import { toPath } from './options.js';
+import { kNoRecycling } from '../owner/renewal.js';
 import { ArrayTaskQueue, FixedQueue } from './queues.js';
 import type { FilledOptions } from './types.js';
 
@@ -73,6 +69,7 @@ export function startDispatcher(
         parts.balancer === null && keepsArrivalOrder(options) ? prefetchWindowUs / 1000 : 0,
       bootTimeoutMs: Infinity,
       abortGraceMs: 0,
+      recycle: kNoRecycling,
       eager: true,
       queue: parts.queue,
       balancer: parts.balancer,
@@ -93,6 +90,8 @@ export function startDispatcher(
         loading: loadingNow(),
         // Nobody reads them: what Piscina shows is recorded by `onTiming`.
         recordsLatencies: false,
+        quota: Infinity,
+        watchesHeap: false,
         onTiming: parts.onTiming,
       },
     },

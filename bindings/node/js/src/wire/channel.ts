@@ -49,6 +49,8 @@ export const kBackgroundActive = 2 * kLine;
 export const kBackgroundCompleted = kBackgroundActive + 1;
 /** Worker: how many control messages it has posted. */
 export const kControlsToOwner = kBackgroundActive + 2;
+/** Worker: what its heap used lately, in MiB, if the owner wants to know. */
+export const kHeapMb = kBackgroundActive + 3;
 /** Owner: how many control messages it has posted. */
 export const kControlsToWorker = 3 * kLine;
 /** Owner: bumped after it asked a running task to end. */

@@ -51,6 +51,8 @@ export interface Init {
   /** By how much to lower the thread's priority. */
   readonly niceIncrement: number;
   readonly loading: LoadingFiles;
+  /** The worker is to say what its heap uses. */
+  readonly watchesHeap: boolean;
 }
 
 /** The first frame of a worker process: all it needs to begin. */

@@ -23,6 +23,7 @@ import { Asks } from './asks.js';
 import { Background } from './background.js';
 import { HandlerLoader, LoadFailure } from './handler-loader.js';
 import { HandlerTable, type HandlerEntry } from './handler-table.js';
+import { HeapWatch } from './heap-watch.js';
 import { Inbox } from './inbox.js';
 import { leave } from './leaving.js';
 import { Outbox } from './outbox.js';
@@ -51,6 +52,7 @@ export class WorkerLoop implements LoopSource {
   readonly #handlers: HandlerTable;
   readonly #background: Background;
   readonly #reports: Reports;
+  readonly #heap: HeapWatch | null;
   #released = false;
 
   constructor(init: Init) {
@@ -71,6 +73,7 @@ export class WorkerLoop implements LoopSource {
       portable,
       (message) => this.#onControl(message),
     );
+    this.#heap = init.watchesHeap ? new HeapWatch(channel) : null;
     this.#reports = new Reports((message) => {
       this.#control.post(message);
       if (!portable) wake(init.owner);
@@ -182,6 +185,8 @@ export class WorkerLoop implements LoopSource {
   }
 
   #wakeOwner(): void {
+    // Before the owner sees that tasks have ended.
+    this.#heap?.look();
     if (this.#init.portable) this.#control.kick();
     else wake(this.#init.owner);
   }
