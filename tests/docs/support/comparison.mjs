@@ -268,14 +268,18 @@ export const rows = [
   },
   {
     what: 'Workers that grow too large are renewed',
-    cenote: used('yes', 'recycle'),
+    cenote: test('yes', 'all-workers', 'a worker whose heap is too large is replaced'),
     ...nowhere(/memoryLimit|recycle/i),
     tinypool: has('yes', readme, '`maxMemoryLimitBeforeRecycle`'),
     'jest-worker': has('yes', readme, 'idleMemoryLimit'),
   },
   {
     what: 'One task on every worker',
-    cenote: used('yes', 'broadcast'),
+    cenote: test(
+      'yes',
+      'all-workers',
+      'broadcast() runs a task on each worker, those that start included',
+    ),
     ...nowhere(/broadcast(?!Channel)/i, 'synckit'),
   },
   {

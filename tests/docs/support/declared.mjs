@@ -11,7 +11,7 @@ const read = (name) => readFileSync(new URL(name, dist), 'utf8').replace(/\/\*[^
 // The parts that users see: not how calls are read, what `stats()` has, the drop-in for Piscina.
 const files = [
   ...readdirSync(dist).filter((name) =>
-    /^(?!arguments|calls|errors|stats|piscina).*\.d\.ts$/.test(name),
+    /^(?!arguments|calls|errors|renewal|stats|piscina).*\.d\.ts$/.test(name),
   ),
   'worker/task-context.d.ts',
 ];
@@ -27,14 +27,4 @@ for (const [, names] of read('index.d.ts').matchAll(/^export (?:type )?\{([^}]*)
 }
 
 /** Names of what is described before it is there. */
-export const coming = [
-  'broadcast',
-  'exec',
-  'isolate',
-  'recycle',
-  'resize',
-  'restart',
-  'retry',
-  'runSync',
-  'tasks',
-].filter((name) => !declared.has(name));
+export const coming = ['exec', 'retry', 'runSync', 'tasks'].filter((name) => !declared.has(name));
