@@ -15,7 +15,7 @@ import { pages, programs, read, sections } from './support/pages.mjs';
 /** Far above what an example needs. */
 const kExampleMs = 60_000;
 const root = fileURLToPath(new URL('../../', import.meta.url));
-const peers = ['piscina', 'tinypool', 'workerpool', 'poolifier'];
+const peers = ['piscina', 'tinypool', 'workerpool', 'poolifier', 'jest-worker', 'synckit'];
 
 const top = mkdtempSync(join(tmpdir(), 'cenote-docs-'));
 after(() => rmSync(top, { recursive: true, force: true, maxRetries: 5 }));
