@@ -148,6 +148,7 @@ const kReadOnly: Readonly<Record<string, string>> = {
   threads: 'To choose how many threads run, pass minThreads and maxThreads to new Pool().',
   queueSize: 'To limit the queue, pass maxQueue to new Pool().',
   completed: 'It counts the tasks of the pool since it was made.',
+  tasks: 'It has a function for each handler of the file.',
 };
 
 /**

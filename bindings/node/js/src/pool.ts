@@ -10,39 +10,30 @@ import type { Worker } from 'node:worker_threads';
 import { refuseAssignments } from './arguments.js';
 import { SafePromise } from './base/intrinsics.js';
 import { limitsOf } from './calls.js';
-import { AbortError, poolErrors, processErrors } from './errors.js';
+import { AbortError, poolErrors } from './errors.js';
 import { Front } from './front.js';
 import { Lanes, type Lane, type LaneOptions } from './lane.js';
 import { asDuplex, asTransform, type MapTransform } from './map-streams.js';
 import { mapItems, readMapOptions, type MapOptions, type MapOutcome } from './map.js';
 import { onAbort } from './owner/abort-watch.js';
 import { bodiesOf } from './owner/body.js';
-import { Dispatcher } from './owner/dispatcher.js';
+import type { Dispatcher } from './owner/dispatcher.js';
 import { HandlerTable } from './owner/handlers.js';
-import { Schedule } from './owner/schedule.js';
 import { Task, type TaskLimits } from './owner/task.js';
 import { isTraced } from './owner/tracing.js';
 import { resolveOptions, type PoolOptions, type ResolvedOptions } from './options.js';
 import { listenFor, type PoolEvents } from './pool-events.js';
+import { endWithPool, makeDispatcher, watchFiles } from './pool-parts.js';
 import type { BroadcastOptions, OtherHandler, RunOptions, SameHandler } from './run-options.js';
 import type { StreamOptions } from './stream.js';
 import { resized } from './renewal-options.js';
 import { takeStats, type PoolStats } from './stats.js';
-import { cpuCount } from './wait/cpus.js';
-import { Watcher } from './watching.js';
+import { tasksOf, type Typing, type Untyped } from './tasks.js';
+import type { Watcher } from './watching.js';
 import { isMovable } from './wire/move.js';
-import { specOf } from './worker-options.js';
 import { refuseRecursion } from './worker/worker-state.js';
 
-interface Remains {
-  readonly dispatcher: Dispatcher;
-  readonly watcher: Watcher | null;
-}
-
-const collected = new FinalizationRegistry<Remains>(({ dispatcher, watcher }) => {
-  watcher?.close();
-  void dispatcher.close();
-});
+type Items<T> = Iterable<T | PromiseLike<T>> | AsyncIterable<T>;
 
 /**
  * A pool of worker threads.
@@ -54,13 +45,18 @@ const collected = new FinalizationRegistry<Remains>(({ dispatcher, watcher }) =>
  * await pool.close();
  * ```
  */
-export class Pool<Payload = unknown, Result = unknown> extends EventEmitter<PoolEvents> {
+export class Pool<
+  Payload = unknown,
+  Result = unknown,
+  T extends Typing = Untyped,
+> extends EventEmitter<PoolEvents> {
   readonly #dispatcher: Dispatcher;
   readonly #handlers: HandlerTable;
   readonly #front: Front;
   readonly #lanes: Lanes;
   #options: ResolvedOptions;
   readonly #watcher: Watcher | null;
+  #tasks: Untyped['tasks'] | null = null;
   /** The limits of a task whose call names none. */
   readonly #limits: TaskLimits | null;
 
@@ -77,31 +73,12 @@ export class Pool<Payload = unknown, Result = unknown> extends EventEmitter<Pool
     if (resolved.filename !== null) refuseRecursion(resolved.filename);
     this.#handlers = new HandlerTable(resolved.filename, resolved.name);
     this.#limits = limitsOf(resolved.queueTimeout, resolved.timeout);
-    this.#dispatcher = new Dispatcher(
-      {
-        minThreads: resolved.minThreads,
-        maxThreads: resolved.maxThreads,
-        concurrency: resolved.concurrentTasksPerWorker,
-        idleTimeoutMs: resolved.idleTimeout,
-        bootTimeoutMs: resolved.bootTimeout,
-        abortGraceMs: resolved.abortGrace,
-        recycle: resolved.recycle,
-        maxQueue: resolved.maxQueue,
-        // A process is handed its next task by this thread: to hold one ready for it saves nothing.
-        prefetchWindowMs: resolved.runtime === 'thread' ? resolved.prefetchWindowUs / 1000 : 0,
-        cpus: cpuCount(),
-        eager: false,
-        queue: new Schedule(),
-        balancer: null,
-        errors: resolved.runtime === 'thread' ? poolErrors : processErrors,
-        spec: specOf(resolved, this.#handlers.preload),
-      },
-      listenFor(new WeakRef<EventEmitter<PoolEvents>>(this)),
-    );
+    const listener = listenFor(new WeakRef<EventEmitter<PoolEvents>>(this));
+    this.#dispatcher = makeDispatcher(resolved, this.#handlers.preload, listener);
     this.#front = new Front(this, resolved, this.#handlers, this.#dispatcher);
     this.#lanes = new Lanes(this.#front);
-    this.#watcher = resolved.watch ? watch(this.#handlers, this.#dispatcher) : null;
-    collected.register(this, { dispatcher: this.#dispatcher, watcher: this.#watcher }, this);
+    this.#watcher = resolved.watch ? watchFiles(this.#handlers, this.#dispatcher) : null;
+    endWithPool(this, this.#dispatcher, this.#watcher);
   }
 
   /**
@@ -122,11 +99,11 @@ export class Pool<Payload = unknown, Result = unknown> extends EventEmitter<Pool
   /** The task may be left out where it may be `undefined`. */
   run<R = Result>(this: Pool<undefined>): Promise<NoInfer<R>>;
   /** Another handler: the pool's types say nothing about its task and its result. */
-  run<R = unknown>(task: unknown, options: OtherHandler): Promise<NoInfer<R>>;
+  run<R = unknown>(task: unknown, options: T['options'] & OtherHandler): Promise<NoInfer<R>>;
   /** Options that may name another handler. */
-  run<R = unknown>(task: Payload, options?: RunOptions): Promise<NoInfer<R>>;
+  run<R = unknown>(task: Payload, options?: T['options']): Promise<NoInfer<R>>;
   /** The call says both of its types. */
-  run<P = Payload, R = unknown>(task: NoInfer<P>, options?: RunOptions): Promise<NoInfer<R>>;
+  run<P = Payload, R = unknown>(task: NoInfer<P>, options?: T['options']): Promise<NoInfer<R>>;
   run(task?: unknown, options?: RunOptions): Promise<unknown> {
     const isPlain =
       options === undefined &&
@@ -164,12 +141,12 @@ export class Pool<Payload = unknown, Result = unknown> extends EventEmitter<Pool
    * @throws TypeError (`ERR_INVALID_ARG_TYPE`) and RangeError (`ERR_OUT_OF_RANGE`), at the call.
    */
   map<R = Result>(
-    source: Iterable<Payload> | AsyncIterable<Payload>,
-    options: MapOptions & { readonly stopOnError: false },
+    source: Items<Payload>,
+    options: MapOptions & T['handler'] & { readonly stopOnError: false },
   ): AsyncGenerator<MapOutcome<Awaited<R>>, void, undefined>;
   map<R = Result>(
-    source: Iterable<Payload> | AsyncIterable<Payload>,
-    options?: MapOptions,
+    source: Items<Payload>,
+    options?: MapOptions & T['handler'],
   ): AsyncGenerator<Awaited<R>, void, undefined>;
   map(
     source: Iterable<unknown> | AsyncIterable<unknown>,
@@ -196,7 +173,7 @@ export class Pool<Payload = unknown, Result = unknown> extends EventEmitter<Pool
    */
   transform<R = Result>(options: MapOptions = {}): MapTransform<Payload, Awaited<R>> {
     const map = (source: AsyncIterable<unknown>): AsyncGenerator<unknown, void, undefined> =>
-      this.map(source as AsyncIterable<Payload>, options);
+      this.map(source as never, options);
     return asTransform(map) as MapTransform<Payload, Awaited<R>>;
   }
 
@@ -208,7 +185,7 @@ export class Pool<Payload = unknown, Result = unknown> extends EventEmitter<Pool
   duplex(options: MapOptions = {}): Duplex {
     // What is wrong with the options is said now, and not when the first item comes.
     readMapOptions([], options, this.#options);
-    return asDuplex((source) => this.map(source as AsyncIterable<Payload>, options));
+    return asDuplex((source) => this.map(source as never, options));
   }
 
   /**
@@ -225,9 +202,10 @@ export class Pool<Payload = unknown, Result = unknown> extends EventEmitter<Pool
    */
   stream<R = unknown>(
     task: unknown,
-    options?: StreamOptions,
-  ): AsyncGenerator<Awaited<R>, void, undefined> {
-    return this.#front.stream(task, options) as AsyncGenerator<Awaited<R>, void, undefined>;
+    options?: StreamOptions & T['handler'],
+  ): AsyncGenerator<Awaited<R>, void, undefined>;
+  stream(task: unknown, options?: StreamOptions): AsyncGenerator<unknown, void, undefined> {
+    return this.#front.stream(task, options);
   }
 
   /**
@@ -332,6 +310,16 @@ export class Pool<Payload = unknown, Result = unknown> extends EventEmitter<Pool
     return this.#lanes.get(name, options) as unknown as Lane<P, R>;
   }
 
+  /**
+   * A function for each handler: `const { resize } = pool.tasks`, then `await resize(image)`. With
+   * `new Pool<typeof import('./tasks.js')>(…)` they have the types of the file's exports.
+   */
+  get tasks(): T['tasks'] {
+    return (this.#tasks ??= tasksOf((task, options) =>
+      this.#front.run(task, options, this.#front),
+    )) as T['tasks'];
+  }
+
   /** The options in force; `options.sources` says where each came from. Read-only. */
   get options(): ResolvedOptions {
     return this.#options;
@@ -364,18 +352,3 @@ export class Pool<Payload = unknown, Result = unknown> extends EventEmitter<Pool
 }
 
 refuseAssignments(Pool.prototype);
-
-/** Replaces the workers whenever one of their files changes. */
-function watch(handlers: HandlerTable, { renewal }: Dispatcher): Watcher {
-  const restart = async (): Promise<void> => {
-    try {
-      await renewal.restart();
-    } catch {
-      // The tasks say what is wrong with the file.
-    }
-  };
-  const watcher = new Watcher(() => void restart());
-  handlers.onFile = (url) => watcher.add(url);
-  if (handlers.preload !== null) watcher.add(handlers.preload.url);
-  return watcher;
-}

@@ -138,3 +138,6 @@ export type SameHandler = RunOptions & { readonly filename?: undefined; readonly
 /** Options that name another handler, so that the pool's types say nothing. */
 export type OtherHandler = RunOptions &
   ({ readonly name: string } | { readonly filename: string | URL });
+
+/** Options that name a handler of another file. */
+export type OtherFile = RunOptions & { readonly filename: string | URL };
