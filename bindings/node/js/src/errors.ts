@@ -29,6 +29,8 @@ export type CenoteErrorCode =
   | 'ERR_CENOTE_HANDLER_NOT_FOUND'
   /** While a worker loaded a file, a pool of that same file was made. */
   | 'ERR_CENOTE_RECURSIVE_POOL'
+  /** A bundler has copied the package into a program, without the file that its workers run. */
+  | 'ERR_CENOTE_BUNDLED'
   /** A handler threw a value that cannot be cloned, or its background work rejected with one. */
   | 'ERR_CENOTE_UNCLONEABLE_ERROR'
   /** A task or a result crossed to the other thread, and cannot be read there. */
@@ -198,6 +200,19 @@ export function recursivePool(url: string): CenoteError {
     `While a worker loads ${url}, a pool of that same file was made, whose workers would do so ` +
       'again without end. Move the handlers to a file of their own, or make the pool only where ' +
       'isMainThread (of node:worker_threads) is true.',
+  );
+}
+
+/** The package's code lies in a bundle. `path` is where it looked for its file; empty: nowhere. */
+export function bundled(path: string): CenoteError {
+  return new CenoteError(
+    'ERR_CENOTE_BUNDLED',
+    'A bundler has put cenote into the bundle, without the file that its worker threads run' +
+      `${path === '' ? '' : `, ${path}`}. Mark cenote as external, and install it where the ` +
+      "program runs: esbuild --external:cenote; webpack externals: { cenote: 'commonjs cenote' }; " +
+      "Rollup external: ['cenote']; Vite ssr.external: ['cenote']; " +
+      "Next serverExternalPackages: ['cenote']; ncc --external cenote; tsup external: ['cenote']. " +
+      'More: docs/bundlers.md of the package.',
   );
 }
 

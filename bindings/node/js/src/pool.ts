@@ -22,6 +22,7 @@ import { HandlerTable } from './owner/handlers.js';
 import { Task, TaskQueue, type TaskLimits } from './owner/task.js';
 import { isTraced, trace, type TaskTrace } from './owner/tracing.js';
 import { Waiting, WaitingLine } from './owner/waiting-line.js';
+import { requireWorkerFile } from './owner/worker-file.js';
 import {
   checkLimit,
   checkName,
@@ -67,12 +68,14 @@ export class Pool<Payload = unknown, Result = unknown> extends EventEmitter<Pool
    * Starts `minThreads` threads. They do not keep the process alive while no task is pending.
    *
    * @throws TypeError (`ERR_INVALID_ARG_TYPE`) and RangeError (`ERR_OUT_OF_RANGE`), naming the
-   * option; and what `new Worker` throws for `workerData`, `env`, `execArgv` or `resourceLimits`.
+   * option; what `new Worker` throws for `workerData`, `env`, `execArgv` or `resourceLimits`; and a
+   * `CenoteError` (`ERR_CENOTE_BUNDLED`) where a bundler has left the workers' file behind.
    */
   constructor(options: PoolOptions = {}) {
     super();
     const resolved = resolveOptions(options);
     this.#options = resolved;
+    requireWorkerFile();
     if (resolved.filename !== null) refuseRecursion(resolved.filename);
     this.#handlers = new HandlerTable(resolved.filename, resolved.name);
     this.#limits = limitsOf(resolved.queueTimeout, resolved.timeout);

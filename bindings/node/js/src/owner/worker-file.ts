@@ -1,0 +1,35 @@
+// The file that every worker thread runs, and whether it is there.
+//
+// It lies at a fixed place beside this code. A bundler that copies the package into a program's own
+// file leaves it behind, and every thread would end at once for want of it. So the first pool of a
+// thread looks, and says what to do.
+//
+// A mock of `fs` may hide all files, and then proves nothing: the file counts as missing only where
+// this one is seen.
+
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { bundled } from '../errors.js';
+
+// A bundle that is an ES module has neither.
+const folder = typeof __dirname === 'string' ? __dirname : '';
+const self = typeof __filename === 'string' ? __filename : '';
+
+/** What every worker thread runs; empty where nobody can say. */
+export const kWorkerFile = folder === '' ? '' : join(folder, '..', 'worker', 'main.js');
+
+let missing: boolean | undefined;
+
+/** @throws CenoteError (`ERR_CENOTE_BUNDLED`) where worker threads have no file to run. */
+export function requireWorkerFile(): void {
+  missing ??= isMissing();
+  if (missing) throw bundled(kWorkerFile);
+}
+
+function isMissing(): boolean {
+  if (kWorkerFile === '') return true;
+  // A program may have a worker/main.js of its own. It has none of the files that ours loads.
+  const loads = join(folder, '..', 'lib', 'shared.js');
+  if (existsSync(kWorkerFile) && existsSync(loads)) return false;
+  return self === '' || existsSync(self);
+}
