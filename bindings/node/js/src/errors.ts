@@ -203,16 +203,17 @@ export function recursivePool(url: string): CenoteError {
   );
 }
 
-/** The package's code lies in a bundle. `path` is where it looked for its file; empty: nowhere. */
+/** `path` is where the file that worker threads run should be; empty: nobody can say. */
 export function bundled(path: string): CenoteError {
   return new CenoteError(
     'ERR_CENOTE_BUNDLED',
-    'A bundler has put cenote into the bundle, without the file that its worker threads run' +
-      `${path === '' ? '' : `, ${path}`}. Mark cenote as external, and install it where the ` +
-      "program runs: esbuild --external:cenote; webpack externals: { cenote: 'commonjs cenote' }; " +
-      "Rollup external: ['cenote']; Vite ssr.external: ['cenote']; " +
-      "Next serverExternalPackages: ['cenote']; ncc --external cenote; tsup external: ['cenote']. " +
-      'More: docs/bundlers.md of the package.',
+    'A bundler has put cenote into the bundle, or copied it in part: the file that its worker ' +
+      `threads run is not there${path === '' ? '' : ` (${path})`}. Mark cenote as external, and ` +
+      'install it whole where the program runs: esbuild --external:cenote; ' +
+      "webpack externals: { cenote: 'commonjs cenote' }; Rollup external: ['cenote']; " +
+      "Vite ssr.external: ['cenote']; Next serverExternalPackages: ['cenote']; " +
+      'ncc --external cenote; tsup: as one of the dependencies in package.json. ' +
+      'docs/bundlers.md of the package says more.',
   );
 }
 

@@ -8,15 +8,24 @@
 // this one is seen.
 
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { bundled } from '../errors.js';
 
-// A bundle that is an ES module has neither.
-const folder = typeof __dirname === 'string' ? __dirname : '';
-const self = typeof __filename === 'string' ? __filename : '';
-
 /** What every worker thread runs; empty where nobody can say. */
-export const kWorkerFile = folder === '' ? '' : join(folder, '..', 'worker', 'main.js');
+export const kWorkerFile = placeOfWorkerFile();
+
+/**
+ * Written so that tools which copy the files that a program needs (Next's `standalone`, for one)
+ * see what is meant: a condition before it would hide it from them.
+ */
+function placeOfWorkerFile(): string {
+  try {
+    return join(__dirname, '..', 'worker', 'main.js');
+  } catch {
+    // A bundle that is an ES module has no such variable.
+    return '';
+  }
+}
 
 let missing: boolean | undefined;
 
@@ -29,7 +38,7 @@ export function requireWorkerFile(): void {
 function isMissing(): boolean {
   if (kWorkerFile === '') return true;
   // A program may have a worker/main.js of its own. It has none of the files that ours loads.
-  const loads = join(folder, '..', 'lib', 'shared.js');
+  const loads = join(dirname(kWorkerFile), '..', 'lib', 'shared.js');
   if (existsSync(kWorkerFile) && existsSync(loads)) return false;
-  return self === '' || existsSync(self);
+  return typeof __filename !== 'string' || existsSync(__filename);
 }
