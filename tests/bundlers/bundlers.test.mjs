@@ -1,12 +1,19 @@
-// Programs that are bundled as docs/bundlers.md says run, and one that has Cenote in its bundle says
-// what to do.
+// Programs that are bundled as docs/bundlers.md says run, and one that has Cenote in its bundle
+// says what to do.
 //
 // Each section of the page is tried in a folder of its own: the files of the page, then the commands
 // of the section. Before the last of them, which runs what was built, all that was not built goes.
 
 import assert from 'node:assert/strict';
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
-import { writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { after, before, describe, it } from 'node:test';

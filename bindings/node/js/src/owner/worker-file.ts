@@ -37,7 +37,7 @@ export function requireWorkerFile(): void {
 
 function isMissing(): boolean {
   if (kWorkerFile === '') return true;
-  // A program may have a worker/main.js of its own. It has none of the files that ours loads.
+  // A program may have a file of that name. Beside it there is not the one that ours loads.
   const loads = join(dirname(kWorkerFile), '..', 'lib', 'shared.js');
   if (existsSync(kWorkerFile) && existsSync(loads)) return false;
   return typeof __filename !== 'string' || existsSync(__filename);
