@@ -1,8 +1,9 @@
 // Programs that are bundled as docs/bundlers.md says run, and one that has Cenote in its bundle
 // says what to do.
 //
-// Each section of the page is tried in a folder of its own: the files of the page, then the commands
-// of the section. Before the last of them, which runs what was built, all that was not built goes.
+// Each section of the page is tried in a folder of its own: the files of the page, then the
+// commands of the section. Before the last of them, which runs what was built, everything else is
+// removed.
 
 import assert from 'node:assert/strict';
 import {
