@@ -7,7 +7,7 @@
 //   node benches/node/compile-cache.mjs [--markdown]
 //
 // Measured, in processes of their own that alternate: the time from `new Pool()` with one thread
-// until it is ready, and the CPU time that the process takes meanwhile, which busy neighbours change
+// until it is ready, and the CPU time that the process takes meanwhile, which neighbours change
 // less. The worker file is `small`, or loads 0.9 MB (`large`). The ways: no cache; one that the
 // program enables (`module.enableCompileCache`); one that the pool's `env` names for its workers
 // (`NODE_COMPILE_CACHE`); one that the environment names for the whole process. Each has a folder
