@@ -2,6 +2,7 @@
 //
 // A budget is about twice what the suite takes on 2 cores from a cold cache.
 
+import { installBundlers } from '../../tests/bundlers/tools.mjs';
 import { installRuntimes, nodes, supported } from '../../tests/matrix/runtimes.mjs';
 import { inRoot } from './root.mjs';
 import { cargo, conformance, node, workspace } from './runners.mjs';
@@ -78,6 +79,11 @@ export const suites = [
   node('docs', 60, 'the examples and the tables in docs/', { folder: 'tests/docs' }),
   node('benches', 60, 'whether the benchmarks run', { folder: 'benches/node' }),
   node('packaging', 120, 'what is published, and the house rules', { folder: 'tests/packaging' }),
+  node('bundlers', 60, 'programs that are bundled as docs/bundlers.md says', {
+    folder: 'tests/bundlers',
+    ready: installBundlers,
+    missing: process.platform === 'win32' ? 'the commands there are for a POSIX shell' : undefined,
+  }),
   node('matrix', 90, 'a smoke test on Node 22, 24 and 26, Bun and Deno', {
     folder: 'tests/matrix',
     ready: installRuntimes,

@@ -56,7 +56,7 @@ let count = 0;
 for (const page of pages) {
   describe(page, () => {
     for (const section of sections(page)) {
-      const scripts = section.blocks.filter(({ mark }) => mark !== undefined);
+      const scripts = section.blocks.filter(({ mark }) => mark === 'file' || mark === 'run');
       if (scripts.length === 0) continue;
       const folder = join(top, String(count++));
       mkdirSync(folder);

@@ -82,7 +82,7 @@ describe('the layers of the package', () => {
     const looking = sources.filter((name) =>
       /\b__(dirname|filename)\b|require\('\./.test(readFileSync(join(source, name), 'utf8')),
     );
-    assert.ok(looking.includes('owner/thread.ts') && looking.includes('wait/native.ts'));
+    assert.ok(looking.includes('owner/worker-file.ts') && looking.includes('wait/native.ts'));
     for (const name of looking) assert.equal(name.split('/').length, 2, name);
   });
 

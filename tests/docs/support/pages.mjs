@@ -6,6 +6,7 @@
 //
 //   ```js file=worker.mjs     a file that the programs of the section use
 //   ```js run=before.mjs      a program of the section; the next ```text block is what it prints
+//   ```js config=vite.config.js   a file of the section that tests/bundlers builds with
 //
 // A section reaches from one heading to the next. Its files lie in one folder, together with
 // nothing of other sections. Two programs before one ```text block print the same: that is how
@@ -38,7 +39,7 @@ export function sections(page) {
       if (fence === null) block.lines.push(line);
       else block = undefined;
     } else if (fence !== null) {
-      const [, language, mark, name] = /^(\S*)(?: (file|run)=(\S+))?$/.exec(fence[1]) ?? [];
+      const [, language, mark, name] = /^(\S*)(?: (file|run|config)=(\S+))?$/.exec(fence[1]) ?? [];
       if (language === undefined)
         throw new Error(`${page}: a code block that cannot be read: ${line}`);
       block = { language, mark, name, lines: [] };
@@ -66,7 +67,9 @@ export function programs({ heading, blocks }) {
   for (const { language, mark, name, code } of blocks) {
     if (/^(js|javascript|mjs|cjs)$/.test(language)) {
       if (mark === undefined)
-        throw new Error(`"${heading}": a JavaScript block that says neither file= nor run=`);
+        throw new Error(
+          `"${heading}": a JavaScript block that says neither file=, run= nor config=`,
+        );
       if (mark === 'run') waiting.push(name);
     } else if (language === 'text') {
       if (waiting.length === 0)

@@ -33,6 +33,8 @@ export type CenoteErrorCode =
   | 'ERR_CENOTE_RECURSIVE_POOL'
   /** `pool.stream()` called a handler that gives no stream. */
   | 'ERR_CENOTE_NOT_A_STREAM'
+  /** A bundler has copied the package into a program, without the file that its workers run. */
+  | 'ERR_CENOTE_BUNDLED'
   /** A handler threw a value that cannot be cloned, or its background work rejected with one. */
   | 'ERR_CENOTE_UNCLONEABLE_ERROR'
   /** A task or a result crossed to the other thread, and cannot be read there. */
@@ -225,6 +227,20 @@ export function recursivePool(url: string): CenoteError {
     `While a worker loads ${url}, a pool of that same file was made, whose workers would do so ` +
       'again without end. Move the handlers to a file of their own, or make the pool only where ' +
       'isMainThread (of node:worker_threads) is true.',
+  );
+}
+
+/** `path` is where the file that worker threads run should be; empty: nobody can say. */
+export function bundled(path: string): CenoteError {
+  return new CenoteError(
+    'ERR_CENOTE_BUNDLED',
+    'A bundler has put cenote into the bundle, or copied it in part: the file that its worker ' +
+      `threads run is not there${path === '' ? '' : ` (${path})`}. Mark cenote as external, and ` +
+      'install it whole where the program runs: esbuild --external:cenote; ' +
+      "webpack externals: { cenote: 'commonjs cenote' }; Rollup external: ['cenote']; " +
+      "Vite ssr.external: ['cenote']; Next serverExternalPackages: ['cenote']; " +
+      'ncc --external cenote; tsup: as one of the dependencies in package.json. ' +
+      'docs/bundlers.md of the package says more.',
   );
 }
 

@@ -21,6 +21,7 @@ import type { Dispatcher } from './owner/dispatcher.js';
 import { HandlerTable } from './owner/handlers.js';
 import { Task, type TaskLimits } from './owner/task.js';
 import { isTraced } from './owner/tracing.js';
+import { requireWorkerFile } from './owner/worker-file.js';
 import { resolveOptions, type PoolOptions, type ResolvedOptions } from './options.js';
 import { listenFor, type PoolEvents } from './pool-events.js';
 import { endWithPool, makeDispatcher, watchFiles } from './pool-parts.js';
@@ -64,12 +65,14 @@ export class Pool<
    * Starts `minThreads` threads. They do not keep the process alive while no task is pending.
    *
    * @throws TypeError (`ERR_INVALID_ARG_TYPE`) and RangeError (`ERR_OUT_OF_RANGE`), naming the
-   * option; and what `new Worker` throws for `workerData`, `env`, `execArgv` or `resourceLimits`.
+   * option; what `new Worker` throws for `workerData`, `env`, `execArgv` or `resourceLimits`; and a
+   * `CenoteError` (`ERR_CENOTE_BUNDLED`) where a bundler has left the workers' file behind.
    */
   constructor(options: PoolOptions = {}) {
     super();
     const resolved = resolveOptions(options);
     this.#options = resolved;
+    requireWorkerFile();
     if (resolved.filename !== null) refuseRecursion(resolved.filename);
     this.#handlers = new HandlerTable(resolved.filename, resolved.name);
     this.#limits = limitsOf(resolved.queueTimeout, resolved.timeout);

@@ -1,6 +1,5 @@
 // A worker's thread: started with all that it needs, reached by its channel, ended once.
 
-import { join } from 'node:path';
 import { MessageChannel, Worker, type MessagePort, type WorkerOptions } from 'node:worker_threads';
 import { AtomicsLoad, SafeSet } from '../base/intrinsics.js';
 import { cpuMsOf } from '../wait/cpus.js';
@@ -31,9 +30,7 @@ import type { Traffic } from '../wire/traffic.js';
 import { ValuePort, type UnreadableValue } from '../wire/value-port.js';
 import type { Body } from './body.js';
 import type { Handler } from './handlers.js';
-
-/** What every worker thread runs. */
-const kWorkerFile = join(__dirname, '..', 'worker', 'main.js');
+import { kWorkerFile } from './worker-file.js';
 
 /** What a thread is started with. */
 export interface ThreadSpec {

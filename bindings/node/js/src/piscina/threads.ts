@@ -10,6 +10,7 @@ import { Dispatcher } from '../owner/dispatcher.js';
 import type { DispatcherListener } from '../owner/dispatcher-options.js';
 import { CenoteError, type PoolErrors, type WorkerEnd } from '../errors.js';
 import type { HandlerTable } from '../owner/handlers.js';
+import { requireWorkerFile } from '../owner/worker-file.js';
 import { cpuCount } from '../wait/cpus.js';
 import { warnPortable, whyPoolIsPortable } from '../wait/native.js';
 import { kMaxConcurrency, kMaxTimerMs } from '../number-options.js';
@@ -53,6 +54,7 @@ export function startDispatcher(
   listener: DispatcherListener,
 ): Dispatcher {
   const { maxSpinUs, turnBudgetUs, prefetchWindowUs } = resolveOptions(undefined);
+  requireWorkerFile();
   const portable = whyPoolIsPortable(options.execArgv, options.env);
   if (portable !== '') warnPortable(portable);
   const concurrency = concurrencyOf(options);
