@@ -27,6 +27,8 @@ export type CenoteErrorCode =
   | 'ERR_CENOTE_FILE_NOT_FOUND'
   /** The file exports no function under the name. */
   | 'ERR_CENOTE_HANDLER_NOT_FOUND'
+  /** A function passed to `exec()` uses a name that is defined outside of it. */
+  | 'ERR_CENOTE_NOT_CLOSED'
   /** While a worker loaded a file, a pool of that same file was made. */
   | 'ERR_CENOTE_RECURSIVE_POOL'
   /** A handler threw a value that cannot be cloned, or its background work rejected with one. */

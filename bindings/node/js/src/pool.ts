@@ -14,6 +14,7 @@ import {
 } from './arguments.js';
 import { append, ArrayIsArray, now, SafePromise } from './base/intrinsics.js';
 import { AbortError, invalidType, poolErrors } from './errors.js';
+import { execFunction } from './exec.js';
 import { Lanes, type Lane, type LaneOptions } from './lane.js';
 import { mapItems, readMapOptions, type MapOptions, type MapOutcome } from './map.js';
 import { onAbort } from './owner/abort-watch.js';
@@ -153,6 +154,11 @@ export class Pool<Payload = unknown, Result = unknown> extends EventEmitter<Pool
         this.#runWith(task, options === undefined ? {} : options, resolve, reject, null);
       }
     });
+  }
+
+  /** Runs a closed function, without a file for it, with copies of `args`: see inline-code.md. */
+  exec<A extends readonly unknown[], R>(fn: (...args: A) => R, ...args: A): Promise<Awaited<R>> {
+    return execFunction((task, options) => this.run<Awaited<R>>(task, options), fn, args);
   }
 
   #runTraced(task: unknown, options: unknown): Promise<unknown> {
