@@ -1,14 +1,16 @@
-// Makes of the compiled package the three files that are published in place of seventy, because to
+// Makes of the compiled package the five files that are published in place of seventy, because to
 // find and read so many is about half of what it costs a thread to load the package:
 //
 //   worker/main.js   the worker's side; a worker thread runs it first
+//   worker/exec.js   the handler of `exec()`; a worker loads it with the first such task
 //   lib/pool.js      the owner's side, of both entries
 //   lib/shared.js    what both sides need
+//   lib/parser.js    the parser of `exec()`, which is acorn; its first call loads it
 //
 // No module is in two of them, so a thread has one instance of everything, whatever it loads. Each
 // module is evaluated when it is first needed.
 //
-// All three lie one folder deep, as the modules in them do that look for files of the package
+// All of them lie one folder deep, as the modules in them do that look for files of the package
 // (`../worker/main.js`, `../native/binding.js`): so these paths hold inside and outside of bundles.
 // Names stay as they are, for stack traces and profiles.
 
@@ -94,7 +96,9 @@ export async function bundle(folder) {
       outfile: join(folder, kParser),
       minifySyntax: true,
       minifyWhitespace: true,
-      banner: { js: `'use strict';\n/*! acorn, which parses the functions of \`exec()\`.\n${licence}*/` },
+      banner: {
+        js: `'use strict';\n/*! acorn, which parses the functions of \`exec()\`.\n${licence}*/`,
+      },
     });
     await write(kWorker, 'What a worker thread of a pool runs first.', worker, [apart]);
   } catch (error) {

@@ -3,7 +3,13 @@
 // The function goes to the worker as code (see owner/inline-code.ts), with the file of the caller,
 // by which the worker resolves its `import()` and `require`.
 
-import { ErrorCaptureStackTrace, PlainError, SafePromise } from './base/intrinsics.js';
+import {
+  ErrorCaptureStackTrace,
+  ObjectDefineProperty,
+  ObjectGetOwnPropertyDescriptor,
+  PlainError,
+  SafePromise,
+} from './base/intrinsics.js';
 import { codeOf, kExecFile } from './owner/inline-code.js';
 import type { OtherHandler } from './run-options.js';
 
@@ -32,7 +38,8 @@ interface Traces {
 function callerFile(below: (...args: never[]) => unknown): string {
   if (ErrorCaptureStackTrace === undefined) return '';
   const traces = PlainError as unknown as Traces;
-  const { prepareStackTrace, stackTraceLimit } = traces;
+  const { stackTraceLimit } = traces;
+  const before = ObjectGetOwnPropertyDescriptor(traces, 'prepareStackTrace');
   const holder = { __proto__: null } as { stack?: unknown };
   try {
     traces.stackTraceLimit = 2;
@@ -45,7 +52,8 @@ function callerFile(below: (...args: never[]) => unknown): string {
     return '';
   } finally {
     try {
-      traces.prepareStackTrace = prepareStackTrace;
+      if (before === undefined) delete traces.prepareStackTrace;
+      else ObjectDefineProperty(traces, 'prepareStackTrace', before);
       traces.stackTraceLimit = stackTraceLimit;
     } catch {
       // As above.

@@ -24,7 +24,7 @@ export interface FreeName {
 /** The free names of a function, each once, in the order in which they are met. */
 export function freeNames(fn: SyntaxNode): readonly FreeName[] {
   const walker = new ScopeWalker();
-  walker.visit(fn, null, false);
+  walker.visit(fn, null, kNothing);
   return walker.found;
 }
 
@@ -33,24 +33,30 @@ interface Scope {
   readonly outer: Scope | null;
 }
 
-type Visit = (walker: ScopeWalker, node: SyntaxNode, scope: Scope | null, own: boolean) => void;
+/** How much of `this` and `super` belongs to something within the function. */
+type Own = 0 | 1 | 2;
+const kNothing = 0;
+/** All but `super`. */
+const kThis = 1;
+const kSuper = 2;
+
+type Visit = (walker: ScopeWalker, node: SyntaxNode, scope: Scope | null, own: Own) => void;
 
 class ScopeWalker {
   readonly found = bareList<FreeName>();
   readonly #seen = new SafeSet<string>();
 
-  /** `own`: whether `this` and `super` belong to something within the function. */
-  visit(node: SyntaxNode, scope: Scope | null, own: boolean): void {
+  visit(node: SyntaxNode, scope: Scope | null, own: Own): void {
     const visit = visitorOf(node.type);
     if (visit !== undefined) visit(this, node, scope, own);
     else this.visitParts(node, scope, own);
   }
 
-  visitParts(node: SyntaxNode, scope: Scope | null, own: boolean): void {
+  visitParts(node: SyntaxNode, scope: Scope | null, own: Own): void {
     eachPart(node, (part) => this.visit(part, scope, own));
   }
 
-  visitAll(nodes: unknown, scope: Scope | null, own: boolean): void {
+  visitAll(nodes: unknown, scope: Scope | null, own: Own): void {
     eachOf(nodes, (node) => this.visit(node, scope, own));
   }
 
@@ -67,9 +73,9 @@ function visitorOf(type: string): Visit | undefined {
     case 'Identifier':
       return (walker, node, scope) => walker.use(node['name'] as string, node, scope);
     case 'ThisExpression':
-      return (walker, node, scope, own) => own || walker.use('this', node, scope);
+      return (walker, node, scope, own) => own >= kThis || walker.use('this', node, scope);
     case 'Super':
-      return (walker, node, scope, own) => own || walker.use('super', node, scope);
+      return (walker, node, scope, own) => own >= kSuper || walker.use('super', node, scope);
     case 'MetaProperty':
       return visitMeta;
     case 'FunctionDeclaration':
@@ -89,7 +95,7 @@ function visitorOf(type: string): Visit | undefined {
     case 'PropertyDefinition':
       return visitMember;
     case 'StaticBlock':
-      return (walker, node, scope) => visitBody(walker, node['body'], scope, true);
+      return (walker, node, scope) => visitBody(walker, node['body'], scope, kSuper);
     case 'LabeledStatement':
       return (walker, node, scope, own) => walker.visit(node['body'] as SyntaxNode, scope, own);
     case 'BreakStatement':
@@ -125,20 +131,14 @@ function blockVisitorOf(type: string): Visit | undefined {
   }
 }
 
-function visitMeta(walker: ScopeWalker, node: SyntaxNode, scope: Scope | null, own: boolean): void {
+function visitMeta(walker: ScopeWalker, node: SyntaxNode, scope: Scope | null, own: Own): void {
   if ((node['meta'] as SyntaxNode)['name'] === 'import') walker.use('import.meta', node, scope);
-  else if (!own) walker.use('new.target', node, scope);
+  else if (own < kThis) walker.use('new.target', node, scope);
 }
 
-function visitFunction(
-  walker: ScopeWalker,
-  node: SyntaxNode,
-  scope: Scope | null,
-  own: boolean,
-): void {
+function visitFunction(walker: ScopeWalker, node: SyntaxNode, scope: Scope | null, own: Own): void {
   const isArrow = node.type === 'ArrowFunctionExpression';
-  // Of methods, also their `super` is theirs; no other function may say `super`.
-  const inner = isArrow ? own : true;
+  const inner = isArrow || own > kThis ? own : kThis;
   const parameters = newScope(scope);
   if (!isArrow) parameters.names.add('arguments');
   if (node.type === 'FunctionExpression' && isNode(node['id']))
@@ -151,42 +151,28 @@ function visitFunction(
 }
 
 /** What has a scope for `var`. */
-function visitBody(walker: ScopeWalker, body: unknown, scope: Scope | null, own: boolean): void {
+function visitBody(walker: ScopeWalker, body: unknown, scope: Scope | null, own: Own): void {
   const inner = blockScope(body, scope);
   eachOf(body, (statement) => hoist(statement, inner));
   walker.visitAll(body, inner, own);
 }
 
-function visitClass(
-  walker: ScopeWalker,
-  node: SyntaxNode,
-  scope: Scope | null,
-  own: boolean,
-): void {
+function visitClass(walker: ScopeWalker, node: SyntaxNode, scope: Scope | null, own: Own): void {
   const inner = newScope(scope);
   if (isNode(node['id'])) declarePattern(node['id'], inner);
   if (isNode(node['superClass'])) walker.visit(node['superClass'], inner, own);
   walker.visit(node['body'] as SyntaxNode, inner, own);
 }
 
-function visitMember(
-  walker: ScopeWalker,
-  node: SyntaxNode,
-  scope: Scope | null,
-  own: boolean,
-): void {
+function visitMember(walker: ScopeWalker, node: SyntaxNode, scope: Scope | null, own: Own): void {
   if (node['computed'] === true) walker.visit(node['key'] as SyntaxNode, scope, own);
   // The value of a field is evaluated as in a method.
-  const inner = node.type === 'PropertyDefinition' ? true : own;
+  const isHome = node.type !== 'Property' || node['method'] === true || node['kind'] !== 'init';
+  const inner = isHome ? kSuper : own;
   if (isNode(node['value'])) walker.visit(node['value'], scope, inner);
 }
 
-function visitSwitch(
-  walker: ScopeWalker,
-  node: SyntaxNode,
-  scope: Scope | null,
-  own: boolean,
-): void {
+function visitSwitch(walker: ScopeWalker, node: SyntaxNode, scope: Scope | null, own: Own): void {
   walker.visit(node['discriminant'] as SyntaxNode, scope, own);
   const inner = newScope(scope);
   eachOf(node['cases'], (one) => declareLexical(one['consequent'], inner));

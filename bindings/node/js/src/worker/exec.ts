@@ -7,7 +7,7 @@ import { createRequire } from 'node:module';
 import { isAbsolute, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import * as vm from 'node:vm';
-import { ReflectApply, SafeMap, StringStartsWith } from '../base/intrinsics.js';
+import { ReflectApply, SafeMap, StringIncludes, StringStartsWith } from '../base/intrinsics.js';
 
 type Inline = (...args: unknown[]) => unknown;
 
@@ -38,7 +38,10 @@ function compile(code: string, file: string): Inline {
       : file;
   const make = vm.compileFunction(`'use strict';return ${code}`, ['require'], {
     filename: isFile ? file : path,
-    importModuleDynamically: vm.constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
+    // Node 20 warns of it as experimental: only where it is needed.
+    importModuleDynamically: StringIncludes(code, 'import')
+      ? vm.constants.USE_MAIN_CONTEXT_DEFAULT_LOADER
+      : undefined,
   } as vm.CompileFunctionOptions) as (require: NodeJS.Require) => Inline;
   return make(createRequire(path));
 }
