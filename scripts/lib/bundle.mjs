@@ -1,14 +1,16 @@
-// Makes of the compiled package the three files that are published in place of seventy, because to
+// Makes of the compiled package the five files that are published in place of seventy, because to
 // find and read so many is about half of what it costs a thread to load the package:
 //
 //   worker/main.js   the worker's side; a worker thread runs it first
+//   worker/exec.js   the handler of `exec()`; a worker loads it with the first such task
 //   lib/pool.js      the owner's side, of both entries
 //   lib/shared.js    what both sides need
+//   lib/parser.js    the parser of `exec()`, which is acorn; its first call loads it
 //
 // No module is in two of them, so a thread has one instance of everything, whatever it loads. Each
 // module is evaluated when it is first needed.
 //
-// All three lie one folder deep, as the modules in them do that look for files of the package
+// All of them lie one folder deep, as the modules in them do that look for files of the package
 // (`../worker/main.js`, `../native/binding.js`): so these paths hold inside and outside of bundles.
 // Names stay as they are, for stack traces and profiles.
 
@@ -20,9 +22,11 @@ import { Stop } from './say.mjs';
 const kShared = 'lib/shared.js';
 const kPool = 'lib/pool.js';
 const kWorker = 'worker/main.js';
+const kExec = 'worker/exec.js';
+const kParser = 'lib/parser.js';
 
 /** The bundles, in the order in which they may be put into place: each after what it loads. */
-export const bundles = [kShared, kPool, kWorker];
+export const bundles = [kShared, kParser, kPool, kExec, kWorker];
 
 /** The entries in place of those compiled. */
 const entries = {
@@ -73,6 +77,8 @@ export async function bundle(folder) {
     return Object.keys(metafile.inputs).filter((file) => file !== 'entry.js');
   };
 
+  const acorn = createRequire(import.meta.url).resolve('acorn');
+  const licence = readFileSync(join(acorn, '..', '..', 'LICENSE'), 'utf8');
   const pool = exported([
     ['index', 'index.js'],
     ['piscina', 'piscina.js'],
@@ -84,6 +90,16 @@ export async function bundle(folder) {
     const apart = sharedApart(folder, new Set(shared));
     await write(kShared, 'What both sides of the package need.', exported(shared.map(twice)));
     await write(kPool, 'The side of the thread that makes a pool.', pool, [apart]);
+    const exec = `module.exports = require('./${kExec}');`;
+    await write(kExec, 'What runs the functions of `exec()` in a worker.', exec, [apart]);
+    await build(`module.exports = { parse: require(${JSON.stringify(acorn)}).parse };`, [], {
+      outfile: join(folder, kParser),
+      minifySyntax: true,
+      minifyWhitespace: true,
+      banner: {
+        js: `'use strict';\n/*! acorn, which parses the functions of \`exec()\`.\n${licence}*/`,
+      },
+    });
     await write(kWorker, 'What a worker thread of a pool runs first.', worker, [apart]);
   } catch (error) {
     throw new Stop(`the package could not be bundled:\n${error.message}`);
@@ -105,8 +121,8 @@ const twice = (file) => [file, file];
 const nativeApart = {
   name: 'native-apart',
   setup(build) {
-    build.onResolve({ filter: /\/native\/binding\.js$/ }, ({ path }) =>
-      path === '../native/binding.js'
+    build.onResolve({ filter: /\/(native\/binding|lib\/parser)\.js$/ }, ({ path }) =>
+      path === '../native/binding.js' || path === '../lib/parser.js'
         ? { path, external: true }
         : { errors: [{ text: `${path} would be another file in a bundle` }] },
     );

@@ -292,3 +292,17 @@ async function inLanes(pool: Pool<Job, string>): Promise<void> {
   holds<Same<Awaited<ReturnType<typeof other.run>>, number>>();
 }
 void inLanes;
+
+// `exec()` takes the types of its function.
+async function inline(pool: Pool): Promise<void> {
+  const sum: number = await pool.exec((a: number, b: number) => a + b, 1, 2);
+  const text: string = await pool.exec(async (n: number) => `${n}`, sum);
+  // @ts-expect-error: an argument of another type
+  await pool.exec((n: number) => n, text);
+  // @ts-expect-error: an argument is missing
+  await pool.exec((n: number) => n);
+  // @ts-expect-error: a result of another type
+  const wrong: string = await pool.exec(() => 1);
+  void wrong;
+}
+void inline;

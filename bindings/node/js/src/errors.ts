@@ -29,6 +29,8 @@ export type CenoteErrorCode =
   | 'ERR_CENOTE_FILE_NOT_FOUND'
   /** The file exports no function under the name. */
   | 'ERR_CENOTE_HANDLER_NOT_FOUND'
+  /** A function passed to `exec()` uses a name that is defined outside of it. */
+  | 'ERR_CENOTE_NOT_CLOSED'
   /** While a worker loaded a file, a pool of that same file was made. */
   | 'ERR_CENOTE_RECURSIVE_POOL'
   /** `pool.stream()` called a handler that gives no stream. */

@@ -11,6 +11,7 @@ import { refuseAssignments } from './arguments.js';
 import { SafePromise } from './base/intrinsics.js';
 import { limitsOf } from './calls.js';
 import { AbortError, poolErrors } from './errors.js';
+import { execFunction } from './exec.js';
 import { Front } from './front.js';
 import { Lanes, type Lane, type LaneOptions } from './lane.js';
 import { asDuplex, asTransform, type MapTransform } from './map-streams.js';
@@ -119,6 +120,13 @@ export class Pool<
       const handler = this.#handlers.resolve(undefined, undefined);
       this.#dispatcher.submit(new Task(handler, task, null, false, resolve, reject));
     });
+  }
+
+  /** Runs a closed function, without a file for it, with copies of `args`: see inline-code.md. */
+  exec<A extends readonly unknown[], R>(fn: (...args: A) => R, ...args: A): Promise<Awaited<R>> {
+    const run = (task: unknown, options: RunOptions): Promise<unknown> =>
+      this.#front.run(task, options, this.#front);
+    return execFunction(run, fn, args) as Promise<Awaited<R>>;
   }
 
   /**
