@@ -22,6 +22,8 @@ export const declared = new Set(
     Array.from(read(file).matchAll(/^ +(?:readonly |get )*(\w+)[?(<:]/gm), ([, name]) => name),
   ),
 );
+for (const [, name] of read('index.d.ts').matchAll(/^export (?:declare )?(?:const|type) (\w+)/gm))
+  declared.add(name);
 for (const [, names] of read('index.d.ts').matchAll(/^export (?:type )?\{([^}]*)\}/gm)) {
   for (const name of names.split(',')) declared.add(name.replace('type ', '').trim());
 }

@@ -21,10 +21,12 @@ import { AbortError, invalidType, outOfRange } from './errors.js';
 import { checkLimit } from './number-options.js';
 import { checkName, kNames, toFileUrl, type ResolvedOptions } from './options.js';
 import type { Handler, HandlerTable } from './owner/handlers.js';
+import type { RetryState } from './owner/retries.js';
 import { Task, type Rank, type TaskLimits } from './owner/task.js';
 import { TaskPort, type Source } from './owner/task-port.js';
 import type { Call } from './owner/waiting-line.js';
 import { kBroadcastNames, kRunNames, kStreamNames, type Coalesce } from './run-options.js';
+import { readRetry, retryOf } from './retry-options.js';
 import { joinLists, takeTransfer } from './wire/move.js';
 import { kCarriesPort, kCarriesValues, kStreams } from './wire/task-messages.js';
 import { refuseRecursion } from './worker/worker-state.js';
@@ -51,10 +53,11 @@ export interface Request {
   readonly rank: Rank | null;
   readonly key: string | null;
   readonly coalesce: Required<Coalesce> | null;
+  readonly retry: (() => RetryState) | null;
 }
 
 /** What holds where a call says nothing: the pool's options, or a lane's. */
-export type CallDefaults = Pick<ResolvedOptions, 'queueTimeout' | 'timeout'> & {
+export type CallDefaults = Pick<ResolvedOptions, 'queueTimeout' | 'timeout' | 'retry'> & {
   readonly priority?: number;
 };
 
@@ -105,6 +108,10 @@ export class Calls {
       rank: rankOf(given['priority'] ?? defaults.priority ?? 0, given['group'] ?? ''),
       key: given['key'] === undefined ? null : checkText(given['key'], 'options.key'),
       coalesce: readCoalesce(given['coalesce']),
+      retry: retryOf(
+        given['retry'] === undefined ? defaults.retry : readRetry(given['retry']),
+        given['idempotent'],
+      ),
     };
   }
 }
@@ -145,10 +152,11 @@ function callWithPort(
 }
 
 function completed(task: Task, request: Request): Call {
-  const { signal, limits, waits, rank, key } = request;
+  const { signal, limits, waits, rank, key, retry } = request;
   task.limits = limits;
   if (rank !== null) task.withTerms().rank = rank;
   if (key !== null) task.withTerms().key = key;
+  if (retry !== null) task.withTerms().retry = retry();
   return { task, signal, waits, waiting: null, port: null };
 }
 

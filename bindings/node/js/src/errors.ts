@@ -19,6 +19,8 @@ export type CenoteErrorCode =
   | 'ERR_CENOTE_BOOT_TIMEOUT'
   /** A newer call with the same `coalesce` key took the task's place. It never runs. */
   | 'ERR_CENOTE_SUPERSEDED'
+  /** The task, which was tried again, ran on several workers that ended. */
+  | 'ERR_CENOTE_QUARANTINED'
   /** The task did not start within its `queueTimeout`, and never runs. */
   | 'ERR_CENOTE_QUEUE_TIMEOUT'
   /** The task did not finish within `timeout` of its start. */

@@ -100,7 +100,7 @@ class LaneGate implements Gate {
     this.#name = name;
     this.#options = options;
     this.#front = front;
-    this.defaults = options;
+    this.defaults = { ...options, retry: front.defaults.retry };
   }
 
   take(call: Call): void {

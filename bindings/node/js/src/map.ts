@@ -336,6 +336,8 @@ const kMapNames: readonly string[] = [
   'priority',
   'group',
   'key',
+  'retry',
+  'idempotent',
 ];
 
 /** What `pool.map()` was told, and the options of each of its tasks. */

@@ -19,6 +19,7 @@ import { ArrayIsArray, ObjectAssign, ObjectFreeze, ObjectKeys } from './base/int
 import { describe, invalidType, outOfRange } from './errors.js';
 import { kRules, pickNumber, type NumberOption } from './number-options.js';
 import { readRecycling, readSwitch, type RecycleOptions } from './renewal-options.js';
+import { readRetry, type RetryOptions } from './retry-options.js';
 import { kRunNames } from './run-options.js';
 
 /** What a pool's workers run in. */
@@ -110,6 +111,8 @@ export interface PoolOptions {
    * has not begun. 0: each task waits in the pool until a worker is free. @default 200
    */
   readonly prefetchWindowUs?: number;
+  /** How the pool's tasks are tried again, where a call says nothing else. @default not at all */
+  readonly retry?: RetryOptions;
   /** When a worker is replaced by a new one. @default never */
   readonly recycle?: RecycleOptions;
   /** Whether each task has a worker of its own, which ends with it. @default false */
@@ -142,6 +145,8 @@ export interface ResolvedOptions {
   readonly maxSpinUs: number;
   readonly turnBudgetUs: number;
   readonly prefetchWindowUs: number;
+  /** Null: tasks are tried once. */
+  readonly retry: Required<RetryOptions> | null;
   /** `Infinity` where a limit was not given. */
   readonly recycle: Required<RecycleOptions>;
   readonly isolate: boolean;
@@ -164,6 +169,7 @@ export const kNames: readonly (keyof PoolOptions)[] = [
   'argv',
   'execArgv',
   'resourceLimits',
+  'retry',
   'recycle',
   'isolate',
   'watch',
@@ -212,6 +218,7 @@ export function resolveOptions(input: unknown): ResolvedOptions {
     maxSpinUs: pick('maxSpinUs', 50),
     turnBudgetUs: pick('turnBudgetUs', 1_000),
     prefetchWindowUs: pick('prefetchWindowUs', 200),
+    retry: readRetry(given['retry']),
     recycle: ObjectFreeze(readRecycling(given['recycle'], given['isolate'])),
     isolate: given['isolate'] === true,
     watch: readSwitch(given['watch'], 'options.watch'),

@@ -1,6 +1,7 @@
 // The options of one call of `run()`: their names and types. `calls.ts` reads them.
 
 import type { Transferable } from 'node:worker_threads';
+import type { RetryOptions } from './retry-options.js';
 
 /** The options of one call of `pool.run()`. */
 export interface RunOptions {
@@ -70,6 +71,13 @@ export interface RunOptions {
    * `ReadableStream`. It is read as fast as the handler takes them, and asked to end with the task.
    */
   readonly input?: Iterable<unknown> | AsyncIterable<unknown>;
+  /**
+   * Has the task tried again if its worker was lost, or with an error that `when` names. One that
+   * has begun is tried again only if it is `idempotent`. @default the pool's
+   */
+  readonly retry?: RetryOptions;
+  /** Whether it does no harm if the task runs more than once. @default false */
+  readonly idempotent?: boolean;
 }
 
 /** Which calls run one task between them, and how. */
@@ -95,6 +103,8 @@ export const kRunNames: readonly string[] = [
   'coalesce',
   'onProgress',
   'input',
+  'retry',
+  'idempotent',
 ];
 
 /** The options of `stream()`. */

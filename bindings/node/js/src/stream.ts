@@ -19,7 +19,7 @@ import type { Call } from './owner/waiting-line.js';
 import type { RunOptions } from './run-options.js';
 
 /** The options of `pool.stream()`. */
-export interface StreamOptions extends Omit<RunOptions, 'coalesce'> {
+export interface StreamOptions extends Omit<RunOptions, 'coalesce' | 'retry' | 'idempotent'> {
   /** How many parts may be between the handler and the reader. @default 16 */
   readonly highWaterMark?: number;
 }

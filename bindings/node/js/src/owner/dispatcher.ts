@@ -11,7 +11,7 @@
 // serves, or starts, or they are rejected with what keeps threads from starting.
 
 import { Acceptance } from './acceptance.js';
-import { Crew, isUnfit, type CrewEvents, type TaskEvents } from './crew.js';
+import { Crew, type CrewEvents, type TaskEvents } from './crew.js';
 import { Dealer } from './dealer.js';
 import { Deadlines } from './deadlines.js';
 import { Demand } from './demand.js';
@@ -33,6 +33,7 @@ import { Ledger } from './ledger.js';
 import { Losses } from './losses.js';
 import { Renewal } from './renewal.js';
 import { Tally } from './recorder.js';
+import { Retries } from './retries.js';
 import type { Outcome, Task, WaitQueue } from './task.js';
 import type { Held } from './slots.js';
 import type { WorkerHandle } from './worker-handle.js';
@@ -62,6 +63,7 @@ export class Dispatcher implements LoopSource, TaskEvents, CrewEvents {
   readonly #failures: Failures;
   readonly #demand: Demand;
   readonly #losses: Losses;
+  readonly #retries: Retries;
   #closing: Promise<void> | null = null;
   readonly #failed = (task: Task, error: unknown): void => {
     if (this.ledger.settle(task, 'failed')) task.reject(error);
@@ -80,7 +82,12 @@ export class Dispatcher implements LoopSource, TaskEvents, CrewEvents {
     this.crew = new Crew(options, options.spec, this, this);
     const { preload } = options.spec;
     this.#failures = new Failures(options.errors, preload);
-    this.#losses = new Losses(this.ledger, options.errors, this.#failures, preload);
+    this.#retries = new Retries(
+      this.ledger,
+      (tasks) => this.#flow.requeue(tasks),
+      () => this.#deadlines,
+    );
+    this.#losses = new Losses(this.ledger, options.errors, this.#failures, preload, this.#retries);
     this.#demand = new Demand(this.crew, options.queue, this.ledger, this.#failures);
     this.#dealer = new Dealer(options, options.queue, this.crew.takers, {
       onGiven: (task) => this.#deadlines.onGiven(task),
@@ -204,6 +211,7 @@ export class Dispatcher implements LoopSource, TaskEvents, CrewEvents {
   rejectWaiting(error: () => unknown): void {
     this.#flow.recall(this.#options.spec.concurrency);
     this.#demand.reject('cancelled', error);
+    this.#retries.cancel('cancelled', error);
   }
 
   // LoopSource
@@ -241,8 +249,10 @@ export class Dispatcher implements LoopSource, TaskEvents, CrewEvents {
       if (this.ledger.settle(task, 'completed')) task.resolve(value);
     } else if (this.#losses.mayBeginElsewhere(task, worker)) {
       this.#flow.takeBack(task);
-    } else if (this.ledger.settle(task, 'failed')) {
-      this.#failures.reject(task, this.#failures.of(code, value, task.handler), threadId);
+    } else {
+      const error = this.#failures.of(code, value, task.handler);
+      if (!this.#retries.again(task, error, true) && this.ledger.settle(task, 'failed'))
+        this.#failures.reject(task, error, threadId);
     }
     if (worker !== null) this.renewal.look(worker);
   }
@@ -297,20 +307,12 @@ export class Dispatcher implements LoopSource, TaskEvents, CrewEvents {
     this.#flow.requeue(this.#losses.settle(worker, end, held));
     // Given to it while the pool was destroyed.
     if (this.state === 'closed') this.#demand.reject('cancelled', () => this.#errors.destroyed());
-    if (!expected) this.#tellOfLoss(worker, end, held);
+    if (!expected) this.#losses.tell(worker, end, held, this.#listener);
     // Before more are started: those that wait have had their tries.
     this.#demand.tellHopeless();
     if (this.state === 'open') this.#demand.ensure();
     this.#flow.schedule();
     this.renewal.onChange();
-  }
-
-  #tellOfLoss(worker: WorkerHandle, end: WorkerEnd, { started, unclaimed }: Held): void {
-    const { loadFailure } = worker;
-    const unfit = loadFailure !== null && isUnfit(worker);
-    const told = unfit ? { ...end, error: this.#failures.ofLoad(loadFailure) } : end;
-    const begun = unfit ? 0 : started.length;
-    queueMicrotask(() => this.#listener.onWorkerLost(told, begun, unclaimed.length, unfit));
   }
 
   onStartDue(): void {
@@ -366,6 +368,7 @@ export class Dispatcher implements LoopSource, TaskEvents, CrewEvents {
     this.#demand.rejectCalls(error);
     this.#flow.takeIn();
     this.#demand.reject('cancelled', error);
+    this.#retries.cancel('cancelled', error);
     const { all } = this.crew;
     for (let i = 0; i < all.length; i++) {
       // What has ended has its result.

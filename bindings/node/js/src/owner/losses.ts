@@ -5,12 +5,14 @@
 // worker that could not load the pool's file has begun none of the tasks for the pool's handler,
 // though it has claimed and refused some.
 
-import { bareList } from '../base/intrinsics.js';
+import { bareList, queueMicrotask } from '../base/intrinsics.js';
 import type { PoolErrors, WorkerEnd } from '../errors.js';
 import { isUnfit } from './crew.js';
+import type { DispatcherListener } from './dispatcher-options.js';
 import type { Failures } from './failures.js';
 import type { Handler } from './handlers.js';
 import type { Ledger } from './ledger.js';
+import type { Retries } from './retries.js';
 import type { Task } from './task.js';
 import type { Held } from './slots.js';
 import type { WorkerHandle } from './worker-handle.js';
@@ -22,9 +24,17 @@ export class Losses {
   readonly #ledger: Ledger;
   readonly #errors: PoolErrors;
   readonly #failures: Failures;
+  readonly #retries: Retries;
   readonly #preload: Handler | null;
 
-  constructor(ledger: Ledger, errors: PoolErrors, failures: Failures, preload: Handler | null) {
+  constructor(
+    ledger: Ledger,
+    errors: PoolErrors,
+    failures: Failures,
+    preload: Handler | null,
+    retries: Retries,
+  ) {
+    this.#retries = retries;
     this.#ledger = ledger;
     this.#errors = errors;
     this.#failures = failures;
@@ -57,14 +67,31 @@ export class Losses {
     return again;
   }
 
+  /** Tells of a worker that ended unexpectedly, in a turn of its own. */
+  tell(
+    worker: WorkerHandle,
+    end: WorkerEnd,
+    { started, unclaimed }: Held,
+    listener: Pick<DispatcherListener, 'onWorkerLost'>,
+  ): void {
+    const { loadFailure } = worker;
+    const unfit = loadFailure !== null && isUnfit(worker);
+    const told = unfit ? { ...end, error: this.#failures.ofLoad(loadFailure) } : end;
+    const begun = unfit ? 0 : started.length;
+    queueMicrotask(() => listener.onWorkerLost(told, begun, unclaimed.length, unfit));
+  }
+
   #lose(task: Task, worker: WorkerHandle, end: WorkerEnd, begun: boolean): void {
     const { loadFailure, threadId } = worker;
     // It went with the worker that could not load its file: that is what happened to it.
     if (loadFailure !== null && isUnfit(worker) && task.handler === this.#preload) {
       if (this.#ledger.settle(task, 'failed'))
         this.#failures.reject(task, this.#failures.ofLoad(loadFailure), threadId);
-    } else if (this.#ledger.settle(task, 'lost')) {
-      task.reject(this.#errors.lost(end, begun));
+      return;
     }
+    const lost = this.#errors.lost(end, begun);
+    const quarantined = begun ? this.#retries.quarantine(task, lost) : null;
+    if (quarantined === null && this.#retries.again(task, lost, begun)) return;
+    if (this.#ledger.settle(task, 'lost')) task.reject(quarantined ?? lost);
   }
 }

@@ -16,6 +16,7 @@
 import type { Transferable } from 'node:worker_threads';
 import { MathMax, now } from '../base/intrinsics.js';
 import type { Handler } from './handlers.js';
+import type { RetryState } from './retries.js';
 import type { TaskTrace } from './tracing.js';
 import type { WorkerHandle } from './worker-handle.js';
 
@@ -44,6 +45,8 @@ class Terms {
   rank: Rank | null = null;
   /** Tasks of the same key go to the same worker, where that is not busy for long. */
   key: string | null = null;
+  /** How it is tried again. */
+  retry: RetryState | null = null;
   /** When it waits for that worker no longer; 0: it has not waited. */
   spillsAt = 0;
   /** Called once, when the task has settled: also one that the pool never accepted. */
