@@ -8,7 +8,6 @@ import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { columns, declarations, rows, table } from './support/comparison.mjs';
-import { coming } from './support/declared.mjs';
 import { probes } from './support/probes.mjs';
 
 const read = (name) =>
@@ -54,7 +53,7 @@ it('each cell is there, is short, and has something that shows it', () => {
   assert.ok(rows.length >= 20);
   for (const cell of cells) {
     assert.ok(cell.says?.length > 0 && cell.says.length <= 30, title(cell));
-    const ways = ['name', 'option', 'word', 'lacks', 'probe'].filter((way) => cell[way]);
+    const ways = ['name', 'word', 'lacks', 'probe'].filter((way) => cell[way]);
     assert.equal(ways.length, cell.says === '–' ? 0 : 1, title(cell));
   }
 });
@@ -72,14 +71,6 @@ describe('what is said of cenote', () => {
         ([, , name]) => name,
       );
       assert.ok(names.includes(cell.name), `${cell.file} has no test "${cell.name}"`);
-    });
-  }
-
-  for (const cell of ours.filter(({ option }) => option)) {
-    it(`${title(cell)} is in a test`, { todo: coming.includes(cell.option) }, () => {
-      assert.ok(!coming.includes(cell.option), `${cell.option} is declared`);
-      const uses = new RegExp(`[.{ ]${cell.option}\\b`);
-      assert.ok(suites.some((suite) => uses.test(suite)));
     });
   }
 });

@@ -28,7 +28,6 @@ export const declarations = {
 };
 
 const test = (says, file, name) => ({ says, file: `tests/node/${file}.test.mjs`, name });
-const used = (says, option) => ({ says, option });
 const has = (says, file, word) => ({ says, in: file, word });
 const lacks = (pattern, says = 'no') => ({ says, lacks: pattern });
 const probe = (says, name) => ({ says, probe: name });
@@ -217,20 +216,20 @@ export const rows = [
   },
   {
     what: 'A call that blocks its caller',
-    cenote: used('yes', 'runSync'),
+    cenote: test('yes', 'run-sync', 'it returns the result, of a pool that has yet to start too'),
     ...nowhere(/\b(?:exec|run|call)Sync\b(?!:)|createSync/),
     synckit: has('yes', readme, 'createSyncFn'),
   },
   {
     what: 'Functions without a file',
-    cenote: used('yes', 'exec'),
+    cenote: test('yes', 'exec', 'closed functions of each form run in another thread'),
     ...nowhere(/addTaskFunction|method: string \| T/),
     workerpool: has('yes', readme, '### Offload functions dynamically'),
     poolifier: has('yes', poolifier, 'readonly addTaskFunction'),
   },
   {
     what: 'Handlers with the types of their file',
-    cenote: used('yes', 'tasks'),
+    cenote: test('yes', 'handler-types', 'tasks has a function for each handler'),
     piscina: lacks(/keyof|Parameters</),
     tinypool: lacks(/keyof T|Parameters</),
     workerpool: has('yes', 'types/types.d.ts', 'Parameters<T[M]>'),
@@ -284,7 +283,11 @@ export const rows = [
   },
   {
     what: 'Tries again what a lost worker ran',
-    cenote: used('if you say so', 'retry'),
+    cenote: test(
+      'if you say so',
+      'retries',
+      'a task whose worker is lost is tried again, if it is idempotent',
+    ),
     ...nowhere(/\bretry\b|maxRetries/i),
     'jest-worker': has('3 times', readme, 'maxRetries'),
   },

@@ -1,7 +1,4 @@
 // What the package declares, by name: options, methods, events, and what a handler's context has.
-//
-// `coming` are names that the pages may use before a declaration has them. One that is declared has
-// no place there any more; the tests say which those are.
 
 import { readdirSync, readFileSync } from 'node:fs';
 
@@ -27,6 +24,3 @@ for (const [, name] of read('index.d.ts').matchAll(/^export (?:declare )?(?:cons
 for (const [, names] of read('index.d.ts').matchAll(/^export (?:type )?\{([^}]*)\}/gm)) {
   for (const name of names.split(',')) declared.add(name.replace('type ', '').trim());
 }
-
-/** Names of what is described before it is there. */
-export const coming = ['exec', 'retry', 'runSync', 'tasks'].filter((name) => !declared.has(name));

@@ -25,15 +25,26 @@ import type { RetryState } from './owner/retries.js';
 import { Task, type Rank, type TaskLimits } from './owner/task.js';
 import { TaskPort, type Source } from './owner/task-port.js';
 import type { Call } from './owner/waiting-line.js';
-import { kBroadcastNames, kRunNames, kStreamNames, type Coalesce } from './run-options.js';
+import {
+  kBroadcastNames,
+  kRunNames,
+  kStreamNames,
+  kSyncNames,
+  type Coalesce,
+} from './run-options.js';
 import { readRetry, retryOf } from './retry-options.js';
 import { joinLists, takeTransfer } from './wire/move.js';
 import { kCarriesPort, kCarriesValues, kStreams } from './wire/task-messages.js';
 import { refuseRecursion } from './worker/worker-state.js';
 
-type CallKind = 'run' | 'stream' | 'broadcast';
+type CallKind = 'run' | 'stream' | 'broadcast' | 'sync';
 
-const kNamesOf = { run: kRunNames, stream: kStreamNames, broadcast: kBroadcastNames };
+const kNamesOf = {
+  run: kRunNames,
+  stream: kStreamNames,
+  broadcast: kBroadcastNames,
+  sync: kSyncNames,
+};
 
 /** How many parts of a stream are taken ahead. */
 const kWindow = 16;

@@ -1,5 +1,5 @@
-// The options of a pool that are numbers: their limits, and the environment variables that stand for
-// them.
+// The options of a pool that are numbers: their limits, and the environment variables that stand
+// for them.
 
 import { invalidType, outOfRange } from './errors.js';
 import type { OptionSource, PoolOptions } from './options.js';

@@ -26,10 +26,17 @@ import { requireWorkerFile } from './owner/worker-file.js';
 import { resolveOptions, type PoolOptions, type ResolvedOptions } from './options.js';
 import { listenFor, type PoolEvents } from './pool-events.js';
 import { endWithPool, makeDispatcher, watchFiles } from './pool-parts.js';
-import type { BroadcastOptions, OtherHandler, RunOptions, SameHandler } from './run-options.js';
+import type {
+  BroadcastOptions,
+  OtherHandler,
+  RunOptions,
+  SameHandler,
+  SyncOptions,
+} from './run-options.js';
 import type { StreamOptions } from './stream.js';
 import { resized } from './renewal-options.js';
 import { takeStats, type PoolStats } from './stats.js';
+import { runSync } from './sync.js';
 import { tasksOf, type Typing, type Untyped } from './tasks.js';
 import type { Watcher } from './watching.js';
 import { isMovable } from './wire/move.js';
@@ -120,6 +127,22 @@ export class Pool<
       const handler = this.#handlers.resolve(undefined, undefined);
       this.#dispatcher.submit(new Task(handler, task, null, false, resolve, reject));
     });
+  }
+
+  /**
+   * Runs a task and blocks this thread until it has ended: for code that cannot await, such as a
+   * rule of a linter or a configuration. It works on the main thread and in workers. Meanwhile
+   * nothing else of this thread runs, so a handler that needs an answer from it waits for ever:
+   * pass a `timeout`, in milliseconds, which here counts from the call.
+   *
+   * @returns a copy of what the handler returned. Throws what `run()` rejects with.
+   */
+  runSync<R = Result>(task: Payload, options?: SyncOptions): Awaited<R>;
+  runSync<R = unknown>(task: unknown, options: SyncOptions): Awaited<R>;
+  runSync(task: unknown, options?: SyncOptions): unknown {
+    const given = options === undefined ? {} : options;
+    const request = this.#front.calls.read(given, this.#options, 'sync');
+    return runSync(this.#dispatcher, request, task, this.runSync);
   }
 
   /** Runs a closed function, without a file for it, with copies of `args`: see inline-code.md. */

@@ -1,5 +1,5 @@
-// The options that say when workers are replaced, `recycle`, `isolate` and `watch`, and the sizes of
-// `resize()`.
+// The options that say when workers are replaced, `recycle`, `isolate` and `watch`, and the sizes
+// of `resize()`.
 
 import { isNoOptions, isPlainObject, refuseUnknown, wrongOptions } from './arguments.js';
 import { ObjectAssign, ObjectFreeze } from './base/intrinsics.js';

@@ -125,6 +125,24 @@ export const kStreamNames: readonly string[] = [
   'highWaterMark',
 ];
 
+/** The options of `runSync()`. */
+export const kSyncNames: readonly string[] = [
+  'filename',
+  'name',
+  'transferList',
+  'timeout',
+  'context',
+  'priority',
+  'group',
+  'key',
+];
+
+/** The options of `pool.runSync()`. */
+export type SyncOptions = Pick<
+  RunOptions,
+  'filename' | 'name' | 'transferList' | 'timeout' | 'context' | 'priority' | 'group' | 'key'
+>;
+
 /** The options of `broadcast()`. */
 export const kBroadcastNames: readonly string[] = [
   'filename',

@@ -1,8 +1,9 @@
 // Typed handlers: what the exports of a handler's file say about the tasks of a pool.
 //
-// `Pool<typeof import('./tasks.js')>` takes its types from the file: `run()`, `stream()` and `map()`
-// know the names of its exports, their tasks and their results, and `pool.tasks` has a function for
-// each. A type that is a task, and no module, means what it says: `Pool<Task, Result>`.
+// `Pool<typeof import('./tasks.js')>` takes its types from the file: `run()`, `stream()` and
+// `map()` know the names of its exports, their tasks and their results, and `pool.tasks` has a
+// function for each. A type that is a task, and no module, means what it says: `Pool<Task,
+// Result>`.
 
 import { SafeMap } from './base/intrinsics.js';
 import type { MapOptions } from './map.js';
@@ -34,7 +35,7 @@ type FunctionNames<M> = {
   string;
 
 /** The names of a module's handlers; `never` for a type that is no module. */
-export type HandlerNames<M> = unknown extends M
+type HandlerNames<M> = unknown extends M
   ? never
   : M extends Cloneable | string | number | bigint | boolean | null | undefined
     ? never
@@ -45,7 +46,7 @@ type IsModule<M> = [HandlerNames<M>] extends [never] ? false : true;
 type HandlerOf<M, N> = N extends keyof M ? Extract<Awaited<M[N]>, AnyHandler> : never;
 
 /** What a handler takes. */
-export type TaskOf<M, N> = [N] extends [never]
+type TaskOf<M, N> = [N] extends [never]
   ? never
   : Parameters<HandlerOf<M, N>> extends readonly [infer T, ...unknown[]]
     ? T
@@ -54,11 +55,11 @@ export type TaskOf<M, N> = [N] extends [never]
       : undefined;
 
 /** What a handler gives; `unknown` where it is none. */
-export type ResultOf<M, N> =
+type ResultOf<M, N> =
   N extends HandlerNames<M> ? Awaited<ReturnType<HandlerOf<M, N>>> : unknown;
 
 /** The parts of what a handler gives. */
-export type PartOf<R> = R extends AsyncIterable<infer T> | Iterable<infer T> ? Awaited<T> : unknown;
+type PartOf<R> = R extends AsyncIterable<infer T> | Iterable<infer T> ? Awaited<T> : unknown;
 
 /** A function for each handler of a module. */
 export type Tasks<M> = {

@@ -50,6 +50,8 @@ export const structuredClone = globalThis.structuredClone as
 export const AtomicsAdd = Atomics.add.bind(Atomics) as typeof Atomics.add;
 export const AtomicsLoad = Atomics.load.bind(Atomics) as typeof Atomics.load;
 export const AtomicsStore = Atomics.store.bind(Atomics) as typeof Atomics.store;
+export const AtomicsWait = Atomics.wait.bind(Atomics) as typeof Atomics.wait;
+export const AtomicsNotify = Atomics.notify.bind(Atomics) as typeof Atomics.notify;
 export const AtomicsExchange = Atomics.exchange.bind(Atomics) as typeof Atomics.exchange;
 export const AtomicsCompareExchange = Atomics.compareExchange.bind(
   Atomics,

@@ -32,7 +32,8 @@ const kResolved = PromiseResolve();
  * two have been tied together, which takes a turn of the microtask queue, and it is handled before
  * it is rejected.
  *
- * `where` says which worker ran the task. The error must be this promise's alone, or others would see its callers.
+ * `where` says which worker ran the task. The error must be this promise's alone, or others would
+ * see its callers.
  */
 export function rejectWithCallerStack(
   resolve: (value: unknown) => void,
@@ -57,17 +58,22 @@ export function rejectWithCallerStack(
 function nothing(): void {}
 
 /**
- * Lets an error's stack go on with those who await the function `below`. `where` is what ran the
- * handler; if it is empty, none did. The error must be theirs alone.
+ * Lets an error's stack go on with those who await the function `below`, or call it (`isSync`).
+ * `where` is what ran the handler; if it is empty, none did. The error must be theirs alone.
  */
-export function appendCallers(error: unknown, where: string, below: Callable): void {
+export function appendCallers(
+  error: unknown,
+  where: string,
+  below: Callable,
+  isSync = false,
+): void {
   if (where === '' || !isError(error)) return;
   try {
     const stack = (error as { stack?: unknown }).stack;
     if (typeof stack !== 'string' || ErrorCaptureStackTrace === undefined) return;
     const trace = { __proto__: null } as { stack?: unknown };
     ErrorCaptureStackTrace(trace, below);
-    const callers = asyncLines(trace.stack);
+    const callers = callerLines(trace.stack, isSync ? 'at ' : 'at async ');
     if (callers === '') return;
     const seam = `    at --- task in ${where}, called from ---`;
     define(error, 'stack', `${stack}\n${seam}${callers}`, false);
@@ -76,8 +82,8 @@ export function appendCallers(error: unknown, where: string, below: Callable): v
   }
 }
 
-/** The lines of a trace that say who awaits, each behind a line break. */
-function asyncLines(trace: unknown): string {
+/** The lines of a trace that begin so, each behind a line break: `at async` says who awaits. */
+function callerLines(trace: unknown, beginning: string): string {
   // Whatever Error.prepareStackTrace makes of it: only lines can be appended.
   if (typeof trace !== 'string') return '';
   let lines = '';
@@ -85,7 +91,7 @@ function asyncLines(trace: unknown): string {
     const end = StringIndexOf(trace, '\n', at);
     const line = StringSlice(trace, at, end < 0 ? undefined : end);
     const text = StringTrimStart(line);
-    if (text.length < line.length && StringStartsWith(text, 'at async ')) lines += `\n${line}`;
+    if (text.length < line.length && StringStartsWith(text, beginning)) lines += `\n${line}`;
     at = end < 0 ? -1 : end + 1;
   }
   return lines;

@@ -61,6 +61,12 @@ export class Deadlines {
     if (task.limits!.runMs < Infinity) this.watch(task);
   }
 
+  /** Rejects a task whose time of so many ms is over; one that runs is stopped. */
+  expire(task: Task, limitMs: number): void {
+    if (!isOver(task))
+      this.#cancel(task, 'timedOut', kAskTimeout, this.#errors.ranTooLong(limitMs));
+  }
+
   /** Rejects an accepted task if it has not begun. `false`: it has, or has ended. */
   withdraw(task: Task, error: () => unknown): boolean {
     const { holder } = task;

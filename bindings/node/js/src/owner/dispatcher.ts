@@ -58,8 +58,8 @@ export class Dispatcher implements LoopSource, TaskEvents, CrewEvents {
   readonly #listener: DispatcherListener;
   readonly #queue: WaitQueue;
   readonly #dealer: Dealer;
-  readonly #flow: Flow;
-  readonly #deadlines: Deadlines;
+  readonly flow: Flow;
+  readonly deadlines: Deadlines;
   readonly #failures: Failures;
   readonly #demand: Demand;
   readonly #losses: Losses;
@@ -84,21 +84,21 @@ export class Dispatcher implements LoopSource, TaskEvents, CrewEvents {
     this.#failures = new Failures(options.errors, preload);
     this.#retries = new Retries(
       this.ledger,
-      (tasks) => this.#flow.requeue(tasks),
-      () => this.#deadlines,
+      (tasks) => this.flow.requeue(tasks),
+      () => this.deadlines,
     );
     this.#losses = new Losses(this.ledger, options.errors, this.#failures, preload, this.#retries);
     this.#demand = new Demand(this.crew, options.queue, this.ledger, this.#failures);
     this.#dealer = new Dealer(options, options.queue, this.crew.takers, {
-      onGiven: (task) => this.#deadlines.onGiven(task),
+      onGiven: (task) => this.deadlines.onGiven(task),
       onFailed: this.#failed,
     });
     const flow = { concurrency: options.spec.concurrency, eager: options.eager };
-    this.#flow = new Flow(flow, options.queue, this.crew, this.#dealer, this.#demand);
-    this.#deadlines = new Deadlines(options.abortGraceMs, options.queue, options.errors, {
+    this.flow = new Flow(flow, options.queue, this.crew, this.#dealer, this.#demand);
+    this.deadlines = new Deadlines(options.abortGraceMs, options.queue, options.errors, {
       settle: (task, outcome) => this.ledger.settle(task, outcome),
-      requeue: (tasks) => this.#flow.requeue(tasks),
-      onCaughtUp: () => this.#flow.schedule(),
+      requeue: (tasks) => this.flow.requeue(tasks),
+      onCaughtUp: () => this.flow.schedule(),
       // Its successor starts while it ends.
       onWorkerEnded: () => {
         if (this.state === 'open') this.#demand.ensure();
@@ -107,7 +107,7 @@ export class Dispatcher implements LoopSource, TaskEvents, CrewEvents {
     this.renewal = new Renewal(options.recycle, this.crew, {
       isOpen: () => this.state === 'open',
       resize: (maxThreads) => this.acceptance.resize(maxThreads),
-      requeue: (tasks) => this.#flow.requeue(tasks),
+      requeue: (tasks) => this.flow.requeue(tasks),
       ensure: () => this.onStartDue(),
       ready: () => this.ready(),
     });
@@ -133,7 +133,7 @@ export class Dispatcher implements LoopSource, TaskEvents, CrewEvents {
 
   /** Accepted tasks that cannot have begun: queued, or given to workers beyond their places. */
   get waiting(): number {
-    return this.#flow.waiting;
+    return this.flow.waiting;
   }
 
   // Accepting
@@ -159,8 +159,8 @@ export class Dispatcher implements LoopSource, TaskEvents, CrewEvents {
     // That code may have destroyed the pool.
     if (isClosed(this)) this.#demand.reject('cancelled', () => this.#errors.destroyed());
     if (task.settled) return false;
-    if (task.limits !== null) this.#deadlines.watch(task);
-    this.#flow.schedule();
+    if (task.limits !== null) this.deadlines.watch(task);
+    this.flow.schedule();
     return true;
   }
 
@@ -169,7 +169,7 @@ export class Dispatcher implements LoopSource, TaskEvents, CrewEvents {
    * one that was submitted last is refused here, if it waits and more than `maxQueue` do.
    */
   flushNow(last: Task): void {
-    this.#flow.dealNow(false);
+    this.flow.dealNow(false);
     if (last.holder !== null || last.settled || this.waiting <= this.#options.maxQueue) return;
     this.#queue.remove(last);
     this.ledger.withdraw();
@@ -185,10 +185,10 @@ export class Dispatcher implements LoopSource, TaskEvents, CrewEvents {
     } else {
       task.pinned = true;
       this.ledger.accept();
-      if (task.limits !== null) this.#deadlines.watch(task);
+      if (task.limits !== null) this.deadlines.watch(task);
       this.#dealer.give(task, worker);
       worker.post();
-      this.#flow.schedule();
+      this.flow.schedule();
       return true;
     }
     return false;
@@ -199,17 +199,17 @@ export class Dispatcher implements LoopSource, TaskEvents, CrewEvents {
    * terminated.
    */
   abort(task: Task, reason: unknown): void {
-    this.#deadlines.abort(task, reason);
+    this.deadlines.abort(task, reason);
   }
 
   /** Rejects an accepted task if it has not begun. `false`: it has, or has ended. */
   withdraw(task: Task, error: () => unknown): boolean {
-    return this.#deadlines.withdraw(task, error);
+    return this.deadlines.withdraw(task, error);
   }
 
   /** Rejects what waits, and leaves what has a place in a worker. */
   rejectWaiting(error: () => unknown): void {
-    this.#flow.recall(this.#options.spec.concurrency);
+    this.flow.recall(this.#options.spec.concurrency);
     this.#demand.reject('cancelled', error);
     this.#retries.cancel('cancelled', error);
   }
@@ -236,7 +236,7 @@ export class Dispatcher implements LoopSource, TaskEvents, CrewEvents {
   // TaskEvents
 
   onPortDrained(): void {
-    this.#flow.goOn();
+    this.flow.goOn();
   }
 
   onMessage(worker: WorkerHandle, message: unknown): void {
@@ -248,7 +248,7 @@ export class Dispatcher implements LoopSource, TaskEvents, CrewEvents {
     if (code === kReturned) {
       if (this.ledger.settle(task, 'completed')) task.resolve(value);
     } else if (this.#losses.mayBeginElsewhere(task, worker)) {
-      this.#flow.takeBack(task);
+      this.flow.takeBack(task);
     } else {
       const error = this.#failures.of(code, value, task.handler);
       if (!this.#retries.again(task, error, true) && this.ledger.settle(task, 'failed'))
@@ -260,11 +260,11 @@ export class Dispatcher implements LoopSource, TaskEvents, CrewEvents {
   onUnpostable(task: Task, error: unknown): void {
     if (this.ledger.settle(task, 'failed')) task.reject(error);
     // No result will come of it that would deal the next one to its place.
-    this.#flow.schedule();
+    this.flow.schedule();
   }
 
   onNoRoom(tasks: readonly Task[]): void {
-    this.#flow.requeue(tasks);
+    this.flow.requeue(tasks);
   }
 
   onBackgroundError(worker: WorkerHandle, error: unknown): void {
@@ -290,10 +290,10 @@ export class Dispatcher implements LoopSource, TaskEvents, CrewEvents {
     // What it holds is sorted at once: those that were first in the queue are first again.
     const held = worker.abandon();
     const { threadId, error } = worker;
-    this.#flow.requeue(this.#losses.settle(worker, { threadId, exitCode: 1, error }, held));
+    this.flow.requeue(this.#losses.settle(worker, { threadId, exitCode: 1, error }, held));
     this.#demand.tellHopeless();
     if (this.state !== 'closed') this.#demand.ensure();
-    this.#flow.schedule();
+    this.flow.schedule();
   }
 
   onLeft(worker: WorkerHandle): void {
@@ -303,15 +303,15 @@ export class Dispatcher implements LoopSource, TaskEvents, CrewEvents {
   onLost(worker: WorkerHandle, end: WorkerEnd, held: Held, expected: boolean): void {
     this.ended.add(worker.latencies, worker.body.stages, { ...worker.background, active: 0 });
     this.ended.addTraffic(worker.body.traffic.tasks, worker.body.traffic.results);
-    this.#flow.takeIn();
-    this.#flow.requeue(this.#losses.settle(worker, end, held));
+    this.flow.takeIn();
+    this.flow.requeue(this.#losses.settle(worker, end, held));
     // Given to it while the pool was destroyed.
     if (this.state === 'closed') this.#demand.reject('cancelled', () => this.#errors.destroyed());
     if (!expected) this.#losses.tell(worker, end, held, this.#listener);
     // Before more are started: those that wait have had their tries.
     this.#demand.tellHopeless();
     if (this.state === 'open') this.#demand.ensure();
-    this.#flow.schedule();
+    this.flow.schedule();
     this.renewal.onChange();
   }
 
@@ -361,12 +361,12 @@ export class Dispatcher implements LoopSource, TaskEvents, CrewEvents {
       return;
     }
     this.state = 'closed';
-    this.#flow.end();
+    this.flow.end();
     this.crew.stopWatching();
     thisLoop.hold();
     const error = (): unknown => this.#errors.destroyed();
     this.#demand.rejectCalls(error);
-    this.#flow.takeIn();
+    this.flow.takeIn();
     this.#demand.reject('cancelled', error);
     this.#retries.cancel('cancelled', error);
     const { all } = this.crew;
@@ -390,7 +390,7 @@ export class Dispatcher implements LoopSource, TaskEvents, CrewEvents {
 
   #end(): void {
     this.state = 'closed';
-    this.#flow.end();
+    this.flow.end();
     thisLoop.detach(this);
   }
 }

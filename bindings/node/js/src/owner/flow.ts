@@ -34,7 +34,7 @@ export class Flow {
   #ended = false;
   readonly #flushSoon = (): void => {
     this.#scheduled = false;
-    this.#flush();
+    this.flushNow();
   };
   /**
    * A worker tells of what it has ended before a task that it takes to be short only after that.
@@ -79,7 +79,8 @@ export class Flow {
     this.#scheduled = true;
   }
 
-  #flush(): void {
+  /** Deals what is queued, and takes back what is to be dealt again. */
+  flushNow(): void {
     this.takeIn();
     this.dealNow(true);
     const back = this.#dealer.takeBack();

@@ -20,7 +20,9 @@ import {
   AtomicsAdd,
   AtomicsCompareExchange,
   AtomicsLoad,
+  AtomicsNotify,
   AtomicsStore,
+  AtomicsWait,
   clearInterval,
   MathFloor,
   MathMax,
@@ -35,6 +37,7 @@ import {
 } from '../base/intrinsics.js';
 import { loadNative } from './native.js';
 import {
+  kBlocked,
   kEpoch,
   kExpectedUs,
   kKeepAlive,
@@ -79,12 +82,17 @@ export type StageCounts = Record<(typeof kStageNames)[number], number>;
 export function wake(address: LoopAddress): void {
   const { words, station } = address;
   publish(words);
-  // Sequentially consistent, as all of Atomics: the other half of the fence in `park_driver`.
-  if (
-    AtomicsLoad(words, kState) === kParkedDriver &&
-    AtomicsCompareExchange(words, kState, kParkedDriver, kNotified) === kParkedDriver
+  // Sequentially consistent, as all of Atomics: the other half of the fence in `park_driver`, and
+  // of `block`.
+  const state = AtomicsLoad(words, kState);
+  if (state === kParkedDriver) {
+    if (AtomicsCompareExchange(words, kState, kParkedDriver, kNotified) === kParkedDriver)
+      loadNative()?.ring(station);
+  } else if (
+    state === kBlocked &&
+    AtomicsCompareExchange(words, kState, kBlocked, kNotified) === kBlocked
   ) {
-    loadNative()?.ring(station);
+    AtomicsNotify(words, kState);
   }
 }
 
@@ -186,6 +194,21 @@ class EventLoop {
   /** Asks for another drain in a coming turn of the loop. */
   again(): void {
     publish(this.#words);
+  }
+
+  /** Moves whenever something is published for this loop. */
+  get epoch(): number {
+    return AtomicsLoad(this.#words, kEpoch);
+  }
+
+  /** Blocks this thread, for so many ms at most, unless the epoch has moved on from `seen`. */
+  block(seen: number, ms: number): void {
+    const words = this.#words;
+    const before = AtomicsLoad(words, kState);
+    AtomicsStore(words, kState, kBlocked);
+    // Whoever publishes after this look sees that the thread blocks.
+    if (AtomicsLoad(words, kEpoch) === seen) AtomicsWait(words, kState, kBlocked, ms);
+    AtomicsStore(words, kState, before);
   }
 
   /** ms that this drain may take. Never 0: one that may begin nothing would repeat for ever. */

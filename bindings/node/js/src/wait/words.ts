@@ -22,9 +22,13 @@
 // |---|---|---|---|
 // | running 0 | kParkedDriver 3 | the loop | before it polls; then it looks for work once more |
 // | kParkedDriver 3 | kNotified 4 | a waker | it published, and rings the loop |
+// | running 0 | kBlocked 5 | the loop | its thread blocks, and looked for work before |
+// | kBlocked 5 | kNotified 4 | a waker | it published, and notifies the thread |
+// | 5, 4 | running 0 | the loop | its thread blocks no more |
 // | 3, 4 | running 0 | the loop | its poll returned, or that last look found work |
 //
-// Only one waker brings about 3 to 4 for each sleep. To a waker any other value is running.
+// Only one waker brings about 3 to 4, or 5 to 4, for each sleep. To a waker any other value is
+// running.
 //
 // A loop looks for work by comparing the epoch with what it saw last. So that 2^32 publications in
 // between do not look like none, a waker that ends a lap sets kLapped, and the loop looks at both.
@@ -54,6 +58,8 @@ export const kLoopWords = 64;
 
 /** The state of a loop that sleeps in its own poll; the one state that is rung. */
 export const kParkedDriver = 3;
+/** The state of a loop whose thread blocks on the state itself, in `Atomics.wait`. */
+export const kBlocked = 5;
 /** The state of a loop that a waker claimed. */
 export const kNotified = 4;
 

@@ -51,6 +51,8 @@ export const kBackgroundCompleted = kBackgroundActive + 1;
 export const kControlsToOwner = kBackgroundActive + 2;
 /** Worker: what its heap used lately, in MiB, if the owner wants to know. */
 export const kHeapMb = kBackgroundActive + 3;
+/** Worker: 1 once its thread ends. */
+export const kEnded = kBackgroundActive + 4;
 /** Owner: how many control messages it has posted. */
 export const kControlsToWorker = 3 * kLine;
 /** Owner: bumped after it asked a running task to end. */

@@ -4,7 +4,7 @@
 // background work. The loop's wait calls `drain` when the owner has published something; where
 // threads cannot ring each other, messages are events.
 
-import { AtomicsLoad, now } from '../base/intrinsics.js';
+import { AtomicsLoad, AtomicsStore, now } from '../base/intrinsics.js';
 import { thisLoop, wake, type LoopSource } from '../wait/loop.js';
 import { loadNative, whyPortable } from '../wait/native.js';
 import { Carrier } from '../wire/carrier.js';
@@ -13,6 +13,7 @@ import {
   kClaimed,
   kControlsToOwner,
   kControlsToWorker,
+  kEnded,
   kOwnerKicked,
   kWorkerKicked,
 } from '../wire/channel.js';
@@ -52,6 +53,7 @@ export class WorkerLoop implements LoopSource {
   readonly #handlers: HandlerTable;
   readonly #background: Background;
   readonly #reports: Reports;
+  readonly #cells: Int32Array;
   readonly #heap: HeapWatch | null;
   #released = false;
 
@@ -73,6 +75,7 @@ export class WorkerLoop implements LoopSource {
       portable,
       (message) => this.#onControl(message),
     );
+    this.#cells = channel.cells;
     this.#heap = init.watchesHeap ? new HeapWatch(channel) : null;
     this.#reports = new Reports((message) => {
       this.#control.post(message);
@@ -117,6 +120,9 @@ export class WorkerLoop implements LoopSource {
     process.on('exit', () => {
       this.#outbox.releaseHeld();
       this.#outbox.tell();
+      // An owner that blocks hears no event of it.
+      AtomicsStore(this.#cells, kEnded, 1);
+      if (!portable) wake(this.#init.owner);
     });
     const loaded = preload === null ? undefined : this.#handlers.get(preload.index)?.handler;
     this.#reports.ready(thisLoop.address, loaded instanceof LoadFailure ? loaded : null);
