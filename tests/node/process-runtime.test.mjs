@@ -380,9 +380,11 @@ for (const [what, end] of [
 ]) {
   test(`processes end with a program that ${what}`, watched, async (t) => {
     const { file, lines } = ledger(t);
-    const computes = `pool.run({ file: ${JSON.stringify(file)}, id: 1 }, { name: 'block' }).catch(() => {});
-      const { readFileSync } = await import('node:fs');
-      while (readFileSync(${JSON.stringify(file)}, 'utf8') === '') await new Promise((go) => setTimeout(go, 2));`;
+    const path = JSON.stringify(file);
+    const computes = `const { readFileSync } = await import('node:fs');
+      pool.run({ file: ${path}, id: 1 }, { name: 'block' }).catch(() => {});
+      while (readFileSync(${path}, 'utf8') === '')
+        await new Promise((go) => setTimeout(go, 2));`;
     const busy = what.includes('compute') ? computes : '';
     const { stdout } = await runProgram(
       program(`console.log(await pool.run(0, { name: 'pid' }));

@@ -2,11 +2,11 @@
 //
 // The behaviour tests steer their tasks through an `Int32Array` on shared memory. Where the
 // environment says that workers are processes (`CENOTE_RUNTIME=process`), what lies behind that
-// array in its buffer names a file, and `Atomics` reads and writes there. So the same tests run over
-// both. A copy of the array, which is what a task gets, is as good as the array.
+// array in its buffer names a file, and `Atomics` reads and writes there. So the same tests run
+// over both. A copy of the array, which is what a task gets, is as good as the array.
 //
-// What a test reads or writes without `Atomics` is the file's when something comes from a process or
-// goes to one, and when `refresh` is called.
+// What a test reads or writes without `Atomics` is the file's when something comes from a process
+// or goes to one, and when `refresh` is called.
 'use strict';
 
 const { EventEmitter } = require('node:events');

@@ -5,7 +5,7 @@ export type { PoolEvents } from './pool-events.js';
 export type { RunOptions } from './run-options.js';
 export type { Lane, LaneOptions, LaneStats } from './lane.js';
 export type { MapOptions, MapOutcome } from './map.js';
-export type { OptionSource, PoolOptions, ResolvedOptions } from './options.js';
+export type { OptionSource, PoolOptions, ResolvedOptions, Runtime } from './options.js';
 export type { PoolStats, TaskCounts, WaitStages, WireCounts, WorkerStats } from './stats.js';
 export type { BackgroundCounts, LatencySummaries, LatencySummary } from './owner/recorder.js';
 export { AbortError, CenoteError, type CenoteErrorCode } from './errors.js';

@@ -30,7 +30,8 @@ const kResolved = PromiseResolve();
  * two have been tied together, which takes a turn of the microtask queue, and it is handled before
  * it is rejected.
  *
- * `where` says which worker ran the task. The error must be this promise's alone, or others would see its callers.
+ * `where` says which worker ran the task. The error must be this promise's alone, or others would
+ * see its callers.
  */
 export function rejectWithCallerStack(
   resolve: (value: unknown) => void,

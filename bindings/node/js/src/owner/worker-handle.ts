@@ -1,8 +1,8 @@
 // One worker, as the pool's thread sees it: its state, what it holds, and what it says.
 //
 // What it was given, and what it has begun, is in `slots.ts`; its thread or process, and its
-// channel, are its body (`body.ts`). Here tasks are posted with one wake for many, and results and control messages are
-// dealt with.
+// channel, are its body (`body.ts`). Here tasks are posted with one wake for many, and results and
+// control messages are dealt with.
 //
 // Guarantee: nothing that the thread sends, readable or not, throws on the owner's thread.
 

@@ -76,7 +76,7 @@ Object.assign(ValueWriter.prototype, {
   _getDataCloneError: refusal,
   _getSharedArrayBufferId: () => {
     throw refusal(
-      'A SharedArrayBuffer could not be cloned: a worker process shares no memory with the pool',
+      'A SharedArrayBuffer could not be cloned: a worker process shares no memory',
     );
   },
   _writeHostObject: (value: object) => {
@@ -95,7 +95,7 @@ function nameOf(value: object): string {
 
 const kBlankHead = new Uint8Array(kHeadBytes);
 
-/** Room for a head, and a value. Throws a `DataCloneError`, or what a getter of the value throws. */
+/** Room for a head, and a value. Throws a `DataCloneError`, or what a getter throws. */
 export function encodeValue(value: unknown): Buffer {
   const writer = new ValueWriter();
   writeRaw(writer, kBlankHead);

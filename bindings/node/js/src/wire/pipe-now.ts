@@ -1,9 +1,9 @@
 // Reads what a pipe has right now, without a turn of the event loop.
 //
-// A thread looks into shared memory whenever it likes. Of a pipe it hears in a turn of its loop, and
-// is behind while it computes, or was kept from its loop. Where the system lets it, it reads the
-// pipe itself: pipes of Node's are opened so that a read never waits. The stream that the pipe has
-// as well goes on with what comes next.
+// A thread looks into shared memory whenever it likes. Of a pipe it hears in a turn of its loop,
+// and is behind while it computes, or was kept from its loop. Where the system lets it, it reads
+// the pipe itself: pipes of Node's are opened so that a read never waits. The stream that the pipe
+// has as well goes on with what comes next.
 
 import { readSync } from 'node:fs';
 import type { Readable } from 'node:stream';
