@@ -5,6 +5,7 @@
 // (`CENOTE_RUNTIME=process`, see support/words-in-files.cjs).
 
 import assert from 'node:assert/strict';
+import { createRequire } from 'node:module';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -13,6 +14,7 @@ import { SHARE_ENV } from 'node:worker_threads';
 import { Pool } from 'cenote';
 import { fixture, runProgram, until, watched } from './support/behaviour.mjs';
 
+const frames = createRequire(import.meta.url)('../../dist/wire/frames.js');
 const filename = fixture('process/tasks.cjs');
 
 function poolOf(t, options = {}) {
@@ -299,6 +301,55 @@ test('large values cross whole, among small ones', watched, async (t) => {
   assert.deepEqual(await Promise.all(values.map((value) => pool.run(value))), values);
 });
 
+for (const [what, bytes] of [
+  ['text', 'a'.repeat(100)],
+  ['a little', '\0'.repeat(10)],
+]) {
+  test(
+    `a handler that writes ${what} to the pool's pipe costs its own process`,
+    watched,
+    async (t) => {
+      const pool = poolOf(t, { concurrentTasksPerWorker: 2 });
+      await pool.ready();
+      const meddles = pool.run(bytes, { name: 'meddle' });
+      // Its answer shows the end of what is too short to be a frame.
+      const other = pool.run('other', { name: 'moved' }).catch(() => {});
+      await assert.rejects(meddles, {
+        code: 'ERR_CENOTE_WORKER_LOST',
+        message: /: it wrote to file descriptor 4, the pipe to its pool$/,
+      });
+      await other;
+      assert.equal(await pool.run('next'), 'next');
+    },
+  );
+}
+
+test('a handler that closes the pipe costs its own process', watched, async (t) => {
+  const pool = poolOf(t);
+  await assert.rejects(pool.run('close', { name: 'meddle' }), { code: 'ERR_CENOTE_WORKER_LOST' });
+  assert.equal(await pool.run('next'), 'next');
+});
+
+test('frames come whole, in whatever parts they arrive', () => {
+  const values = [undefined, 'a', new Uint8Array(300).fill(3), { deep: [1n, new Map([[1, 2]])] }];
+  const sent = values.map((value, at) =>
+    frames.frameOf(at + 1, [at, -1.5], frames.encodeValue(value)),
+  );
+  sent.push(frames.frameOf(9, [2 ** 40], null));
+  const bytes = Buffer.concat(sent);
+  for (let size = 1; size < bytes.length + 1; size = Math.ceil(size * 1.3)) {
+    const got = [];
+    const reader = new frames.FrameReader(({ kind, number, body }) =>
+      got.push([kind, number(0), number(1), body.length > 0 ? frames.decodeValue(body) : null]),
+    );
+    for (let at = 0; at < bytes.length; at += size) reader.take(bytes.subarray(at, at + size));
+    const expected = values.map((value, at) => [at + 1, at, -1.5, value]);
+    assert.deepEqual(got, [...expected, [9, 2 ** 40, 0, null]], `in parts of ${size}`);
+    reader.take(Buffer.alloc(64));
+    assert.equal(reader.isBroken, true);
+  }
+});
+
 // Its life
 
 test('process.send() of a handler is an event of the pool', watched, async (t) => {
@@ -377,15 +428,16 @@ test('what it prints goes where its owner prints', watched, async () => {
 for (const [what, end] of [
   ['exits while they compute', 'process.exit(0)'],
   ['is killed while they are idle', "process.kill(process.pid, 'SIGKILL')"],
+  ['is killed while they look whether they should stop', "process.kill(process.pid, 'SIGKILL')"],
 ]) {
   test(`processes end with a program that ${what}`, watched, async (t) => {
     const { file, lines } = ledger(t);
     const path = JSON.stringify(file);
     const computes = `const { readFileSync } = await import('node:fs');
-      pool.run({ file: ${path}, id: 1 }, { name: 'block' }).catch(() => {});
+      pool.run({ file: ${path}, id: 1 }, { name: '${what.includes('look') ? 'obey' : 'block'}' }).catch(() => {});
       while (readFileSync(${path}, 'utf8') === '')
         await new Promise((go) => setTimeout(go, 2));`;
-    const busy = what.includes('compute') ? computes : '';
+    const busy = what.includes('idle') ? '' : computes;
     const { stdout } = await runProgram(
       program(`console.log(await pool.run(0, { name: 'pid' }));
         ${busy}

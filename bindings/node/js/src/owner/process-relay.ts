@@ -15,6 +15,7 @@ import {
   now,
   SafeSet,
 } from '../base/intrinsics.js';
+import { PlainInt32Array } from '../base/value-intrinsics.js';
 import {
   kAskNothing,
   kAsks,
@@ -49,8 +50,9 @@ export class ProcessRelay {
   readonly #results: RingWriter;
   /** Handlers that the process has loaded, or failed to load. */
   readonly #loaded = new SafeSet<number>();
-  /** Slots of tasks that the process has, in no order. */
+  /** Slots of tasks that the process has, in no order; and by slot, where it is among these. */
   readonly #running: number[] = bareList();
+  readonly #places: Int32Array;
   #seenAsks = 0;
   /** The process takes tasks. */
   isOpen = false;
@@ -67,6 +69,7 @@ export class ProcessRelay {
     this.#carrier = carrier;
     this.#concurrency = concurrency;
     this.#write = write;
+    this.#places = new PlainInt32Array(channel.slots);
     this.#tasks = new RingReader(channel.tasks);
     this.#results = new RingWriter(channel.results);
   }
@@ -104,6 +107,7 @@ export class ProcessRelay {
     const at = channel.stateAt(slot);
     if (AtomicsCompareExchange(channel.cells, at, kPosted, kClaimed) !== kPosted) return;
     this.#tasks.advance();
+    this.#places[slot] = this.#running.length;
     this.#running[this.#running.length] = slot;
     const numbers = [
       slot,
@@ -136,6 +140,7 @@ export class ProcessRelay {
         return true;
       case kBegunFrame: {
         const slot = frame.number(0);
+        if (!this.#has(slot)) return true;
         this.#channel.setStartedAt(slot, frame.number(1));
         this.#channel.setEntered(slot, true);
         return true;
@@ -152,16 +157,20 @@ export class ProcessRelay {
     }
   }
 
+  #has(slot: number): boolean {
+    const place = this.#places[slot];
+    return place !== undefined && this.#running[place] === slot;
+  }
+
   #publish(frame: Frame): void {
     const channel = this.#channel;
     const slot = frame.number(0);
+    if (!this.#has(slot)) return;
     const running = this.#running;
-    for (let i = 0; i < running.length; i++) {
-      if (running[i] !== slot) continue;
-      running[i] = running[running.length - 1]!;
-      running.length--;
-      break;
-    }
+    const last = running[running.length - 1]!;
+    running[this.#places[slot]!] = last;
+    this.#places[last] = this.#places[slot]!;
+    running.length--;
     channel.setCode(slot, frame.number(1));
     channel.setStartedAt(slot, frame.number(2));
     channel.setRunMs(slot, frame.number(3));

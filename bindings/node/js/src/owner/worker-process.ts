@@ -125,6 +125,7 @@ export class WorkerProcess implements Body {
     if (pipe === null) return;
     pipe.on('data', (chunk: Buffer) => {
       this.#reader.take(chunk);
+      if (this.#reader.isBroken) this.#giveUp();
       this.#relay.pump();
       if (!this.#relay.hasNews) return;
       this.#relay.hasNews = false;
@@ -170,6 +171,13 @@ export class WorkerProcess implements Body {
     }
     if (!this.#killed) this.#events.onError(killedBy(signal));
     this.#events.onExit(128 + constants.signals[signal]);
+  }
+
+  /** Its code has written to the pipe. */
+  #giveUp(): void {
+    if (this.#killed) return;
+    this.#events.onError(new PlainError('it wrote to file descriptor 4, the pipe to its pool'));
+    this.terminate();
   }
 
   terminate(): void {

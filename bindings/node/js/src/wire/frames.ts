@@ -6,8 +6,9 @@
 //
 // Guarantees: to write a value throws what is wrong with it before anything was sent; a frame is
 // given to its reader whole or, if its sender died in the middle of it, never; what is read shares
-// no memory with the pipe's.
+// no memory with the pipe's. A pipe in which something else was written is given up.
 
+import { constants } from 'node:buffer';
 import { Deserializer, Serializer } from 'node:v8';
 import { PlainDOMException, uncurry } from '../base/intrinsics.js';
 import { allocateBytes, TypedArraySet } from '../base/value-intrinsics.js';
@@ -32,8 +33,12 @@ export const kBackgroundFrame = 8;
 /** To the owner. Its value is what the process dies of, as it crosses. */
 export const kFatalFrame = 9;
 
-/** The length, the kind, and the numbers of a frame. */
+/** The mark, the kind, the length and the numbers of a frame. */
 const kHeadBytes = 64;
+const kMark = 0x63_65_6e_6f;
+const kMostBytes = constants.MAX_LENGTH;
+const kKindAt = 4;
+const kLengthAt = 8;
 const kNumbersAt = 16;
 /** Numbers in a head. */
 const kNumbers = 6;
@@ -75,9 +80,7 @@ const releaseBuffer = uncurry(writerMethods.releaseBuffer);
 Object.assign(ValueWriter.prototype, {
   _getDataCloneError: refusal,
   _getSharedArrayBufferId: () => {
-    throw refusal(
-      'A SharedArrayBuffer could not be cloned: a worker process shares no memory',
-    );
+    throw refusal('A SharedArrayBuffer could not be cloned: a worker process shares no memory');
   },
   _writeHostObject: (value: object) => {
     throw refusal(`${nameOf(value)} could not be cloned: it cannot cross to another process`);
@@ -118,8 +121,9 @@ export function decodeValue(body: Buffer): unknown {
 /** Makes a frame: of what {@link encodeValue} gave, or with no value. */
 export function frameOf(kind: number, numbers: Numbers, value: Buffer | null): Buffer {
   const frame = value ?? allocateBytes(kHeadBytes);
-  writeUint(frame, frame.length, 0);
-  writeUint(frame, kind, 4);
+  writeUint(frame, kMark, 0);
+  writeUint(frame, kind, kKindAt);
+  writeDouble(frame, frame.length, kLengthAt);
   for (let i = 0; i < kNumbers; i++) writeDouble(frame, numbers[i] ?? 0, kNumbersAt + 8 * i);
   return frame;
 }
@@ -132,6 +136,8 @@ export class FrameReader {
   #filled = 0;
   /** A chunk is being taken: what follows from its frames must not take the next one first. */
   isBusy = false;
+  /** What came is no frame: nothing after it can be read. */
+  isBroken = false;
 
   constructor(onFrame: (frame: Frame) => void) {
     this.#onFrame = onFrame;
@@ -148,10 +154,11 @@ export class FrameReader {
 
   #takeAll(chunk: Buffer): void {
     let at = 0;
-    while (at < chunk.length) {
+    while (at < chunk.length && !this.isBroken) {
       if (this.#partial === null) {
         const left = chunk.length - at;
-        const length = left < kHeadBytes ? kHeadBytes : readUint(chunk, at);
+        const length = left < kHeadBytes ? kHeadBytes : this.#lengthAt(chunk, at);
+        if (this.isBroken) return;
         if (length <= left) {
           this.#give(subarray(chunk, at, at + length));
           at += length;
@@ -170,7 +177,8 @@ export class FrameReader {
     TypedArraySet(partial, subarray(chunk, at, end), this.#filled);
     this.#filled += end - at;
     if (this.#filled < partial.length) return end;
-    const length = readUint(partial, 0);
+    const length = this.#lengthAt(partial, 0);
+    if (this.isBroken) return end;
     if (length > partial.length) {
       // It was the head alone.
       this.#partial = allocateBytes(length);
@@ -182,9 +190,16 @@ export class FrameReader {
     return end;
   }
 
+  #lengthAt(bytes: Buffer, at: number): number {
+    const length = readDouble(bytes, at + kLengthAt);
+    const isMarked = readUint(bytes, at) === kMark;
+    this.isBroken = !isMarked || !(length >= kHeadBytes && length <= kMostBytes);
+    return length;
+  }
+
   #give(frame: Buffer): void {
     this.#onFrame({
-      kind: readUint(frame, 4),
+      kind: readUint(frame, kKindAt),
       number: (index) => readDouble(frame, kNumbersAt + 8 * index),
       body: subarray(frame, kHeadBytes),
     });

@@ -7,7 +7,7 @@
 
 import { readSync } from 'node:fs';
 import type { Readable } from 'node:stream';
-import { allocateBytes } from '../base/value-intrinsics.js';
+import { allocateBytes, TypedArraySet } from '../base/value-intrinsics.js';
 import { subarray, type FrameReader } from './frames.js';
 
 const read = readSync;
@@ -15,23 +15,28 @@ const kChunkBytes = 65_536;
 /** There a read of a pipe waits until something comes. */
 const canRead = process.platform !== 'win32';
 
-/** Takes what has come. `fd` is the pipe's number; below 0 it is not known, and nothing is done. */
-export function takeNow(fd: number, stream: Readable, reader: FrameReader): void {
-  if (!canRead || fd < 0 || reader.isBusy || stream.destroyed) return;
+let scratch: Buffer | null = null;
+
+/**
+ * Takes what has come. `fd` is the pipe's number; below 0 it is not known, and nothing is done.
+ * `false`: the other side has closed the pipe, as its stream will tell.
+ */
+export function takeNow(fd: number, stream: Readable, reader: FrameReader): boolean {
+  if (!canRead || fd < 0 || reader.isBusy || stream.destroyed) return true;
   // What the stream holds comes first.
-  if (stream.readableLength > 0) return;
+  if (stream.readableLength > 0) return true;
+  scratch ??= allocateBytes(kChunkBytes);
   for (;;) {
-    const chunk = allocateBytes(kChunkBytes);
     let bytes: number;
     try {
-      bytes = read(fd, chunk, 0, kChunkBytes, null);
+      bytes = read(fd, scratch, 0, kChunkBytes, null);
     } catch {
       // There is nothing.
-      return;
+      return true;
     }
-    // Its end is for the stream to tell.
-    if (bytes === 0) return;
-    reader.take(bytes < kChunkBytes ? subarray(chunk, 0, bytes) : chunk);
-    if (bytes < kChunkBytes) return;
+    if (bytes === 0) return false;
+    const chunk = allocateBytes(bytes);
+    TypedArraySet(chunk, subarray(scratch, 0, bytes));
+    reader.take(chunk);
   }
 }

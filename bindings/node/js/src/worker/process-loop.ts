@@ -93,7 +93,7 @@ class ToldBackground extends Background {
 }
 
 /** How often a task that asks whether it should stop has the pipe read, in ms. */
-const kLookMs = 0.5;
+const kLookMs = 1;
 
 /** Looks into the pipe when a task asks: it may be one that never yields. */
 class CurrentAsks extends Asks {

@@ -26,7 +26,7 @@ export function beWorkerProcess(): void {
     else loop?.take(frame);
   });
   const receive = (): void => {
-    takeNow(kPipe, pipe, reader);
+    if (!takeNow(kPipe, pipe, reader)) exit(0);
     // What it brings begins in a turn of its own.
     if (isScheduled || loop?.hasTasks !== true) return;
     isScheduled = true;
