@@ -125,6 +125,26 @@ test('of several tasks at once those are lost that had begun', watched, async (t
   assert.equal(pool.stats().tasks.lost, 1);
 });
 
+test('no task begins twice, however often processes end beside it', watched, async (t) => {
+  const pool = poolOf(t, { maxThreads: 2, concurrentTasksPerWorker: 4 });
+  const { file, lines } = ledger(t);
+  const ids = Array.from({ length: 80 }, (_, id) => id);
+  const tells = (id) => (id % 10 === 4 ? 3 : undefined);
+  const runs = ids.map((id) => pool.run({ file, how: tells(id), id }, { name: 'endLater' }));
+  const settled = await Promise.allSettled(runs);
+  assert.deepEqual(
+    lines()
+      .map(Number)
+      .sort((a, b) => a - b),
+    ids,
+  );
+  for (const id of ids) {
+    const outcome = codeOf(settled[id]);
+    assert.ok(outcome === 'ERR_CENOTE_WORKER_LOST' || outcome === id, `${id}: ${outcome}`);
+    if (tells(id) !== undefined) assert.notEqual(outcome, id);
+  }
+});
+
 test('what has ended is not lost with its process', watched, async (t) => {
   const pool = poolOf(t, { concurrentTasksPerWorker: 2 });
   const { file } = ledger(t);
@@ -316,7 +336,7 @@ for (const [what, bytes] of [
       const other = pool.run('other', { name: 'moved' }).catch(() => {});
       await assert.rejects(meddles, {
         code: 'ERR_CENOTE_WORKER_LOST',
-        message: /: it wrote to file descriptor 4, the pipe to its pool$/,
+        message: /: it wrote to file descriptor 5, the pipe to its pool$/,
       });
       await other;
       assert.equal(await pool.run('next'), 'next');
@@ -324,11 +344,14 @@ for (const [what, bytes] of [
   );
 }
 
-test('a handler that closes the pipe costs its own process', watched, async (t) => {
-  const pool = poolOf(t);
-  await assert.rejects(pool.run('close', { name: 'meddle' }), { code: 'ERR_CENOTE_WORKER_LOST' });
-  assert.equal(await pool.run('next'), 'next');
-});
+for (const pipe of [4, 5]) {
+  test(`a handler that closes the pipe ${pipe} costs its own process`, watched, async (t) => {
+    const pool = poolOf(t);
+    const closes = pool.run(`close ${pipe}`, { name: 'meddle' });
+    await assert.rejects(closes, { code: 'ERR_CENOTE_WORKER_LOST' });
+    assert.equal(await pool.run('next'), 'next');
+  });
+}
 
 test('frames come whole, in whatever parts they arrive', () => {
   const values = [undefined, 'a', new Uint8Array(300).fill(3), { deep: [1n, new Map([[1, 2]])] }];

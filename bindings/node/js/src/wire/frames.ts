@@ -1,4 +1,4 @@
-// How a pool's thread and a worker process talk: frames on a pipe, both ways.
+// How a pool's thread and a worker process talk: frames on two pipes, one each way.
 //
 // A frame is a head of fixed size, and behind it a value or nothing. Values are written by V8's own
 // serializer, which is what a structured clone writes by; what belongs to the runtime and not to
@@ -12,6 +12,13 @@ import { constants } from 'node:buffer';
 import { Deserializer, Serializer } from 'node:v8';
 import { PlainDOMException, uncurry } from '../base/intrinsics.js';
 import { allocateBytes, TypedArraySet } from '../base/value-intrinsics.js';
+
+/**
+ * The pipes of a worker process, by their numbers there: to it, and from it. Two, since whoever
+ * writes to a pipe that has lost its other end can read no more from it.
+ */
+export const kTasksPipe = 4;
+export const kResultsPipe = 5;
 
 // The kinds of frames. Behind each are its numbers, in order.
 /** To the worker: how it begins, once. Its value is a {@link ProcessInit}. */

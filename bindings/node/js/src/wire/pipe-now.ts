@@ -18,23 +18,27 @@ const canRead = process.platform !== 'win32';
 let scratch: Buffer | null = null;
 
 /**
- * Takes what has come. `fd` is the pipe's number; below 0 it is not known, and nothing is done.
- * `false`: the other side has closed the pipe, as its stream will tell.
+ * Takes what has come. `fd` is the pipe's number; below 0 it is not known. Says whether there was
+ * all to be taken, and the other side has closed the pipe, or whether that is not known.
  */
-export function takeNow(fd: number, stream: Readable, reader: FrameReader): boolean {
-  if (!canRead || fd < 0 || reader.isBusy || stream.destroyed) return true;
+export function takeNow(
+  fd: number,
+  stream: Readable,
+  reader: FrameReader,
+): 'all' | 'closed' | 'unknown' {
+  if (!canRead || fd < 0 || reader.isBusy || stream.destroyed) return 'unknown';
   // What the stream holds comes first.
-  if (stream.readableLength > 0) return true;
+  if (stream.readableLength > 0) return 'unknown';
   scratch ??= allocateBytes(kChunkBytes);
   for (;;) {
     let bytes: number;
     try {
       bytes = read(fd, scratch, 0, kChunkBytes, null);
     } catch {
-      // There is nothing.
-      return true;
+      // There is nothing more.
+      return 'all';
     }
-    if (bytes === 0) return false;
+    if (bytes === 0) return 'closed';
     const chunk = allocateBytes(bytes);
     TypedArraySet(chunk, subarray(scratch, 0, bytes));
     reader.take(chunk);

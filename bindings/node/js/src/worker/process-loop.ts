@@ -1,13 +1,13 @@
-// A worker that is a process: its conversation with the owner, by a pipe.
+// A worker that is a process: its conversation with the owner, by two pipes.
 //
 // What runs tasks is what runs them in a thread. It works on a channel as there, whose memory is
-// this process's own: a task that comes by the pipe is posted there, and what is published is sent
+// this process's own: a task that comes by a pipe is posted there, and what is published is sent
 // at once. So a result is with the system when its task has ended, whatever the process does next.
 //
 // Guarantees: before a handler is called the owner has been sent that it is; the process lives for
-// as long as its pipe is open and it has not been told to end.
+// as long as its pipes are open and it has not been told to end.
 
-import { Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { AtomicsAdd, AtomicsStore, now, PromiseThen } from '../base/intrinsics.js';
 import { thisLoop } from '../wait/loop.js';
 import {
@@ -115,9 +115,14 @@ class CurrentAsks extends Asks {
   }
 }
 
+interface WorkerPipes {
+  readonly fromOwner: Socket;
+  readonly toOwner: Socket;
+}
+
 export class ProcessLoop {
   readonly #init: ProcessInit;
-  readonly #pipe: Socket;
+  readonly #pipes: WorkerPipes;
   readonly #channel: Channel;
   readonly #carrier = new ProcessCarrier();
   readonly #tasks: RingWriter;
@@ -130,9 +135,9 @@ export class ProcessLoop {
   readonly #runner: Runner;
 
   /** `receive` has what the pipe holds given to {@link take}, also where the loop has no turn. */
-  constructor(init: ProcessInit, pipe: Socket, receive: () => void) {
+  constructor(init: ProcessInit, pipes: WorkerPipes, receive: () => void) {
     this.#init = init;
-    this.#pipe = pipe;
+    this.#pipes = pipes;
     const { concurrency, turnBudgetUs, ownerOrigin } = init;
     const channel = new ToldChannel(concurrency + kPrefetchMax, (slot) =>
       this.#send(frameOf(kBegunFrame, [slot, channel.startedAt(slot)], null)),
@@ -184,7 +189,8 @@ export class ProcessLoop {
   // Sending
 
   #send(frame: Buffer): void {
-    if (this.#pipe.writable) this.#pipe.write(frame);
+    const { toOwner } = this.#pipes;
+    if (toOwner.writable) toOwner.write(frame);
   }
 
   /** Throws if the message cannot be cloned. */
@@ -289,11 +295,11 @@ export class ProcessLoop {
       case 'close':
         this.#background.endWith(() => {
           this.#reports.closed();
-          leave(() => this.#pipe.unref());
+          leave(() => this.#pipes.fromOwner.unref());
         });
         return;
       case 'retire':
-        this.#background.endWith(() => this.#pipe.unref());
+        this.#background.endWith(() => this.#pipes.fromOwner.unref());
         return;
     }
   }
