@@ -12,6 +12,8 @@ import {
   AtomicsLoad,
   AtomicsStore,
   bareList,
+  MathMax,
+  MathMin,
   now,
   SafeSet,
 } from '../base/intrinsics.js';
@@ -40,6 +42,9 @@ import {
   type Frame,
 } from '../wire/frames.js';
 import type { ProcessCarrier } from '../wire/process-carrier.js';
+
+/** A wake that took no time is told from one that was not measured. */
+const kLeastMs = Number.MIN_VALUE;
 
 export class ProcessRelay {
   readonly #channel: Channel;
@@ -141,7 +146,7 @@ export class ProcessRelay {
       case kBegunFrame: {
         const slot = frame.number(0);
         if (!this.#has(slot)) return true;
-        this.#channel.setStartedAt(slot, frame.number(1));
+        this.#channel.setStartedAt(slot, this.#beginOf(slot, frame.number(1)));
         this.#channel.setEntered(slot, true);
         return true;
       }
@@ -155,6 +160,18 @@ export class ProcessRelay {
       default:
         return false;
     }
+  }
+
+  /**
+   * When a task began, on this thread's clock, by what the process says. Whatever clocks it has, or
+   * this one had when the package was loaded, that was after the task was handed over.
+   */
+  #beginOf(slot: number, said: number): number {
+    const earliest = this.#channel.startedAt(slot);
+    const latest = now();
+    return said >= earliest && said <= latest
+      ? said
+      : MathMin(MathMax(earliest, said || 0), latest);
   }
 
   #has(slot: number): boolean {
@@ -172,9 +189,11 @@ export class ProcessRelay {
     this.#places[last] = this.#places[slot]!;
     running.length--;
     channel.setCode(slot, frame.number(1));
-    channel.setStartedAt(slot, frame.number(2));
+    const startedAt = this.#beginOf(slot, frame.number(2));
+    const postedAt = channel.postedAt(slot);
+    channel.setStartedAt(slot, startedAt);
     channel.setRunMs(slot, frame.number(3));
-    channel.setWakeMs(slot, frame.number(4));
+    channel.setWakeMs(slot, postedAt > 0 ? MathMax(kLeastMs, startedAt - postedAt) : 0);
     this.#carrier.bringIn(slot, frame.body);
     this.#results.push(slot);
     this.hasNews = true;

@@ -33,7 +33,7 @@ export const kControlFrame = 4;
 export const kLoadedFrame = 5;
 /** To the owner: slot, and when its handler was called, which is next. */
 export const kBegunFrame = 6;
-/** To the owner: slot, code, when it began, how long it ran, how long its wake took. A result. */
+/** To the owner: slot, code, when it began, and how long it ran. Its value is the result. */
 export const kResultFrame = 7;
 /** To the owner: how much registered work is alive, and how much has ended well. */
 export const kBackgroundFrame = 8;

@@ -209,7 +209,6 @@ export class ProcessLoop {
         channel.codeOf(slot),
         channel.startedAt(slot),
         channel.runMs(slot),
-        channel.wakeMs(slot),
       ] as const;
       this.#send(frameOf(kResultFrame, numbers, this.#carrier.takeOut(slot)));
       AtomicsStore(channel.cells, channel.stateAt(slot), kFree);
