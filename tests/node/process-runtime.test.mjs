@@ -293,7 +293,7 @@ test('what belongs to one process is refused, and says so', watched, async (t) =
   const { port1 } = new MessageChannel();
   await assert.rejects(
     pool.run({ port1 }, { transferList: [port1] }),
-    refused(/^Only an ArrayBuffer can be transferred to or from a worker process/),
+    refused(/^Of a transferList, only an ArrayBuffer can cross to another process/),
   );
   await assert.rejects(pool.run({ port1 }), refused(/MessagePort could not be cloned/));
   port1.close();

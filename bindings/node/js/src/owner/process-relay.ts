@@ -37,6 +37,7 @@ import {
   kBackgroundFrame,
   kBegunFrame,
   kLoadedFrame,
+  kReleasedFrame,
   kResultFrame,
   kTaskFrame,
   type Frame,
@@ -153,6 +154,9 @@ export class ProcessRelay {
       case kResultFrame:
         this.#publish(frame);
         return true;
+      case kReleasedFrame:
+        this.#release(frame.number(0), frame.number(1));
+        return true;
       case kBackgroundFrame:
         AtomicsStore(this.#channel.cells, kBackgroundActive, frame.number(0));
         AtomicsStore(this.#channel.cells, kBackgroundCompleted, frame.number(1));
@@ -160,6 +164,12 @@ export class ProcessRelay {
       default:
         return false;
     }
+  }
+
+  #release(slot: number, mark: number): void {
+    if (!(slot >= 0 && slot < this.#channel.slots)) return;
+    AtomicsCompareExchange(this.#channel.cells, this.#channel.markAt(slot), mark, 0);
+    this.hasNews = true;
   }
 
   /**
@@ -194,6 +204,7 @@ export class ProcessRelay {
     channel.setStartedAt(slot, startedAt);
     channel.setRunMs(slot, frame.number(3));
     channel.setWakeMs(slot, postedAt > 0 ? MathMax(kLeastMs, startedAt - postedAt) : 0);
+    AtomicsStore(channel.cells, channel.markAt(slot), frame.number(4));
     this.#carrier.bringIn(slot, frame.body);
     this.#results.push(slot);
     this.hasNews = true;

@@ -33,12 +33,17 @@ export const kControlFrame = 4;
 export const kLoadedFrame = 5;
 /** To the owner: slot, and when its handler was called, which is next. */
 export const kBegunFrame = 6;
-/** To the owner: slot, code, when it began, and how long it ran. Its value is the result. */
+/**
+ * To the owner: slot, code, when it began, how long it ran, and its mark, not 0 while output that
+ * the task wrote is on its way. Its value is the result.
+ */
 export const kResultFrame = 7;
 /** To the owner: how much registered work is alive, and how much has ended well. */
 export const kBackgroundFrame = 8;
+/** To the owner: a slot, and the mark of the result that waits for output no longer. */
+export const kReleasedFrame = 9;
 /** To the owner. Its value is what the process dies of, as it crosses. */
-export const kFatalFrame = 9;
+export const kFatalFrame = 10;
 
 /** The mark, the kind, the length and the numbers of a frame. */
 const kHeadBytes = 64;

@@ -8,7 +8,7 @@
 // as long as its pipes are open and it has not been told to end.
 
 import type { Socket } from 'node:net';
-import { AtomicsAdd, AtomicsStore, now, PromiseThen } from '../base/intrinsics.js';
+import { AtomicsAdd, AtomicsExchange, AtomicsStore, now, PromiseThen } from '../base/intrinsics.js';
 import { thisLoop } from '../wait/loop.js';
 import {
   Channel,
@@ -36,6 +36,7 @@ import {
   kControlFrame,
   kFatalFrame,
   kLoadedFrame,
+  kReleasedFrame,
   kResultFrame,
   kTaskFrame,
   type Frame,
@@ -74,8 +75,14 @@ class ToldChannel extends Channel {
   }
 }
 
-/** Sends each result when it is published, and not with others. */
+/** Sends each result when it is published, and not with others, and says when it may be told. */
 class PromptOutbox extends Outbox {
+  onReleased: (slot: number, mark: number) => void = () => {};
+
+  protected override released(slot: number, mark: number): void {
+    this.onReleased(slot, mark);
+  }
+
   override finish(...result: Parameters<Outbox['finish']>): boolean {
     super.finish(...result);
     this.tell();
@@ -155,6 +162,7 @@ export class ProcessLoop {
       () => this.#sendResults(),
       () => this.#runner.goOn(),
     );
+    outbox.onReleased = (slot, mark) => this.#send(frameOf(kReleasedFrame, [slot, mark], null));
     const loader = new HandlerLoader(false);
     this.#handlers = new HandlerTable(loader, () => this.#runner.goOn());
     this.#background = new ToldBackground(channel, loader, this.#reports);
@@ -209,6 +217,7 @@ export class ProcessLoop {
         channel.codeOf(slot),
         channel.startedAt(slot),
         channel.runMs(slot),
+        AtomicsExchange(channel.cells, channel.markAt(slot), 0),
       ] as const;
       this.#send(frameOf(kResultFrame, numbers, this.#carrier.takeOut(slot)));
       AtomicsStore(channel.cells, channel.stateAt(slot), kFree);
