@@ -227,9 +227,15 @@ test('flags of this process are handed on, but for what it runs', watched, async
      const pool = new Pool({ filename: ${JSON.stringify(filename)}, runtime: 'process', maxThreads: 1 });
      console.log(JSON.stringify((await pool.run(0, { name: 'self' })).execArgv));
      await pool.close();`,
-    { args: ['--no-warnings', '--stack-trace-limit=20'] },
+    {
+      args: [
+        ...['--no-warnings', '--inspect-port', '0', '--test-name-pattern=a b', '--conditions', 'x'],
+        '--stack-trace-limit=20',
+      ],
+    },
   );
-  assert.equal(stdout, '["--no-warnings","--stack-trace-limit=20"]\n', stderr);
+  const handedOn = ['--no-warnings', '--conditions', 'x', '--stack-trace-limit=20'];
+  assert.deepEqual(JSON.parse(stdout), handedOn, stderr);
 });
 
 test('options that cannot be are refused at the call', watched, () => {
