@@ -15,6 +15,7 @@ export const noTuning = {
   CENOTE_FORCE_PORTABLE: undefined,
   CENOTE_MAX_SPIN_US: undefined,
   CENOTE_MAX_THREADS: undefined,
+  CENOTE_RUNTIME: undefined,
   CENOTE_TURN_BUDGET_US: undefined,
   // A runner that is started inside another runner's test would report to that one.
   NODE_TEST_CONTEXT: undefined,
@@ -50,12 +51,15 @@ const testFiles = (folder) =>
 
 /**
  * `node --test` of every `*.test.mjs` under `folder`, but for those under `except`, `atOnce` files
- * at a time. A file that hangs fails after `fileLimit` seconds, with its name.
+ * at a time; with `only`, of those alone that it names without suffix. A file that hangs fails
+ * after `fileLimit` seconds, with its name.
  */
 export const node = (name, budget, about, options) => {
-  const { folder, except = '-', atOnce = 1, fileLimit = 180, runtime = process.execPath } = options;
+  const { folder, except = '-', only, atOnce = 1, fileLimit = 180 } = options;
+  const { runtime = process.execPath } = options;
   const command = () => {
-    const files = testFiles(folder).filter((path) => !path.startsWith(join(except, '/')));
+    const all = testFiles(folder).filter((path) => !path.startsWith(join(except, '/')));
+    const files = only?.map((name) => join(folder, `${name}.test.mjs`)) ?? all;
     // Without files Node would look for tests by itself, and take `scripts/test.mjs` for one.
     if (files.length === 0) throw new Error(`there are no *.test.mjs files under ${folder}`);
     const limits = [`--test-timeout=${fileLimit * 1_000}`, `--test-concurrency=${atOnce}`];

@@ -30,6 +30,45 @@ const modes = {
 const soak = { folder: 'tests/node/soak', atOnce: 3 };
 const pool = { folder: 'tests/node', except: soak.folder, atOnce: 3 };
 
+// The behaviour tests that need no shared memory of their own, no port, no prefetch and nothing
+// else that only a thread has (tests/node/support/words-in-files.cjs).
+const overProcesses = [
+  'abort-asks',
+  'async-context',
+  'async-isolation',
+  'background-idle',
+  'boot-timeout',
+  'cancel-pending',
+  'close-leaving',
+  'crash-task',
+  'dealer',
+  'environment',
+  'errors-callers',
+  'errors-hostile',
+  'errors-whole',
+  'handlers',
+  'hostile-worker',
+  'isolation',
+  'lanes',
+  'lifecycle-copies',
+  'lifecycle-end',
+  'lifecycle-leaks',
+  'limits',
+  'limits-queue-time',
+  'map',
+  'options',
+  'output',
+  'output-blocked',
+  'recursive-pool',
+  'run',
+  'setup-teardown',
+  'sizes',
+  'taken-back',
+  'tracing',
+  'unreadable',
+  'wrong-calls',
+];
+
 const loomEnv = {
   RUSTFLAGS: `${process.env.RUSTFLAGS ?? ''} --cfg cenote_loom`.trim(),
   // Other flags than the rest of the workspace: in one folder each would undo the other's build.
@@ -135,6 +174,10 @@ export const longSuites = [
     folder: 'tests/napi-runtime',
   }),
   ...pairs,
+  node('node-processes', 480, 'the pool over processes, on this Node', {
+    ...{ folder: pool.folder, only: overProcesses, atOnce: 2 },
+    env: { CENOTE_RUNTIME: 'process' },
+  }),
   cargo('cargo-long', longBudget, 'the Rust tests at their long sizes', stress),
   cargo('cargo-one-cpu', longBudget, 'the same on one CPU', { ...stress, ...oneCpu }),
   ...longSanitizers(longBudget, longEnv),

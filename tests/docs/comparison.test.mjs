@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -60,9 +60,6 @@ it('each cell is there, is short, and has something that shows it', () => {
 
 describe('what is said of cenote', () => {
   const ours = cells.filter(({ column }) => column === 'cenote');
-  const suites = readdirSync(new URL('../node/', import.meta.url), { encoding: 'utf8' })
-    .filter((name) => name.endsWith('.test.mjs'))
-    .map((name) => read(`tests/node/${name}`));
 
   for (const cell of ours.filter(({ name }) => name)) {
     it(`${title(cell)} is shown by a test of that name`, () => {

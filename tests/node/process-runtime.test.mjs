@@ -5,6 +5,7 @@
 // (`CENOTE_RUNTIME=process`, see support/words-in-files.cjs).
 
 import assert from 'node:assert/strict';
+import { createRequire } from 'node:module';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -13,6 +14,7 @@ import { SHARE_ENV } from 'node:worker_threads';
 import { Pool } from 'cenote';
 import { fixture, runProgram, until, watched } from './support/behaviour.mjs';
 
+const frames = createRequire(import.meta.url)('../../dist/wire/frames.js');
 const filename = fixture('process/tasks.cjs');
 
 function poolOf(t, options = {}) {
@@ -123,6 +125,26 @@ test('of several tasks at once those are lost that had begun', watched, async (t
   assert.equal(pool.stats().tasks.lost, 1);
 });
 
+test('no task begins twice, however often processes end beside it', watched, async (t) => {
+  const pool = poolOf(t, { maxThreads: 2, concurrentTasksPerWorker: 4 });
+  const { file, lines } = ledger(t);
+  const ids = Array.from({ length: 80 }, (_, id) => id);
+  const tells = (id) => (id % 10 === 4 ? 3 : undefined);
+  const runs = ids.map((id) => pool.run({ file, how: tells(id), id }, { name: 'endLater' }));
+  const settled = await Promise.allSettled(runs);
+  assert.deepEqual(
+    lines()
+      .map(Number)
+      .sort((a, b) => a - b),
+    ids,
+  );
+  for (const id of ids) {
+    const outcome = codeOf(settled[id]);
+    assert.ok(outcome === 'ERR_CENOTE_WORKER_LOST' || outcome === id, `${id}: ${outcome}`);
+    if (tells(id) !== undefined) assert.notEqual(outcome, id);
+  }
+});
+
 test('what has ended is not lost with its process', watched, async (t) => {
   const pool = poolOf(t, { concurrentTasksPerWorker: 2 });
   const { file } = ledger(t);
@@ -205,9 +227,15 @@ test('flags of this process are handed on, but for what it runs', watched, async
      const pool = new Pool({ filename: ${JSON.stringify(filename)}, runtime: 'process', maxThreads: 1 });
      console.log(JSON.stringify((await pool.run(0, { name: 'self' })).execArgv));
      await pool.close();`,
-    { args: ['--no-warnings', '--stack-trace-limit=20'] },
+    {
+      args: [
+        ...['--no-warnings', '--inspect-port', '0', '--test-name-pattern=a b', '--conditions', 'x'],
+        '--stack-trace-limit=20',
+      ],
+    },
   );
-  assert.equal(stdout, '["--no-warnings","--stack-trace-limit=20"]\n', stderr);
+  const handedOn = ['--no-warnings', '--conditions', 'x', '--stack-trace-limit=20'];
+  assert.deepEqual(JSON.parse(stdout), handedOn, stderr);
 });
 
 test('options that cannot be are refused at the call', watched, () => {
@@ -271,7 +299,7 @@ test('what belongs to one process is refused, and says so', watched, async (t) =
   const { port1 } = new MessageChannel();
   await assert.rejects(
     pool.run({ port1 }, { transferList: [port1] }),
-    refused(/^Only an ArrayBuffer can be transferred to or from a worker process/),
+    refused(/^Of a transferList, only an ArrayBuffer can cross to another process/),
   );
   await assert.rejects(pool.run({ port1 }), refused(/MessagePort could not be cloned/));
   port1.close();
@@ -297,6 +325,58 @@ test('large values cross whole, among small ones', watched, async (t) => {
     at % 3 === 0 ? new Uint8Array(3_000_000 + at).fill(at) : { at, text: 'ä'.repeat(at * 1_000) },
   );
   assert.deepEqual(await Promise.all(values.map((value) => pool.run(value))), values);
+});
+
+for (const [what, bytes] of [
+  ['text', 'a'.repeat(100)],
+  ['a little', '\0'.repeat(10)],
+]) {
+  test(
+    `a handler that writes ${what} to the pool's pipe costs its own process`,
+    watched,
+    async (t) => {
+      const pool = poolOf(t, { concurrentTasksPerWorker: 2 });
+      await pool.ready();
+      const meddles = pool.run(bytes, { name: 'meddle' });
+      // Its answer shows the end of what is too short to be a frame.
+      const other = pool.run('other', { name: 'moved' }).catch(() => {});
+      await assert.rejects(meddles, {
+        code: 'ERR_CENOTE_WORKER_LOST',
+        message: /: it wrote to file descriptor 5, the pipe to its pool$/,
+      });
+      await other;
+      assert.equal(await pool.run('next'), 'next');
+    },
+  );
+}
+
+for (const pipe of [4, 5]) {
+  test(`a handler that closes the pipe ${pipe} costs its own process`, watched, async (t) => {
+    const pool = poolOf(t);
+    const closes = pool.run(`close ${pipe}`, { name: 'meddle' });
+    await assert.rejects(closes, { code: 'ERR_CENOTE_WORKER_LOST' });
+    assert.equal(await pool.run('next'), 'next');
+  });
+}
+
+test('frames come whole, in whatever parts they arrive', () => {
+  const values = [undefined, 'a', new Uint8Array(300).fill(3), { deep: [1n, new Map([[1, 2]])] }];
+  const sent = values.map((value, at) =>
+    frames.frameOf(at + 1, [at, -1.5], frames.encodeValue(value)),
+  );
+  sent.push(frames.frameOf(9, [2 ** 40], null));
+  const bytes = Buffer.concat(sent);
+  for (let size = 1; size < bytes.length + 1; size = Math.ceil(size * 1.3)) {
+    const got = [];
+    const reader = new frames.FrameReader(({ kind, number, body }) =>
+      got.push([kind, number(0), number(1), body.length > 0 ? frames.decodeValue(body) : null]),
+    );
+    for (let at = 0; at < bytes.length; at += size) reader.take(bytes.subarray(at, at + size));
+    const expected = values.map((value, at) => [at + 1, at, -1.5, value]);
+    assert.deepEqual(got, [...expected, [9, 2 ** 40, 0, null]], `in parts of ${size}`);
+    reader.take(Buffer.alloc(64));
+    assert.equal(reader.isBroken, true);
+  }
 });
 
 // Its life
@@ -377,13 +457,16 @@ test('what it prints goes where its owner prints', watched, async () => {
 for (const [what, end] of [
   ['exits while they compute', 'process.exit(0)'],
   ['is killed while they are idle', "process.kill(process.pid, 'SIGKILL')"],
+  ['is killed while they look whether they should stop', "process.kill(process.pid, 'SIGKILL')"],
 ]) {
   test(`processes end with a program that ${what}`, watched, async (t) => {
     const { file, lines } = ledger(t);
-    const computes = `pool.run({ file: ${JSON.stringify(file)}, id: 1 }, { name: 'block' }).catch(() => {});
-      const { readFileSync } = await import('node:fs');
-      while (readFileSync(${JSON.stringify(file)}, 'utf8') === '') await new Promise((go) => setTimeout(go, 2));`;
-    const busy = what.includes('compute') ? computes : '';
+    const path = JSON.stringify(file);
+    const computes = `const { readFileSync } = await import('node:fs');
+      pool.run({ file: ${path}, id: 1 }, { name: '${what.includes('look') ? 'obey' : 'block'}' }).catch(() => {});
+      while (readFileSync(${path}, 'utf8') === '')
+        await new Promise((go) => setTimeout(go, 2));`;
+    const busy = what.includes('idle') ? '' : computes;
     const { stdout } = await runProgram(
       program(`console.log(await pool.run(0, { name: 'pid' }));
         ${busy}

@@ -2,11 +2,11 @@
 //
 // The behaviour tests steer their tasks through an `Int32Array` on shared memory. Where the
 // environment says that workers are processes (`CENOTE_RUNTIME=process`), what lies behind that
-// array in its buffer names a file, and `Atomics` reads and writes there. So the same tests run over
-// both. A copy of the array, which is what a task gets, is as good as the array.
+// array in its buffer names a file, and `Atomics` reads and writes there. So the same tests run
+// over both. A copy of the array, which is what a task gets, is as good as the array.
 //
-// What a test reads or writes without `Atomics` is the file's when something comes from a process or
-// goes to one, and when `refresh` is called.
+// What a test reads or writes without `Atomics` is the file's when something comes from a process
+// or goes to one, and when `refresh` is called.
 'use strict';
 
 const { EventEmitter } = require('node:events');
@@ -43,18 +43,19 @@ exports.wordsInFile = function wordsInFile(count) {
   const path = pathOf(words);
   fs.writeFileSync(path, Buffer.alloc(count * kBytes));
   process.on('exit', () => fs.rmSync(path, { force: true }));
-  own.push({ words, seen: words.slice() });
+  own.push({ words, seen: words.slice(), bytes: new Uint8Array(count * kBytes) });
   return words;
 };
 
 /** Makes all words that this process made, and their files, the same. */
 exports.refresh = function refresh() {
-  for (const { words, seen } of own) {
+  for (const { words, seen, bytes } of own) {
     for (let at = 0; at < words.length; at++) {
       if (words[at] !== seen[at]) store(words, at, words[at]);
-      else words[at] = load(words, at);
-      seen[at] = words[at];
     }
+    fs.readSync(fileOf(words).fd, bytes, 0, bytes.length, 0);
+    words.set(new Int32Array(bytes.buffer));
+    seen.set(words);
   }
 };
 

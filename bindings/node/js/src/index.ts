@@ -16,7 +16,7 @@ export type { RetryOptions } from './retry-options.js';
 export type { RecycleOptions } from './renewal-options.js';
 export type { PoolConstructor, PoolOf, TaskFunction, Tasks } from './tasks.js';
 export type { StreamOptions } from './stream.js';
-export type { OptionSource, PoolOptions, ResolvedOptions } from './options.js';
+export type { OptionSource, PoolOptions, ResolvedOptions, Runtime } from './options.js';
 export type { PoolStats, TaskCounts, WaitStages, WireCounts, WorkerStats } from './stats.js';
 export type { BackgroundCounts, LatencySummaries, LatencySummary } from './owner/recorder.js';
 export { AbortError, CenoteError, type CenoteErrorCode } from './errors.js';

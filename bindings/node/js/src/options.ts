@@ -23,7 +23,7 @@ import { readRetry, type RetryOptions } from './retry-options.js';
 import { kRunNames } from './run-options.js';
 
 /** What a pool's workers run in. */
-type Runtime = 'thread' | 'process';
+export type Runtime = 'thread' | 'process';
 
 /** The options of a {@link Pool}. All are optional. */
 export interface PoolOptions {

@@ -10,6 +10,7 @@ import type { ToWorker } from '../wire/messages.js';
 import type { Traffic } from '../wire/traffic.js';
 import type { Handler } from './handlers.js';
 import { Thread, type ThreadEvents, type ThreadSpec } from './thread.js';
+import type * as processes from './worker-process.js';
 
 export interface Body {
   /** The thread or the process itself; null where it is the other. */
@@ -40,13 +41,12 @@ export interface Body {
   closePorts(): void;
 }
 
-/** Loaded where it is needed: most pools have no use for it. */
-const processes = (): typeof import('./worker-process.js') => require('./worker-process.js');
-
 /** Starts a worker. Throws what `new Worker` throws, or a `DataCloneError` for its `workerData`. */
 export function startBody(spec: ThreadSpec, events: ThreadEvents): Body {
   if (spec.runtime === 'thread') return new Thread(spec, events);
-  const { WorkerProcess } = processes();
+  // Loaded where it is needed: most pools have no use for it.
+  const WorkerProcess: typeof processes.WorkerProcess =
+    require('./worker-process.js').WorkerProcess;
   return new WorkerProcess(spec, events);
 }
 

@@ -33,7 +33,7 @@ export function flagsFor({ execArgv, resourceLimits }: WorkerOptions): string[] 
   for (let i = 0; i < given.length; i++) {
     const flag = given[i]!;
     if (execArgv !== undefined || isHandedOn(flag)) append(flags, flag);
-    else if (kWithText.has(flag)) i++;
+    else if (kWithText.has(flag) || isValue(given[i + 1])) i++;
   }
   const { maxOldGenerationSizeMb, maxYoungGenerationSizeMb, stackSizeMb } = resourceLimits ?? {};
   if (isSize(maxOldGenerationSizeMb))
@@ -51,6 +51,11 @@ function isHandedOn(flag: string): boolean {
   if (kWithText.has(name) || kAlone.has(name)) return false;
   for (let i = 0; i < kStarts.length; i++) if (StringStartsWith(flag, kStarts[i]!)) return false;
   return true;
+}
+
+/** Whether it is no flag, and so belongs to the one before it. */
+function isValue(flag: string | undefined): boolean {
+  return flag !== undefined && !StringStartsWith(flag, '-');
 }
 
 function isSize(size: number | undefined): size is number {

@@ -12,9 +12,12 @@ import {
   AtomicsLoad,
   AtomicsStore,
   bareList,
+  MathMax,
+  MathMin,
   now,
   SafeSet,
 } from '../base/intrinsics.js';
+import { PlainInt32Array } from '../base/value-intrinsics.js';
 import {
   kAskNothing,
   kAsks,
@@ -34,11 +37,15 @@ import {
   kBackgroundFrame,
   kBegunFrame,
   kLoadedFrame,
+  kReleasedFrame,
   kResultFrame,
   kTaskFrame,
   type Frame,
 } from '../wire/frames.js';
 import type { ProcessCarrier } from '../wire/process-carrier.js';
+
+/** A wake that took no time is told from one that was not measured. */
+const kLeastMs = Number.MIN_VALUE;
 
 export class ProcessRelay {
   readonly #channel: Channel;
@@ -49,8 +56,9 @@ export class ProcessRelay {
   readonly #results: RingWriter;
   /** Handlers that the process has loaded, or failed to load. */
   readonly #loaded = new SafeSet<number>();
-  /** Slots of tasks that the process has, in no order. */
+  /** Slots of tasks that the process has, in no order; and by slot, where it is among these. */
   readonly #running: number[] = bareList();
+  readonly #places: Int32Array;
   #seenAsks = 0;
   /** The process takes tasks. */
   isOpen = false;
@@ -67,6 +75,7 @@ export class ProcessRelay {
     this.#carrier = carrier;
     this.#concurrency = concurrency;
     this.#write = write;
+    this.#places = new PlainInt32Array(channel.slots);
     this.#tasks = new RingReader(channel.tasks);
     this.#results = new RingWriter(channel.results);
   }
@@ -104,6 +113,7 @@ export class ProcessRelay {
     const at = channel.stateAt(slot);
     if (AtomicsCompareExchange(channel.cells, at, kPosted, kClaimed) !== kPosted) return;
     this.#tasks.advance();
+    this.#places[slot] = this.#running.length;
     this.#running[this.#running.length] = slot;
     const numbers = [
       slot,
@@ -136,12 +146,16 @@ export class ProcessRelay {
         return true;
       case kBegunFrame: {
         const slot = frame.number(0);
-        this.#channel.setStartedAt(slot, frame.number(1));
+        if (!this.#has(slot)) return true;
+        this.#channel.setStartedAt(slot, this.#beginOf(slot, frame.number(1)));
         this.#channel.setEntered(slot, true);
         return true;
       }
       case kResultFrame:
         this.#publish(frame);
+        return true;
+      case kReleasedFrame:
+        this.#release(frame.number(0), frame.number(1));
         return true;
       case kBackgroundFrame:
         AtomicsStore(this.#channel.cells, kBackgroundActive, frame.number(0));
@@ -152,20 +166,45 @@ export class ProcessRelay {
     }
   }
 
+  #release(slot: number, mark: number): void {
+    if (!(slot >= 0 && slot < this.#channel.slots)) return;
+    AtomicsCompareExchange(this.#channel.cells, this.#channel.markAt(slot), mark, 0);
+    this.hasNews = true;
+  }
+
+  /**
+   * When a task began, on this thread's clock, by what the process says. Whatever clocks it has, or
+   * this one had when the package was loaded, that was after the task was handed over.
+   */
+  #beginOf(slot: number, said: number): number {
+    const earliest = this.#channel.startedAt(slot);
+    const latest = now();
+    return said >= earliest && said <= latest
+      ? said
+      : MathMin(MathMax(earliest, said || 0), latest);
+  }
+
+  #has(slot: number): boolean {
+    const place = this.#places[slot];
+    return place !== undefined && this.#running[place] === slot;
+  }
+
   #publish(frame: Frame): void {
     const channel = this.#channel;
     const slot = frame.number(0);
+    if (!this.#has(slot)) return;
     const running = this.#running;
-    for (let i = 0; i < running.length; i++) {
-      if (running[i] !== slot) continue;
-      running[i] = running[running.length - 1]!;
-      running.length--;
-      break;
-    }
+    const last = running[running.length - 1]!;
+    running[this.#places[slot]!] = last;
+    this.#places[last] = this.#places[slot]!;
+    running.length--;
     channel.setCode(slot, frame.number(1));
-    channel.setStartedAt(slot, frame.number(2));
+    const startedAt = this.#beginOf(slot, frame.number(2));
+    const postedAt = channel.postedAt(slot);
+    channel.setStartedAt(slot, startedAt);
     channel.setRunMs(slot, frame.number(3));
-    channel.setWakeMs(slot, frame.number(4));
+    channel.setWakeMs(slot, postedAt > 0 ? MathMax(kLeastMs, startedAt - postedAt) : 0);
+    AtomicsStore(channel.cells, channel.markAt(slot), frame.number(4));
     this.#carrier.bringIn(slot, frame.body);
     this.#results.push(slot);
     this.hasNews = true;

@@ -1,11 +1,11 @@
-// A worker that is a process of its own: started with all that it needs, reached by a pipe, killed
-// once.
+// A worker that is a process of its own: started with all that it needs, reached by two pipes,
+// killed once.
 //
 // To its handle it is what a thread is that cannot be rung (`thread.ts`): there is a channel, whose
 // other side is played on this thread (`process-relay.ts`).
 //
 // Guarantees: all that the process has sent is read before its end is told; it is killed when this
-// thread's process ends, and ends by itself when its pipe does.
+// thread's process ends, and ends by itself when its pipes do.
 
 import { fork, type ChildProcess } from 'node:child_process';
 import { constants } from 'node:os';
@@ -31,6 +31,8 @@ import {
   kControlFrame,
   kFatalFrame,
   kInitFrame,
+  kResultsPipe,
+  kTasksPipe,
   type Frame,
 } from '../wire/frames.js';
 import {
@@ -56,13 +58,10 @@ import type { ThreadEvents, ThreadSpec } from './thread.js';
 const kWorkerFile = join(__dirname, '..', 'worker', 'main.js');
 
 /**
- * How long the pipe of a process that has ended may stay open, in ms: something that it started
- * may have inherited it.
+ * How long the pipe of a process that has ended may stay open, in ms, where it can only be waited
+ * for: something that the process started may have inherited it.
  */
 const kPipeMs = 1_000;
-
-/** Its pipe among its streams. Node's own channel, for `process.send()`, is the one before. */
-const kPipe = 4;
 
 export class WorkerProcess implements Body {
   readonly worker = null;
@@ -75,7 +74,8 @@ export class WorkerProcess implements Body {
   address: LoopAddress | null = null;
   readonly #events: ThreadEvents;
   readonly #relay: ProcessRelay;
-  readonly #pipe: Duplex | null;
+  readonly #toWorker: Duplex | null;
+  readonly #fromWorker: Duplex | null;
   readonly #reader = new FrameReader((frame) => this.#onFrame(frame));
   readonly #known = new SafeSet<number>();
   #killed = false;
@@ -103,10 +103,12 @@ export class WorkerProcess implements Body {
       ...(typeof workerOptions.env === 'object' ? { env: workerOptions.env } : {}),
       execArgv: flagsFor(workerOptions),
       serialization: 'advanced',
-      stdio: ['ignore', 'inherit', 'inherit', 'ipc', 'pipe'],
+      // Node's own channel is for `process.send()`.
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc', 'pipe', 'pipe'],
     });
     this.id = this.process.pid ?? -1;
-    this.#pipe = (this.process.stdio?.[kPipe] as Duplex | undefined) ?? null;
+    this.#toWorker = pipeOf(this.process, kTasksPipe);
+    this.#fromWorker = pipeOf(this.process, kResultsPipe);
     this.#listen();
     this.#write(frameOf(kInitFrame, [], init));
   }
@@ -118,29 +120,33 @@ export class WorkerProcess implements Body {
     child.on('error', (error) => this.#onError(error));
     child.on('exit', (code, signal) => {
       this.#exit = { code, signal };
+      // All that it wrote is in the pipe: whoever else still has that has nothing to say.
+      if (this.#takeNow()) this.#pipeIsOpen = false;
+      else setTimeout(() => this.#onPipeClosed(true), kPipeMs).unref();
       this.#endIfOver();
-      setTimeout(() => this.#onPipeClosed(), kPipeMs).unref();
     });
-    const pipe = this.#pipe;
+    child.unref();
+    child.channel?.unref();
+    // Its end says all there is to say of it.
+    this.#toWorker?.on('error', () => {});
+    this.#toWorker?.on('close', () => this.#onPipeClosed(false));
+    const pipe = this.#fromWorker;
     if (pipe === null) return;
     pipe.on('data', (chunk: Buffer) => {
       this.#reader.take(chunk);
+      if (this.#reader.isBroken) this.#giveUp();
       this.#relay.pump();
       if (!this.#relay.hasNews) return;
       this.#relay.hasNews = false;
       this.#events.onValue();
     });
-    // Its end says all there is to say.
     pipe.on('error', () => {});
-    pipe.on('close', () => this.#onPipeClosed());
-    // As threads do, it holds the process only while tasks are outstanding, which the loop sees to.
-    child.unref();
-    child.channel?.unref();
-    (pipe as Duplex & { unref(): void }).unref();
+    pipe.on('close', () => this.#onPipeClosed(true));
   }
 
   #write(frame: Buffer): void {
-    if (this.#pipe !== null && this.#pipe.writable) this.#pipe.write(frame);
+    const pipe = this.#toWorker;
+    if (pipe !== null && pipe.writable) pipe.write(frame);
   }
 
   // Its end
@@ -153,9 +159,9 @@ export class WorkerProcess implements Body {
     this.#events.onExit(1);
   }
 
-  #onPipeClosed(): void {
-    this.#pipeIsOpen = false;
-    // Without its pipe it is of no use, whoever closed that.
+  #onPipeClosed(fromWorker: boolean): void {
+    if (fromWorker) this.#pipeIsOpen = false;
+    // Without its pipes it is of no use, whoever closed one.
     if (this.#exit === null) this.process.kill('SIGKILL');
     else this.#endIfOver();
   }
@@ -172,6 +178,15 @@ export class WorkerProcess implements Body {
     this.#events.onExit(128 + constants.signals[signal]);
   }
 
+  /** Its code has written to the pipe. */
+  #giveUp(): void {
+    if (this.#killed) return;
+    this.#events.onError(
+      new PlainError(`it wrote to file descriptor ${kResultsPipe}, the pipe to its pool`),
+    );
+    this.terminate();
+  }
+
   terminate(): void {
     if (this.#killed || this.#exit !== null) return;
     this.#killed = true;
@@ -179,7 +194,8 @@ export class WorkerProcess implements Body {
   }
 
   closePorts(): void {
-    this.#pipe?.destroy();
+    this.#toWorker?.destroy();
+    this.#fromWorker?.destroy();
   }
 
   // What it says
@@ -232,9 +248,15 @@ export class WorkerProcess implements Body {
   }
 
   catchUp(): void {
-    if (this.#pipe === null || !this.#pipeIsOpen) return;
-    takeNow(numberOf(this.#pipe), this.#pipe, this.#reader);
+    this.#takeNow();
     this.#relay.pump();
+  }
+
+  /** Takes all that is in the pipe. `false`: it is not known whether that was all. */
+  #takeNow(): boolean {
+    const pipe = this.#fromWorker;
+    if (pipe === null || !this.#pipeIsOpen) return true;
+    return takeNow(numberOf(pipe), pipe, this.#reader) !== 'unknown';
   }
 
   get traffic(): { readonly tasks: Traffic; readonly results: Traffic } {
@@ -254,6 +276,13 @@ export class WorkerProcess implements Body {
   get stages(): StageCounts | null {
     return null;
   }
+}
+
+/** One of its pipes. As a thread does, it holds this process only while tasks are outstanding. */
+function pipeOf(child: ChildProcess, number: number): Duplex | null {
+  const pipe = child.stdio?.[number] as (Duplex & { unref(): void }) | null | undefined;
+  pipe?.unref();
+  return pipe ?? null;
 }
 
 /** A pipe's number on this side, which Node tells in no other way; -1 if it does not. */

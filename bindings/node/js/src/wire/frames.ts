@@ -1,4 +1,4 @@
-// How a pool's thread and a worker process talk: frames on a pipe, both ways.
+// How a pool's thread and a worker process talk: frames on two pipes, one each way.
 //
 // A frame is a head of fixed size, and behind it a value or nothing. Values are written by V8's own
 // serializer, which is what a structured clone writes by; what belongs to the runtime and not to
@@ -6,11 +6,19 @@
 //
 // Guarantees: to write a value throws what is wrong with it before anything was sent; a frame is
 // given to its reader whole or, if its sender died in the middle of it, never; what is read shares
-// no memory with the pipe's.
+// no memory with the pipe's. A pipe in which something else was written is given up.
 
+import { constants } from 'node:buffer';
 import { Deserializer, Serializer } from 'node:v8';
 import { PlainDOMException, uncurry } from '../base/intrinsics.js';
 import { allocateBytes, TypedArraySet } from '../base/value-intrinsics.js';
+
+/**
+ * The pipes of a worker process, by their numbers there: to it, and from it. Two, since whoever
+ * writes to a pipe that has lost its other end can read no more from it.
+ */
+export const kTasksPipe = 4;
+export const kResultsPipe = 5;
 
 // The kinds of frames. Behind each are its numbers, in order.
 /** To the worker: how it begins, once. Its value is a {@link ProcessInit}. */
@@ -25,15 +33,24 @@ export const kControlFrame = 4;
 export const kLoadedFrame = 5;
 /** To the owner: slot, and when its handler was called, which is next. */
 export const kBegunFrame = 6;
-/** To the owner: slot, code, when it began, how long it ran, how long its wake took. A result. */
+/**
+ * To the owner: slot, code, when it began, how long it ran, and its mark, not 0 while output that
+ * the task wrote is on its way. Its value is the result.
+ */
 export const kResultFrame = 7;
 /** To the owner: how much registered work is alive, and how much has ended well. */
 export const kBackgroundFrame = 8;
+/** To the owner: a slot, and the mark of the result that waits for output no longer. */
+export const kReleasedFrame = 9;
 /** To the owner. Its value is what the process dies of, as it crosses. */
-export const kFatalFrame = 9;
+export const kFatalFrame = 10;
 
-/** The length, the kind, and the numbers of a frame. */
+/** The mark, the kind, the length and the numbers of a frame. */
 const kHeadBytes = 64;
+const kMark = 0x63_65_6e_6f;
+const kMostBytes = constants.MAX_LENGTH;
+const kKindAt = 4;
+const kLengthAt = 8;
 const kNumbersAt = 16;
 /** Numbers in a head. */
 const kNumbers = 6;
@@ -75,9 +92,7 @@ const releaseBuffer = uncurry(writerMethods.releaseBuffer);
 Object.assign(ValueWriter.prototype, {
   _getDataCloneError: refusal,
   _getSharedArrayBufferId: () => {
-    throw refusal(
-      'A SharedArrayBuffer could not be cloned: a worker process shares no memory with the pool',
-    );
+    throw refusal('A SharedArrayBuffer could not be cloned: a worker process shares no memory');
   },
   _writeHostObject: (value: object) => {
     throw refusal(`${nameOf(value)} could not be cloned: it cannot cross to another process`);
@@ -95,7 +110,7 @@ function nameOf(value: object): string {
 
 const kBlankHead = new Uint8Array(kHeadBytes);
 
-/** Room for a head, and a value. Throws a `DataCloneError`, or what a getter of the value throws. */
+/** Room for a head, and a value. Throws a `DataCloneError`, or what a getter throws. */
 export function encodeValue(value: unknown): Buffer {
   const writer = new ValueWriter();
   writeRaw(writer, kBlankHead);
@@ -118,8 +133,9 @@ export function decodeValue(body: Buffer): unknown {
 /** Makes a frame: of what {@link encodeValue} gave, or with no value. */
 export function frameOf(kind: number, numbers: Numbers, value: Buffer | null): Buffer {
   const frame = value ?? allocateBytes(kHeadBytes);
-  writeUint(frame, frame.length, 0);
-  writeUint(frame, kind, 4);
+  writeUint(frame, kMark, 0);
+  writeUint(frame, kind, kKindAt);
+  writeDouble(frame, frame.length, kLengthAt);
   for (let i = 0; i < kNumbers; i++) writeDouble(frame, numbers[i] ?? 0, kNumbersAt + 8 * i);
   return frame;
 }
@@ -132,6 +148,8 @@ export class FrameReader {
   #filled = 0;
   /** A chunk is being taken: what follows from its frames must not take the next one first. */
   isBusy = false;
+  /** What came is no frame: nothing after it can be read. */
+  isBroken = false;
 
   constructor(onFrame: (frame: Frame) => void) {
     this.#onFrame = onFrame;
@@ -148,10 +166,11 @@ export class FrameReader {
 
   #takeAll(chunk: Buffer): void {
     let at = 0;
-    while (at < chunk.length) {
+    while (at < chunk.length && !this.isBroken) {
       if (this.#partial === null) {
         const left = chunk.length - at;
-        const length = left < kHeadBytes ? kHeadBytes : readUint(chunk, at);
+        const length = left < kHeadBytes ? kHeadBytes : this.#lengthAt(chunk, at);
+        if (this.isBroken) return;
         if (length <= left) {
           this.#give(subarray(chunk, at, at + length));
           at += length;
@@ -170,7 +189,8 @@ export class FrameReader {
     TypedArraySet(partial, subarray(chunk, at, end), this.#filled);
     this.#filled += end - at;
     if (this.#filled < partial.length) return end;
-    const length = readUint(partial, 0);
+    const length = this.#lengthAt(partial, 0);
+    if (this.isBroken) return end;
     if (length > partial.length) {
       // It was the head alone.
       this.#partial = allocateBytes(length);
@@ -182,9 +202,16 @@ export class FrameReader {
     return end;
   }
 
+  #lengthAt(bytes: Buffer, at: number): number {
+    const length = readDouble(bytes, at + kLengthAt);
+    const isMarked = readUint(bytes, at) === kMark;
+    this.isBroken = !isMarked || !(length >= kHeadBytes && length <= kMostBytes);
+    return length;
+  }
+
   #give(frame: Buffer): void {
     this.#onFrame({
-      kind: readUint(frame, 4),
+      kind: readUint(frame, kKindAt),
       number: (index) => readDouble(frame, kNumbersAt + 8 * index),
       body: subarray(frame, kHeadBytes),
     });

@@ -92,8 +92,7 @@ function refuseHandles(list: readonly Transferable[]): void {
   for (let i = 0; i < list.length; i++) {
     if (isArrayBuffer(list[i])) continue;
     throw new PlainDOMException(
-      'Only an ArrayBuffer can be transferred to or from a worker process: a MessagePort, a file ' +
-        'handle or a stream belongs to the process that made it',
+      'Of a transferList, only an ArrayBuffer can cross to another process',
       'DataCloneError',
     );
   }

@@ -5,6 +5,7 @@
 
 import { MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import type { Init } from '../wire/messages.js';
+import type * as entry from './process.js';
 import { WorkerLoop } from './worker-loop.js';
 import { markWorkerThread } from './worker-state.js';
 
@@ -30,15 +31,14 @@ async function lowerPriority(increment: number): Promise<void> {
   }
 }
 
-/** Loaded where it is needed: a thread has no use for it. */
-const processes = (): typeof import('./process.js') => require('./process.js');
-
 function main(): void {
   const port = parentPort;
   if (port === null) {
     if (process.send === undefined)
       throw new Error('This file is the entry of a cenote worker and cannot run on its own');
-    processes().beWorkerProcess();
+    // Loaded where it is needed: a thread has no use for it.
+    const be: typeof entry.beWorkerProcess = require('./process.js').beWorkerProcess;
+    be();
     return;
   }
   // Deno's parentPort is of a class of its own, which only speaks in events.

@@ -70,6 +70,7 @@ export class Outbox {
       clearTimeout(timer);
       AtomicsCompareExchange(cells, at, mark, 0);
       this.hasNews = true;
+      this.released(slot, mark);
     };
     const releaseLate = (stalled: boolean): void => {
       this.#outputStalled = stalled;
@@ -81,6 +82,9 @@ export class Outbox {
     this.#held.add(release);
     afterOutput(() => releaseLate(false));
   }
+
+  /** A result waits for output no longer. For an owner who does not see its mark. */
+  protected released(_slot: number, _mark: number): void {}
 
   /** No output is waited for any more. */
   releaseHeld(): void {

@@ -44,8 +44,9 @@ class Output {
   constructor(stream: Writable) {
     this.#stream = stream;
     const { _writev: post } = stream;
-    // Runtimes differ in it: without, all that is known is what the stream holds.
-    if (typeof post !== 'function') return;
+    // Runtimes differ in it: without, all that is known is what the stream holds. In a process of
+    // its own that is all there is to know: what left it is with the system.
+    if (isMainThread || typeof post !== 'function') return;
     const count = (chunks: Chunks): void => {
       if (!areEmpty(chunks)) this.#posted++;
     };
@@ -92,16 +93,12 @@ function areEmpty(chunks: Chunks): boolean {
   return true;
 }
 
-/** None in a process of its own: its streams are its own as well. */
-const outputs: readonly Output[] = isMainThread
-  ? []
-  : [new Output(process.stdout), new Output(process.stderr)];
+const outputs = [new Output(process.stdout), new Output(process.stderr)] as const;
 
 /** Whether anything is on its way. Asked after every task; never throws. */
 export function hasOutput(): boolean {
   try {
-    for (let i = 0; i < outputs.length; i++) if (outputs[i]!.isOnItsWay) return true;
-    return false;
+    return outputs[0].isOnItsWay || outputs[1].isOnItsWay;
   } catch {
     return false;
   }
@@ -127,6 +124,7 @@ export function afterOutput(done: () => void): void {
       answer();
     }
   };
-  for (let i = 0; i < outputs.length; i++) ask(outputs[i]!);
+  ask(outputs[0]);
+  ask(outputs[1]);
   one();
 }

@@ -1,14 +1,14 @@
-// A worker that is a process: its conversation with the owner, by a pipe.
+// A worker that is a process: its conversation with the owner, by two pipes.
 //
 // What runs tasks is what runs them in a thread. It works on a channel as there, whose memory is
-// this process's own: a task that comes by the pipe is posted there, and what is published is sent
+// this process's own: a task that comes by a pipe is posted there, and what is published is sent
 // at once. So a result is with the system when its task has ended, whatever the process does next.
 //
 // Guarantees: before a handler is called the owner has been sent that it is; the process lives for
-// as long as its pipe is open and it has not been told to end.
+// as long as its pipes are open and it has not been told to end.
 
-import { Socket } from 'node:net';
-import { AtomicsAdd, AtomicsStore, now, PromiseThen } from '../base/intrinsics.js';
+import type { Socket } from 'node:net';
+import { AtomicsAdd, AtomicsExchange, AtomicsStore, now, PromiseThen } from '../base/intrinsics.js';
 import { thisLoop } from '../wait/loop.js';
 import {
   Channel,
@@ -36,6 +36,7 @@ import {
   kControlFrame,
   kFatalFrame,
   kLoadedFrame,
+  kReleasedFrame,
   kResultFrame,
   kTaskFrame,
   type Frame,
@@ -74,8 +75,14 @@ class ToldChannel extends Channel {
   }
 }
 
-/** Sends each result when it is published, and not with others. */
+/** Sends each result when it is published, and not with others, and says when it may be told. */
 class PromptOutbox extends Outbox {
+  onReleased: (slot: number, mark: number) => void = () => {};
+
+  protected override released(slot: number, mark: number): void {
+    this.onReleased(slot, mark);
+  }
+
   override finish(...result: Parameters<Outbox['finish']>): boolean {
     super.finish(...result);
     this.tell();
@@ -93,7 +100,7 @@ class ToldBackground extends Background {
 }
 
 /** How often a task that asks whether it should stop has the pipe read, in ms. */
-const kLookMs = 0.5;
+const kLookMs = 1;
 
 /** Looks into the pipe when a task asks: it may be one that never yields. */
 class CurrentAsks extends Asks {
@@ -115,9 +122,14 @@ class CurrentAsks extends Asks {
   }
 }
 
+interface WorkerPipes {
+  readonly fromOwner: Socket;
+  readonly toOwner: Socket;
+}
+
 export class ProcessLoop {
   readonly #init: ProcessInit;
-  readonly #pipe: Socket;
+  readonly #pipes: WorkerPipes;
   readonly #channel: Channel;
   readonly #carrier = new ProcessCarrier();
   readonly #tasks: RingWriter;
@@ -130,9 +142,9 @@ export class ProcessLoop {
   readonly #runner: Runner;
 
   /** `receive` has what the pipe holds given to {@link take}, also where the loop has no turn. */
-  constructor(init: ProcessInit, pipe: Socket, receive: () => void) {
+  constructor(init: ProcessInit, pipes: WorkerPipes, receive: () => void) {
     this.#init = init;
-    this.#pipe = pipe;
+    this.#pipes = pipes;
     const { concurrency, turnBudgetUs, ownerOrigin } = init;
     const channel = new ToldChannel(concurrency + kPrefetchMax, (slot) =>
       this.#send(frameOf(kBegunFrame, [slot, channel.startedAt(slot)], null)),
@@ -150,6 +162,7 @@ export class ProcessLoop {
       () => this.#sendResults(),
       () => this.#runner.goOn(),
     );
+    outbox.onReleased = (slot, mark) => this.#send(frameOf(kReleasedFrame, [slot, mark], null));
     const loader = new HandlerLoader(false);
     this.#handlers = new HandlerTable(loader, () => this.#runner.goOn());
     this.#background = new ToldBackground(channel, loader, this.#reports);
@@ -184,7 +197,8 @@ export class ProcessLoop {
   // Sending
 
   #send(frame: Buffer): void {
-    if (this.#pipe.writable) this.#pipe.write(frame);
+    const { toOwner } = this.#pipes;
+    if (toOwner.writable) toOwner.write(frame);
   }
 
   /** Throws if the message cannot be cloned. */
@@ -203,7 +217,7 @@ export class ProcessLoop {
         channel.codeOf(slot),
         channel.startedAt(slot),
         channel.runMs(slot),
-        channel.wakeMs(slot),
+        AtomicsExchange(channel.cells, channel.markAt(slot), 0),
       ] as const;
       this.#send(frameOf(kResultFrame, numbers, this.#carrier.takeOut(slot)));
       AtomicsStore(channel.cells, channel.stateAt(slot), kFree);
@@ -289,11 +303,11 @@ export class ProcessLoop {
       case 'close':
         this.#background.endWith(() => {
           this.#reports.closed();
-          leave(() => this.#pipe.unref());
+          leave(() => this.#pipes.fromOwner.unref());
         });
         return;
       case 'retire':
-        this.#background.endWith(() => this.#pipe.unref());
+        this.#background.endWith(() => this.#pipes.fromOwner.unref());
         return;
     }
   }
