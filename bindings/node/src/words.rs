@@ -67,6 +67,8 @@ layout! {
     "kParkedDriver" STATE_PARKED = PARKED_DRIVER as usize;
     /// The state of a loop that a waker claimed.
     "kNotified" STATE_NOTIFIED = NOTIFIED as usize;
+    /// The state of a loop whose thread blocks in `Atomics.wait`; JavaScript alone wakes it.
+    "kBlocked" STATE_BLOCKED = 5;
 }
 
 /// Reads one counter.

@@ -55,8 +55,7 @@ type TaskOf<M, N> = [N] extends [never]
       : undefined;
 
 /** What a handler gives; `unknown` where it is none. */
-type ResultOf<M, N> =
-  N extends HandlerNames<M> ? Awaited<ReturnType<HandlerOf<M, N>>> : unknown;
+type ResultOf<M, N> = N extends HandlerNames<M> ? Awaited<ReturnType<HandlerOf<M, N>>> : unknown;
 
 /** The parts of what a handler gives. */
 type PartOf<R> = R extends AsyncIterable<infer T> | Iterable<infer T> ? Awaited<T> : unknown;

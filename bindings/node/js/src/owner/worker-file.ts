@@ -7,8 +7,8 @@
 // A mock of `fs` may hide all files, and then proves nothing: the file counts as missing only where
 // this one is seen.
 
-import { existsSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { bundled } from '../errors.js';
 
 /** What every worker thread runs; empty where nobody can say. */
@@ -37,8 +37,16 @@ export function requireWorkerFile(): void {
 
 function isMissing(): boolean {
   if (kWorkerFile === '') return true;
-  // A program may have a file of that name. Beside it there is not the one that ours loads.
-  const loads = join(dirname(kWorkerFile), '..', 'lib', 'shared.js');
-  if (existsSync(kWorkerFile) && existsSync(loads)) return false;
+  // A program may have a file of that name, without what ours says.
+  if (existsSync(kWorkerFile) && isOurs(kWorkerFile)) return false;
   return typeof __filename !== 'string' || existsSync(__filename);
+}
+
+function isOurs(file: string): boolean {
+  try {
+    return readFileSync(file, 'utf8').includes('the entry of a cenote worker');
+  } catch {
+    // It may not be read here; whether it runs, the threads will tell.
+    return true;
+  }
 }
