@@ -112,7 +112,8 @@ test(
         text,
         `Unknown option "${name}". ${hint === '' ? '' : `${hint} `}` +
           'Known options: filename, name, transferList, signal, queueTimeout, timeout, context, ' +
-          'whenFull, priority, group, key, coalesce, onProgress, input, retry, idempotent',
+          'whenFull, priority, group, key, coalesce, onProgress, input, retry, idempotent, ' +
+          'offload',
       );
     }
   },

@@ -65,6 +65,8 @@ export interface Request {
   readonly key: string | null;
   readonly coalesce: Required<Coalesce> | null;
   readonly retry: (() => RetryState) | null;
+  /** It may run on this thread, if that is cheaper. */
+  readonly mayRunHere: boolean;
 }
 
 /** What holds where a call says nothing: the pool's options, or a lane's. */
@@ -119,6 +121,7 @@ export class Calls {
       rank: rankOf(given['priority'] ?? defaults.priority ?? 0, given['group'] ?? ''),
       key: given['key'] === undefined ? null : checkText(given['key'], 'options.key'),
       coalesce: readCoalesce(given['coalesce']),
+      mayRunHere: checkOffload(given['offload']),
       retry: retryOf(
         given['retry'] === undefined ? defaults.retry : readRetry(given['retry']),
         given['idempotent'],
@@ -193,6 +196,13 @@ export function checkPriority(value: unknown): number {
 function checkText(value: unknown, label: string): string {
   if (typeof value !== 'string') throw invalidType(label, 'a string', value);
   return value;
+}
+
+/** Checks `offload`. True: a task may run on the pool's own thread. */
+function checkOffload(value: unknown): boolean {
+  if (value === undefined || value === 'always') return false;
+  if (value === 'auto') return true;
+  throw outOfRange('options.offload', "'auto' or 'always'", value);
 }
 
 function readCoalesce(value: unknown): Required<Coalesce> | null {

@@ -10,6 +10,7 @@ import { append, PromiseThen, SafePromise } from './base/intrinsics.js';
 import { callOf, Calls, type CallDefaults, type Request } from './calls.js';
 import { Coalescing } from './coalescing.js';
 import { poolErrors } from './errors.js';
+import { Offloading } from './offloading.js';
 import type { ResolvedOptions } from './options.js';
 import { onAbort } from './owner/abort-watch.js';
 import { appendCallers } from './owner/caller-stack.js';
@@ -45,6 +46,7 @@ export class Front implements Gate {
   readonly #pool: object;
   readonly #dispatcher: Dispatcher;
   #coalescing: Coalescing | null = null;
+  readonly #offloading = new Offloading(this);
 
   /** `pool` is what those who trace are told of. */
   constructor(
@@ -65,7 +67,9 @@ export class Front implements Gate {
     if (isTraced()) return this.#runTraced(payload, options, gate);
     return new SafePromise((resolve, reject) => {
       const request = this.calls.read(options === undefined ? {} : options, gate.defaults);
-      if (request.coalesce === null) gate.take(callOf(request, payload, resolve, reject));
+      const here = request.mayRunHere ? this.#offloading.tryInline(request, payload) : null;
+      if (here !== null) resolve(here);
+      else if (request.coalesce === null) gate.take(callOf(request, payload, resolve, reject));
       else this.#coalesce(request, payload, resolve, reject, (call) => gate.take(call));
     });
   }

@@ -12,6 +12,7 @@ export type { Coalesce, RunOptions } from './run-options.js';
 export type { Lane, LaneOptions, LaneStats } from './lane.js';
 export type { MapTransform } from './map-streams.js';
 export type { MapOptions, MapOutcome } from './map.js';
+export type { Advice } from './offloading.js';
 export type { RetryOptions } from './retry-options.js';
 export type { RecycleOptions } from './renewal-options.js';
 export type { PoolConstructor, PoolOf, TaskFunction, Tasks } from './tasks.js';

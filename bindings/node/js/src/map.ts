@@ -37,7 +37,7 @@ import { isPromiseLike } from './worker/task-context.js';
 /** The options of `pool.map()`. */
 export interface MapOptions extends Omit<
   RunOptions,
-  'transferList' | 'whenFull' | 'coalesce' | 'onProgress' | 'input'
+  'transferList' | 'whenFull' | 'coalesce' | 'onProgress' | 'input' | 'offload'
 > {
   /**
    * The most items between the source and the reader of the results: they wait, run, or have ended

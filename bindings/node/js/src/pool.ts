@@ -16,6 +16,7 @@ import { Front } from './front.js';
 import { Lanes, type Lane, type LaneOptions } from './lane.js';
 import { asDuplex, asTransform, type MapTransform } from './map-streams.js';
 import { mapItems, readMapOptions, type MapOptions, type MapOutcome } from './map.js';
+import { adviceOf, type Advice } from './offloading.js';
 import { onAbort } from './owner/abort-watch.js';
 import { bodiesOf } from './owner/body.js';
 import type { Dispatcher } from './owner/dispatcher.js';
@@ -352,6 +353,14 @@ export class Pool<
     return (this.#tasks ??= tasksOf((task, options) =>
       this.#front.run(task, options, this.#front),
     )) as T['tasks'];
+  }
+
+  /**
+   * Which handlers are worth their hop: for each that has run, how long its runs take, and its way
+   * to a worker and back.
+   */
+  advise(): Advice[] {
+    return adviceOf(this.#handlers);
   }
 
   /** The options in force; `options.sources` says where each came from. Read-only. */

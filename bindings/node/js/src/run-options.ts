@@ -78,6 +78,11 @@ export interface RunOptions {
   readonly retry?: RetryOptions;
   /** Whether it does no harm if the task runs more than once. @default false */
   readonly idempotent?: boolean;
+  /**
+   * `'auto'`: the task runs on the pool's own thread where that is measured to be cheaper than its
+   * hop, if the handler's file says `export const inlineSafe = true`. @default 'always'
+   */
+  readonly offload?: 'auto' | 'always';
 }
 
 /** Which calls run one task between them, and how. */
@@ -105,6 +110,7 @@ export const kRunNames: readonly string[] = [
   'input',
   'retry',
   'idempotent',
+  'offload',
 ];
 
 /** The options of `stream()`. */

@@ -19,7 +19,10 @@ import type { Call } from './owner/waiting-line.js';
 import type { RunOptions } from './run-options.js';
 
 /** The options of `pool.stream()`. */
-export interface StreamOptions extends Omit<RunOptions, 'coalesce' | 'retry' | 'idempotent'> {
+export interface StreamOptions extends Omit<
+  RunOptions,
+  'coalesce' | 'retry' | 'idempotent' | 'offload'
+> {
   /** How many parts may be between the handler and the reader. @default 16 */
   readonly highWaterMark?: number;
 }

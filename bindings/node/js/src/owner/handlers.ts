@@ -18,6 +18,9 @@ const kMemory = 256;
 /** Long runs recur from a share on that a single one does not leave, and a second does. */
 const kRecurring = 1.5;
 
+/** From so many hops on it is known what one takes; the shortest of them is where it begins. */
+const kFirstHops = 4;
+
 export class Handler {
   /** What a run is expected to take, in ms. It means something once `measured` is true. */
   averageMs = 0;
@@ -26,6 +29,13 @@ export class Handler {
    * Moving average of what its tasks take in a port, in bytes; 0 while they fit into shared memory.
    */
   averageBytes = 0;
+  /**
+   * What a task's way to an idle worker and back takes beside its run, in ms, its value and result
+   * included; 0 until it is known.
+   */
+  hopMs = 0;
+  /** Tasks that ran on the pool's own thread. */
+  inlineRuns = 0;
   /** Of its payloads. */
   readonly prospects = new Prospects();
   /** Moving average of its last runs, lone long ones left out, in ms. */
@@ -34,6 +44,8 @@ export class Handler {
   #meanMs = 0;
   #longShare = 0;
   #runs = 0;
+  #hops = 0;
+  #leastHopMs = Infinity;
   #wasLong = false;
 
   constructor(
@@ -49,7 +61,8 @@ export class Handler {
    * among short ones the mean of many runs counts, however short the last few were: whoever is put
    * behind a long one waits for all of it. Two in a row are the new measure.
    */
-  measure(runMs: number): void {
+  measure(runMs: number, hopMs = 0): void {
+    if (hopMs > 0) this.#measureHop(hopMs);
     const isLong = runMs > kLongMs && runMs > kLongTimes * this.#recentMs;
     const weight = MathMax(1 / kMemory, 1 / ++this.#runs);
     this.#meanMs += (runMs - this.#meanMs) * weight;
@@ -62,6 +75,14 @@ export class Handler {
     this.averageMs = recurs ? MathMax(this.#recentMs, this.#meanMs) : this.#recentMs;
     this.#wasLong = isLong;
     this.measured = true;
+  }
+
+  /** The first ones may have waited for a worker to start. */
+  #measureHop(hopMs: number): void {
+    this.#leastHopMs = MathMin(hopMs, this.#leastHopMs);
+    if (++this.#hops < kFirstHops) return;
+    if (this.#hops === kFirstHops) this.hopMs = this.#leastHopMs;
+    else this.hopMs += (hopMs - this.hopMs) * kWeight;
   }
 
   measureBytes(bytes: number): void {
@@ -100,6 +121,10 @@ export class HandlerTable {
     const file = url ?? this.#defaultUrl;
     if (file === null) throw noFilename();
     return this.#find(file, name ?? this.#defaultName, carries);
+  }
+
+  forEach(call: (handler: Handler) => void): void {
+    this.#byKey.forEach(call);
   }
 
   #find(url: string, name: string, carries: number): Handler {

@@ -271,7 +271,7 @@ export class WorkerHandle implements ThreadEvents {
 
   readonly #settle: Settle = (task, code, value, runMs, startedAt, wakeMs) => {
     const waitMs = startedAt - task.acceptedAt;
-    task.handler.measure(runMs);
+    task.handler.measure(runMs, wakeMs > 0 ? now() - task.acceptedAt - runMs : 0);
     this.latencies?.record(waitMs, runMs, wakeMs);
     if (this.#onTiming !== null) this.#onTiming(this, waitMs, runMs);
     this.#release(task);

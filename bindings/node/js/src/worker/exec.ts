@@ -45,3 +45,10 @@ function compile(code: string, file: string): Inline {
   } as vm.CompileFunctionOptions) as (require: NodeJS.Require) => Inline;
   return make(createRequire(path));
 }
+
+/** Whether a file of handlers says that they may run outside of a worker. */
+export async function inlineSafe(url: string): Promise<boolean> {
+  const exports = (await import(url)) as { inlineSafe?: unknown; default?: unknown };
+  const inner = exports.default as { inlineSafe?: unknown } | undefined;
+  return exports.inlineSafe === true || inner?.inlineSafe === true;
+}
