@@ -135,7 +135,7 @@ if (exports.overProcesses) {
   // All of that crosses by a stream.
   const { emit } = EventEmitter.prototype;
   EventEmitter.prototype.emit = function (...args) {
-    if (args[0] === 'data') exports.refresh();
+    if (args[0] === 'data' || args[0] === 'exit') exports.refresh();
     return emit.apply(this, args);
   };
   const { write } = Duplex.prototype;
