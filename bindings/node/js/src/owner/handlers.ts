@@ -34,6 +34,8 @@ export class Handler {
    * included; 0 until it is known.
    */
   hopMs = 0;
+  /** What a task takes on the pool's own thread, copies included, in ms; 0 until one has run. */
+  inlineMs = 0;
   /** Tasks that ran on the pool's own thread. */
   inlineRuns = 0;
   /** Of its payloads. */
@@ -83,6 +85,10 @@ export class Handler {
     if (++this.#hops < kFirstHops) return;
     if (this.#hops === kFirstHops) this.hopMs = this.#leastHopMs;
     else this.hopMs += (hopMs - this.hopMs) * kWeight;
+  }
+
+  measureInline(ms: number): void {
+    this.inlineMs += this.inlineMs === 0 ? ms : (ms - this.inlineMs) * kWeight;
   }
 
   measureBytes(bytes: number): void {
