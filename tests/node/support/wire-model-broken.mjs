@@ -27,7 +27,7 @@ const kEntry = 'cells[at + (this.#tail & (length - 1))] = slot;';
 const kRead = 'cells[at + (this.#head & (length - 1))]';
 const kEach = `{
             const task = this.#posted[i];
-            if (task === null || task.fixed)`;
+            if (task === null || task.fixed || task.sticks)`;
 
 const used = 'a slot whose task was taken back is used again';
 const byPort = 'values by port stay with their entries';
