@@ -37,18 +37,22 @@ interface RenewalHost {
 
 export class Renewal {
   readonly #limits: RecycleLimits;
+  readonly #recycles: boolean;
   readonly #crew: Crew;
   readonly #host: RenewalHost;
   #waiters: (() => void)[] = bareList();
 
   constructor(limits: RecycleLimits, crew: Crew, host: RenewalHost) {
     this.#limits = limits;
+    const { tasks, ageMs, heapMb } = limits;
+    this.#recycles = tasks < Infinity || ageMs < Infinity || heapMb < Infinity;
     this.#crew = crew;
     this.#host = host;
   }
 
   /** A task of the worker has ended. */
   look(worker: WorkerHandle): void {
+    if (!this.#recycles) return;
     if (worker.state === 'ready' && this.#isDue(worker)) this.#replace(worker);
   }
 
