@@ -158,6 +158,12 @@ test('a lane’s limits are those of its tasks, where they name none', watched, 
   await assert.rejects(long, { code: 'ERR_CENOTE_TIMEOUT' });
   assert.equal(await lane.run(1, { timeout: Infinity }), 1);
   const patient = pool.lane('patient', { maxRunning: 1, queueTimeout: 20 });
+  const blocks = held((task, options) => patient.run(task, options), 1, { queueTimeout: Infinity });
+  await assert.rejects(patient.run(1), { code: 'ERR_CENOTE_QUEUE_TIMEOUT' });
+  blocks.release();
+  await blocks.tasks[0].done;
+  assert.equal(patient.stats().queueTimedOut, 1);
+});
   const blocks = held((task, options) => patient.run(task, options), 1);
   await assert.rejects(patient.run(1), { code: 'ERR_CENOTE_QUEUE_TIMEOUT' });
   blocks.release();

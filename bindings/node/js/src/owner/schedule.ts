@@ -5,9 +5,9 @@
 // ever. Tasks of the same priority start in the order of their calls.
 //
 // Groups share the workers: the next task is one of the group that has had the least time so far,
-// as its handlers' measured run times say (start-time fair queueing). A group that had nothing to
-// do saves nothing up: it starts level with the one that is furthest behind. Tasks without a group
-// are one group, ''.
+// as the run times of its tasks say (start-time fair queueing); one that runs counts with what its
+// handler takes on average. A group that had nothing to do saves nothing up: it starts level with
+// the one that is furthest behind. Tasks without a group are one group, ''.
 //
 // While no task has a priority or a group this is one list, and costs nothing beyond it.
 
@@ -18,6 +18,8 @@ import { TaskQueue, type Rank, type Task, type WaitQueue } from './task.js';
 export const kAgingMs = 100;
 /** What a run counts at least, in ms: where nothing is measured yet, groups take turns. */
 const kLeastMs = 0.001;
+
+const kFewGroups = 64;
 
 const kPlain: Rank = { priority: 0, group: '' };
 
@@ -91,6 +93,8 @@ class Shares implements WaitQueue {
   #next: Task | null = null;
   /** The least that an active group has used, when it was last looked at. */
   #floorMs = 0;
+  /** With so many it looks for groups to forget. */
+  #mostGroups = kFewGroups;
   length = 0;
 
   #groupOf(name: string): Group {
@@ -135,8 +139,12 @@ class Shares implements WaitQueue {
     const task = this.peek();
     if (task === null) return null;
     const group = this.#groupOf(rankOf(task).group);
+    // Until it has run, and it is known what it takes.
+    const terms = task.withTerms();
+    terms.account = group;
+    terms.chargedMs = costOf(task);
+    group.usedMs += terms.chargedMs;
     this.#take(group, task);
-    group.usedMs += costOf(task);
     return task;
   }
 
@@ -146,20 +154,20 @@ class Shares implements WaitQueue {
     this.#next = null;
     if (group.count > 0) return;
     removeFrom(this.#active, group);
-    // Names may be as many as there are users: one that has nothing more than others to answer for
-    // is forgotten.
-    if (group.usedMs <= this.#floorMs) this.#groups.delete(rankOf(task).group);
+    // Where nobody waits, nobody has had more than others.
+    if (this.length === 0) this.#groups.clear();
     else this.#forgetOld();
   }
 
-  /** Groups without tasks whose use is made up for. */
+  /** Names may be as many as there are users. Forgets groups whose use is made up for. */
   #forgetOld(): void {
-    if (this.#groups.size < 2 * (this.#active.length + 32)) return;
+    if (this.#groups.size < this.#mostGroups) return;
     const old: string[] = bareList();
     this.#groups.forEach((group, name) => {
       if (group.count === 0 && group.usedMs <= this.#floorMs) old[old.length] = name;
     });
     for (let i = 0; i < old.length; i++) this.#groups.delete(old[i]!);
+    this.#mostGroups = MathMax(kFewGroups, 2 * this.#groups.size);
   }
 
   /** Tasks that were taken back: they have had no time. */
@@ -169,7 +177,7 @@ class Shares implements WaitQueue {
       const { priority, group: name } = rankOf(task);
       const group = this.#groupOf(name);
       this.#activate(group);
-      group.usedMs -= costOf(task);
+      refund(task);
       group.unshift(group.levelOf(priority), [task]);
     }
     this.length += tasks.length;
@@ -236,6 +244,14 @@ function rankOf(task: Task): Rank {
   return task.terms === null || task.terms.rank === null ? kPlain : task.terms.rank;
 }
 
+/** It was taken back, and has had no time. */
+function refund({ terms }: Task): void {
+  if (terms === null || terms.account === null) return;
+  terms.account.usedMs -= terms.chargedMs;
+  terms.account = null;
+}
+
+/** What a task is expected to take, in ms. */
 function costOf(task: Task): number {
   return MathMax(task.handler.averageMs, kLeastMs);
 }

@@ -43,6 +43,9 @@ export interface Rank {
  */
 class Terms {
   rank: Rank | null = null;
+  /** Where the time of its run is entered, and what was entered for it so far, in ms. */
+  account: { usedMs: number } | null = null;
+  chargedMs = 0;
   /** Tasks of the same key go to the same worker, where that is not busy for long. */
   key: string | null = null;
   /** How it is tried again. */
@@ -135,13 +138,18 @@ export class Task {
     onEnd(outcome);
   }
 
-  /** Tells those who trace how it ran. */
+  /** It has run: enters its time, and tells those who trace. */
   noteRun(waitMs: number, runMs: number, threadId: number): void {
-    if (this.trace === null) return;
+    const { terms, trace } = this;
+    if (terms !== null && terms.account !== null) {
+      terms.account.usedMs += runMs - terms.chargedMs;
+      terms.account = null;
+    }
+    if (trace === null) return;
     // The clocks of two threads may differ by some µs.
-    this.trace.queueTime = MathMax(0, waitMs);
-    this.trace.runTime = runMs;
-    this.trace.threadId = threadId;
+    trace.queueTime = MathMax(0, waitMs);
+    trace.runTime = runMs;
+    trace.threadId = threadId;
   }
 
   /** Its worker may have to be terminated while it runs. */

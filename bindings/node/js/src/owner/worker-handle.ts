@@ -276,7 +276,7 @@ export class WorkerHandle implements ThreadEvents {
     if (this.#onTiming !== null) this.#onTiming(this, waitMs, runMs);
     this.#release(task);
     const { threadId } = this;
-    if (task.trace !== null) task.noteRun(waitMs, runMs, threadId);
+    if (task.trace !== null || task.terms !== null) task.noteRun(waitMs, runMs, threadId);
     if (value instanceof UnreadableValue) {
       this.failed++;
       this.#events.onResult(task, kThrew, unreadable('result', value.cause), threadId);
