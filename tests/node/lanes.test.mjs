@@ -164,12 +164,6 @@ test('a lane’s limits are those of its tasks, where they name none', watched, 
   await blocks.tasks[0].done;
   assert.equal(patient.stats().queueTimedOut, 1);
 });
-  const blocks = held((task, options) => patient.run(task, options), 1);
-  await assert.rejects(patient.run(1), { code: 'ERR_CENOTE_QUEUE_TIMEOUT' });
-  blocks.release();
-  await blocks.tasks[0].done.catch(() => {});
-  assert.equal(patient.stats().queueTimedOut, 1);
-});
 
 test('where the pool is full, a task of a lane with room waits', watched, async (t) => {
   const pool = poolFor(t, { maxThreads: 1, maxQueue: 0 });
