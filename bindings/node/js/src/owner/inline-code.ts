@@ -21,7 +21,16 @@ import { CenoteError, invalidType, messageOf } from '../errors.js';
 import { freeNames, type FreeName, type SyntaxNode } from './free-names.js';
 
 /** The file whose export `exec` runs the code in a worker. */
-export const kExecFile = pathToFileURL(join(__dirname, '..', 'worker', 'exec.js')).href;
+export const kExecFile = placeOfExecFile();
+
+function placeOfExecFile(): string {
+  try {
+    return pathToFileURL(join(__dirname, '..', 'worker', 'exec.js')).href;
+  } catch {
+    // A bundle that is an ES module has no such variable: there are no workers then either.
+    return '';
+  }
+}
 
 const kMostSources = 256;
 const codes = new SafeMap<string, string>();
