@@ -66,6 +66,24 @@ test(
   },
 );
 
+test('a task that runs here is one of the pool’s', watched, async (t) => {
+  const pool = offloaded(t);
+  const inline = () => pool.advise().find(({ name }) => name === 'where')?.inline ?? 0;
+  await untilSo('it runs here', async () => {
+    await pool.run(1, { name: 'where', ...auto });
+    return inline() > 0;
+  });
+  const before = pool.stats().tasks;
+  const lane = pool.lane('one', { maxRunning: 1 });
+  assert.equal(await lane.run(1, { name: 'where', ...auto }), 'there', 'a lane has its own rules');
+  const called = pool.run(1, { name: 'where', ...auto });
+  assert.equal(pool.stats().tasks.accepted, before.accepted + 2);
+  await pool.close();
+  assert.equal(await called, 'here');
+  assert.equal(pool.stats().tasks.completed, before.completed + 2);
+  await assert.rejects(pool.run(1, { name: 'where', ...auto }), { code: 'ERR_CENOTE_POOL_CLOSED' });
+});
+
 test('wrong values are refused', watched, async (t) => {
   const pool = offloaded(t);
   await assert.rejects(pool.run(1, { offload: 'never' }), { code: 'ERR_OUT_OF_RANGE' });

@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { fixture, poolFor, sharedWords, until, watched } from './support/behaviour.mjs';
+import { fixture, poolFor, runProgram, sharedWords, until, watched } from './support/behaviour.mjs';
 
 const failing = (t, options) =>
   poolFor(t, { filename: fixture('failing.cjs'), maxThreads: 1, ...options });
@@ -118,6 +118,25 @@ for (const [how, end, refusal] of [
     assert.equal(words[0], 1);
   });
 }
+
+test('a pool that was destroyed between two tries does not hold the process', watched, async () => {
+  const { code, stdout } = await runProgram(
+    `
+    import { Pool } from 'cenote';
+    const pool = new Pool({ filename: ${JSON.stringify(fixture('failing.cjs'))}, maxThreads: 1 });
+    const words = new Int32Array(new SharedArrayBuffer(8));
+    const retry = { backoff: 600_000, jitter: 0, when: () => true };
+    const options = { name: 'fail', retry, idempotent: true };
+    pool.run({ words, times: 9, code: 'EAGAIN' }, options).catch(({ code }) => console.log(code));
+    while (words[0] === 0) await pool.run(1);
+    await pool.run(1);
+    await pool.destroy();
+    `,
+    { limitMs: 15_000 },
+  );
+  assert.equal(code, 0);
+  assert.equal(stdout, 'ERR_CENOTE_POOL_DESTROYED\n');
+});
 
 test('close() waits for the tries', watched, async (t) => {
   const pool = failing(t);

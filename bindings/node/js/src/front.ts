@@ -46,7 +46,7 @@ export class Front implements Gate {
   readonly #pool: object;
   readonly #dispatcher: Dispatcher;
   #coalescing: Coalescing | null = null;
-  readonly #offloading = new Offloading(this);
+  readonly #offloading: Offloading;
 
   /** `pool` is what those who trace are told of. */
   constructor(
@@ -60,6 +60,7 @@ export class Front implements Gate {
     this.calls = new Calls(handlers);
     this.#dispatcher = dispatcher;
     this.line = new WaitingLine(dispatcher.acceptance);
+    this.#offloading = new Offloading(this, dispatcher);
   }
 
   /** Runs a task, by a gate. */
@@ -67,9 +68,10 @@ export class Front implements Gate {
     if (isTraced()) return this.#runTraced(payload, options, gate);
     return new SafePromise((resolve, reject) => {
       const request = this.calls.read(options === undefined ? {} : options, gate.defaults);
-      const here = request.mayRunHere ? this.#offloading.tryInline(request, payload) : null;
-      if (here !== null) resolve(here);
-      else if (request.coalesce === null) gate.take(callOf(request, payload, resolve, reject));
+      // A lane, and a task that several calls share, have rules of their own for what runs.
+      const mayRunHere = request.mayRunHere && gate === this && request.coalesce === null;
+      if (mayRunHere && this.#offloading.runHere(request, payload, resolve, reject)) return;
+      if (request.coalesce === null) gate.take(callOf(request, payload, resolve, reject));
       else this.#coalesce(request, payload, resolve, reject, (call) => gate.take(call));
     });
   }
@@ -184,6 +186,7 @@ export class Front implements Gate {
   ): Promise<unknown[]> {
     const given = options === undefined ? {} : options;
     const request = this.calls.read(given, this.defaults, 'broadcast');
+    if (this.#dispatcher.state !== 'open') throw poolErrors.closed();
     const { all } = this.#dispatcher.crew;
     const outcomes: Promise<Outcome>[] = [];
     for (let i = 0; i < all.length; i++) {

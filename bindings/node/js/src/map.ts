@@ -31,6 +31,7 @@ import { kNames, type ResolvedOptions } from './options.js';
 import { appendCallers } from './owner/caller-stack.js';
 import type { Source } from './owner/task-port.js';
 import type { Call } from './owner/waiting-line.js';
+import { readSwitch } from './renewal-options.js';
 import type { RunOptions } from './run-options.js';
 import { isPromiseLike } from './worker/task-context.js';
 
@@ -359,8 +360,8 @@ export function readMapOptions(
       'options.concurrency',
       1,
     ),
-    ordered: checkSwitch(ordered, 'options.ordered'),
-    stopOnError: checkSwitch(stopOnError, 'options.stopOnError'),
+    ordered: readSwitch(ordered, 'options.ordered', true),
+    stopOnError: readSwitch(stopOnError, 'options.stopOnError', true),
     signal,
   };
   delete given['concurrency'];
@@ -368,11 +369,4 @@ export function readMapOptions(
   delete given['stopOnError'];
   given['whenFull'] = 'wait';
   return { settings, runOptions: given };
-}
-
-/** On unless it is said otherwise. */
-function checkSwitch(value: unknown, name: string): boolean {
-  if (value === undefined) return true;
-  if (typeof value !== 'boolean') throw invalidType(name, 'a boolean', value);
-  return value;
 }

@@ -7,17 +7,14 @@
 //
 // Guarantee: also here a handler gets a copy of its task, and its caller one of its result.
 
-import {
-  now,
-  PlainAbortController,
-  SafeMap,
-  SafePromise,
-  structuredClone,
-} from './base/intrinsics.js';
-import type { Request } from './calls.js';
+import { now, PlainAbortController, SafeMap, structuredClone } from './base/intrinsics.js';
+import { callOf, type Request } from './calls.js';
 import type { Front } from './front.js';
+import type { Dispatcher } from './owner/dispatcher.js';
 import { kExecFile } from './owner/inline-code.js';
 import type { Handler, HandlerTable } from './owner/handlers.js';
+import type { Task } from './owner/task.js';
+import { kCarriesValues } from './wire/task-messages.js';
 import { importFile } from './worker/module-import.js';
 import type { Handler as HandlerFunction, TaskContext } from './worker/task-context.js';
 import { callWithValues } from './worker/task-values.js';
@@ -58,16 +55,37 @@ export function adviceOf(handlers: HandlerTable): Advice[] {
 
 export class Offloading {
   readonly #front: Front;
+  readonly #dispatcher: Dispatcher;
   /** Handlers that may run here, or null: their files do not say so, or it is not known yet. */
   readonly #functions = new SafeMap<Handler, HandlerFunction | null>();
 
-  constructor(front: Front) {
+  constructor(front: Front, dispatcher: Dispatcher) {
     this.#front = front;
+    this.#dispatcher = dispatcher;
   }
 
-  /** Runs a task here, if that is cheaper than to hand it to a worker; else null. */
-  tryInline(request: Request, payload: unknown): Promise<unknown> | null {
-    const { handler } = request;
+  /**
+   * Runs a task here, if that is cheaper than to hand it to a worker; else `false`. The pool accepts
+   * it as any other: it counts it, and waits for it in `close()`.
+   */
+  runHere(
+    request: Request,
+    payload: unknown,
+    resolve: (value: unknown) => void,
+    reject: (error: unknown) => void,
+  ): boolean {
+    const fn = this.#functionOf(request);
+    const { acceptance, state } = this.#dispatcher;
+    if (fn === null || state !== 'open' || acceptance.isFull) return false;
+    const { task } = callOf(request, payload, resolve, reject);
+    acceptance.accept();
+    request.handler.inlineRuns++;
+    void this.#run(fn, request, payload, task);
+    return true;
+  }
+
+  /** The function that is to run here; null: none. */
+  #functionOf({ handler, signal, limits }: Request): HandlerFunction | null {
     const fn = this.#functions.get(handler);
     if (fn === undefined) {
       this.#functions.set(handler, null);
@@ -75,28 +93,32 @@ export class Offloading {
       return null;
     }
     if (fn === null || !handler.measured || handler.hopMs === 0) return null;
-    // What its task carries beside the payload needs a worker, and so does a limit.
-    if (handler.carries > 1 || request.signal !== undefined || request.limits !== null) return null;
+    // What its task carries beside values needs a worker, and so does a limit.
+    if (handler.carries > kCarriesValues || signal !== undefined || limits !== null) return null;
     // Once it has run here it is known what that takes, with the copies.
     const hereMs = handler.inlineMs === 0 ? handler.averageMs : handler.inlineMs;
-    return hereMs < handler.hopMs ? this.#run(fn, request, payload) : null;
+    return hereMs < handler.hopMs ? fn : null;
   }
 
-  #run(fn: HandlerFunction, { handler, values }: Request, payload: unknown): Promise<unknown> {
-    return new SafePromise((resolve) => {
-      const begunAt = now();
-      const task = copyOf(payload);
+  async #run(
+    fn: HandlerFunction,
+    { handler, values }: Request,
+    payload: unknown,
+    task: Task,
+  ): Promise<void> {
+    const { ledger } = this.#dispatcher;
+    const begunAt = now();
+    try {
+      const copy = copyOf(payload);
       const startedAt = now();
-      handler.inlineRuns++;
-      const settle = async (): Promise<unknown> => {
-        const result = await callWithValues(values, () => fn(task, new InlineContext(values)));
-        handler.measure(now() - startedAt);
-        const copy = copyOf(result);
-        handler.measureInline(now() - begunAt);
-        return copy;
-      };
-      resolve(settle());
-    });
+      const result = await callWithValues(values, () => fn(copy, new InlineContext(values)));
+      handler.measure(now() - startedAt);
+      const answer = copyOf(result);
+      handler.measureInline(now() - begunAt);
+      if (ledger.settle(task, 'completed')) task.resolve(answer);
+    } catch (error) {
+      if (ledger.settle(task, 'failed')) task.reject(error);
+    }
   }
 
   async #find(handler: Handler): Promise<void> {

@@ -41,9 +41,9 @@ export function readRecycling(recycle: unknown, isolate: unknown): RecycleLimits
   return isIsolated ? { ...limits, tasks: 1 } : limits;
 }
 
-/** Off unless it is said otherwise. */
-export function readSwitch(value: unknown, label: string): boolean {
-  if (value === undefined) return false;
+/** Off, or what `fallback` is, unless it is said otherwise. */
+export function readSwitch(value: unknown, label: string, fallback = false): boolean {
+  if (value === undefined) return fallback;
   if (typeof value !== 'boolean') throw invalidType(label, 'a boolean', value);
   return value;
 }

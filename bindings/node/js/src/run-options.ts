@@ -92,8 +92,8 @@ export interface Coalesce {
   readonly mode?: 'share' | 'latest';
 }
 
-/** The options of `run()`. */
-export const kRunNames: readonly string[] = [
+/** The options that all calls have which wait for their task. */
+const kCommonNames: readonly string[] = [
   'filename',
   'name',
   'transferList',
@@ -105,6 +105,11 @@ export const kRunNames: readonly string[] = [
   'priority',
   'group',
   'key',
+];
+
+/** The options of `run()`. */
+export const kRunNames: readonly string[] = [
+  ...kCommonNames,
   'coalesce',
   'onProgress',
   'input',
@@ -115,17 +120,7 @@ export const kRunNames: readonly string[] = [
 
 /** The options of `stream()`. */
 export const kStreamNames: readonly string[] = [
-  'filename',
-  'name',
-  'transferList',
-  'signal',
-  'queueTimeout',
-  'timeout',
-  'context',
-  'whenFull',
-  'priority',
-  'group',
-  'key',
+  ...kCommonNames,
   'onProgress',
   'input',
   'highWaterMark',

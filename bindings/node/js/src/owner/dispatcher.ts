@@ -319,8 +319,6 @@ export class Dispatcher implements LoopSource, TaskEvents, CrewEvents {
     if (this.state === 'open') this.#demand.ensure();
   }
 
-  // Ready
-
   /** Resolves once `minThreads` threads, at least one, have loaded what they need. */
   ready(): Promise<void> {
     if (this.state !== 'open') return PromiseReject(this.#errors.closed()) as Promise<void>;
@@ -392,6 +390,7 @@ export class Dispatcher implements LoopSource, TaskEvents, CrewEvents {
     this.state = 'closed';
     this.flow.end();
     thisLoop.detach(this);
+    this.renewal.onChange();
   }
 }
 

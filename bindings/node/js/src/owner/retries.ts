@@ -73,7 +73,8 @@ export class Retries {
     task.holder = null;
     clearTimeout(task.timer);
     this.#pausing.add(task);
-    setTimeout(() => this.#resume(task), pauseOf(rules, state.tries));
+    // What holds the loop is the task, which stays accepted.
+    setTimeout(() => this.#resume(task), pauseOf(rules, state.tries)).unref();
     return true;
   }
 
