@@ -65,8 +65,8 @@ export class Offloading {
   }
 
   /**
-   * Runs a task here, if that is cheaper than to hand it to a worker; else `false`. The pool accepts
-   * it as any other: it counts it, and waits for it in `close()`.
+   * Runs a task here, if that is cheaper than to hand it to a worker; else `false`. The pool
+   * accepts it as any other: it counts it, and waits for it in `close()`.
    */
   runHere(
     request: Request,
