@@ -22,7 +22,7 @@ import { checkLimit } from './number-options.js';
 import { checkName, kNames, toFileUrl, type ResolvedOptions } from './options.js';
 import type { Handler, HandlerTable } from './owner/handlers.js';
 import type { RetryState } from './owner/retries.js';
-import { Task, type Rank, type TaskLimits } from './owner/task.js';
+import { makeTask, type Rank, type Task, type TaskLimits, type TaskMaker } from './owner/task.js';
 import { TaskPort, type Source } from './owner/task-port.js';
 import type { Call } from './owner/waiting-line.js';
 import {
@@ -52,6 +52,7 @@ const kWindow = 16;
 /** What the options of a call say, checked. Any number of tasks may be made of it. */
 export interface Request {
   readonly handler: Handler;
+  readonly makeTask: TaskMaker;
   readonly signal: AbortSignal | undefined;
   readonly limits: TaskLimits | null;
   readonly values: Record<string, unknown> | undefined;
@@ -76,9 +77,11 @@ export type CallDefaults = Pick<ResolvedOptions, 'queueTimeout' | 'timeout' | 'r
 
 export class Calls {
   readonly #handlers: HandlerTable;
+  readonly #makeTask: TaskMaker;
 
-  constructor(handlers: HandlerTable) {
+  constructor(handlers: HandlerTable, make: TaskMaker = makeTask) {
     this.#handlers = handlers;
+    this.#makeTask = make;
   }
 
   /** Reads the options of a call. Each is looked at once. */
@@ -110,6 +113,7 @@ export class Calls {
     );
     return {
       handler,
+      makeTask: this.#makeTask,
       signal,
       limits,
       values,
@@ -145,7 +149,8 @@ export function callOf(
   if ((handler.carries & kCarriesPort) !== 0)
     return callWithPort(request, value, list, resolve, reject);
   const carried = handler.carries === 0 ? value : [values, value];
-  const task = new Task(handler, carried, list, signal !== undefined, resolve, reject);
+  const hasSignal = signal !== undefined;
+  const task = request.makeTask(handler, carried, list, hasSignal, resolve, reject);
   return completed(task, request);
 }
 
@@ -160,7 +165,8 @@ function callWithPort(
   const port = new TaskPort(input, onProgress);
   const carried = [values, payload, port.other, window, input !== undefined];
   const transferList = list === null ? [port.other] : [...list, port.other];
-  const task = new Task(handler, carried, transferList, signal !== undefined, resolve, reject);
+  const hasSignal = signal !== undefined;
+  const task = request.makeTask(handler, carried, transferList, hasSignal, resolve, reject);
   task.follow(() => port.end());
   return { ...completed(task, request), port };
 }

@@ -113,11 +113,12 @@ export class Coalescing {
       (error) => settle(({ reject }) => reject(error)),
     );
     // The error's stack is the first caller's: it is one error for all.
-    call.task.withTerms().fail = (error, where) =>
+    call.task.failTo((error, where) =>
       settle((member, index) => {
         if (index === 0) rejectWithCallerStack(member.resolve, error, where);
         else member.reject(error);
-      });
+      }),
+    );
     // Whoever comes from now on begins anew.
     call.task.follow(() => this.#forget(place, shared));
     this.#shared.set(place, shared);

@@ -16,6 +16,7 @@ import { onAbort } from './owner/abort-watch.js';
 import { appendCallers } from './owner/caller-stack.js';
 import type { Dispatcher } from './owner/dispatcher.js';
 import type { HandlerTable } from './owner/handlers.js';
+import type { TaskMaker } from './owner/task.js';
 import { isTraced, trace, type TaskTrace } from './owner/tracing.js';
 import type { WorkerHandle } from './owner/worker-handle.js';
 import { readStream } from './stream.js';
@@ -25,6 +26,15 @@ import { Waiting, waitingCall, WaitingLine, type Call } from './owner/waiting-li
 export interface Gate {
   readonly defaults: CallDefaults;
   take(call: Call): void;
+}
+
+/** What is special to the tasks of a pool. */
+export interface PoolKind {
+  readonly makeTask?: TaskMaker;
+  /** Its handlers are called with their task alone, where a call asks for nothing beside it. */
+  readonly bare?: boolean;
+  /** Called when the pool has accepted a task; it may have begun, or been refused after all. */
+  readonly onSubmitted?: (call: Call) => void;
 }
 
 type Resolve = (value: unknown) => void;
@@ -45,6 +55,7 @@ export class Front implements Gate {
   readonly line: WaitingLine;
   readonly #pool: object;
   readonly #dispatcher: Dispatcher;
+  readonly #kind: PoolKind;
   #coalescing: Coalescing | null = null;
   readonly #offloading: Offloading;
 
@@ -54,13 +65,15 @@ export class Front implements Gate {
     options: ResolvedOptions,
     handlers: HandlerTable,
     dispatcher: Dispatcher,
+    kind: PoolKind = {},
   ) {
     this.#pool = pool;
     this.defaults = options;
-    this.calls = new Calls(handlers);
+    this.#kind = kind;
+    this.calls = new Calls(handlers, kind.makeTask);
     this.#dispatcher = dispatcher;
     this.line = new WaitingLine(dispatcher.acceptance);
-    this.#offloading = new Offloading(this, dispatcher);
+    this.#offloading = new Offloading(this, dispatcher, kind.bare ?? false);
   }
 
   /** Runs a task, by a gate. */
@@ -134,7 +147,7 @@ export class Front implements Gate {
     const reject = (error: unknown): void => fail(error, '');
     if (isTraced()) return this.#beginTraced(request, payload, resolve, fail, prepare);
     const call = callOf(request, payload, resolve, reject);
-    call.task.withTerms().fail = fail;
+    call.task.failTo(fail);
     prepare?.(call);
     this.take(call);
     return call;
@@ -167,7 +180,7 @@ export class Front implements Gate {
         refusal = error;
         throw error;
       }
-      begun.task.withTerms().fail = failBoth;
+      begun.task.failTo(failBoth);
       prepare?.(begun);
       this.take(traced(begun, message));
     };
@@ -215,7 +228,7 @@ export class Front implements Gate {
         (value) => resolve({ failed: false, value, where: '' }),
         (error) => fail(error, ''),
       );
-      task.withTerms().fail = fail;
+      task.failTo(fail);
       const dispatcher = this.#dispatcher;
       if (!dispatcher.submitTo(worker, task)) task.end('cancelled');
       else if (signal !== undefined)
@@ -230,11 +243,16 @@ export class Front implements Gate {
     else this.#submit(call);
   }
 
-  #submit({ task, signal }: Call): void {
+  #submit(call: Call): void {
+    const { task, signal } = call;
     const dispatcher = this.#dispatcher;
-    if (!dispatcher.submit(task)) task.end('cancelled');
-    else if (signal !== undefined)
+    if (!dispatcher.submit(task)) {
+      task.end('cancelled');
+      return;
+    }
+    if (signal !== undefined)
       task.forget = onAbort(signal, () => dispatcher.abort(task, signal.reason));
+    this.#kind.onSubmitted?.(call);
   }
 
   /** Rejects a task that has not begun, wherever it waits. `false`: it has, or has ended. */

@@ -56,12 +56,15 @@ export function adviceOf(handlers: HandlerTable): Advice[] {
 export class Offloading {
   readonly #front: Front;
   readonly #dispatcher: Dispatcher;
+  readonly #bare: boolean;
   /** Handlers that may run here, or null: their files do not say so, or it is not known yet. */
   readonly #functions = new SafeMap<Handler, HandlerFunction | null>();
 
-  constructor(front: Front, dispatcher: Dispatcher) {
+  /** `bare`: handlers get a context only where their call carries values. */
+  constructor(front: Front, dispatcher: Dispatcher, bare: boolean) {
     this.#front = front;
     this.#dispatcher = dispatcher;
+    this.#bare = bare;
   }
 
   /**
@@ -111,7 +114,7 @@ export class Offloading {
     try {
       const copy = copyOf(payload);
       const startedAt = now();
-      const result = await callWithValues(values, () => fn(copy, new InlineContext(values)));
+      const result = await callWithValues(values, () => this.#call(fn, copy, values));
       handler.measure(now() - startedAt);
       const answer = copyOf(result);
       handler.measureInline(now() - begunAt);
@@ -121,12 +124,17 @@ export class Offloading {
     }
   }
 
+  #call(fn: HandlerFunction, copy: unknown, values: TaskContext['values']): unknown {
+    if (this.#bare && values === undefined) return (fn as (task: unknown) => unknown)(copy);
+    return fn(copy, new InlineContext(values));
+  }
+
   async #find(handler: Handler): Promise<void> {
     const { url, exportName } = handler;
     try {
       const options = { filename: kExecFile, name: 'inlineSafe' };
       if ((await this.#front.run(url, options, this.#front)) !== true) return;
-      const exports = await importFile(url, false, 0);
+      const exports = await importFile(url, this.#bare, 0);
       const inner = exports['default'] as Record<string, unknown> | undefined;
       const fn: unknown = await (exports[exportName] ?? inner?.[exportName]);
       if (typeof fn === 'function') this.#functions.set(handler, fn as HandlerFunction);

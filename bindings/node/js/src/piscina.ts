@@ -9,8 +9,16 @@
 // carries the types, also those that Piscina does not export.
 
 import { EventEmitterAsyncResource } from 'node:events';
+import type { Duplex } from 'node:stream';
 import type { MessagePort, Worker } from 'node:worker_threads';
 import { PromiseReject } from './base/intrinsics.js';
+import type { Lane, LaneOptions } from './lane.js';
+import type { MapTransform } from './map-streams.js';
+import type { MapOptions, MapOutcome } from './map.js';
+import type { Advice } from './offloading.js';
+import type { SyncOptions } from './run-options.js';
+import type { StreamOptions } from './stream.js';
+import type { Untyped } from './tasks.js';
 import { move, transferableSymbol, valueSymbol, type Movable } from './wire/move.js';
 import type * as moving from './wire/move.js';
 import { histogramOf, type PiscinaHistogram } from './piscina/histogram.js';
@@ -25,6 +33,8 @@ import { isWorkerThread, workerDataOf } from './worker/worker-state.js';
 
 /** The version of Piscina whose interface this is. */
 const kVersion = '5.3.2';
+
+type Items<T> = Iterable<T | PromiseLike<T>> | AsyncIterable<T>;
 
 /**
  * A pool of worker threads.
@@ -59,7 +69,82 @@ class Piscina<T = any, R = any> extends EventEmitterAsyncResource {
 
   /** Runs a task in every thread, and resolves with one result for each. */
   broadcastTask(task: T, options?: types.RunOptions): Promise<R[]> {
-    return this.#called(() => this.#pool.broadcast(task, checkRunOptions(options))) as Promise<R[]>;
+    return this.#called(() =>
+      this.#pool.broadcast(task, checkRunOptions(options), this.broadcastTask),
+    ) as Promise<R[]>;
+  }
+
+  // What Piscina has not, and a `Pool` has
+
+  /** As `Pool.runSync`: runs a task and blocks this thread until it has ended. */
+  runSync(task: T, options?: SyncOptions): R {
+    return this.#pool.methods.runSync(task, options, this.runSync) as R;
+  }
+
+  /** As `Pool.exec`: runs a closed function with copies of `args`, without a file for it. */
+  exec<A extends readonly unknown[], F>(fn: (...args: A) => F, ...args: A): Promise<Awaited<F>> {
+    return this.#pool.methods.exec(fn, args) as Promise<Awaited<F>>;
+  }
+
+  /** As `Pool.map`: runs a task for each item of an iterable, in bounded memory. */
+  map(
+    source: Items<T>,
+    options: MapOptions & { readonly stopOnError: false },
+  ): AsyncGenerator<MapOutcome<R>, void, undefined>;
+  map(source: Items<T>, options?: MapOptions): AsyncGenerator<R, void, undefined>;
+  map(source: Items<T>, options: MapOptions = {}): AsyncGenerator<unknown, void, undefined> {
+    return this.#pool.methods.map(source, options);
+  }
+
+  /** As `Pool.transform`: `map` as a stage of web streams. */
+  transform(options: MapOptions = {}): MapTransform<T, R> {
+    return this.#pool.methods.transform(options) as MapTransform<T, R>;
+  }
+
+  /** As `Pool.duplex`: `map` as a Node stream of objects. */
+  duplex(options: MapOptions = {}): Duplex {
+    return this.#pool.methods.duplex(options);
+  }
+
+  /** As `Pool.stream`: the parts that a handler gives, as an async iterable. */
+  stream<P = unknown>(task: T, options?: StreamOptions): AsyncGenerator<P, void, undefined> {
+    const parts = this.#pool.methods.front.stream(task, options);
+    return parts as AsyncGenerator<P, void, undefined>;
+  }
+
+  /** As `Pool.capacity`: resolves when the pool has room for a task. */
+  capacity(): Promise<void> {
+    return this.#pool.methods.front.capacity();
+  }
+
+  /** As `Pool.lane`: a share of the pool with limits of its own. */
+  lane(name: string, options?: LaneOptions): Lane<T, R> {
+    return this.#pool.methods.lane(name, options) as unknown as Lane<T, R>;
+  }
+
+  /** As `Pool.tasks`: a function for each handler. */
+  get tasks(): Untyped['tasks'] {
+    return this.#pool.methods.tasks;
+  }
+
+  /** As `Pool.advise`: which handlers are worth their hop. */
+  advise(): Advice[] {
+    return this.#pool.methods.advise();
+  }
+
+  /** As `Pool.resize`: changes how many threads the pool has. */
+  resize(sizes: { readonly minThreads?: number; readonly maxThreads?: number }): void {
+    this.#pool.resize(sizes);
+  }
+
+  /** As `Pool.restart`: replaces all workers, and loses no task. */
+  restart(): Promise<void> {
+    return this.#pool.methods.restart();
+  }
+
+  /** As `Pool.cancelPending`: rejects every task that has not begun. */
+  cancelPending(reason?: unknown): number {
+    return this.#pool.methods.cancelPending(reason);
   }
 
   /** Rejects with what the call throws. */
@@ -124,7 +209,7 @@ class Piscina<T = any, R = any> extends EventEmitterAsyncResource {
 
   /** How many tasks have settled without being aborted. */
   get completed(): number {
-    return this.#pool.completed;
+    return this.#pool.load.completed;
   }
 
   get histogram(): PiscinaHistogram {
@@ -144,7 +229,7 @@ class Piscina<T = any, R = any> extends EventEmitterAsyncResource {
 
   /** Whether the pool is at its capacity: at least as many unsettled tasks as can run at once. */
   get needsDrain(): boolean {
-    return this.#pool.needsDrain;
+    return this.#pool.load.needsDrain;
   }
 }
 

@@ -10,14 +10,11 @@ import type { Worker } from 'node:worker_threads';
 import { refuseAssignments } from './arguments.js';
 import { SafePromise } from './base/intrinsics.js';
 import { limitsOf } from './calls.js';
-import { AbortError, poolErrors } from './errors.js';
-import { execFunction } from './exec.js';
-import { Front } from './front.js';
-import { Lanes, type Lane, type LaneOptions } from './lane.js';
-import { asDuplex, asTransform, type MapTransform } from './map-streams.js';
-import { mapItems, readMapOptions, type MapOptions, type MapOutcome } from './map.js';
-import { adviceOf, type Advice } from './offloading.js';
-import { onAbort } from './owner/abort-watch.js';
+import { poolErrors } from './errors.js';
+import type { Lane, LaneOptions } from './lane.js';
+import type { MapTransform } from './map-streams.js';
+import type { MapOptions, MapOutcome } from './map.js';
+import type { Advice } from './offloading.js';
 import { bodiesOf } from './owner/body.js';
 import type { Dispatcher } from './owner/dispatcher.js';
 import { HandlerTable } from './owner/handlers.js';
@@ -26,6 +23,7 @@ import { isTraced } from './owner/tracing.js';
 import { requireWorkerFile } from './owner/worker-file.js';
 import { resolveOptions, type PoolOptions, type ResolvedOptions } from './options.js';
 import { listenFor, type PoolEvents } from './pool-events.js';
+import { PoolMethods } from './pool-methods.js';
 import { endWithPool, makeDispatcher, watchFiles } from './pool-parts.js';
 import type {
   BroadcastOptions,
@@ -35,10 +33,8 @@ import type {
   SyncOptions,
 } from './run-options.js';
 import type { StreamOptions } from './stream.js';
-import { resized } from './renewal-options.js';
 import { takeStats, type PoolStats } from './stats.js';
-import { runSync } from './sync.js';
-import { tasksOf, type Typing, type Untyped } from './tasks.js';
+import type { Typing, Untyped } from './tasks.js';
 import type { Watcher } from './watching.js';
 import { isMovable } from './wire/move.js';
 import { refuseRecursion } from './worker/worker-state.js';
@@ -62,11 +58,8 @@ export class Pool<
 > extends EventEmitter<PoolEvents> {
   readonly #dispatcher: Dispatcher;
   readonly #handlers: HandlerTable;
-  readonly #front: Front;
-  readonly #lanes: Lanes;
-  #options: ResolvedOptions;
+  readonly #methods: PoolMethods;
   readonly #watcher: Watcher | null;
-  #tasks: Untyped['tasks'] | null = null;
   /** The limits of a task whose call names none. */
   readonly #limits: TaskLimits | null;
 
@@ -80,15 +73,13 @@ export class Pool<
   constructor(options: PoolOptions = {}) {
     super();
     const resolved = resolveOptions(options);
-    this.#options = resolved;
     requireWorkerFile();
     if (resolved.filename !== null) refuseRecursion(resolved.filename);
     this.#handlers = new HandlerTable(resolved.filename, resolved.name);
     this.#limits = limitsOf(resolved.queueTimeout, resolved.timeout);
     const listener = listenFor(new WeakRef<EventEmitter<PoolEvents>>(this));
     this.#dispatcher = makeDispatcher(resolved, this.#handlers.preload, listener);
-    this.#front = new Front(this, resolved, this.#handlers, this.#dispatcher);
-    this.#lanes = new Lanes(this.#front);
+    this.#methods = new PoolMethods(this, resolved, this.#handlers, this.#dispatcher);
     this.#watcher = resolved.watch ? watchFiles(this.#handlers, this.#dispatcher) : null;
     endWithPool(this, this.#dispatcher, this.#watcher);
   }
@@ -123,7 +114,7 @@ export class Pool<
       typeof task !== 'function' &&
       !isMovable(task) &&
       !isTraced();
-    if (!isPlain) return this.#front.run(task, options, this.#front);
+    if (!isPlain) return this.#methods.run(task, options);
     return new SafePromise<unknown>((resolve, reject) => {
       const handler = this.#handlers.resolve(undefined, undefined);
       this.#dispatcher.submit(new Task(handler, task, null, false, resolve, reject));
@@ -141,16 +132,12 @@ export class Pool<
   runSync<R = Result>(task: Payload, options?: SyncOptions): Awaited<R>;
   runSync<R = unknown>(task: unknown, options: SyncOptions): Awaited<R>;
   runSync(task: unknown, options?: SyncOptions): unknown {
-    const given = options === undefined ? {} : options;
-    const request = this.#front.calls.read(given, this.#options, 'sync');
-    return runSync(this.#dispatcher, request, task, this.runSync);
+    return this.#methods.runSync(task, options, this.runSync);
   }
 
   /** Runs a closed function, without a file for it, with copies of `args`: see inline-code.md. */
   exec<A extends readonly unknown[], R>(fn: (...args: A) => R, ...args: A): Promise<Awaited<R>> {
-    const run = (task: unknown, options: RunOptions): Promise<unknown> =>
-      this.#front.run(task, options, this.#front);
-    return execFunction(run, fn, args) as Promise<Awaited<R>>;
+    return this.#methods.exec(fn, args) as Promise<Awaited<R>>;
   }
 
   /**
@@ -160,7 +147,7 @@ export class Pool<
    * `CenoteError` if the pool is closed.
    */
   capacity(): Promise<void> {
-    return this.#front.capacity();
+    return this.#methods.front.capacity();
   }
 
   /**
@@ -187,18 +174,7 @@ export class Pool<
     source: Iterable<unknown> | AsyncIterable<unknown>,
     options: MapOptions = {},
   ): AsyncGenerator<unknown, void, undefined> {
-    const { settings, runOptions } = readMapOptions(source, options, this.#options);
-    const request = this.#front.calls.read(runOptions, this.#options);
-    const { signal } = settings;
-    return mapItems(
-      {
-        begin: (item, resolve, fail) => this.#front.begin(request, item, resolve, fail),
-        withdraw: (call) => this.#front.withdraw(call, () => new AbortError(undefined)),
-        watch: (stop) => (signal ? onAbort(signal, stop) : () => {}),
-      },
-      source,
-      settings,
-    );
+    return this.#methods.map(source, options);
   }
 
   /**
@@ -207,9 +183,7 @@ export class Pool<
    * @throws TypeError (`ERR_INVALID_ARG_TYPE`) and RangeError (`ERR_OUT_OF_RANGE`), at the call.
    */
   transform<R = Result>(options: MapOptions = {}): MapTransform<Payload, Awaited<R>> {
-    const map = (source: AsyncIterable<unknown>): AsyncGenerator<unknown, void, undefined> =>
-      this.map(source as never, options);
-    return asTransform(map) as MapTransform<Payload, Awaited<R>>;
+    return this.#methods.transform(options) as MapTransform<Payload, Awaited<R>>;
   }
 
   /**
@@ -218,9 +192,7 @@ export class Pool<
    * @throws TypeError (`ERR_INVALID_ARG_TYPE`) and RangeError (`ERR_OUT_OF_RANGE`), at the call.
    */
   duplex(options: MapOptions = {}): Duplex {
-    // What is wrong with the options is said now, and not when the first item comes.
-    readMapOptions([], options, this.#options);
-    return asDuplex((source) => this.map(source as never, options));
+    return this.#methods.duplex(options);
   }
 
   /**
@@ -240,7 +212,7 @@ export class Pool<
     options?: StreamOptions & T['handler'],
   ): AsyncGenerator<Awaited<R>, void, undefined>;
   stream(task: unknown, options?: StreamOptions): AsyncGenerator<unknown, void, undefined> {
-    return this.#front.stream(task, options);
+    return this.#methods.front.stream(task, options);
   }
 
   /**
@@ -282,7 +254,7 @@ export class Pool<
    * `transferList`, `key`, `coalesce`, `priority` and `group` have no place here.
    */
   async broadcast<R = unknown>(task: unknown, options?: BroadcastOptions): Promise<Awaited<R>[]> {
-    return (await this.#front.broadcast(task, options, this.broadcast)) as Awaited<R>[];
+    return (await this.#methods.front.broadcast(task, options, this.broadcast)) as Awaited<R>[];
   }
 
   /**
@@ -292,9 +264,7 @@ export class Pool<
    * @throws TypeError (`ERR_INVALID_ARG_TYPE`) and RangeError (`ERR_OUT_OF_RANGE`).
    */
   resize(sizes: { readonly minThreads?: number; readonly maxThreads?: number }): void {
-    this.#options = resized(this.#options, sizes);
-    const { minThreads, maxThreads } = this.#options;
-    this.#dispatcher.renewal.resize(minThreads, maxThreads);
+    this.#methods.resize(sizes);
   }
 
   /**
@@ -303,7 +273,7 @@ export class Pool<
    * workers from starting, or with a `CenoteError` if the pool is closed.
    */
   async restart(): Promise<void> {
-    await this.#dispatcher.renewal.restart();
+    await this.#methods.restart();
   }
 
   /**
@@ -314,19 +284,13 @@ export class Pool<
    * @returns how many those were.
    */
   cancelPending(reason?: unknown): number {
-    const error = (): unknown => new AbortError(reason);
-    const { outcomes } = this.#dispatcher;
-    const before = outcomes.cancelled;
-    const inFront = this.#lanes.cancel(error) + this.#front.cancel(error);
-    this.#dispatcher.rejectWaiting(error);
-    return inFront + outcomes.cancelled - before;
+    return this.#methods.cancelPending(reason);
   }
 
   /** Sends away those who wait in front of the pool. */
   #refuse(error: () => unknown): void {
     this.#watcher?.close();
-    this.#lanes.end(error);
-    this.#front.end(error);
+    this.#methods.end(error);
   }
 
   /** `await using pool = new Pool(…)` closes it at the end of the block. */
@@ -342,7 +306,7 @@ export class Pool<
    * @throws TypeError (`ERR_INVALID_ARG_TYPE`) and RangeError (`ERR_OUT_OF_RANGE`).
    */
   lane<P = Payload, R = Result>(name: string, options?: LaneOptions): Lane<P, R> {
-    return this.#lanes.get(name, options) as unknown as Lane<P, R>;
+    return this.#methods.lane(name, options) as unknown as Lane<P, R>;
   }
 
   /**
@@ -350,9 +314,7 @@ export class Pool<
    * `new Pool<typeof import('./tasks.js')>(…)` they have the types of the file's exports.
    */
   get tasks(): T['tasks'] {
-    return (this.#tasks ??= tasksOf((task, options) =>
-      this.#front.run(task, options, this.#front),
-    )) as T['tasks'];
+    return this.#methods.tasks as T['tasks'];
   }
 
   /**
@@ -360,12 +322,12 @@ export class Pool<
    * to a worker and back.
    */
   advise(): Advice[] {
-    return adviceOf(this.#handlers);
+    return this.#methods.advise();
   }
 
   /** The options in force; `options.sources` says where each came from. Read-only. */
   get options(): ResolvedOptions {
-    return this.#options;
+    return this.#methods.options;
   }
 
   /** The threads that have not ended. None with `runtime: 'process'`. */
@@ -390,7 +352,7 @@ export class Pool<
 
   /** A snapshot of every counter and histogram. Costs some tens of µs for each worker. */
   stats(): PoolStats {
-    return takeStats(this.#dispatcher, this.#lanes.stats());
+    return takeStats(this.#dispatcher, this.#methods.lanes.stats());
   }
 }
 

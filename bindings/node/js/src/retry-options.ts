@@ -2,8 +2,8 @@
 
 import { isPlainObject, refuseUnknown } from './arguments.js';
 import { ObjectAssign } from './base/intrinsics.js';
-import { CenoteError, invalidType, outOfRange } from './errors.js';
-import type { RetryRules, RetryState } from './owner/retries.js';
+import { invalidType, outOfRange } from './errors.js';
+import { whenLost, type RetryRules, type RetryState } from './owner/retries.js';
 import { readSwitch } from './renewal-options.js';
 
 /** When and how often a task is tried again. */
@@ -42,7 +42,7 @@ export function readRetry(value: unknown): RetryRules | null {
       throw outOfRange(label, `from ${least} to ${most}`, picked);
     return picked;
   };
-  const { when = wasLost } = given;
+  const { when = whenLost } = given;
   if (typeof when !== 'function') throw invalidType('options.retry.when', 'a function', when);
   return {
     attempts: number('attempts', 3, 1, 1_000),
@@ -58,8 +58,4 @@ export function retryOf(retry: RetryRules | null, idempotent: unknown): (() => R
   const mayRepeat = readSwitch(idempotent, 'options.idempotent');
   if (retry === null) return null;
   return () => ({ rules: retry, idempotent: mayRepeat, tries: 0, losses: 0 });
-}
-
-function wasLost(error: unknown): boolean {
-  return error instanceof CenoteError && error.code === 'ERR_CENOTE_WORKER_LOST';
 }

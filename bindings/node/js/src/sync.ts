@@ -45,7 +45,7 @@ export function runSync(
     (value) => (outcome ??= { failed: false, value, where: '' }),
     (error) => fail(error, ''),
   );
-  task.withTerms().fail = fail;
+  task.failTo(fail);
   const ended = (): Outcome | null => outcome;
   if (!dispatcher.submit(task)) task.end('cancelled');
   wait(dispatcher, request, task, ended);

@@ -1,8 +1,9 @@
 // Which tasks a pool accepts.
 //
-// Guarantee: at most `maxThreads * concurrency + maxQueue` tasks are accepted and unsettled (where
-// the pool is eager: at most `maxQueue` wait for a worker with room). Places that are kept for
-// those who wait in front of the pool count as taken.
+// Guarantee: at most `maxThreads * concurrency + maxQueue` tasks are accepted and unsettled. Places
+// that are kept for those who wait in front of the pool count as taken. Where the pool is eager,
+// its dispatcher refuses a task that waits while `maxQueue` others do, and only those who wait in
+// front of the pool are let in by that sum.
 
 import { MathMin, queueMicrotask } from '../base/intrinsics.js';
 import type { PoolErrors } from '../errors.js';
@@ -49,8 +50,7 @@ export class Acceptance {
   }
 
   #setMost(): void {
-    const { eager, maxQueue } = this.#limits;
-    this.#most = eager ? Infinity : this.#places + maxQueue;
+    this.#most = this.#places + this.#limits.maxQueue;
   }
 
   get #places(): number {
@@ -65,7 +65,7 @@ export class Acceptance {
   }
 
   get isFull(): boolean {
-    return this.ledger.unsettled + this.reserved >= this.#most;
+    return !this.#limits.eager && this.ledger.unsettled + this.reserved >= this.#most;
   }
 
   /** Places that no accepted task has. */
@@ -87,6 +87,8 @@ export class Acceptance {
 
   refuse(task: Task): void {
     this.ledger.refused++;
+    task.forget?.();
+    task.end('cancelled');
     task.reject(this.#errors.queueFull(this.#places, this.#limits.maxQueue));
   }
 }

@@ -251,7 +251,7 @@ export class Dispatcher implements LoopSource, TaskEvents, CrewEvents {
       this.flow.takeBack(task);
     } else {
       const error = this.#failures.of(code, value, task.handler);
-      if (!this.#retries.again(task, error, true) && this.ledger.settle(task, 'failed'))
+      if (!this.#retries.again(task, error, true, false) && this.ledger.settle(task, 'failed'))
         this.#failures.reject(task, error, threadId);
     }
     if (worker !== null) this.renewal.look(worker);

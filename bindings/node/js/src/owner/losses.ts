@@ -91,7 +91,7 @@ export class Losses {
     }
     const lost = this.#errors.lost(end, begun);
     const quarantined = begun ? this.#retries.quarantine(task, lost) : null;
-    if (quarantined === null && this.#retries.again(task, lost, begun)) return;
+    if (quarantined === null && this.#retries.again(task, lost, begun, true)) return;
     if (this.#ledger.settle(task, 'lost')) task.reject(quarantined ?? lost);
   }
 }

@@ -27,6 +27,11 @@ export interface RetryRules {
   readonly when: (error: unknown) => boolean;
 }
 
+/** As `when`: the loss of a worker is worth another try, whatever the pool calls it. */
+export function whenLost(): boolean {
+  return false;
+}
+
 /** What a task knows of its tries. */
 export interface RetryState {
   readonly rules: RetryRules;
@@ -61,14 +66,14 @@ export class Retries {
     this.#deadlines = deadlines;
   }
 
-  /** Tries a task again, after a pause. `false`: it is not to be. */
-  again(task: Task, error: unknown, begun: boolean): boolean {
+  /** Tries a task again, after a pause. `false`: it is not to be. `lost`: its worker ended. */
+  again(task: Task, error: unknown, begun: boolean, lost: boolean): boolean {
     const state = task.terms === null ? null : task.terms.retry;
     if (state === null || task.settled || task.asked !== null || task.fixed) return false;
     const { rules, idempotent } = state;
     if ((begun && !idempotent) || ++state.tries >= rules.attempts) return false;
     if (this.count >= kFree + rules.budget * this.#ledger.accepted) return false;
-    if (!isWorth(rules, error)) return false;
+    if (!(lost && rules.when === whenLost) && !isWorth(rules, error)) return false;
     this.count++;
     task.holder = null;
     clearTimeout(task.timer);

@@ -116,6 +116,11 @@ export class Task {
     return (this.terms ??= new Terms());
   }
 
+  /** What the handler throws goes to `fail`, with the thread that it comes from. */
+  failTo(fail: (error: unknown, where: string) => void): void {
+    this.withTerms().fail = fail;
+  }
+
   /** Has `onEnd` called once, when it has settled or will never be accepted. It must not throw. */
   follow(onEnd: (outcome: Outcome) => void): void {
     const terms = this.withTerms();
@@ -170,6 +175,12 @@ export class Task {
     return this.transferList !== null || this.pinned;
   }
 }
+
+/** Makes the task of a call; what it is given is what the constructor of {@link Task} is. */
+export type TaskMaker = (...parts: ConstructorParameters<typeof Task>) => Task;
+
+export const makeTask: TaskMaker = (handler, payload, transferList, abortable, resolve, reject) =>
+  new Task(handler, payload, transferList, abortable, resolve, reject);
 
 export class TaskQueue implements WaitQueue {
   #first: Task | null = null;

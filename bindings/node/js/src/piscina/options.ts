@@ -6,7 +6,8 @@
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { MathFloor, MathMax, MathMin, ObjectAssign, ObjectCreate } from '../base/intrinsics.js';
-import { FixedQueue, isTaskQueue } from './queues.js';
+import { OwnOrder } from './own-order.js';
+import { isTaskQueue } from './queues.js';
 import type { FilledOptions, Options } from './types.js';
 
 type Given = Readonly<Partial<Record<keyof Options, unknown>>>;
@@ -119,7 +120,7 @@ export function fillOptions(given: Options): FilledOptions {
     maxQueue: given.maxQueue === 'auto' ? maxThreads ** 2 : (given.maxQueue ?? Infinity),
     concurrentTasksPerWorker: given.concurrentTasksPerWorker ?? 1,
     atomics: given.atomics ?? 'sync',
-    taskQueue: given.taskQueue ?? new FixedQueue(),
+    taskQueue: given.taskQueue ?? new OwnOrder(),
     niceIncrement: given.niceIncrement ?? 0,
     closeTimeout: given.closeTimeout ?? 30_000,
     recordTiming: given.recordTiming === undefined || Boolean(given.recordTiming),

@@ -5,33 +5,42 @@ import type { Transferable, Worker } from 'node:worker_threads';
 import {
   append,
   bareList,
-  clearTimeout,
   now,
+  ObjectAssign,
   PromiseReject,
-  PromiseResolve,
-  PromiseThen,
   queueMicrotask,
   SafePromise,
   SafeSet,
   SafeWeakSet,
-  setTimeout,
 } from '../base/intrinsics.js';
+import { isAbortSignal } from '../arguments.js';
+import { allOf } from '../base/all-of.js';
+import { limitsOf } from '../calls.js';
 import type { Dispatcher } from '../owner/dispatcher.js';
 import { HandlerTable } from '../owner/handlers.js';
-import { takeTransfer } from '../wire/move.js';
+import type { RetryState } from '../owner/retries.js';
+import type { Task, TaskLimits, TaskMaker, WaitQueue } from '../owner/task.js';
+import { isTraced } from '../owner/tracing.js';
 import type { WorkerHandle } from '../owner/worker-handle.js';
+import { PoolMethods } from '../pool-methods.js';
+import { watchFiles } from '../pool-parts.js';
+import { retryOf } from '../retry-options.js';
+import type { Watcher } from '../watching.js';
+import { takeTransfer } from '../wire/move.js';
+import { refuseRecursion } from '../worker/worker-state.js';
 import { UserBalancer } from './balancer.js';
 import { AbortError, Errors } from './errors.js';
 import { urlOf } from './filenames.js';
 import { ForeignQueue } from './foreign-queue.js';
 import { TaskTimes } from './histogram.js';
+import { Load } from './load.js';
 import { fillOptions } from './options.js';
-import type { Call } from './run-options.js';
-import { InfoTask, listenForAbort, TaskInfo } from './task-info.js';
-import { kMaxTimerMs } from '../number-options.js';
-import { concurrencyOf, startDispatcher, threadsOf } from './threads.js';
+import { OwnOrder } from './own-order.js';
+import type { TaskQueue } from './queues.js';
+import { optionsOf, type Call } from './run-options.js';
+import { listenForAbort, taskOfCall, TaskInfo, type InfoTask } from './task-info.js';
+import { concurrencyOf, ownOptions, startDispatcher, threadsOf } from './threads.js';
 import type { AbortSignalEventTarget, FilledOptions, Options } from './types.js';
-import { refuseRecursion } from '../worker/worker-state.js';
 import { WorkerViews } from './worker-views.js';
 
 /** What is done with an accepted task: waits for its turn, or goes to one worker. */
@@ -41,18 +50,19 @@ export class ThreadPool {
   readonly options: FilledOptions;
   readonly times: TaskTimes | null;
   readonly startedAt = now();
-  /** Tasks that settled, unless they were aborted. */
-  completed = 0;
-  /** As many tasks are outstanding as can run at once, or more. */
-  needsDrain = false;
+  readonly load: Load;
+  /** What Piscina has not. */
+  readonly methods: PoolMethods;
+  readonly #watcher: Watcher | null;
+  /** The limits of a task whose call names none. */
+  readonly #limits: TaskLimits | null;
+  readonly #retry: (() => RetryState) | null;
   readonly #emitter: EventEmitterAsyncResource;
   readonly #dispatcher: Dispatcher;
   readonly #handlers: HandlerTable;
   readonly #views: WorkerViews;
-  readonly #queue: ForeignQueue;
+  readonly #queue: WaitQueue & { release?(): void };
   readonly #balancer: UserBalancer | null;
-  /** As many tasks as can run at once. */
-  readonly #capacity: number;
   /** Workers that count as ready before they are: those that the pool was made with. */
   readonly #initial = new SafeWeakSet<WorkerHandle>();
   /** Workers that `workerCreate` was emitted for. */
@@ -60,7 +70,6 @@ export class ThreadPool {
   /** Workers that were told to end and have not, by the ids of their threads. */
   readonly #told = new SafeSet<number>();
   #closing: Promise<void> | null = null;
-  #whenFlushed: (() => void)[] = bareList();
 
   /** `given` has been checked. */
   constructor(emitter: EventEmitterAsyncResource, given: Options) {
@@ -70,11 +79,18 @@ export class ThreadPool {
     this.#emitter = emitter;
     this.times = recordTiming ? new TaskTimes() : null;
     this.#views = new WorkerViews(workerHistogram);
-    this.#queue = new ForeignQueue(options.taskQueue);
+    this.#queue = queueOf(options.taskQueue);
     const url = filename === null ? null : urlOf(filename);
     if (url !== null) refuseRecursion(url);
     this.#handlers = new HandlerTable(url, options.name);
-    this.#capacity = threadsOf(options) * concurrencyOf(options);
+    const own = ownOptions(options, url);
+    this.#limits = limitsOf(own.queueTimeout, own.timeout);
+    this.#retry = retryOf(own.retry, undefined);
+    this.load = new Load(
+      threadsOf(options) * concurrencyOf(options),
+      () => this.#dispatcher.ledger.unsettled,
+      (event) => this.#emitSoon(event),
+    );
     // Asked about that many tasks in vain, it is taken to have no worker for those behind them.
     const lookahead = options.stricterFIFO ? 1 : threadsOf(options);
     this.#balancer =
@@ -82,6 +98,7 @@ export class ThreadPool {
     this.#dispatcher = startDispatcher(
       options,
       {
+        own,
         handlers: this.#handlers,
         queue: this.#queue,
         balancer: this.#balancer,
@@ -89,8 +106,8 @@ export class ThreadPool {
         wasTold: (threadId) => this.#told.has(threadId),
       },
       {
-        // Handlers are given no context, so none of them registers background work.
-        onBackgroundError: () => {},
+        onBackgroundError: (error, threadId) =>
+          void emitter.emit('backgroundError', error, threadId),
         onMessage: (message) => void emitter.emit('message', message),
         onWorkerLost: ({ error }, begun, waiting, unfit) => {
           // Its file failed: it is tried again, or the tasks that wait are told.
@@ -105,6 +122,16 @@ export class ThreadPool {
         onWorkerLeft: (worker) => this.#onWorkerLeft(worker),
       },
     );
+    this.methods = new PoolMethods(emitter, own, this.#handlers, this.#dispatcher, {
+      bare: true,
+      makeTask: (...parts) => this.#makeTask(parts),
+      onSubmitted: ({ task, waits }) => {
+        // One that waits for room is not refused: it starts when the dispatcher comes to it.
+        if (!waits) this.#dispatcher.flushNow(task);
+        this.load.onSubmitted();
+      },
+    });
+    this.#watcher = own.watch ? watchFiles(this.#handlers, this.#dispatcher) : null;
     const { all } = this.#dispatcher.crew;
     for (let i = 0; i < all.length; i++) {
       this.#initial.add(all[i]!);
@@ -116,14 +143,30 @@ export class ThreadPool {
 
   /** Runs a task where there is a place for it. */
   run(payload: unknown, call: Call): Promise<unknown> {
+    const { extended, signal } = call;
+    if (extended !== null) {
+      this.#requireFile(call);
+      return this.methods.run(payload, extended);
+    }
+    // Who aborts by another kind of signal is not traced.
+    if (isTraced() && (signal === null || isAbortSignal(signal)))
+      return this.methods.run(payload, optionsOf(call));
     return this.#start(payload, call, (task) => {
       if (this.#dispatcher.submit(task)) this.#dispatcher.flushNow(task);
     });
   }
 
   /** Runs a task in each of the threads. */
-  broadcast(payload: unknown, call: Call): Promise<unknown[]> {
+  broadcast(
+    payload: unknown,
+    call: Call,
+    below: (...args: never[]) => unknown,
+  ): Promise<unknown[]> {
     if (this.#takesNoMore) return PromiseReject(Errors.terminated()) as Promise<never>;
+    if (call.extended !== null) {
+      this.#requireFile(call);
+      return this.methods.front.broadcast(payload, call.extended, below);
+    }
     const { takers } = this.#dispatcher.crew;
     const runs: Promise<unknown>[] = bareList();
     // A copy: what getters of the payload do may end one of them.
@@ -144,8 +187,7 @@ export class ThreadPool {
     return new SafePromise((resolve, reject) => {
       // What is thrown here rejects the promise.
       const { signal } = call;
-      const filename = call.filename ?? this.options.filename;
-      if (filename === null) throw Errors.noFilename();
+      const filename = this.#requireFile(call);
       if (this.#takesNoMore) throw Errors.terminated();
       const name = call.name ?? this.options.name;
       const { aborted, reason } = (signal ?? {}) as Partial<AbortSignalEventTarget>;
@@ -178,14 +220,34 @@ export class ThreadPool {
         },
       );
       const task = TaskInfo.taskOf(info)!;
+      task.limits = this.#limits;
+      if (this.#retry !== null) task.withTerms().retry = this.#retry();
       // Before it is submitted: a queue or a balancer of the user's may abort it.
       if (signal !== null) task.forget = listenForAbort(signal, () => this.#abort(task, signal));
       submit(task);
-      if (this.#dispatcher.ledger.unsettled >= this.#capacity && !this.needsDrain) {
-        this.needsDrain = true;
-        this.#emitSoon('needsDrain');
-      }
+      this.load.onSubmitted();
     });
+  }
+
+  #requireFile(call: Call): string {
+    const filename = call.filename ?? this.options.filename;
+    if (filename === null) throw Errors.noFilename();
+    return filename;
+  }
+
+  /** The task of a call that says more than Piscina's say. */
+  #makeTask(parts: Parameters<TaskMaker>): Task {
+    const task = taskOfCall(parts, this.#emitter.asyncId);
+    task.follow((outcome) => this.#onSettled(task, task.settled && outcome !== 'aborted'));
+    return task;
+  }
+
+  /** Another number of threads. */
+  resize(sizes: unknown): void {
+    this.methods.resize(sizes);
+    const { minThreads, maxThreads } = this.methods.options;
+    ObjectAssign(this.options, { minThreads, maxThreads });
+    this.load.capacity = maxThreads * concurrencyOf(this.options);
   }
 
   #abort(task: InfoTask, signal: object): void {
@@ -195,20 +257,11 @@ export class ThreadPool {
     if (this.#balancer !== null) holder?.terminate();
   }
 
-  #onSettled(task: InfoTask, completed: boolean): void {
-    const { unsettled } = this.#dispatcher.ledger;
+  #onSettled(task: Task, completed: boolean): void {
     // The dispatcher does so only for tasks that it accepted.
     task.forget?.();
-    if (completed) this.completed++;
     this.#balancer?.reconsider();
-    if (this.needsDrain && unsettled < this.#capacity) {
-      this.needsDrain = false;
-      this.#emitSoon('drain');
-    }
-    if (unsettled > 0) return;
-    const waiting = this.#whenFlushed;
-    this.#whenFlushed = bareList();
-    for (let i = 0; i < waiting.length; i++) waiting[i]!();
+    this.load.onSettled(completed);
   }
 
   #record(worker: WorkerHandle, waitMs: number, runMs: number): void {
@@ -252,8 +305,10 @@ export class ThreadPool {
   // Ending
 
   close(force: boolean): Promise<void> {
+    this.methods.end(force ? Errors.poolClosed : Errors.terminated);
+    this.#watcher?.close();
     if (force) {
-      this.#queue.release();
+      this.#queue.release?.();
       this.#dispatcher.rejectWaiting(Errors.poolClosed);
     }
     this.#closing ??= this.#close();
@@ -264,7 +319,8 @@ export class ThreadPool {
     const dispatcher = this.#dispatcher;
     const closed = dispatcher.close();
     try {
-      if (!(await this.#flushed())) this.#emitter.emit('error', Errors.closeTimeout());
+      if (!(await this.load.flushed(this.options.closeTimeout)))
+        this.#emitter.emit('error', Errors.closeTimeout());
     } finally {
       await this.destroy();
       await closed;
@@ -272,22 +328,10 @@ export class ThreadPool {
     }
   }
 
-  /** Whether all tasks have settled, which it waits for, `closeTimeout` at most. */
-  #flushed(): Promise<boolean> {
-    if (this.#dispatcher.ledger.unsettled === 0) return PromiseResolve(true);
-    const { closeTimeout } = this.options;
-    return new SafePromise((resolve) => {
-      const timer =
-        closeTimeout > kMaxTimerMs ? undefined : setTimeout(resolve, closeTimeout, false).unref();
-      this.#whenFlushed[this.#whenFlushed.length] = () => {
-        clearTimeout(timer);
-        resolve(true);
-      };
-    });
-  }
-
   destroy(): Promise<void> {
-    this.#queue.release();
+    this.methods.end(Errors.threadTermination);
+    this.#watcher?.close();
+    this.#queue.release?.();
     return this.#dispatcher.destroy();
   }
 
@@ -329,6 +373,11 @@ export class ThreadPool {
   }
 }
 
+/** Without a queue of the user's, tasks wait in the pool's own, which knows priorities. */
+function queueOf(taskQueue: TaskQueue): WaitQueue & { release?(): void } {
+  return taskQueue instanceof OwnOrder ? taskQueue.schedule : new ForeignQueue(taskQueue);
+}
+
 function fileOfCall(filename: string): string {
   const url = urlOf(filename);
   refuseRecursion(url);
@@ -340,21 +389,4 @@ function joined<T>(some: readonly T[], others: readonly T[]): T[] {
   for (let i = 0; i < some.length; i++) all[i] = some[i]!;
   for (let i = 0; i < others.length; i++) all[some.length + i] = others[i]!;
   return all;
-}
-
-/** `Promise.all` of promises of the runtime's own. */
-function allOf(promises: readonly Promise<unknown>[]): Promise<unknown[]> {
-  return new SafePromise((resolve, reject) => {
-    const values: unknown[] = [];
-    let left = promises.length;
-    if (left === 0) resolve(values);
-    for (let i = 0; i < promises.length; i++) {
-      append(values, undefined);
-      const fulfilled = (value: unknown): void => {
-        values[i] = value;
-        if (--left === 0) resolve(values);
-      };
-      void PromiseThen(promises[i]!, fulfilled, reject);
-    }
-  });
 }

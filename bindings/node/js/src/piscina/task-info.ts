@@ -12,7 +12,9 @@ import type { Transferable } from 'node:worker_threads';
 import { queueMicrotask } from '../base/intrinsics.js';
 import { onAbort, onAbortEvent } from '../owner/abort-watch.js';
 import type { Handler } from '../owner/handlers.js';
-import { Task } from '../owner/task.js';
+import { Task, type TaskMaker } from '../owner/task.js';
+import type { Carried } from '../wire/task-messages.js';
+import { toPath } from './options.js';
 import { queueOptionsSymbol, type PiscinaTask } from './queues.js';
 import type { AbortSignalAny } from './types.js';
 
@@ -65,7 +67,8 @@ export class TaskInfo extends AsyncResource implements PiscinaTask {
 
   /** The payload; `undefined` once the task has settled. */
   get task(): unknown {
-    return this.#task.payload;
+    const { payload, handler } = this.#task;
+    return handler.carries === 0 || payload === undefined ? payload : (payload as Carried)[1];
   }
 
   /** What a queue has seen once it sees for good: it may look for a settled task under it. */
@@ -84,6 +87,11 @@ export class TaskInfo extends AsyncResource implements PiscinaTask {
 
   reject(error: unknown): void {
     this.#settle(this.#settling.reject, error);
+  }
+
+  /** Ends it otherwise than by its promise: `tell` says how. */
+  endBy(tell: () => void): void {
+    this.#settle(tell, undefined);
   }
 
   /**
@@ -121,6 +129,23 @@ export class InfoTask extends Task {
     );
     this.info = info;
   }
+
+  override failTo(fail: (error: unknown, where: string) => void): void {
+    super.failTo((error, where) => this.info.endBy(() => fail(error, where)));
+  }
+}
+
+/** The task of a call of a `Pool`'s kind, for users to see. */
+export function taskOfCall(parts: Parameters<TaskMaker>, triggerAsyncId: number): InfoTask {
+  const { 0: handler, 1: payload, 2: transferList, 3: isAbortable } = parts;
+  const { 4: resolve, 5: reject } = parts;
+  const { url, exportName: name } = handler;
+  const filename = url.startsWith('file:') ? toPath(url) : url;
+  const info = new TaskInfo(
+    { payload, transferList, handler, filename, name, isAbortable, triggerAsyncId },
+    { resolve, reject },
+  );
+  return TaskInfo.taskOf(info)!;
 }
 
 /** Calls `listener` at the first abort, until the returned function is called. */

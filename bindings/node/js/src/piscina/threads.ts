@@ -8,28 +8,36 @@ import { MathCeil, MathMax, MathMin, ObjectGetPrototypeOf } from '../base/intrin
 import type { Balancer } from '../owner/dealer-options.js';
 import { Dispatcher } from '../owner/dispatcher.js';
 import type { DispatcherListener } from '../owner/dispatcher-options.js';
-import { CenoteError, type PoolErrors, type WorkerEnd } from '../errors.js';
+import { CenoteError, poolErrors, type PoolErrors, type WorkerEnd } from '../errors.js';
 import type { HandlerTable } from '../owner/handlers.js';
 import { requireWorkerFile } from '../owner/worker-file.js';
 import { cpuCount } from '../wait/cpus.js';
 import { warnPortable, whyPoolIsPortable } from '../wait/native.js';
 import { kMaxConcurrency, kMaxTimerMs } from '../number-options.js';
-import { resolveOptions, spinUnderPressure, wireByPort } from '../options.js';
+import {
+  resolveOptions,
+  spinUnderPressure,
+  wireByPort,
+  type PoolOptions,
+  type ResolvedOptions,
+} from '../options.js';
 import { workerOptions } from '../worker-options.js';
 import type { WaitQueue } from '../owner/task.js';
 import type { WorkerSpec } from '../owner/worker-events.js';
 import { loadingNow } from '../worker/worker-state.js';
 import { Errors } from './errors.js';
 import { toPath } from './options.js';
-import { kNoRecycling } from '../owner/renewal.js';
+import { OwnOrder } from './own-order.js';
 import { ArrayTaskQueue, FixedQueue } from './queues.js';
-import type { FilledOptions } from './types.js';
+import type { AddedOption, FilledOptions } from './types.js';
 
 /** A user's balancer may give one worker this many tasks. It begins them all, as Piscina's do. */
 const kBalancedConcurrency = 1_024;
 
 /** What the options leave open. */
 interface Parts {
+  /** The options in a `Pool`'s words. */
+  readonly own: ResolvedOptions;
   readonly handlers: HandlerTable;
   readonly queue: WaitQueue;
   readonly balancer: Balancer | null;
@@ -48,12 +56,39 @@ export function concurrencyOf({ concurrentTasksPerWorker }: FilledOptions): numb
   return MathMin(kMaxConcurrency, MathCeil(concurrentTasksPerWorker));
 }
 
+const kAdded: readonly (AddedOption & keyof PoolOptions)[] = [
+  'bootTimeout',
+  'isolate',
+  'queueTimeout',
+  'recycle',
+  'retry',
+  'timeout',
+  'watch',
+];
+
+/** The options of a Piscina as a `Pool` has them; throws for those that Piscina has not. */
+export function ownOptions(options: FilledOptions, url: string | null): ResolvedOptions {
+  const added = { __proto__: null } as never as Record<string, unknown>;
+  for (let i = 0; i < kAdded.length; i++) added[kAdded[i]!] = options[kAdded[i]!];
+  const own = resolveOptions(added);
+  return {
+    ...own,
+    filename: url,
+    name: options.name,
+    minThreads: MathCeil(options.minThreads),
+    maxThreads: threadsOf(options),
+    concurrentTasksPerWorker: concurrencyOf(options),
+    maxQueue: options.maxQueue,
+    bootTimeout: options.bootTimeout === undefined ? Infinity : own.bootTimeout,
+  };
+}
+
 export function startDispatcher(
   options: FilledOptions,
   parts: Parts,
   listener: DispatcherListener,
 ): Dispatcher {
-  const { maxSpinUs, turnBudgetUs, prefetchWindowUs } = resolveOptions(undefined);
+  const { maxSpinUs, turnBudgetUs, prefetchWindowUs, recycle } = parts.own;
   requireWorkerFile();
   const portable = whyPoolIsPortable(options.execArgv, options.env);
   if (portable !== '') warnPortable(portable);
@@ -69,9 +104,9 @@ export function startDispatcher(
       cpus: cpuCount(),
       prefetchWindowMs:
         parts.balancer === null && keepsArrivalOrder(options) ? prefetchWindowUs / 1000 : 0,
-      bootTimeoutMs: Infinity,
+      bootTimeoutMs: parts.own.bootTimeout,
       abortGraceMs: 0,
-      recycle: kNoRecycling,
+      recycle,
       eager: true,
       queue: parts.queue,
       balancer: parts.balancer,
@@ -92,8 +127,8 @@ export function startDispatcher(
         loading: loadingNow(),
         // Nobody reads them: what Piscina shows is recorded by `onTiming`.
         recordsLatencies: false,
-        quota: Infinity,
-        watchesHeap: false,
+        quota: recycle.tasks,
+        watchesHeap: recycle.heapMb < Infinity,
         onTiming: parts.onTiming,
       },
     },
@@ -103,7 +138,11 @@ export function startDispatcher(
 
 function keepsArrivalOrder({ taskQueue }: FilledOptions): boolean {
   const prototype: unknown = ObjectGetPrototypeOf(taskQueue);
-  return prototype === FixedQueue.prototype || prototype === ArrayTaskQueue.prototype;
+  return (
+    prototype === OwnOrder.prototype ||
+    prototype === FixedQueue.prototype ||
+    prototype === ArrayTaskQueue.prototype
+  );
 }
 
 function errorsOf({ wasTold }: Parts): PoolErrors {
@@ -113,8 +152,8 @@ function errorsOf({ wasTold }: Parts): PoolErrors {
     queueFull: (_places, maxQueue) => (maxQueue === 0 ? Errors.noQueue() : Errors.queueAtLimit()),
     destroyed: Errors.threadTermination,
     aborted: Errors.aborted,
-    waitedTooLong: Errors.threadTermination,
-    ranTooLong: Errors.threadTermination,
+    waitedTooLong: poolErrors.waitedTooLong,
+    ranTooLong: poolErrors.ranTooLong,
     lost: ({ error, exitCode, threadId }: WorkerEnd) => {
       if (error !== undefined) return error;
       return wasTold(threadId) ? Errors.threadTermination() : Errors.workerExited(exitCode);

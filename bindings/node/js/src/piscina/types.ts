@@ -3,6 +3,8 @@
 
 import type { EventEmitter } from 'node:events';
 import type { MessagePort, ResourceLimits, WorkerOptions } from 'node:worker_threads';
+import type { PoolOptions } from '../options.js';
+import type { RunOptions as PoolRunOptions } from '../run-options.js';
 import type { PiscinaHistogramSummary } from './histogram.js';
 import type { PiscinaTask, TaskQueue } from './queues.js';
 
@@ -14,6 +16,10 @@ export type TransferList = MessagePort extends {
   : never;
 export type TransferListItem = TransferList extends readonly (infer T)[] ? T : never;
 export type EnvSpecifier = WorkerOptions['env'];
+
+/** The options of a `Pool` that a Piscina takes as well. */
+export type AddedOption =
+  'bootTimeout' | 'isolate' | 'queueTimeout' | 'recycle' | 'retry' | 'timeout' | 'watch';
 
 export interface AbortSignalEventTarget {
   addEventListener: (name: 'abort', listener: () => void, options?: { once: boolean }) => void;
@@ -53,7 +59,8 @@ export type PiscinaLoadBalancer = (
   workers: PiscinaWorker[],
 ) => PiscinaWorker | null;
 
-export interface Options {
+/** Beside Piscina's options, some of a `Pool`: see `PoolOptions` of `cenote`. */
+export interface Options extends Pick<PoolOptions, AddedOption> {
   /** The file with the handlers: a path or a `file:` string. */
   filename?: string | null;
   /** The export that handles tasks. @default 'default' */
@@ -120,7 +127,11 @@ export interface FilledOptions extends Options {
   workerHistogram: boolean;
 }
 
-export interface RunOptions {
+/** Beside Piscina's options, those of a `Pool` that it has not: see `RunOptions` of `cenote`. */
+export interface RunOptions extends Omit<
+  PoolRunOptions,
+  'transferList' | 'filename' | 'name' | 'signal'
+> {
   /** What the task moves instead of copying, as for `postMessage`. */
   transferList?: TransferList;
   /** The file with the handler, instead of the pool's. */

@@ -167,7 +167,9 @@ export class Runner {
       this.#finish(slot, entry, kReturned, undefined, startedAt);
       return;
     }
-    const context = this.#options.bare ? null : new WorkerTaskContext(this.#host, slot);
+    // A bare handler gets one only where its call asked for what it is for.
+    const isAlone = this.#options.bare && entry.carries === 0;
+    const context = isAlone ? null : new WorkerTaskContext(this.#host, slot);
     let value: unknown;
     channel.setEntered(slot, true);
     try {
