@@ -13,14 +13,15 @@ import {
 import { codeOf, kExecFile } from './owner/inline-code.js';
 import type { OtherHandler } from './run-options.js';
 
-/** Runs `fn` by `run`. To be called by what the user calls. */
+/** Runs `fn` by `run`. `below` is what the user called. */
 export function execFunction<R>(
   run: (task: unknown, options: OtherHandler) => Promise<R>,
   fn: unknown,
   args: readonly unknown[],
+  below: (...args: never[]) => unknown,
 ): Promise<R> {
   try {
-    return run([codeOf(fn), callerFile(execFunction), args], {
+    return run([codeOf(fn), callerFile(below), args], {
       filename: kExecFile,
       name: 'exec',
     });
@@ -34,7 +35,7 @@ interface Traces {
   stackTraceLimit: number;
 }
 
-/** The file that called the caller of `below`, as a path or a URL. Empty if there is none. */
+/** The file that called `below`, as a path or a URL. Empty if there is none. */
 function callerFile(below: (...args: never[]) => unknown): string {
   if (ErrorCaptureStackTrace === undefined) return '';
   const traces = PlainError as unknown as Traces;
@@ -42,11 +43,11 @@ function callerFile(below: (...args: never[]) => unknown): string {
   const before = ObjectGetOwnPropertyDescriptor(traces, 'prepareStackTrace');
   const holder = { __proto__: null } as { stack?: unknown };
   try {
-    traces.stackTraceLimit = 2;
+    traces.stackTraceLimit = 1;
     traces.prepareStackTrace = (_, sites) => sites;
     ErrorCaptureStackTrace(holder, below);
     const sites = holder.stack as readonly NodeJS.CallSite[];
-    return sites[1]?.getFileName() ?? '';
+    return sites[0]?.getFileName() ?? '';
   } catch {
     // Somebody has frozen the class of errors.
     return '';

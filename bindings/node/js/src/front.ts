@@ -239,11 +239,12 @@ export class Front implements Gate {
   /** Hands a call to the pool, or has it wait for room. */
   take(call: Call): void {
     if (call.waits && this.#dispatcher.state === 'open' && this.line.isClosed)
-      this.line.push(waitingCall(call, poolErrors, () => this.#submit(call)));
-    else this.#submit(call);
+      this.line.push(waitingCall(call, poolErrors, () => this.submit(call)));
+    else this.submit(call);
   }
 
-  #submit(call: Call): void {
+  /** Hands a call to the pool as it is. */
+  submit(call: Call): void {
     const { task, signal } = call;
     const dispatcher = this.#dispatcher;
     if (!dispatcher.submit(task)) {

@@ -16,7 +16,8 @@ import type { Lane, LaneOptions } from './lane.js';
 import type { MapTransform } from './map-streams.js';
 import type { MapOptions, MapOutcome } from './map.js';
 import type { Advice } from './offloading.js';
-import type { SyncOptions } from './run-options.js';
+import type { BroadcastOptions, SyncOptions } from './run-options.js';
+import type { PoolStats } from './stats.js';
 import type { StreamOptions } from './stream.js';
 import type { Untyped } from './tasks.js';
 import { move, transferableSymbol, valueSymbol, type Movable } from './wire/move.js';
@@ -83,7 +84,7 @@ class Piscina<T = any, R = any> extends EventEmitterAsyncResource {
 
   /** As `Pool.exec`: runs a closed function with copies of `args`, without a file for it. */
   exec<A extends readonly unknown[], F>(fn: (...args: A) => F, ...args: A): Promise<Awaited<F>> {
-    return this.#pool.methods.exec(fn, args) as Promise<Awaited<F>>;
+    return this.#pool.methods.exec(fn, args, this.exec) as Promise<Awaited<F>>;
   }
 
   /** As `Pool.map`: runs a task for each item of an iterable, in bounded memory. */
@@ -130,6 +131,22 @@ class Piscina<T = any, R = any> extends EventEmitterAsyncResource {
   /** As `Pool.advise`: which handlers are worth their hop. */
   advise(): Advice[] {
     return this.#pool.methods.advise();
+  }
+
+  /** As `Pool.stats`: a snapshot of every counter and histogram. */
+  stats(): PoolStats {
+    return this.#pool.methods.stats();
+  }
+
+  /** As `Pool.ready`: resolves when `minThreads` threads, at least one, have loaded the file. */
+  ready(): Promise<void> {
+    return this.#pool.ready();
+  }
+
+  /** As `Pool.broadcast`: runs a task on each worker that there is, also on those that start. */
+  async broadcast(task: T, options?: BroadcastOptions): Promise<R[]> {
+    const { front } = this.#pool.methods;
+    return (await front.broadcast(task, options, this.broadcast)) as R[];
   }
 
   /** As `Pool.resize`: changes how many threads the pool has. */

@@ -16,6 +16,7 @@ import { onAbort } from './owner/abort-watch.js';
 import type { Dispatcher } from './owner/dispatcher.js';
 import type { HandlerTable } from './owner/handlers.js';
 import { resized } from './renewal-options.js';
+import { takeStats, type PoolStats } from './stats.js';
 import { runSync } from './sync.js';
 import { tasksOf, type Untyped } from './tasks.js';
 
@@ -59,11 +60,16 @@ export class PoolMethods {
     const given = options === undefined ? {} : options;
     const defaults: CallDefaults = this.#options;
     const request = this.front.calls.read(given, defaults, 'sync');
-    return runSync(this.#dispatcher, request, task, below);
+    return runSync(this.#dispatcher, this.front, request, task, below);
   }
 
-  exec(fn: unknown, args: readonly unknown[]): Promise<unknown> {
-    return execFunction((task, options) => this.run(task, options), fn, args);
+  /** `below` is what the user called. */
+  exec(
+    fn: unknown,
+    args: readonly unknown[],
+    below: (...args: never[]) => unknown,
+  ): Promise<unknown> {
+    return execFunction((task, options) => this.run(task, options), fn, args, below);
   }
 
   map(source: Items, options: MapOptions): Parts {
@@ -121,6 +127,10 @@ export class PoolMethods {
     const inFront = this.lanes.cancel(error) + this.front.cancel(error);
     this.#dispatcher.rejectWaiting(error);
     return inFront + outcomes.cancelled - before;
+  }
+
+  stats(): PoolStats {
+    return takeStats(this.#dispatcher, this.lanes.stats());
   }
 
   /** The pool ends: sends away those who wait in front of it. */

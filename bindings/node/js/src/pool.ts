@@ -33,7 +33,7 @@ import type {
   SyncOptions,
 } from './run-options.js';
 import type { StreamOptions } from './stream.js';
-import { takeStats, type PoolStats } from './stats.js';
+import type { PoolStats } from './stats.js';
 import type { Typing, Untyped } from './tasks.js';
 import type { Watcher } from './watching.js';
 import { isMovable } from './wire/move.js';
@@ -137,7 +137,7 @@ export class Pool<
 
   /** Runs a closed function, without a file for it, with copies of `args`: see inline-code.md. */
   exec<A extends readonly unknown[], R>(fn: (...args: A) => R, ...args: A): Promise<Awaited<R>> {
-    return this.#methods.exec(fn, args) as Promise<Awaited<R>>;
+    return this.#methods.exec(fn, args, this.exec) as Promise<Awaited<R>>;
   }
 
   /**
@@ -352,7 +352,7 @@ export class Pool<
 
   /** A snapshot of every counter and histogram. Costs some tens of µs for each worker. */
   stats(): PoolStats {
-    return takeStats(this.#dispatcher, this.#methods.lanes.stats());
+    return this.#methods.stats();
   }
 }
 

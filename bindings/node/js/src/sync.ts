@@ -11,6 +11,7 @@ import { AtomicsLoad, MathMax, MathMin, now } from './base/intrinsics.js';
 import type { Request } from './calls.js';
 import { callOf } from './calls.js';
 import { poolErrors } from './errors.js';
+import type { Front } from './front.js';
 import { appendCallers } from './owner/caller-stack.js';
 import type { Dispatcher } from './owner/dispatcher.js';
 import type { Task } from './owner/task.js';
@@ -30,6 +31,7 @@ interface Outcome {
 
 export function runSync(
   dispatcher: Dispatcher,
+  front: Front,
   request: Request,
   payload: unknown,
   below: (...args: never[]) => unknown,
@@ -39,15 +41,16 @@ export function runSync(
     outcome ??= { failed: true, value, where };
   };
   // Timers do not fire meanwhile: the limits are looked at here.
-  const { task } = callOf(
+  const call = callOf(
     { ...request, limits: null, signal: undefined },
     payload,
     (value) => (outcome ??= { failed: false, value, where: '' }),
     (error) => fail(error, ''),
   );
+  const { task } = call;
   task.failTo(fail);
   const ended = (): Outcome | null => outcome;
-  if (!dispatcher.submit(task)) task.end('cancelled');
+  front.submit(call);
   wait(dispatcher, request, task, ended);
   const { failed, value, where } = ended()!;
   if (!failed) return value;

@@ -65,7 +65,12 @@ export class Acceptance {
   }
 
   get isFull(): boolean {
-    return !this.#limits.eager && this.ledger.unsettled + this.reserved >= this.#most;
+    return !this.#limits.eager && this.hasNoRoom;
+  }
+
+  /** Whether those who wait in front of the pool have to go on waiting. */
+  get hasNoRoom(): boolean {
+    return this.ledger.unsettled + this.reserved >= this.#most;
   }
 
   /** Places that no accepted task has. */

@@ -124,8 +124,7 @@ export class Dealer {
 
   #dealToIdle(): void {
     while (this.#queue.length > 0) {
-      // A queue of the user's has no keys, and is not to be looked into.
-      if (!this.#options.eager && this.#dealToHome()) continue;
+      if (this.#queue.isOwn && this.#dealToHome()) continue;
       // It is posted ahead, to a worker that runs.
       if (this.#fitsBehind()) return;
       const worker = this.#options.eager ? this.#firstIdle() : this.#warmestIdle();

@@ -170,7 +170,8 @@ export class Dispatcher implements LoopSource, TaskEvents, CrewEvents {
    */
   flushNow(last: Task): void {
     this.flow.dealNow(false);
-    if (last.holder !== null || last.settled || this.waiting <= this.#options.maxQueue) return;
+    const most = this.#options.maxQueue - this.acceptance.reserved;
+    if (last.holder !== null || last.settled || this.waiting <= most) return;
     this.#queue.remove(last);
     this.ledger.withdraw();
     this.acceptance.refuse(last);

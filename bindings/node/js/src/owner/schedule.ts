@@ -86,6 +86,7 @@ class Group {
 
 /** All groups. */
 class Shares implements WaitQueue {
+  readonly isOwn = true;
   readonly #groups = new SafeMap<string, Group>();
   /** Groups with waiting tasks. */
   readonly #active: Group[] = bareList();
@@ -191,6 +192,7 @@ class Shares implements WaitQueue {
 }
 
 export class Schedule implements WaitQueue {
+  readonly isOwn = true;
   readonly #plain = new TaskQueue();
   #shares: Shares | null = null;
 

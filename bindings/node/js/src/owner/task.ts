@@ -60,6 +60,8 @@ class Terms {
 
 /** Where accepted tasks wait. A task is in it at most once. */
 export interface WaitQueue {
+  /** Whether it runs no code of the user's, so that it may be looked into. */
+  readonly isOwn: boolean;
   readonly length: number;
   /** The task that {@link shift} would give. */
   peek(): Task | null;
@@ -183,6 +185,7 @@ export const makeTask: TaskMaker = (handler, payload, transferList, abortable, r
   new Task(handler, payload, transferList, abortable, resolve, reject);
 
 export class TaskQueue implements WaitQueue {
+  readonly isOwn = true;
   #first: Task | null = null;
   #last: Task | null = null;
   #length = 0;

@@ -171,7 +171,7 @@ export class WaitingLine {
 
   /** Whether who comes now has to wait. */
   get isClosed(): boolean {
-    return !this.#waiting.isEmpty || this.#door.isFull;
+    return !this.#waiting.isEmpty || this.#door.hasNoRoom;
   }
 
   push(one: Waiting): void {

@@ -15,6 +15,7 @@ import type { TaskQueue } from './queues.js';
 import { TaskInfo, type InfoTask } from './task-info.js';
 
 export class ForeignQueue implements WaitQueue {
+  readonly isOwn = false;
   readonly #queue: TaskQueue;
   /** All that wait, in the order in which they came. */
   readonly #waiting = new OwnQueue();

@@ -242,6 +242,10 @@ export class ThreadPool {
     return task;
   }
 
+  ready(): Promise<void> {
+    return this.#dispatcher.ready();
+  }
+
   /** Another number of threads. */
   resize(sizes: unknown): void {
     this.methods.resize(sizes);

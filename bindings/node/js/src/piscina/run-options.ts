@@ -66,7 +66,9 @@ export function optionsOf(given: object): Record<string, unknown> {
   const options = { __proto__: null } as never as Record<string, unknown>;
   for (let i = 0; i < kRunNames.length; i++) {
     const name = kRunNames[i]!;
-    if (values[name] !== undefined && values[name] !== null) options[name] = values[name];
+    const value = values[name];
+    // Null stands for nothing where Piscina has the option.
+    if (value !== undefined && (value !== null || kExtended.includes(name))) options[name] = value;
   }
   return options;
 }

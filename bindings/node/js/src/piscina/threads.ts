@@ -125,8 +125,7 @@ export function startDispatcher(
         bare: true,
         niceIncrement: options.niceIncrement,
         loading: loadingNow(),
-        // Nobody reads them: what Piscina shows is recorded by `onTiming`.
-        recordsLatencies: false,
+        recordsLatencies: true,
         quota: recycle.tasks,
         watchesHeap: recycle.heapMb < Infinity,
         onTiming: parts.onTiming,

@@ -12,7 +12,7 @@ import type { Background } from './background.js';
 import type { TaskPort } from './task-port.js';
 import type { ContextValues } from './task-values.js';
 
-/** The second argument of a handler. */
+/** The second argument of a handler. Its functions may be taken out of it. */
 export interface TaskContext {
   /**
    * Aborted when the caller aborts the task (the reason is an `AbortError`) or when its `timeout`
@@ -34,7 +34,7 @@ export interface TaskContext {
    * Sends a copy of a value to the call's `onProgress`, in order, and before the result. Without
    * `onProgress` it does nothing.
    */
-  report(value: unknown): void;
+  readonly report: (value: unknown) => void;
   /**
    * Registers background work: a promise that goes on after the handler returned. `pool.close()`
    * waits for it without limit, `stats()` counts it, and if it rejects, the pool emits
@@ -42,7 +42,7 @@ export interface TaskContext {
    *
    * @throws TypeError (`ERR_INVALID_ARG_TYPE`) if `work` is not a promise.
    */
-  waitUntil(work: PromiseLike<unknown>): void;
+  readonly waitUntil: (work: PromiseLike<unknown>) => void;
 }
 
 /** A function that runs tasks. The caller gets a copy of what it returns, or resolves with. */
@@ -76,9 +76,21 @@ export class WorkerTaskContext implements TaskContext {
     return this.port?.input;
   }
 
-  report(value: unknown): void {
-    // Once the task has ended nobody listens.
-    if (this.#slot >= 0) this.port?.report(value);
+  // Made when they are asked for: most handlers ask for none.
+
+  get report(): TaskContext['report'] {
+    return (value) => {
+      // Once the task has ended nobody listens.
+      if (this.#slot >= 0) this.port?.report(value);
+    };
+  }
+
+  get waitUntil(): TaskContext['waitUntil'] {
+    return (work) => {
+      if (!isPromiseLike(work)) throw invalidType('work', 'a promise', work);
+      this.#host.background.began();
+      void follow(work, this.#host);
+    };
   }
 
   get aborted(): boolean {
@@ -123,12 +135,6 @@ export class WorkerTaskContext implements TaskContext {
         ? new CenoteError('ERR_CENOTE_TIMEOUT', 'The task did not finish within its timeout')
         : new AbortError(undefined),
     );
-  }
-
-  waitUntil(work: PromiseLike<unknown>): void {
-    if (!isPromiseLike(work)) throw invalidType('work', 'a promise', work);
-    this.#host.background.began();
-    void follow(work, this.#host);
   }
 }
 
