@@ -10,7 +10,7 @@ import { countsOf } from '../../scripts/lib/counts.mjs';
 import { inRoot } from '../../scripts/lib/root.mjs';
 import { run } from '../../scripts/lib/run.mjs';
 import { longSuites, suites } from '../../scripts/lib/suites.mjs';
-import { faultOf } from '../../scripts/lib/verdict.mjs';
+import { faultOf, remarkOf } from '../../scripts/lib/verdict.mjs';
 
 const isAlive = (pid) => {
   try {
@@ -166,12 +166,14 @@ describe('the suites of npm test', () => {
     }
   });
 
-  it('fail where one passes its budget, hangs, breaks, or runs nothing', () => {
+  it('fail where one hangs, breaks, or runs nothing, and are told of where one is slow', () => {
     const fine = { code: 0, signal: null, timedOut: false, ms: 60_000 };
     const counts = { passed: 3, failed: 0, skipped: 0 };
     assert.equal(faultOf(fine, counts, 60_000), undefined);
+    assert.equal(faultOf(fine, counts, 59_000), undefined);
+    assert.equal(remarkOf(60_000, 59_000), 'over its budget of 59.0 s');
+    assert.equal(remarkOf(60_000, 60_000), '');
     const faults = [
-      [fine, counts, 59_000, 'took 1 min 00 s, its budget is 59.0 s'],
       [{ ...fine, code: 1, timedOut: true }, counts, 30_000, /^hangs .*, its budget is 30\.0 s$/],
       [{ ...fine, code: 101 }, counts, 60_000, 'exit code 101'],
       [{ ...fine, code: null, signal: 'SIGKILL' }, counts, 60_000, 'ended by SIGKILL'],

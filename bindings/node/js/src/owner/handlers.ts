@@ -4,7 +4,7 @@
 // its number from then on. What its runs are expected to take decides how many of its tasks a
 // worker gets ahead (see dealer.ts).
 
-import { MathMax, MathMin, SafeMap } from '../base/intrinsics.js';
+import { MathMax, MathMin, now, SafeMap } from '../base/intrinsics.js';
 import { noFilename } from '../errors.js';
 import { Prospects } from '../wire/carrier.js';
 
@@ -20,6 +20,8 @@ const kRecurring = 1.5;
 
 /** From so many hops on it is known what one takes; the shortest of them is where it begins. */
 const kFirstHops = 4;
+/** Of those that come later each 16th is measured: to look at the clock is a part of a hop. */
+const kHopMask = 15;
 
 export class Handler {
   /** What a run is expected to take, in ms. It means something once `measured` is true. */
@@ -63,8 +65,7 @@ export class Handler {
    * among short ones the mean of many runs counts, however short the last few were: whoever is put
    * behind a long one waits for all of it. Two in a row are the new measure.
    */
-  measure(runMs: number, hopMs = 0): void {
-    if (hopMs > 0) this.#measureHop(hopMs);
+  measure(runMs: number): void {
     const isLong = runMs > kLongMs && runMs > kLongTimes * this.#recentMs;
     const weight = MathMax(1 / kMemory, 1 / ++this.#runs);
     this.#meanMs += (runMs - this.#meanMs) * weight;
@@ -79,8 +80,14 @@ export class Handler {
     this.measured = true;
   }
 
+  /** A hop has ended that began at `sinceMs`, its run left out. */
+  lookAtHop(sinceMs: number): void {
+    if (this.#hops < kFirstHops || (this.#runs & kHopMask) === 0) this.#measureHop(now() - sinceMs);
+  }
+
   /** The first ones may have waited for a worker to start. */
   #measureHop(hopMs: number): void {
+    if (hopMs <= 0) return;
     this.#leastHopMs = MathMin(hopMs, this.#leastHopMs);
     if (++this.#hops < kFirstHops) return;
     if (this.#hops === kFirstHops) this.hopMs = this.#leastHopMs;

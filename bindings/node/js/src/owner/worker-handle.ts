@@ -51,7 +51,6 @@ export class WorkerHandle implements ThreadEvents {
   #awaitsFailure = false;
   /** It ends when what it runs has. */
   #isDraining = false;
-  /** As many tasks it runs in its life. */
   readonly #quota: number;
 
   state: 'booting' | 'ready' | 'leaving' | 'exited' = 'booting';
@@ -271,7 +270,8 @@ export class WorkerHandle implements ThreadEvents {
 
   readonly #settle: Settle = (task, code, value, runMs, startedAt, wakeMs) => {
     const waitMs = startedAt - task.acceptedAt;
-    task.handler.measure(runMs, wakeMs > 0 ? now() - task.acceptedAt - runMs : 0);
+    task.handler.measure(runMs);
+    if (wakeMs > 0) task.handler.lookAtHop(task.acceptedAt + runMs);
     this.latencies?.record(waitMs, runMs, wakeMs);
     if (this.#onTiming !== null) this.#onTiming(this, waitMs, runMs);
     this.#release(task);
