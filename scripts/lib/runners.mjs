@@ -1,8 +1,8 @@
 // The kinds of test suite: `cargo test`, cargo-nextest, `node --test`, and Piscina's tests on ours.
 //
-// A suite has a `name`; a `budget` of seconds on 2 cores from a cold cache, past which it is told of;
-// `about`, what it tests; `command`, which gives the program with its arguments; and `env`. Some
-// have `missing`, what this machine lacks to run it, and `ready`, which is awaited first.
+// A suite has a `name`; a `budget` of seconds on 2 cores from a cold cache, past which it is told
+// of; `about`, what it tests; `command`, which gives the program with its arguments; and `env`.
+// Some have `missing`, what this machine lacks to run it, and `ready`, which is awaited first.
 
 import { spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
