@@ -4,10 +4,10 @@
 // Usage: node scripts/test.mjs [--long] [--list] [SUITE...]
 //   no names: all of them      --long: those that take hours      --list: only says what there is
 //
-// A suite fails if its runner fails, or if it ran no test at all. Three times its budget end it; one
-// that took longer than its budget is told of. One that this machine cannot run, for want of a tool,
-// is said to be missing, and fails only if it was asked for by name. CENOTE_BUDGET_FACTOR stretches
-// the budgets on a slow machine.
+// A suite fails if its runner fails, or if it ran no test at all. Three times its budget end it;
+// one that took longer than its budget is told of. One that this machine cannot run, for want of a
+// tool, is said to be missing, and fails only if it was asked for by name. CENOTE_BUDGET_FACTOR
+// stretches the budgets on a slow machine.
 //
 // The closing lines give each suite's counts and time, and last of all their sum. The times also
 // lie in target/test-times.json. The exit code is 1 if any suite failed.
