@@ -3,6 +3,7 @@
 
 import assert from 'node:assert/strict';
 import diagnostics from 'node:diagnostics_channel';
+import { getEventListeners } from 'node:events';
 import { pipeline } from 'node:stream/promises';
 import { test } from 'node:test';
 import Piscina from 'cenote/piscina';
@@ -214,6 +215,23 @@ test('the limits of the pool and of a call end tasks, with their codes', watched
   held.release();
   await held.done;
   assert.equal(await pool.run(5), 5);
+});
+
+test('a task that was refused has no limit, no signal and no count left', watched, async (t) => {
+  for (const options of [{}, { context: {} }]) {
+    const pool = poolFor(t, { ...tasks, maxQueue: 0, queueTimeout: 20 });
+    const held = blocker(pool, { queueTimeout: 60_000 });
+    await held.started;
+    const { signal } = new AbortController();
+    await assert.rejects(pool.run(1, { ...options, signal }), /No task queue available/);
+    assert.equal(getEventListeners(signal, 'abort').length, 0);
+    await new Promise((resolve) => setTimeout(resolve, 60));
+    const { accepted, refused, queueTimedOut, inFlight } = pool.stats().tasks;
+    assert.deepEqual([accepted, refused, queueTimedOut, inFlight], [1, 1, 0, 1]);
+    held.release();
+    await held.done;
+    await pool.close();
+  }
 });
 
 test('a task whose worker is lost is tried again, if it is idempotent', watched, async (t) => {

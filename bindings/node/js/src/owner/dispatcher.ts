@@ -173,7 +173,7 @@ export class Dispatcher implements LoopSource, TaskEvents, CrewEvents {
     const most = this.#options.maxQueue - this.acceptance.reserved;
     if (last.holder !== null || last.settled || this.waiting <= most) return;
     this.#queue.remove(last);
-    this.ledger.withdraw();
+    this.ledger.withdraw(last);
     this.acceptance.refuse(last);
   }
 

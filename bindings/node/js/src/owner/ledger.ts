@@ -35,8 +35,9 @@ export class Ledger {
     if (this.unsettled++ === 0) thisLoop.hold();
   }
 
-  /** A task that was accepted last is refused after all. */
-  withdraw(): void {
+  /** A task that was accepted last is refused after all: nothing is left of it. */
+  withdraw(task: Task): void {
+    clearTimeout(task.timer);
     this.accepted--;
     this.#leave();
   }
