@@ -3,7 +3,8 @@
 // Guarantees: options, methods, events, error texts, exports and types are Piscina's (`version`
 // says which Piscina's), so that `require('piscina')` can be replaced and nothing else. What
 // differs is listed in the documentation: tasks that Piscina loses, runs twice or runs though it
-// refused them.
+// refused them. Beside that it has what a `Pool` has and Piscina has not, where that takes nothing
+// away from Piscina's.
 //
 // The module is the class itself, as `require('piscina')` is; the namespace of the same name
 // carries the types, also those that Piscina does not export.

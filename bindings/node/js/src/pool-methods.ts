@@ -3,10 +3,9 @@
 // The documentation of each is at the method of the class that users see.
 
 import type { Duplex } from 'node:stream';
-import type { CallDefaults } from './calls.js';
 import { AbortError } from './errors.js';
 import { execFunction } from './exec.js';
-import { Front, type PoolKind } from './front.js';
+import type { Front } from './front.js';
 import { Lanes, type Lane } from './lane.js';
 import { asDuplex, asTransform, type MapTransform } from './map-streams.js';
 import { mapItems, readMapOptions, type MapOptions } from './map.js';
@@ -31,18 +30,11 @@ export class PoolMethods {
   #options: ResolvedOptions;
   #tasks: Untyped['tasks'] | null = null;
 
-  /** `pool` is what those who trace are told of. */
-  constructor(
-    pool: object,
-    options: ResolvedOptions,
-    handlers: HandlerTable,
-    dispatcher: Dispatcher,
-    kind: PoolKind = {},
-  ) {
-    this.#options = options;
+  constructor(front: Front, handlers: HandlerTable, dispatcher: Dispatcher) {
+    this.front = front;
+    this.#options = front.defaults;
     this.#handlers = handlers;
     this.#dispatcher = dispatcher;
-    this.front = new Front(pool, options, handlers, dispatcher, kind);
     this.lanes = new Lanes(this.front);
   }
 
@@ -58,8 +50,7 @@ export class PoolMethods {
   /** `below` is what the user called, for stacks. */
   runSync(task: unknown, options: unknown, below: (...args: never[]) => unknown): unknown {
     const given = options === undefined ? {} : options;
-    const defaults: CallDefaults = this.#options;
-    const request = this.front.calls.read(given, defaults, 'sync');
+    const request = this.front.calls.read(given, this.#options, 'sync');
     return runSync(this.#dispatcher, this.front, request, task, below);
   }
 

@@ -11,6 +11,7 @@ import { refuseAssignments } from './arguments.js';
 import { SafePromise } from './base/intrinsics.js';
 import { limitsOf } from './calls.js';
 import { poolErrors } from './errors.js';
+import { Front } from './front.js';
 import type { Lane, LaneOptions } from './lane.js';
 import type { MapTransform } from './map-streams.js';
 import type { MapOptions, MapOutcome } from './map.js';
@@ -79,7 +80,8 @@ export class Pool<
     this.#limits = limitsOf(resolved.queueTimeout, resolved.timeout);
     const listener = listenFor(new WeakRef<EventEmitter<PoolEvents>>(this));
     this.#dispatcher = makeDispatcher(resolved, this.#handlers.preload, listener);
-    this.#methods = new PoolMethods(this, resolved, this.#handlers, this.#dispatcher);
+    const front = new Front(this, resolved, this.#handlers, this.#dispatcher);
+    this.#methods = new PoolMethods(front, this.#handlers, this.#dispatcher);
     this.#watcher = resolved.watch ? watchFiles(this.#handlers, this.#dispatcher) : null;
     endWithPool(this, this.#dispatcher, this.#watcher);
   }

@@ -17,6 +17,7 @@ import { isAbortSignal } from '../arguments.js';
 import { allOf } from '../base/all-of.js';
 import { limitsOf } from '../calls.js';
 import type { Dispatcher } from '../owner/dispatcher.js';
+import { Front } from '../front.js';
 import { HandlerTable } from '../owner/handlers.js';
 import type { RetryState } from '../owner/retries.js';
 import type { Task, TaskLimits, TaskMaker, WaitQueue } from '../owner/task.js';
@@ -122,7 +123,7 @@ export class ThreadPool {
         onWorkerLeft: (worker) => this.#onWorkerLeft(worker),
       },
     );
-    this.methods = new PoolMethods(emitter, own, this.#handlers, this.#dispatcher, {
+    const front = new Front(emitter, own, this.#handlers, this.#dispatcher, {
       bare: true,
       makeTask: (...parts) => this.#makeTask(parts),
       onSubmitted: ({ task, waits }) => {
@@ -131,6 +132,7 @@ export class ThreadPool {
         this.load.onSubmitted();
       },
     });
+    this.methods = new PoolMethods(front, this.#handlers, this.#dispatcher);
     this.#watcher = own.watch ? watchFiles(this.#handlers, this.#dispatcher) : null;
     const { all } = this.#dispatcher.crew;
     for (let i = 0; i < all.length; i++) {

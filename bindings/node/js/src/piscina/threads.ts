@@ -14,13 +14,7 @@ import { requireWorkerFile } from '../owner/worker-file.js';
 import { cpuCount } from '../wait/cpus.js';
 import { warnPortable, whyPoolIsPortable } from '../wait/native.js';
 import { kMaxConcurrency, kMaxTimerMs } from '../number-options.js';
-import {
-  resolveOptions,
-  spinUnderPressure,
-  wireByPort,
-  type PoolOptions,
-  type ResolvedOptions,
-} from '../options.js';
+import { resolveOptions, spinUnderPressure, wireByPort, type ResolvedOptions } from '../options.js';
 import { workerOptions } from '../worker-options.js';
 import type { WaitQueue } from '../owner/task.js';
 import type { WorkerSpec } from '../owner/worker-events.js';
@@ -56,7 +50,7 @@ export function concurrencyOf({ concurrentTasksPerWorker }: FilledOptions): numb
   return MathMin(kMaxConcurrency, MathCeil(concurrentTasksPerWorker));
 }
 
-const kAdded: readonly (AddedOption & keyof PoolOptions)[] = [
+const kAdded: readonly AddedOption[] = [
   'bootTimeout',
   'isolate',
   'queueTimeout',
