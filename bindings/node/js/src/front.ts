@@ -29,7 +29,7 @@ export interface Gate {
 }
 
 /** What is special to the tasks of a pool. */
-export interface PoolKind {
+interface PoolKind {
   readonly makeTask?: TaskMaker;
   /** Its handlers are called with their task alone, where a call asks for nothing beside it. */
   readonly bare?: boolean;
