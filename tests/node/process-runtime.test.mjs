@@ -350,6 +350,24 @@ for (const [what, bytes] of [
   );
 }
 
+for (const [what, task, options] of [
+  ['writes to the pipe', '\0'.repeat(10), { name: 'meddle' }],
+  ['is killed', 'SIGKILL', { name: 'killItself' }],
+]) {
+  test(`a caller that blocks hears of a process that ${what}`, watched, async (t) => {
+    const pool = poolOf(t, { concurrentTasksPerWorker: 2 });
+    await pool.ready();
+    const first = pool.run(task, options).catch((error) => error);
+    // Nothing of this thread's loop runs from here on.
+    const lost = { code: 'ERR_CENOTE_WORKER_LOST' };
+    const blocked = { name: 'forever', timeout: 10_000 };
+    const answered = { name: 'moved', timeout: 10_000 };
+    assert.throws(() => pool.runSync(1, what === 'is killed' ? blocked : answered), lost);
+    assert.equal((await first).code, lost.code);
+    assert.equal(await pool.run('next'), 'next');
+  });
+}
+
 for (const pipe of [4, 5]) {
   test(`a handler that closes the pipe ${pipe} costs its own process`, watched, async (t) => {
     const pool = poolOf(t);

@@ -127,17 +127,26 @@ test('an abort before it begins: it never does', watched, async (t) => {
   });
 });
 
-test('an error comes behind all parts, whole, with the reader’s stack', watched, async (t) => {
-  const pool = streams(t);
-  const parts = [];
-  async function theReader() {
-    for await (const part of pool.stream(40, { name: 'failing' })) parts.push(part);
-  }
-  const error = await theReader().catch((reason) => reason);
-  assert.deepEqual(parts, upTo(40));
-  assert.ok(error instanceof RangeError);
-  assert.match(error.stack, /streams\.mjs[^]*called from ---\n[^]*at async theReader/);
-});
+for (const pace of ['as fast as it can', 'slowly, so that all is there when it asks']) {
+  test(
+    `an error comes behind all parts, whole, with the stack of who reads ${pace}`,
+    watched,
+    async (t) => {
+      const pool = streams(t);
+      const parts = [];
+      async function theReader() {
+        for await (const part of pool.stream(4, { name: 'failing' })) {
+          parts.push(part);
+          if (pace !== 'as fast as it can') await new Promise((resolve) => setTimeout(resolve, 50));
+        }
+      }
+      const error = await theReader().catch((reason) => reason);
+      assert.deepEqual(parts, upTo(4));
+      assert.ok(error instanceof RangeError);
+      assert.match(error.stack, /streams\.mjs[^]*called from ---\n[^]*at async theReader/);
+    },
+  );
+}
 
 test('a part that cannot be cloned fails the stream behind the others', watched, async (t) => {
   const pool = streams(t);

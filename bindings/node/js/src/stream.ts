@@ -76,16 +76,11 @@ class Stream {
     wake?.();
   }
 
-  /** The next part, in a list of one; null at the end. Throws what the handler threw. */
-  async next(below: (...args: never[]) => unknown): Promise<readonly [unknown] | null> {
+  /** The next part, or how the stream ended. */
+  async next(): Promise<{ readonly part: unknown } | End> {
     for (;;) {
-      if (!this.#parts.isEmpty) return [this.#take()];
-      if (this.#end === 'done') return null;
-      if (this.#end !== null) {
-        const { error, where } = this.#end;
-        appendCallers(error, where, below);
-        throw error;
-      }
+      if (!this.#parts.isEmpty) return { part: this.#take() };
+      if (this.#end !== null) return this.#end;
       await new SafePromise<void>((resolve) => (this.#wake = resolve));
     }
   }
@@ -141,9 +136,14 @@ export async function* readStream(
   const forget = signal && onAbort(signal, () => stream.abort(signal.reason));
   try {
     for (;;) {
-      const part = await stream.next(readStream);
-      if (part === null) return;
-      yield part[0];
+      const next = await stream.next();
+      if (next === 'done') return;
+      if ('error' in next) {
+        // Behind an `await`, whatever was there before: whoever reads awaits it, and is found.
+        appendCallers(next.error, next.where, readStream);
+        throw next.error;
+      }
+      yield next.part;
     }
   } finally {
     forget?.();

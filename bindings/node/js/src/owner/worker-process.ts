@@ -11,7 +11,14 @@ import { fork, type ChildProcess } from 'node:child_process';
 import { constants } from 'node:os';
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
-import { AtomicsLoad, define, PlainError, SafeSet, setTimeout } from '../base/intrinsics.js';
+import {
+  AtomicsLoad,
+  AtomicsStore,
+  define,
+  PlainError,
+  SafeSet,
+  setTimeout,
+} from '../base/intrinsics.js';
 import { PlainInt32Array } from '../base/value-intrinsics.js';
 import type { LoopAddress, StageCounts } from '../wait/loop.js';
 import { kLoopWords } from '../wait/words.js';
@@ -20,6 +27,7 @@ import {
   createChannelMemory,
   kBackgroundActive,
   kBackgroundCompleted,
+  kEnded,
   kPrefetchMax,
 } from '../wire/channel.js';
 import { fromWire } from '../wire/errors/decoder.js';
@@ -134,14 +142,19 @@ export class WorkerProcess implements Body {
     if (pipe === null) return;
     pipe.on('data', (chunk: Buffer) => {
       this.#reader.take(chunk);
-      if (this.#reader.isBroken) this.#giveUp();
-      this.#relay.pump();
+      this.#goOn();
       if (!this.#relay.hasNews) return;
       this.#relay.hasNews = false;
       this.#events.onValue();
     });
     pipe.on('error', () => {});
     pipe.on('close', () => this.#onPipeClosed(true));
+  }
+
+  /** Something of it was read, by whichever way. */
+  #goOn(): void {
+    if (this.#reader.isBroken) this.#giveUp();
+    this.#relay.pump();
   }
 
   #write(frame: Buffer): void {
@@ -181,10 +194,16 @@ export class WorkerProcess implements Body {
   /** Its code has written to the pipe. */
   #giveUp(): void {
     if (this.#killed) return;
+    this.#noteEnd();
     this.#events.onError(
       new PlainError(`it wrote to file descriptor ${kResultsPipe}, the pipe to its pool`),
     );
     this.terminate();
+  }
+
+  /** For a caller that blocks this thread, who hears of no event. */
+  #noteEnd(): void {
+    AtomicsStore(this.channel.cells, kEnded, 1);
   }
 
   terminate(): void {
@@ -249,14 +268,16 @@ export class WorkerProcess implements Body {
 
   catchUp(): void {
     this.#takeNow();
-    this.#relay.pump();
+    this.#goOn();
   }
 
   /** Takes all that is in the pipe. `false`: it is not known whether that was all. */
   #takeNow(): boolean {
     const pipe = this.#fromWorker;
     if (pipe === null || !this.#pipeIsOpen) return true;
-    return takeNow(numberOf(pipe), pipe, this.#reader) !== 'unknown';
+    const taken = takeNow(numberOf(pipe), pipe, this.#reader);
+    if (taken === 'closed') this.#noteEnd();
+    return taken !== 'unknown';
   }
 
   get traffic(): { readonly tasks: Traffic; readonly results: Traffic } {
